@@ -1,0 +1,61 @@
+"""The event relay: the event store's one stream reader, which publishes what was committed."""
+
+import json
+from functools import cache
+
+from services.libs import aws_clients
+from services.libs.dead_letters import DeadLetters
+from services.libs.event_publisher import EventPublisher
+from services.libs.event_store import commit_from_item
+from services.libs.lambda_types import BatchResponse, LambdaContext, StreamEvent, StreamRecord
+from services.libs.settings import Settings
+from services.libs.structured_logging import configure_logging, logger
+from services.shared.commits import Commit
+from services.shared.events import Bus
+from services.shared.rejections import RejectedError, RejectionReason
+
+
+class RelaySettings(Settings):
+    order_bus: str
+    payment_bus: str
+
+
+class _Application:
+    def __init__(self, settings: RelaySettings) -> None:
+        configure_logging("event-relay", settings.log_level)
+        self.publisher = EventPublisher(
+            aws_clients.events(), {Bus.ORDER: settings.order_bus, Bus.PAYMENT: settings.payment_bus}
+        )
+        self.dead_letters = DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url)
+
+
+@cache
+def _application() -> _Application:
+    return _Application(RelaySettings.from_environment())
+
+
+def handler(event: StreamEvent, context: LambdaContext) -> BatchResponse:
+    """Publish a batch; Lambda reads the stream again from the first record that is reported as failed."""
+    application = _application()
+    commits = [(record, _commit(record, application.dead_letters, context)) for record in event["Records"]]
+    unpublished = application.publisher.publish([commit for _, commit in commits if commit])
+    failed = [record for record, commit in commits if any(commit is left for left in unpublished)]
+    logger.info("commits published", extra={"commits": len(commits) - len(failed), "unpublished": len(failed)})
+    return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]} for record in failed]}
+
+
+def _commit(record: StreamRecord, dead_letters: DeadLetters, context: LambdaContext) -> Commit | None:
+    """Read a record; one that is no commit would block the stream for a day, so it goes to the dead letters."""
+    try:
+        return commit_from_item(record["dynamodb"]["NewImage"])
+    except (KeyError, TypeError, ValueError) as error:
+        rejected = RejectedError(RejectionReason.VALIDATION_ERROR, f"not a commit: {error!r}")
+        dead_letters.send(
+            json.dumps(record),
+            rejected,
+            message_id=record["dynamodb"]["SequenceNumber"],
+            source_arn=record["eventSourceARN"],
+            function_name=context.function_name,
+        )
+        logger.error("record is no commit", extra={"sequence_number": record["dynamodb"]["SequenceNumber"]})
+        return None

@@ -1,0 +1,37 @@
+"""AWS clients, made on first use: one session an execution environment, short timeouts, few retries."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_events import EventBridgeClient
+    from types_boto3_sqs import SQSClient
+
+# A call that hangs must fail while the function still has time to report it; the queue is the patient retrier.
+_CONFIG = Config(
+    connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3}, tcp_keepalive=True
+)
+
+
+@cache
+def _session() -> boto3.Session:
+    return boto3.Session()
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    return _session().client("dynamodb", config=_CONFIG)
+
+
+@cache
+def events() -> "EventBridgeClient":
+    return _session().client("events", config=_CONFIG)
+
+
+@cache
+def sqs() -> "SQSClient":
+    return _session().client("sqs", config=_CONFIG)

@@ -1,0 +1,84 @@
+"""Publish the events of commits to their buses."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from services.shared.commits import Commit
+from services.shared.events import CATALOGUE, Bus
+from services.shared.json_types import JsonObject
+
+if TYPE_CHECKING:
+    from types_boto3_events import EventBridgeClient
+    from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+_ENTRIES_A_CALL = 10
+_ATTEMPTS = 3
+_FIRST_PAUSE_SECONDS = 0.05
+
+
+class EventPublisher:
+    def __init__(
+        self,
+        client: "EventBridgeClient",
+        bus_names: Mapping[Bus, str],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._bus_names = bus_names
+        self._sleep = sleep
+
+    def publish(self, commits: Sequence[Commit]) -> list[Commit]:
+        """Publish every event of every commit; return the commits of which an event did not get out.
+
+        EventBridge takes the entries of a call one by one, so a call that succeeds may still have refused some.
+        """
+        waiting = [(commit, entry) for commit in commits for entry in self._entries(commit)]
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                self._sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
+            waiting = [
+                refused
+                for start in range(0, len(waiting), _ENTRIES_A_CALL)
+                for refused in self._put(waiting[start : start + _ENTRIES_A_CALL])
+            ]
+            if not waiting:
+                break
+        return [commit for commit in commits if any(commit is refused for refused, _ in waiting)]
+
+    def _put(
+        self, batch: "list[tuple[Commit, PutEventsRequestEntryTypeDef]]"
+    ) -> "list[tuple[Commit, PutEventsRequestEntryTypeDef]]":
+        response = self._client.put_events(Entries=[entry for _, entry in batch])
+        if not response["FailedEntryCount"]:
+            return []
+        return [sent for sent, result in zip(batch, response["Entries"], strict=True) if "ErrorCode" in result]
+
+    def _entries(self, commit: Commit) -> "list[PutEventsRequestEntryTypeDef]":
+        return [
+            {
+                "EventBusName": self._bus_names[CATALOGUE[event].bus],
+                "Source": CATALOGUE[event].bus.source,
+                "DetailType": event.value,
+                "Detail": json.dumps(event_detail(commit, index)),
+                "Time": commit.cause.at,
+            }
+            for index, event in enumerate(commit.events)
+        ]
+
+
+def event_detail(commit: Commit, index: int) -> JsonObject:
+    """The published form of a commit's event: the fields that the catalogue names, and its metadata."""
+    spec = CATALOGUE[commit.events[index]]
+    return {
+        **{field: commit.body[field] for field in spec.fields},
+        "metadata": {
+            "eventId": commit.event_id(index),
+            "correlationId": commit.cause.correlation_id,
+            "causationId": commit.cause.event_id,
+            "occurredAt": commit.cause.occurred_at,
+            "schemaVersion": spec.schema_version,
+        },
+    }

@@ -1,0 +1,52 @@
+"""The shapes that the Lambda runtime hands over and takes back.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html and .../with-ddb.html.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypedDict
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+
+class LambdaContext(Protocol):
+    @property
+    def function_name(self) -> str: ...
+    @property
+    def aws_request_id(self) -> str: ...
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+class SqsRecord(TypedDict):
+    messageId: str
+    body: str
+    eventSourceARN: str
+
+
+class SqsEvent(TypedDict):
+    Records: Sequence[SqsRecord]
+
+
+class StreamImage(TypedDict):
+    SequenceNumber: str
+    NewImage: "Mapping[str, AttributeValueTypeDef]"
+
+
+class StreamRecord(TypedDict):
+    dynamodb: StreamImage
+    eventSourceARN: str
+
+
+class StreamEvent(TypedDict):
+    Records: Sequence[StreamRecord]
+
+
+class BatchItemFailure(TypedDict):
+    itemIdentifier: str
+
+
+class BatchResponse(TypedDict):
+    """What is named here comes again; everything else is done."""
+
+    batchItemFailures: list[BatchItemFailure]

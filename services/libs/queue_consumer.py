@@ -1,0 +1,54 @@
+"""Consume an SQS batch one message at a time, so that none takes its neighbours down with it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from services.libs.dead_letters import DeadLetters
+from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent, SqsRecord
+from services.libs.messages import Message, parse_message
+from services.libs.structured_logging import log_fields, logger
+from services.shared.rejections import RejectedError
+
+# A function that is cut off reports nothing and its whole batch comes again; rather hand back what is left in time.
+_RESERVE_MILLISECONDS = 1500
+
+
+def consume(
+    event: SqsEvent, context: LambdaContext, dead_letters: DeadLetters, handle: Callable[[Message], None]
+) -> BatchResponse:
+    """Call `handle` with each message; what raises comes again, what is rejected goes to the dead letters."""
+    failed = [record for record in event["Records"] if not _done(record, context, dead_letters, handle)]
+    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
+
+
+def _done(
+    record: SqsRecord, context: LambdaContext, dead_letters: DeadLetters, handle: Callable[[Message], None]
+) -> bool:
+    if context.get_remaining_time_in_millis() < _RESERVE_MILLISECONDS:
+        logger.warning("no time left for a message", extra={"message_id": record["messageId"]})
+        return False
+    try:
+        _handle_or_reject(record, context, dead_letters, handle)
+    except Exception:  # noqa: BLE001 - whatever it was: the queue retries it, and the DLQ keeps what never gets through
+        logger.exception("message failed", extra={"message_id": record["messageId"]})
+        return False
+    return True
+
+
+def _handle_or_reject(
+    record: SqsRecord, context: LambdaContext, dead_letters: DeadLetters, handle: Callable[[Message], None]
+) -> None:
+    try:
+        message = parse_message(record["body"], datetime.now(UTC))
+        order_id = str(message.detail.get("orderId", ""))[:128]
+        with log_fields(correlation_id=message.cause.correlation_id, order_id=order_id):
+            handle(message)
+    except RejectedError as rejected:
+        dead_letters.send(
+            record["body"],
+            rejected,
+            message_id=record["messageId"],
+            source_arn=record["eventSourceARN"],
+            function_name=context.function_name,
+        )
+        logger.warning("message rejected", extra={"reason": rejected.reason.value, "detail": rejected.detail})

@@ -1,0 +1,87 @@
+"""What the order service decides: accept or refuse an order, confirm or cancel it once its payment is settled."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.shared.commits import Cause, Commit, order_stream
+from services.shared.events import CancelReason, EventType
+from services.shared.inventory import StockItem
+from services.shared.json_types import Json, JsonObject
+
+
+class MixedCurrenciesError(Exception):
+    """The order's SKUs are priced in more than one currency, so it has no amount."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """An order as it was placed: one quantity a SKU, sorted by SKU."""
+
+    order_id: str
+    customer_id: str
+    quantities: Mapping[str, int]
+    forced_payment_result: str | None = None
+
+    @property
+    def content_hash(self) -> str:
+        """Tells two deliveries of one order from two orders that share an id."""
+        canonical = json.dumps([self.order_id, self.customer_id, sorted(self.quantities.items())])
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def decide(order: PlacedOrder, inventory: Mapping[str, StockItem], cause: Cause) -> Commit:
+    """Version 1 of the order: every SKU reserved, or none and a reason.
+
+    `inventory` holds what is known of the order's SKUs; one that it lacks does not exist.
+    """
+    items = {sku: inventory[sku] for sku in order.quantities if sku in inventory}
+    if len(items) < len(order.quantities):
+        return _refuse(order, CancelReason.UNKNOWN_SKU, cause)
+    if any(items[sku].available < quantity for sku, quantity in order.quantities.items()):
+        return _refuse(order, CancelReason.INSUFFICIENT_STOCK, cause)
+    return _accept(order, items, cause)
+
+
+def conclude(settled: Commit, cause: Cause) -> Commit | None:
+    """Version 3 of the order, from its settled payment; None where version 2 asks nothing of the order service."""
+    if settled.events == (EventType.PAYMENT_PROCESSED,):
+        body, event = _keep(settled.body, "amountMinor", "currency"), EventType.ORDER_CONFIRMED
+    elif settled.events == (EventType.PAYMENT_FAILED,):
+        body, event = {"reason": CancelReason.PAYMENT_FAILED.value}, EventType.ORDER_CANCELLED
+    else:
+        return None
+    parties = _keep(settled.body, "orderId", "customerId")
+    return Commit(settled.stream_id, settled.version + 1, (event,), parties | body, cause)
+
+
+def _accept(order: PlacedOrder, items: Mapping[str, StockItem], cause: Cause) -> Commit:
+    currencies = {item.product.currency for item in items.values()}
+    if len(currencies) > 1:
+        raise MixedCurrenciesError(", ".join(sorted(currencies)))
+    lines: list[Json] = [
+        {"sku": sku, "quantity": quantity, "unitPriceMinor": items[sku].product.price_minor}
+        for sku, quantity in order.quantities.items()
+    ]
+    amount = sum(quantity * items[sku].product.price_minor for sku, quantity in order.quantities.items())
+    body = _placed(order) | {"items": lines, "amountMinor": amount, "currency": currencies.pop()}
+    if order.forced_payment_result:
+        body["forcedPaymentResult"] = order.forced_payment_result
+    return Commit(
+        order_stream(order.order_id), 1, (EventType.ORDER_VALIDATED, EventType.PAYMENT_REQUESTED), body, cause
+    )
+
+
+def _refuse(order: PlacedOrder, reason: CancelReason, cause: Cause) -> Commit:
+    lines: list[Json] = [{"sku": sku, "quantity": quantity} for sku, quantity in order.quantities.items()]
+    body = _placed(order) | {"items": lines, "reason": reason.value}
+    return Commit(order_stream(order.order_id), 1, (EventType.ORDER_CANCELLED,), body, cause)
+
+
+def _placed(order: PlacedOrder) -> JsonObject:
+    return {"orderId": order.order_id, "customerId": order.customer_id, "contentHash": order.content_hash}
+
+
+def _keep(body: JsonObject, *fields: str) -> JsonObject:
+    return {field: body[field] for field in fields}

@@ -1,0 +1,54 @@
+"""The order service: one Lambda behind the order queue."""
+
+from functools import cache
+
+from services.libs import aws_clients
+from services.libs.dead_letters import DeadLetters
+from services.libs.event_store import EventStore
+from services.libs.inventory_table import InventoryTable
+from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
+from services.libs.messages import Message, OrderReference, validate
+from services.libs.queue_consumer import consume
+from services.libs.settings import Settings
+from services.libs.structured_logging import configure_logging
+from services.order_service.messages import OrderPlaced
+from services.order_service.service import OrderService
+from services.shared.events import EventType
+from services.shared.rejections import RejectedError, RejectionReason
+
+
+class OrderSettings(Settings):
+    inventory_table: str
+    event_store_table: str
+    allow_forced_payment_result: bool
+
+
+class _Application:
+    def __init__(self, settings: OrderSettings) -> None:
+        configure_logging("order-service", settings.log_level)
+        client = aws_clients.dynamodb()
+        store = EventStore(client, table=settings.event_store_table, inventory_table=settings.inventory_table)
+        self._service = OrderService(store, InventoryTable(client, settings.inventory_table))
+        self._allow_forced_payment_result = settings.allow_forced_payment_result
+        self.dead_letters = DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url)
+
+    def handle(self, message: Message) -> None:
+        match message.event_type:
+            case EventType.ORDER_PLACED:
+                placed = validate(OrderPlaced, message.detail)
+                order = placed.to_order(allow_forced_payment_result=self._allow_forced_payment_result)
+                self._service.place(order, message.cause)
+            case EventType.PAYMENT_PROCESSED | EventType.PAYMENT_FAILED:
+                self._service.conclude(validate(OrderReference, message.detail).order_id, message.cause)
+            case _:
+                raise RejectedError(RejectionReason.UNKNOWN_EVENT, "detail-type: not one that the order service takes")
+
+
+@cache
+def _application() -> _Application:
+    return _Application(OrderSettings.from_environment())
+
+
+def handler(event: SqsEvent, context: LambdaContext) -> BatchResponse:
+    application = _application()
+    return consume(event, context, application.dead_letters, application.handle)

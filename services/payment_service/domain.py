@@ -1,0 +1,40 @@
+"""What the payment service decides: whether an order may be charged, and what a charge's outcome means."""
+
+from services.payment_service.gateway import Charge, ChargeRequest
+from services.shared.commits import Cause, Commit
+from services.shared.events import EventType
+from services.shared.json_types import JsonObject, integer, text
+
+
+class NotReservedError(Exception):
+    """No stock is reserved for the order, so nothing may be charged for it."""
+
+
+def charge_for(history: tuple[Commit, ...]) -> ChargeRequest | None:
+    """The charge that the order's history asks for, for the amount that version 1 froze; None once it is settled.
+
+    Raises NotReservedError for an order that was never placed, or was refused.
+    """
+    if not history or EventType.PAYMENT_REQUESTED not in history[0].events:
+        raise NotReservedError("the order was refused" if history else "the order does not exist")
+    if len(history) > 1:
+        return None
+    order = history[0].body
+    return ChargeRequest(
+        order_id=text(order, "orderId"),
+        amount_minor=integer(order, "amountMinor"),
+        currency=text(order, "currency"),
+        forced_result=text(order, "forcedPaymentResult") if "forcedPaymentResult" in order else None,
+    )
+
+
+def settle(reserved: Commit, charge: Charge, cause: Cause) -> Commit:
+    """Version 2 of the order: its stock leaves with the payment, or is released without one."""
+    body: JsonObject = {
+        field: reserved.body[field] for field in ("orderId", "customerId", "items", "amountMinor", "currency")
+    }
+    if charge.accepted:
+        body["chargeId"] = charge.charge_id
+        return Commit(reserved.stream_id, 2, (EventType.PAYMENT_PROCESSED,), body, cause)
+    body["reason"] = "declined"
+    return Commit(reserved.stream_id, 2, (EventType.PAYMENT_FAILED,), body, cause)

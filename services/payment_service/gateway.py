@@ -1,0 +1,30 @@
+"""The port to a payment provider."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class GatewayError(Exception):
+    """The provider gave no answer that can be acted on; the charge may be asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRequest:
+    """`order_id` is the idempotency key; `forced_result` (SUCCESS or FAILURE) is honoured by the simulation only."""
+
+    order_id: str
+    amount_minor: int
+    currency: str
+    forced_result: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    charge_id: str
+    accepted: bool
+
+
+class PaymentGateway(Protocol):
+    def charge(self, request: ChargeRequest) -> Charge:
+        """Take the amount once, however often it is asked for: the same order always gets the same answer."""
+        ...

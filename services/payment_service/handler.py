@@ -1,0 +1,52 @@
+"""The payment service: one Lambda behind the payment queue."""
+
+from functools import cache
+from typing import Annotated
+
+from pydantic import Field
+
+from services.libs import aws_clients
+from services.libs.dead_letters import DeadLetters
+from services.libs.event_store import EventStore
+from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
+from services.libs.messages import Message, OrderReference, validate
+from services.libs.queue_consumer import consume
+from services.libs.settings import Settings
+from services.libs.structured_logging import configure_logging
+from services.payment_service.service import PaymentService
+from services.payment_service.simulated_gateway import SimulatedGateway
+from services.shared.events import EventType
+from services.shared.rejections import RejectedError, RejectionReason
+
+
+class PaymentSettings(Settings):
+    inventory_table: str
+    event_store_table: str
+    gateway_table: str
+    payment_success_rate: Annotated[float, Field(ge=0, le=1)]
+
+
+class _Application:
+    def __init__(self, settings: PaymentSettings) -> None:
+        configure_logging("payment-service", settings.log_level)
+        client = aws_clients.dynamodb()
+        self._service = PaymentService(
+            EventStore(client, table=settings.event_store_table, inventory_table=settings.inventory_table),
+            SimulatedGateway(client, settings.gateway_table, settings.payment_success_rate),
+        )
+        self.dead_letters = DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url)
+
+    def handle(self, message: Message) -> None:
+        if message.event_type != EventType.PAYMENT_REQUESTED:
+            raise RejectedError(RejectionReason.UNKNOWN_EVENT, "detail-type: not one that the payment service takes")
+        self._service.pay(validate(OrderReference, message.detail).order_id, message.cause)
+
+
+@cache
+def _application() -> _Application:
+    return _Application(PaymentSettings.from_environment())
+
+
+def handler(event: SqsEvent, context: LambdaContext) -> BatchResponse:
+    application = _application()
+    return consume(event, context, application.dead_letters, application.handle)

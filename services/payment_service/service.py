@@ -1,0 +1,35 @@
+"""The payment service's use case: charge an order that is reserved, and settle its stock."""
+
+from services.libs.event_store import EventStore, VersionTakenError
+from services.libs.structured_logging import logger
+from services.payment_service.domain import NotReservedError, charge_for, settle
+from services.payment_service.gateway import PaymentGateway
+from services.shared.commits import Cause, order_stream
+from services.shared.rejections import RejectedError, RejectionReason
+
+
+class PaymentService:
+    def __init__(self, store: EventStore, gateway: PaymentGateway) -> None:
+        self._store = store
+        self._gateway = gateway
+
+    def pay(self, order_id: str, cause: Cause) -> None:
+        """Write version 2 of the order. A second delivery of the same request does nothing.
+
+        A crash between the charge and the commit charges nobody twice: the gateway gives the same answer again.
+        """
+        history = self._store.read(order_stream(order_id))
+        try:
+            request = charge_for(history)
+        except NotReservedError as refusal:
+            raise RejectedError(RejectionReason.ORDER_NOT_RESERVED, str(refusal)) from refusal
+        if request is None:
+            logger.info("duplicate payment request ignored")
+            return
+        commit = settle(history[0], self._gateway.charge(request), cause)
+        try:
+            self._store.append(commit)
+        except VersionTakenError:
+            logger.info("payment was settled by another delivery")
+            return
+        logger.info("payment settled", extra={"events": commit.events})

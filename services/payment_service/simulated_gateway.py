@@ -1,0 +1,54 @@
+"""A payment provider for development: a pure function of the order id, with a durable ledger of its own."""
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from services.payment_service.gateway import Charge, ChargeRequest, GatewayError
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+class SimulatedGateway:
+    """Decides from the order id and a success rate (0 to 1), and keeps what it decided in a table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, success_rate: float) -> None:
+        self._client = client
+        self._table = table
+        self._success_rate = success_rate
+
+    def charge(self, request: ChargeRequest) -> Charge:
+        try:
+            entry = self._client.update_item(
+                TableName=self._table,
+                Key={"order_id": {"S": request.order_id}},
+                UpdateExpression=(
+                    "SET #status = if_not_exists(#status, :status), charge_id = if_not_exists(charge_id, :charge),"
+                    " amount_minor = :amount, currency = :currency ADD attempts :one"
+                ),
+                # One key, one amount: a real provider refuses an idempotency key that comes back with other content.
+                ConditionExpression=(
+                    "attribute_not_exists(order_id) OR (amount_minor = :amount AND currency = :currency)"
+                ),
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={
+                    ":status": {"S": "charged" if self._accepts(request) else "declined"},
+                    ":charge": {"S": f"sim_{_digest(request.order_id)[:24]}"},
+                    ":amount": {"N": str(request.amount_minor)},
+                    ":currency": {"S": request.currency},
+                    ":one": {"N": "1"},
+                },
+                ReturnValues="ALL_NEW",
+            )["Attributes"]
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise GatewayError(f"{request.order_id} was asked for before with another amount") from error
+        return Charge(entry["charge_id"]["S"], accepted=entry["status"]["S"] == "charged")
+
+    def _accepts(self, request: ChargeRequest) -> bool:
+        if request.forced_result:
+            return request.forced_result == "SUCCESS"
+        return int(_digest(request.order_id)[:8], 16) / 0x1_0000_0000 < self._success_rate
+
+
+def _digest(order_id: str) -> str:
+    return hashlib.sha256(order_id.encode()).hexdigest()

@@ -1,0 +1,55 @@
+"""The arithmetic of stock: `stock = available + reserved`, always, and no quantity ever below zero."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    name: str
+    price_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class StockItem:
+    """One SKU as the inventory table holds it; quantities in units."""
+
+    sku: str
+    product: Product
+    stock: int
+    reserved: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class StockChange:
+    """What is added to one SKU's quantities. No quantity may fall below zero: the table refuses the change.
+
+    An adjustment also states the product, and the stock that it was decided on, which must still stand.
+    """
+
+    sku: str
+    stock: int
+    reserved: int
+    available: int
+    product: Product | None = None
+    expected_stock: int | None = None
+
+
+def reserve(sku: str, quantity: int) -> StockChange:
+    return StockChange(sku, stock=0, reserved=quantity, available=-quantity)
+
+
+def settle(sku: str, quantity: int) -> StockChange:
+    return StockChange(sku, stock=-quantity, reserved=-quantity, available=0)
+
+
+def release(sku: str, quantity: int) -> StockChange:
+    return StockChange(sku, stock=0, reserved=-quantity, available=quantity)
+
+
+def adjust(sku: str, delta: int, *, stock_after: int, product: Product) -> StockChange:
+    """Set the stock on hand; reservations are never touched."""
+    return StockChange(
+        sku, stock=delta, reserved=0, available=delta, product=product, expected_stock=stock_after - delta
+    )

@@ -1,0 +1,21 @@
+"""Why a message can never succeed: it goes to the dead letters at once, with the reason."""
+
+from enum import StrEnum
+
+
+class RejectionReason(StrEnum):
+    VALIDATION_ERROR = "validation_error"
+    UNKNOWN_EVENT = "unknown_event"
+    CONFLICT = "conflict"
+    ORDER_NOT_RESERVED = "order_not_reserved"
+    PAYMENT_NOT_SETTLED = "payment_not_settled"
+    MIXED_CURRENCIES = "mixed_currencies"
+
+
+class RejectedError(Exception):
+    """`detail` says what is wrong in the message's own field names, never its values: they may be personal."""
+
+    def __init__(self, reason: RejectionReason, detail: str) -> None:
+        super().__init__(f"{reason.value}: {detail}")
+        self.reason = reason
+        self.detail = detail
