@@ -1,6 +1,6 @@
 """Between JSON and DynamoDB's typed attributes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
@@ -9,9 +9,12 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from services.shared.json_types import Json, JsonObject
 
 if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 Item = dict[str, "AttributeValueTypeDef"]
+
+_KEYS_A_CALL = 100
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
@@ -24,6 +27,17 @@ def to_item(values: Mapping[str, Json]) -> Item:
 def from_item(item: "Mapping[str, AttributeValueTypeDef]") -> JsonObject:
     """Read an item written by `to_item`: its numbers are integers."""
     return {name: _plain(_deserializer.deserialize(value)) for name, value in item.items()}
+
+
+def batch_get(client: "DynamoDBClient", table: str, keys: Sequence[Item]) -> Iterator[Item]:
+    """Read the items that exist, as of now, in no particular order."""
+    waiting: Sequence[Mapping[str, AttributeValueTypeDef]] = keys
+    while waiting:
+        response = client.batch_get_item(RequestItems={table: {"Keys": waiting[:_KEYS_A_CALL], "ConsistentRead": True}})
+        yield from response["Responses"].get(table, [])
+        # DynamoDB answers with what fits into 16 MB and hands the other keys back.
+        unread = response["UnprocessedKeys"].get(table, {"Keys": []})["Keys"]
+        waiting = [*unread, *waiting[_KEYS_A_CALL:]]
 
 
 def _plain(value: object) -> Json:

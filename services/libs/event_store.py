@@ -67,7 +67,7 @@ class EventStore:
         self._sleep = sleep
 
     def read(self, stream_id: str) -> tuple[Commit, ...]:
-        """All commits of the stream as of now, oldest first. A stream is a handful of versions: one page."""
+        """All commits of an order's stream as of now, oldest first; they are few and small, so one page holds them."""
         page = self._client.query(
             TableName=self._table,
             KeyConditionExpression="stream_id = :stream_id",
@@ -80,6 +80,18 @@ class EventStore:
         key = to_item({"stream_id": stream_id, "version": version})
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return commit_from_item(found["Item"]) if "Item" in found else None
+
+    def latest_version(self, stream_id: str) -> int:
+        """Return 0 for a stream that has no commit yet."""
+        page = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="stream_id = :stream_id",
+            ExpressionAttributeValues=to_item({":stream_id": stream_id}),
+            ScanIndexForward=False,
+            Limit=1,
+            ConsistentRead=True,
+        )
+        return commit_from_item(page["Items"][0]).version if page["Items"] else 0
 
     def append(self, commit: Commit) -> None:
         """Write the commit and the stock changes it explains, all or none.

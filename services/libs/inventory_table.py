@@ -3,15 +3,13 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from services.libs.dynamodb_items import Item, from_item, to_item
+from services.libs.dynamodb_items import Item, batch_get, from_item, to_item
 from services.shared.inventory import Product, StockChange, StockItem
 from services.shared.json_types import Json, integer, text
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import UpdateTypeDef
-
-_KEYS_A_CALL = 100
 
 
 class InventoryTable:
@@ -22,16 +20,8 @@ class InventoryTable:
     def read(self, skus: Iterable[str]) -> dict[str, StockItem]:
         """The items of those SKUs that exist, as of now."""
         keys = [to_item({"item_id": sku}) for sku in skus]
-        found: dict[str, StockItem] = {}
-        while keys:
-            response = self._client.batch_get_item(
-                RequestItems={self._table: {"Keys": keys[:_KEYS_A_CALL], "ConsistentRead": True}}
-            )
-            items = [stock_item(item) for item in response["Responses"].get(self._table, [])]
-            found |= {item.sku: item for item in items}
-            unread = response["UnprocessedKeys"].get(self._table, {"Keys": []})["Keys"]
-            keys = [*unread, *keys[_KEYS_A_CALL:]]
-        return found
+        items = (stock_item(item) for item in batch_get(self._client, self._table, keys))
+        return {item.sku: item for item in items}
 
 
 def stock_item(item: Item) -> StockItem:

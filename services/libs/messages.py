@@ -1,5 +1,6 @@
 """What arrives on the queues: the EventBridge envelope and what every event's detail shares."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, TypeVar
@@ -7,7 +8,6 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StrictInt, StringConstraints, ValidationError
 
 from services.shared.commits import Cause
-from services.shared.json_types import JsonObject
 from services.shared.rejections import RejectedError, RejectionReason
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=128)]
@@ -20,7 +20,7 @@ Model = TypeVar("Model", bound=BaseModel)
 @dataclass(frozen=True, slots=True)
 class Message:
     event_type: str
-    detail: JsonObject
+    detail: Mapping[str, object]
     cause: Cause
 
 
@@ -42,7 +42,7 @@ def parse_message(body: str, now: datetime) -> Message:
     return Message(envelope.detail_type, envelope.detail, cause)
 
 
-def validate(model: type[Model], detail: JsonObject) -> Model:
+def validate(model: type[Model], detail: Mapping[str, object]) -> Model:
     try:
         return model.model_validate(detail)
     except ValidationError as error:
@@ -83,4 +83,4 @@ class _Detail(BaseModel):
 class _Envelope(BaseModel):
     id: TraceId
     detail_type: str = Field(alias="detail-type")
-    detail: JsonObject
+    detail: Mapping[str, object]

@@ -29,7 +29,8 @@ class OrderService:
                 return
             except StockRefusedError as refused:
                 # Somebody was faster: decide again on what stands there now.
-                inventory |= {sku: item for sku, item in refused.found.items() if item}
+                now = {**inventory, **refused.found}
+                inventory = {sku: item for sku, item in now.items() if item}
                 continue
             logger.info("order decided", extra={"events": commit.events})
             return
