@@ -1,0 +1,156 @@
+"""A lively run: many orders of mixed size, some sent twice, and then what became of stock, orders and money."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import quantiles
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from scripts.console import out
+from scripts.deployment import Deployment
+from scripts.errors import UserError
+from scripts.json_files import load_json
+from scripts.ledger import Charges, Ledger, read_charges, read_commits, read_inventory
+from scripts.order_client import History, OrderClient
+from scripts.seed_inventory import CATALOGUE
+from scripts.target import Target
+from services.shared.inventory import StockItem
+
+SEED_FILE = Path(__file__).parent / "inventory-seed.json"
+_TIMEOUT_SECONDS = 180
+_DUPLICATE_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is true of the whole deployment after the run: the log, and the tables it must agree with."""
+
+    ledger: Ledger
+    inventory: Sequence[StockItem]
+    charges: Charges
+
+    def checks(self) -> dict[str, bool]:
+        skus = self.ledger.skus
+        return {
+            "stock + sold = initial, for every SKU": all(
+                item.stock + skus[item.sku].sold == skus[item.sku].seeded for item in self.inventory
+            ),
+            "available + reserved = stock, none below 0": all(
+                item.available + item.reserved == item.stock and min(item.available, item.reserved) >= 0
+                for item in self.inventory
+            ),
+            "charged = confirmed, in orders and in money": (self.charges.count, self.charges.amount_minor)
+            == (self.ledger.confirmed, self.ledger.confirmed_minor),
+        }
+
+
+def run(target: Target, orders: int) -> None:
+    """Place `orders` orders; raise UserError where one stays without a final state or a check fails."""
+    deployment = Deployment.of(target)
+    client = OrderClient(target, deployment)
+    details = _orders(orders)
+    # A producer may repeat itself: whatever is sent twice must count once.
+    again = random.sample(details, round(orders * _DUPLICATE_SHARE))
+    ids = [str(detail["orderId"]) for detail in details]
+    with _progress() as progress:
+        sending = progress.add_task("sent", total=len(details) + len(again))
+        decided = progress.add_task("decided", total=orders)
+        final = progress.add_task("final", total=orders)
+
+        def show(histories: Mapping[str, History]) -> None:
+            progress.update(decided, completed=sum(bool(history.commits) for history in histories.values()))
+            progress.update(final, completed=sum(history.final is not None for history in histories.values()))
+
+        sent = dict(zip(ids, client.place(details, lambda count: progress.advance(sending, count)), strict=True))
+        client.place(again, lambda count: progress.advance(sending, count))
+        histories = client.wait(ids, _TIMEOUT_SECONDS, show)
+    dynamodb = target.client("dynamodb")
+    outcome = Outcome(
+        ledger=Ledger.of(read_commits(dynamodb, deployment)),
+        inventory=read_inventory(dynamodb, deployment),
+        charges=read_charges(dynamodb, deployment),
+    )
+    _summarise(histories, sent, len(again), outcome)
+    _say_what_next(target)
+    stuck = [order_id for order_id, history in histories.items() if history.final is None]
+    failed = [text for text, holds in outcome.checks().items() if not holds]
+    if stuck or failed:
+        raise UserError(
+            "; ".join([f"{len(stuck)} orders have no final state, such as {stuck[0]}"] * bool(stuck) + failed)
+        )
+
+
+def _orders(count: int) -> list[dict[str, object]]:
+    skus = [product.sku for product in load_json(SEED_FILE, CATALOGUE)]
+    run_id = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    dice = random.Random(run_id)  # noqa: S311 - no secret
+    return [
+        {
+            "orderId": f"demo-{run_id}-{number:04d}",
+            "customerId": f"customer-{dice.randint(1, 50)}",
+            "items": [
+                {"sku": sku, "quantity": dice.choice((1, 1, 1, 2, 3))}
+                for sku in dice.sample(skus, dice.choice((1, 1, 2, 3)))
+            ],
+        }
+        for number in range(1, count + 1)
+    ]
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=out
+    )
+
+
+def _summarise(
+    histories: Mapping[str, History], sent: Mapping[str, datetime], duplicates: int, outcome: Outcome
+) -> None:
+    this_run = Ledger.of(commit for history in histories.values() for commit in history.commits)
+    _stock_table(outcome, this_run)
+    out.print(f"\norders placed      {len(histories)}, and {duplicates} of them sent twice")
+    out.print(f"confirmed          {this_run.confirmed}, revenue {_money(this_run.confirmed_minor)}")
+    for reason, count in sorted(this_run.cancelled.items()):
+        out.print(f"cancelled          {count} ({reason})")
+    waits = [
+        (history.final.cause.at - sent[order_id]).total_seconds() * 1000
+        for order_id, history in histories.items()
+        if history.final
+    ]
+    if len(waits) > 1:
+        percentiles = quantiles(waits, n=100, method="inclusive")
+        out.print(f"event to final     p50 {percentiles[49]:.0f} ms, p99 {percentiles[98]:.0f} ms")
+    for text, holds in outcome.checks().items():
+        out.print(f"[{'green' if holds else 'red'}]{'ok' if holds else 'FAILED':<18}[/] {text}")
+
+
+def _stock_table(outcome: Outcome, this_run: Ledger) -> None:
+    table = Table(title="Stock, after all runs on this deployment", title_justify="left")
+    table.add_column("SKU")
+    for heading in ("initial", "sold", "stock", "reserved", "available", "sold in this run"):
+        table.add_column(heading, justify="right")
+    for item in outcome.inventory:
+        totals = outcome.ledger.skus[item.sku]
+        mine = this_run.skus.get(item.sku)
+        figures = (totals.seeded, totals.sold, item.stock, item.reserved, item.available, mine.sold if mine else 0)
+        table.add_row(item.sku, *map(str, figures))
+    out.print(table)
+
+
+def _money(minor: int) -> str:
+    return f"{minor / 100:,.2f} GBP"
+
+
+def _say_what_next(target: Target) -> None:
+    out.print(
+        "\nThe deployment stays up. Look around:\n"
+        f"  export ENVIRONMENT={target.environment}\n"
+        "  .venv/bin/invoke put-order --item prod-005=2       place an order and watch it\n"
+        "  .venv/bin/invoke seed-inventory                    fill the shelves again\n"
+        "  .venv/bin/invoke --list                            everything else\n"
+        "  .venv/bin/invoke local-down                        stop it"
+    )

@@ -1,0 +1,95 @@
+"""Fold the event store's commits into what the inventory, the orders and the money must be."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scripts.deployment import Deployment
+from services.libs.event_store import commit_from_item
+from services.libs.inventory_table import stock_item
+from services.shared.commits import Commit
+from services.shared.events import EventType
+from services.shared.inventory import StockItem
+from services.shared.json_types import integer, text
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+
+@dataclass(slots=True)
+class SkuTotals:
+    """Units over the life of one SKU: put in by seeding, sold, and held for orders that wait for their payment."""
+
+    seeded: int = 0
+    sold: int = 0
+    reserved: int = 0
+
+    @property
+    def stock(self) -> int:
+        return self.seeded - self.sold
+
+
+@dataclass(slots=True)
+class Ledger:
+    skus: dict[str, SkuTotals] = field(default_factory=dict)
+    confirmed: int = 0
+    confirmed_minor: int = 0
+    cancelled: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, commits: Iterable[Commit]) -> "Ledger":
+        ledger = cls()
+        for commit in commits:
+            ledger.add(commit)
+        return ledger
+
+    def add(self, commit: Commit) -> None:
+        for change in commit.stock_changes():
+            totals = self.skus.setdefault(change.sku, SkuTotals())
+            totals.reserved += change.reserved
+            if change.product:
+                totals.seeded += change.stock
+            else:
+                totals.sold -= change.stock
+        if EventType.ORDER_CONFIRMED in commit.events:
+            self.confirmed += 1
+            self.confirmed_minor += integer(commit.body, "amountMinor")
+        if EventType.ORDER_CANCELLED in commit.events:
+            self.cancelled[text(commit.body, "reason")] += 1
+
+
+def read_commits(client: "DynamoDBClient", deployment: Deployment) -> Iterator[Commit]:
+    for item in _scan(client, deployment.event_store_table_name):
+        yield commit_from_item(item)
+
+
+def read_inventory(client: "DynamoDBClient", deployment: Deployment) -> list[StockItem]:
+    items = [stock_item(item) for item in _scan(client, deployment.inventory_table_name)]
+    return sorted(items, key=lambda item: item.sku)
+
+
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """What the simulated gateway took, and how often it was asked."""
+
+    count: int
+    amount_minor: int
+    attempts: int
+
+
+def read_charges(client: "DynamoDBClient", deployment: Deployment) -> Charges:
+    entries = list(_scan(client, deployment.simulated_gateway_table_name))
+    charged = [entry for entry in entries if entry["status"]["S"] == "charged"]
+    return Charges(
+        count=len(charged),
+        amount_minor=sum(int(entry["amount_minor"]["N"]) for entry in charged),
+        attempts=sum(int(entry["attempts"]["N"]) for entry in entries),
+    )
+
+
+def _scan(client: "DynamoDBClient", table: str) -> "Iterator[dict[str, AttributeValueTypeDef]]":
+    pages = client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    for page in pages:
+        yield from page["Items"]

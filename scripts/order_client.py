@@ -1,0 +1,103 @@
+"""Send orders as a producer does, and follow them in the event store."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from scripts.deployment import Deployment
+from scripts.errors import UserError
+from scripts.target import Target
+from services.libs.dynamodb_items import batch_get, to_item
+from services.libs.event_store import commit_from_item
+from services.shared.commits import Commit, order_stream
+from services.shared.events import CATALOGUE, EventType
+
+_FINAL = {EventType.ORDER_CONFIRMED, EventType.ORDER_CANCELLED}
+_ENTRIES_A_CALL = 10
+_VERSIONS = (1, 2, 3)
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The commits of one order, oldest first."""
+
+    order_id: str
+    commits: tuple[Commit, ...]
+
+    @property
+    def final(self) -> Commit | None:
+        """The commit that confirmed or cancelled the order."""
+        return next((commit for commit in self.commits if _FINAL & set(commit.events)), None)
+
+    @property
+    def events(self) -> list[str]:
+        return [event.value for commit in self.commits for event in commit.events]
+
+
+class OrderClient:
+    def __init__(self, target: Target, deployment: Deployment) -> None:
+        self._dynamodb = target.client("dynamodb")
+        self._events = target.client("events")
+        self._deployment = deployment
+
+    def place(
+        self, orders: Sequence[Mapping[str, object]], on_sent: Callable[[int], None] = lambda _: None
+    ) -> list[datetime]:
+        """Send one OrderPlaced an order; return when each was sent, and tell `on_sent` how many a call took."""
+        bus = CATALOGUE[EventType.ORDER_PLACED].bus
+        sent: list[datetime] = []
+        for start in range(0, len(orders), _ENTRIES_A_CALL):
+            batch = orders[start : start + _ENTRIES_A_CALL]
+            sent += [datetime.now(UTC)] * len(batch)
+            response = self._events.put_events(
+                Entries=[
+                    {
+                        "EventBusName": self._deployment.order_bus_name,
+                        "Source": bus.source,
+                        "DetailType": EventType.ORDER_PLACED.value,
+                        "Detail": json.dumps(order),
+                    }
+                    for order in batch
+                ]
+            )
+            refused = [entry for entry in response["Entries"] if "ErrorCode" in entry]
+            if refused:
+                raise UserError(f"EventBridge refused {len(refused)} orders: {refused[0].get('ErrorMessage')}")
+            on_sent(len(batch))
+        return sent
+
+    def histories(self, order_ids: Iterable[str]) -> dict[str, History]:
+        """What the event store holds of the orders as of now, one entry for each id."""
+        found: dict[str, list[Commit]] = {order_id: [] for order_id in order_ids}
+        keys = [
+            to_item({"stream_id": order_stream(order_id), "version": version})
+            for order_id in found
+            for version in _VERSIONS
+        ]
+        for item in batch_get(self._dynamodb, self._deployment.event_store_table_name, keys):
+            commit = commit_from_item(item)
+            found[commit.stream_id.removeprefix(order_stream(""))].append(commit)
+        return {
+            order_id: History(order_id, tuple(sorted(commits, key=lambda commit: commit.version)))
+            for order_id, commits in found.items()
+        }
+
+    def wait(
+        self,
+        order_ids: Iterable[str],
+        timeout_seconds: float,
+        on_progress: Callable[[Mapping[str, History]], None] = lambda _: None,
+    ) -> dict[str, History]:
+        """Poll until every order has its final state or the time is up; `on_progress` sees all of them each time."""
+        deadline = time.monotonic() + timeout_seconds
+        histories = {order_id: History(order_id, ()) for order_id in order_ids}
+        while True:
+            pending = [order_id for order_id, history in histories.items() if history.final is None]
+            histories |= self.histories(pending)
+            on_progress(histories)
+            if all(history.final for history in histories.values()) or time.monotonic() > deadline:
+                return histories
+            time.sleep(_POLL_SECONDS)

@@ -1,0 +1,169 @@
+"""Check a deployment from outside: send orders through EventBridge and look at everything they should have changed."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic, sleep
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from rich.table import Table
+
+from scripts.console import out
+from scripts.deployment import Deployment
+from scripts.errors import UserError
+from scripts.json_files import load_json
+from scripts.order_client import History, OrderClient
+from scripts.seed_inventory import Catalogue, Seeder
+from scripts.target import Target
+from services.libs.dynamodb_items import from_item, to_item
+from services.libs.inventory_table import InventoryTable
+from services.shared.inventory import StockItem
+
+EVENTS_FILE = Path(__file__).parent / "order-service-events.json"
+_ORDER_TIMEOUT_SECONDS = 60
+_LOG_TIMEOUT_SECONDS = 30
+_POLL_SECONDS = 0.5
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Expectation(_Model):
+    events: list[str]
+    reason: str | None = None
+    gateway: str | None = None
+    amount_minor: int | None = Field(None, alias="amountMinor")
+    sold: dict[str, int] = {}
+
+
+class Case(_Model):
+    name: str
+    order: dict[str, object]
+    expect: Expectation
+
+
+class Suite(_Model):
+    inventory: Catalogue
+    cases: list[Case]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One expectation of one order, and what was seen."""
+
+    case: str
+    what: str
+    expected: object
+    seen: object
+
+    @property
+    def holds(self) -> bool:
+        return self.expected == self.seen
+
+
+def run(target: Target) -> None:
+    """Raise UserError naming each expectation that does not hold, with the values seen."""
+    suite = load_json(EVENTS_FILE, TypeAdapter(Suite))
+    checks = list(_PostDeployTest(target, Deployment.of(target), suite).checks())
+    _print(checks)
+    failed = [check for check in checks if not check.holds]
+    if failed:
+        raise UserError(
+            "\n".join(f"{check.case}: {check.what}: expected {check.expected}, saw {check.seen}" for check in failed)
+        )
+
+
+class _PostDeployTest:
+    def __init__(self, target: Target, deployment: Deployment, suite: Suite) -> None:
+        self._dynamodb = target.client("dynamodb")
+        self._logs = target.client("logs")
+        self._deployment = deployment
+        self._suite = suite
+        self._seeder = Seeder(target, deployment)
+        self._orders = OrderClient(target, deployment)
+        self._inventory = InventoryTable(self._dynamodb, deployment.inventory_table_name)
+        self._skus = [product.sku for product in suite.inventory]
+
+    def checks(self) -> Iterator[Check]:
+        refused = [change for change in self._seeder.seed(self._suite.inventory) if change.refused]
+        if refused:
+            raise UserError(f"cannot set the test stock: {refused[0].product.sku}: {refused[0].refused}")
+        before = self._inventory.read(self._skus)
+        started = datetime.now(UTC)
+        orders = {f"test-{uuid4()}": case for case in self._suite.cases}
+        self._orders.place(
+            [{"orderId": order_id, "customerId": "test-customer", **case.order} for order_id, case in orders.items()]
+        )
+        with out.status("waiting for the orders' final states"):
+            histories = self._orders.wait(orders, _ORDER_TIMEOUT_SECONDS)
+        for order_id, case in orders.items():
+            yield from self._order_checks(case, histories[order_id])
+            yield from self._gateway_checks(case, order_id)
+            yield from self._log_checks(case, order_id, started)
+        yield from self._stock_checks(before)
+
+    def _order_checks(self, case: Case, history: History) -> Iterator[Check]:
+        yield Check(case.name, "events in the event store", case.expect.events, history.events)
+        if history.final:
+            yield Check(case.name, "reason", case.expect.reason, history.final.body.get("reason"))
+
+    def _gateway_checks(self, case: Case, order_id: str) -> Iterator[Check]:
+        found = self._dynamodb.get_item(
+            TableName=self._deployment.simulated_gateway_table_name,
+            Key=to_item({"order_id": order_id}),
+            ConsistentRead=True,
+        )
+        entry = from_item(found.get("Item", {}))
+        yield Check(case.name, "gateway ledger", case.expect.gateway, entry.get("status"))
+        yield Check(case.name, "gateway amount", case.expect.amount_minor, entry.get("amount_minor"))
+
+    def _log_checks(self, case: Case, order_id: str, started: datetime) -> Iterator[Check]:
+        services = ["order-service"] + (["payment-service"] if case.expect.gateway else [])
+        for service in services:
+            yield Check(case.name, f"{service} logged the order", True, self._logged(service, order_id, started))  # noqa: FBT003
+
+    def _logged(self, service: str, order_id: str, started: datetime) -> bool:
+        group = self._deployment.log_group_names[service]
+        since = int((started - timedelta(seconds=5)).timestamp() * 1000)
+
+        def found() -> bool:
+            pages = self._logs.get_paginator("filter_log_events").paginate(
+                logGroupName=group, startTime=since, filterPattern=f'"{order_id}"'
+            )
+            return any(page["events"] for page in pages)
+
+        return _poll(found)
+
+    def _stock_checks(self, before: Mapping[str, StockItem]) -> Iterator[Check]:
+        after = self._inventory.read(self._skus)
+        sold: Counter[str] = Counter()
+        for case in self._suite.cases:
+            sold.update(case.expect.sold)
+        for sku in self._skus:
+            was, now = before[sku], after[sku]
+            expected = (was.stock - sold[sku], was.reserved, was.available - sold[sku])
+            seen = (now.stock, now.reserved, now.available)
+            yield Check("inventory", f"{sku} (stock, reserved, available)", expected, seen)
+
+
+def _poll(condition: Callable[[], bool]) -> bool:
+    deadline = monotonic() + _LOG_TIMEOUT_SECONDS
+    while not condition():
+        if monotonic() > deadline:
+            return False
+        sleep(_POLL_SECONDS)
+    return True
+
+
+def _print(checks: list[Check]) -> None:
+    table = Table(title="Post-deploy test", title_justify="left")
+    for heading in ("case", "expectation", "seen", "result"):
+        table.add_column(heading)
+    for check in checks:
+        seen = ", ".join(map(str, check.seen)) if isinstance(check.seen, list | tuple) else str(check.seen)
+        table.add_row(check.case, check.what, seen, "[green]ok[/]" if check.holds else "[red]failed[/]")
+    out.print(table)

@@ -1,0 +1,150 @@
+"""Set the stock on hand of a catalogue of SKUs. Every change is a commit; reservations are never touched."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints, TypeAdapter
+from rich.table import Table
+
+from scripts.console import out
+from scripts.deployment import Deployment
+from scripts.errors import UserError
+from scripts.json_files import load_json
+from scripts.target import Target
+from services.libs.event_store import EventStore, StockRefusedError, VersionTakenError
+from services.libs.inventory_table import InventoryTable
+from services.order_service.messages import Sku
+from services.shared.commits import Cause, Commit, sku_stream
+from services.shared.events import EventType
+from services.shared.inventory import Product, StockItem
+
+_ATTEMPTS = 5
+
+
+class SeedProduct(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    sku: Sku
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    stock: Annotated[StrictInt, Field(ge=0, le=1_000_000_000)]
+    price_minor: Annotated[StrictInt, Field(ge=0, le=100_000_000_000, alias="priceMinor")]
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+
+    @property
+    def product(self) -> Product:
+        return Product(self.name, self.price_minor, self.currency)
+
+
+def _consistent(products: list[SeedProduct]) -> list[SeedProduct]:
+    skus = [product.sku for product in products]
+    twice = {sku for sku in skus if skus.count(sku) > 1}
+    if twice:
+        raise ValueError(f"listed more than once: {', '.join(sorted(twice))}")
+    currencies = {product.currency for product in products}
+    if len(currencies) > 1:
+        # An order over both could not be charged, so the order service would send it to the dead letters.
+        raise ValueError(f"one catalogue has one currency, not {', '.join(sorted(currencies))}")
+    return products
+
+
+Catalogue = Annotated[list[SeedProduct], Field(min_length=1), AfterValidator(_consistent)]
+CATALOGUE: TypeAdapter[list[SeedProduct]] = TypeAdapter(Catalogue)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What seeding did to one SKU; `refused` says why it did nothing."""
+
+    product: SeedProduct
+    before: StockItem | None
+    refused: str | None = None
+
+    @property
+    def text(self) -> str:
+        if self.refused:
+            return f"refused: {self.refused}"
+        if self.before is None:
+            return "created"
+        parts = []
+        if self.before.stock != self.product.stock:
+            parts.append(f"stock {self.product.stock - self.before.stock:+d}")
+        if self.before.product.price_minor != self.product.price_minor:
+            parts.append(f"price was {self.before.product.price_minor}")
+        if self.before.product.name != self.product.name:
+            parts.append(f"name was {self.before.product.name}")
+        if self.before.product.currency != self.product.currency:
+            parts.append(f"currency was {self.before.product.currency}")
+        return ", ".join(parts) or "unchanged"
+
+
+class Seeder:
+    def __init__(self, target: Target, deployment: Deployment) -> None:
+        client = target.client("dynamodb")
+        self._inventory = InventoryTable(client, deployment.inventory_table_name)
+        self._store = EventStore(
+            client, table=deployment.event_store_table_name, inventory_table=deployment.inventory_table_name
+        )
+        self._run_id = f"seed-{uuid4()}"
+
+    def seed(self, products: Sequence[SeedProduct]) -> Iterable[Change]:
+        standing = self._inventory.read(product.sku for product in products)
+        for product in products:
+            yield self._set(product, standing.get(product.sku))
+
+    def _set(self, product: SeedProduct, before: StockItem | None) -> Change:
+        """Write the difference to what stands there; look again when an order or another seeding came between."""
+        for _ in range(_ATTEMPTS):
+            if before and before.product == product.product and before.stock == product.stock:
+                return Change(product, before)
+            if before and product.stock < before.reserved:
+                return Change(product, before, refused=f"{before.reserved} units are reserved for orders")
+            try:
+                self._store.append(self._commit(product, before))
+            except (VersionTakenError, StockRefusedError):
+                before = self._inventory.read([product.sku]).get(product.sku)
+            else:
+                return Change(product, before)
+        return Change(product, before, refused="its stock keeps changing, try again when it is quieter")
+
+    def _commit(self, product: SeedProduct, before: StockItem | None) -> Commit:
+        stream = sku_stream(product.sku)
+        return Commit(
+            stream_id=stream,
+            version=self._store.latest_version(stream) + 1,
+            events=(EventType.PRODUCT_INVENTORY_UPDATED,),
+            body={
+                "sku": product.sku,
+                "name": product.name,
+                "priceMinor": product.price_minor,
+                "currency": product.currency,
+                "stock": product.stock,
+                "stockDelta": product.stock - (before.stock if before else 0),
+            },
+            cause=Cause(event_id=self._run_id, correlation_id=self._run_id, at=datetime.now(UTC)),
+        )
+
+
+def seed(target: Target, file: Path) -> None:
+    """Bring the stock on hand to what `file` says, and print what changed."""
+    products = load_json(file, CATALOGUE)
+    changes = list(Seeder(target, Deployment.of(target)).seed(products))
+    table = Table(title=f"Inventory of {target.environment}", title_justify="left")
+    table.add_column("SKU")
+    table.add_column("name")
+    for heading in ("price", "stock", "reserved"):
+        table.add_column(heading, justify="right")
+    table.add_column("change")
+    for change in changes:
+        product = change.product
+        reserved = change.before.reserved if change.before else 0
+        price = f"{product.price_minor / 100:.2f} {product.currency}"
+        stock = change.before.stock if change.refused and change.before else product.stock
+        table.add_row(product.sku, product.name, price, str(stock), str(reserved), change.text)
+    out.print(table)
+    refused = [change for change in changes if change.refused]
+    if refused:
+        raise UserError("\n".join(f"{change.product.sku}: {change.refused}" for change in refused))

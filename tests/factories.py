@@ -1,0 +1,86 @@
+"""Test data with defaults: a test names only what it is about."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from services.libs.lambda_types import SqsEvent, SqsRecord
+from services.order_service.domain import PlacedOrder
+from services.shared.commits import Cause, Commit, sku_stream
+from services.shared.events import EventType
+from services.shared.inventory import Product, StockItem
+from services.shared.json_types import Json, JsonObject
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, 123000, tzinfo=UTC)
+CAUSE = Cause(event_id="event-1", correlation_id="correlation-1", at=NOW)
+
+
+def stock_item(sku: str = "prod-001", stock: int = 10, reserved: int = 0, **product: str | int) -> StockItem:
+    return StockItem(
+        sku=sku,
+        product=Product(
+            name=str(product.get("name", f"Product {sku}")),
+            price_minor=int(product.get("price_minor", 500)),
+            currency=str(product.get("currency", "GBP")),
+        ),
+        stock=stock,
+        reserved=reserved,
+        available=stock - reserved,
+    )
+
+
+def inventory(*items: StockItem) -> dict[str, StockItem]:
+    return {item.sku: item for item in items}
+
+
+def placed_order(
+    order_id: str = "order-1", quantities: Mapping[str, int] | None = None, forced: str | None = None
+) -> PlacedOrder:
+    return PlacedOrder(order_id, "customer-1", quantities or {"prod-001": 2}, forced)
+
+
+def seeding(
+    sku: str = "prod-001", stock: int = 10, version: int = 1, delta: int | None = None, **product: Json
+) -> Commit:
+    body: JsonObject = {"sku": sku, "name": f"Product {sku}", "priceMinor": 500, "currency": "GBP"}
+    body |= {"stock": stock, "stockDelta": stock if delta is None else delta, **product}
+    return Commit(sku_stream(sku), version, (EventType.PRODUCT_INVENTORY_UPDATED,), body, CAUSE)
+
+
+def event_body(event_type: str, **detail: object) -> str:
+    """Make the body of an SQS message as EventBridge writes it."""
+    return json.dumps({"id": "bridge-1", "detail-type": event_type, "source": "order.service", "detail": detail})
+
+
+def order_placed(order_id: str = "order-1", **detail: object) -> str:
+    fields: dict[str, object] = {
+        "orderId": order_id,
+        "customerId": "customer-1",
+        "items": [{"sku": "prod-001", "quantity": 2}],
+    }
+    return event_body("OrderPlaced", **(fields | detail))
+
+
+def sqs_event(*bodies: str) -> SqsEvent:
+    records: list[SqsRecord] = [
+        {
+            "messageId": f"message-{number}",
+            "body": body,
+            "eventSourceARN": "arn:aws:sqs:eu-west-2:123456789012:test-queue",
+        }
+        for number, body in enumerate(bodies, start=1)
+    ]
+    return {"Records": records}
+
+
+@dataclass
+class Context:
+    """A Lambda context with time left."""
+
+    remaining_milliseconds: int = 10_000
+    function_name: str = "test-function"
+    aws_request_id: str = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_milliseconds

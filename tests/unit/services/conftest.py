@@ -1,0 +1,98 @@
+"""The services' tables, queues and buses on moto, and the services wired to them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from services.libs import aws_clients
+from services.libs.dead_letters import DeadLetters
+from services.libs.event_store import EventStore
+from services.libs.inventory_table import InventoryTable
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_events import EventBridgeClient
+    from types_boto3_sqs import SQSClient
+
+REGION = "eu-west-2"
+EVENT_STORE_TABLE = "test-event-store-table"
+INVENTORY_TABLE = "test-inventory-table"
+GATEWAY_TABLE = "test-simulated-gateway-table"
+
+
+@dataclass
+class Aws:
+    """What the services write to, and how a test looks at it."""
+
+    dynamodb: "DynamoDBClient"
+    sqs: "SQSClient"
+    events: "EventBridgeClient"
+    dead_letter_queue_url: str
+
+    @property
+    def store(self) -> EventStore:
+        return EventStore(self.dynamodb, table=EVENT_STORE_TABLE, inventory_table=INVENTORY_TABLE, sleep=lambda _: None)
+
+    @property
+    def inventory(self) -> InventoryTable:
+        return InventoryTable(self.dynamodb, INVENTORY_TABLE)
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        return DeadLetters(self.sqs, self.dead_letter_queue_url)
+
+    def stock(self, sku: str = "prod-001") -> tuple[int, int, int]:
+        """Read stock, reserved and available."""
+        item = self.inventory.read([sku])[sku]
+        return item.stock, item.reserved, item.available
+
+    def read_dead_letters(self) -> list[dict[str, str]]:
+        """Each dead letter's body and attributes."""
+        messages = self.sqs.receive_message(
+            QueueUrl=self.dead_letter_queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages", [])
+        return [
+            {"body": message["Body"]}
+            | {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+            for message in messages
+        ]
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with mock_aws():
+        session = boto3.Session(region_name=REGION)
+        dynamodb, sqs, events = session.client("dynamodb"), session.client("sqs"), session.client("events")
+        _create_table(dynamodb, EVENT_STORE_TABLE, stream_id="S", version="N")
+        _create_table(dynamodb, INVENTORY_TABLE, item_id="S")
+        _create_table(dynamodb, GATEWAY_TABLE, order_id="S")
+        for bus in ("test-order-bus", "test-payment-bus"):
+            events.create_event_bus(Name=bus)
+        queue_url = sqs.create_queue(QueueName="test-dlq")["QueueUrl"]
+        _forget_clients()
+        yield Aws(dynamodb, sqs, events, queue_url)
+    _forget_clients()
+
+
+def _create_table(client: "DynamoDBClient", name: str, **keys: str) -> None:
+    kinds = ["HASH", "RANGE"]
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind} for key, kind in keys.items()],  # type: ignore[typeddict-item]
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, kinds, strict=False)],  # type: ignore[typeddict-item]
+    )
+
+
+def _forget_clients() -> None:
+    for cached in (aws_clients._session, aws_clients.dynamodb, aws_clients.events, aws_clients.sqs):  # noqa: SLF001
+        cached.cache_clear()

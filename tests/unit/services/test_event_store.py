@@ -1,0 +1,171 @@
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from services.libs.event_store import (
+    ContentionError,
+    EventStore,
+    StockRefusedError,
+    TransactionFaultError,
+    VersionTakenError,
+    commit_from_item,
+    commit_to_item,
+)
+from services.order_service.domain import decide
+from tests.factories import CAUSE, inventory, placed_order, seeding, stock_item
+from tests.unit.services.conftest import EVENT_STORE_TABLE, Aws
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+def test_a_commit_survives_the_table() -> None:
+    commit = decide(placed_order(), inventory(stock_item()), CAUSE)
+
+    assert commit_from_item(commit_to_item(commit)) == commit
+
+
+def test_a_commit_of_one_sku_stays_under_one_kilobyte() -> None:
+    """DynamoDB charges a write by the kilobyte: names in UTF-8 and values, as its documentation counts them."""
+    order = placed_order(order_id="o" * 36, quantities={"s" * 20: 10_000})
+    item = commit_to_item(decide(order, inventory(stock_item("s" * 20, stock=10_000)), CAUSE))
+
+    assert len(str(item).encode()) < 1024
+
+
+def test_a_commit_and_its_stock_change_are_written_together(aws: Aws) -> None:
+    aws.store.append(seeding(stock=10))
+    aws.store.append(decide(placed_order(quantities={"prod-001": 3}), aws.inventory.read(["prod-001"]), CAUSE))
+
+    assert aws.stock() == (10, 3, 7)
+    assert [commit.version for commit in aws.store.read("order#order-1")] == [1]
+
+
+def test_a_version_is_written_once_and_the_loser_sees_what_stands(aws: Aws) -> None:
+    aws.store.append(seeding(stock=10))
+    first = decide(placed_order(quantities={"prod-001": 3}), aws.inventory.read(["prod-001"]), CAUSE)
+    second = decide(placed_order(quantities={"prod-001": 4}), aws.inventory.read(["prod-001"]), CAUSE)
+    aws.store.append(first)
+
+    with pytest.raises(VersionTakenError) as taken:
+        aws.store.append(second)
+
+    assert taken.value.existing == first
+    assert aws.stock() == (10, 3, 7)
+
+
+def test_a_refused_order_is_written_once_too(aws: Aws) -> None:
+    refused = decide(placed_order(quantities={"nowhere": 1}), {}, CAUSE)
+    aws.store.append(refused)
+
+    with pytest.raises(VersionTakenError) as taken:
+        aws.store.append(refused)
+
+    assert taken.value.existing == refused
+
+
+def test_one_short_sku_changes_nothing_and_is_named_as_it_stands(aws: Aws) -> None:
+    for sku in ("a", "b", "c"):
+        aws.store.append(seeding(sku, stock=5))
+    hoped_for = inventory(*(stock_item(sku, stock=100) for sku in ("a", "b", "c")))
+
+    with pytest.raises(StockRefusedError) as refused:
+        aws.store.append(decide(placed_order(quantities={"a": 1, "b": 6, "c": 1}), hoped_for, CAUSE))
+
+    assert {sku: item and item.available for sku, item in refused.value.found.items()} == {"b": 5}
+    assert [aws.stock(sku) for sku in ("a", "b", "c")] == [(5, 0, 5)] * 3
+    assert aws.store.read("order#order-1") == ()
+
+
+def test_a_sku_that_is_gone_refuses_the_commit(aws: Aws) -> None:
+    with pytest.raises(StockRefusedError) as refused:
+        aws.store.append(decide(placed_order(), inventory(stock_item()), CAUSE))
+
+    assert refused.value.found == {"prod-001": None}
+
+
+def test_seeding_on_a_stock_that_has_changed_is_refused(aws: Aws) -> None:
+    aws.store.append(seeding(stock=10))
+    aws.store.append(seeding(stock=8, delta=-2, version=2))
+
+    with pytest.raises(StockRefusedError):
+        aws.store.append(seeding(stock=12, delta=2, version=3))
+
+    assert aws.stock() == (8, 0, 8)
+
+
+def test_the_latest_version_of_a_stream_without_commits_is_0(aws: Aws) -> None:
+    assert aws.store.latest_version("sku#prod-001") == 0
+
+    aws.store.append(seeding(version=1))
+    aws.store.append(seeding(version=2, delta=0))
+
+    assert aws.store.latest_version("sku#prod-001") == 2
+
+
+class _Cancelling:
+    """A DynamoDB client whose transactions are cancelled for the given reasons before they go through."""
+
+    def __init__(self, client: "DynamoDBClient", times: int, code: str) -> None:
+        self.calls = 0
+        self.exceptions = client.exceptions
+        self._client = client
+        self._times = times
+        self._code = code
+
+    def transact_write_items(self, **request: object) -> object:
+        self.calls += 1
+        if self.calls <= self._times:
+            raise self.exceptions.TransactionCanceledException(
+                {
+                    "Error": {"Code": "TransactionCanceledException", "Message": "cancelled"},
+                    "CancellationReasons": [{"Code": "None"}, {"Code": self._code}],
+                },
+                "TransactWriteItems",
+            )
+        return self._client.transact_write_items(**request)  # type: ignore[arg-type]
+
+
+def _store(client: _Cancelling, pauses: list[float]) -> EventStore:
+    return EventStore(
+        cast("DynamoDBClient", client),
+        table=EVENT_STORE_TABLE,
+        inventory_table="test-inventory-table",
+        sleep=pauses.append,
+    )
+
+
+@pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
+def test_a_transaction_that_met_another_is_tried_again_after_a_pause(aws: Aws, code: str) -> None:
+    pauses: list[float] = []
+
+    _store(_Cancelling(aws.dynamodb, times=2, code=code), pauses).append(seeding())
+
+    assert len(pauses) == 2
+    assert aws.stock() == (10, 0, 10)
+
+
+def test_a_transaction_that_always_meets_others_is_handed_back(aws: Aws) -> None:
+    client = _Cancelling(aws.dynamodb, times=99, code="TransactionConflict")
+
+    with pytest.raises(ContentionError):
+        _store(client, []).append(seeding())
+
+    assert client.calls == 5
+
+
+def test_a_transaction_that_dynamodb_finds_faulty_is_not_tried_again(aws: Aws) -> None:
+    client = _Cancelling(aws.dynamodb, times=99, code="ItemCollectionSizeLimitExceeded")
+
+    with pytest.raises(TransactionFaultError, match="ItemCollectionSizeLimitExceeded"):
+        _store(client, []).append(seeding())
+
+    assert client.calls == 1
+
+
+def test_another_error_is_not_swallowed(aws: Aws) -> None:
+    store = EventStore(aws.dynamodb, table="no-such-table", inventory_table="test-inventory-table")
+
+    with pytest.raises(ClientError, match="ResourceNotFound"):
+        store.append(seeding())

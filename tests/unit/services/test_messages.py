@@ -1,0 +1,96 @@
+import json
+
+import pytest
+
+from services.libs.messages import parse_message, validate
+from services.order_service.messages import OrderPlaced
+from services.shared.rejections import RejectedError
+from tests.factories import NOW, event_body, order_placed
+
+
+def _parse(body: str) -> OrderPlaced:
+    return validate(OrderPlaced, parse_message(body, NOW).detail)
+
+
+@pytest.mark.parametrize("quantity", [0, -5, 1.5, 2.0, 1e308, "2", True, None, 10_001])
+def test_a_quantity_that_is_no_whole_number_from_1_to_10000_is_rejected(quantity: object) -> None:
+    with pytest.raises(RejectedError, match=r"items\.0\.quantity"):
+        _parse(order_placed(items=[{"sku": "prod-001", "quantity": quantity}]))
+
+
+@pytest.mark.parametrize(
+    ("field", "detail"),
+    [
+        ("orderId", {"orderId": ""}),
+        ("orderId", {"orderId": "order#1"}),
+        ("orderId", {"orderId": "order-1\n"}),
+        ("orderId", {"orderId": 7}),
+        ("orderId", {"orderId": "x" * 129}),
+        ("customerId", {"customerId": None}),
+        ("items", {"items": []}),
+        ("items", {"items": [{"sku": f"prod-{number}", "quantity": 1} for number in range(51)]}),
+        ("items.0.sku", {"items": [{"sku": "x" * 65, "quantity": 1}]}),
+        ("metadata.schemaVersion", {"metadata": {"schemaVersion": 2}}),
+        ("metadata.schemaVersion", {"metadata": {"schemaVersion": True}}),
+    ],
+)
+def test_a_field_outside_the_contract_is_rejected_by_name(field: str, detail: dict[str, object]) -> None:
+    with pytest.raises(RejectedError) as rejected:
+        _parse(event_body("OrderPlaced", **(json.loads(order_placed())["detail"] | detail)))
+
+    assert f"{field}: " in rejected.value.detail
+
+
+@pytest.mark.parametrize("missing", ["orderId", "customerId", "items"])
+def test_a_missing_field_is_rejected_by_name(missing: str) -> None:
+    detail = json.loads(order_placed())["detail"]
+    del detail[missing]
+
+    with pytest.raises(RejectedError, match=f"{missing}: Field required"):
+        _parse(event_body("OrderPlaced", **detail))
+
+
+@pytest.mark.parametrize("body", ["", "hello", "[]", "7", "null", '{"id": "x"}', '{"id": 1, "detail": []}'])
+def test_a_body_that_is_no_event_is_rejected(body: str) -> None:
+    with pytest.raises(RejectedError, match="validation_error"):
+        _parse(body)
+
+
+def test_a_rejection_never_quotes_what_was_sent() -> None:
+    with pytest.raises(RejectedError) as rejected:
+        _parse(order_placed(customerId="jane doe <jane@example.org>"))
+
+    assert "jane" not in str(rejected.value)
+
+
+def test_lines_of_one_sku_are_merged_and_may_exceed_what_a_line_may() -> None:
+    lines = [{"sku": "prod-001", "quantity": 10_000}, {"sku": "a", "quantity": 1}, {"sku": "prod-001", "quantity": 1}]
+
+    order = _parse(order_placed(items=lines)).to_order(allow_forced_payment_result=False)
+
+    assert order.quantities == {"a": 1, "prod-001": 10_001}
+
+
+def test_an_unknown_field_is_ignored() -> None:
+    assert _parse(order_placed(giftWrap=True)).order_id == "order-1"
+
+
+@pytest.mark.parametrize(("allowed", "kept"), [(True, "FAILURE"), (False, None)])
+def test_a_forced_payment_result_is_kept_only_where_that_is_allowed(allowed: bool, kept: str | None) -> None:  # noqa: FBT001
+    placed = _parse(order_placed(_postDeployTestForceResult="FAILURE"))
+
+    assert placed.to_order(allow_forced_payment_result=allowed).forced_payment_result == kept
+
+
+def test_metadata_names_the_cause() -> None:
+    metadata = {"eventId": "event-7", "correlationId": "correlation-7", "schemaVersion": 1}
+
+    cause = parse_message(order_placed(metadata=metadata), NOW).cause
+
+    assert (cause.event_id, cause.correlation_id, cause.at) == ("event-7", "correlation-7", NOW)
+
+
+def test_without_metadata_the_eventbridge_id_serves() -> None:
+    cause = parse_message(order_placed(), NOW).cause
+
+    assert (cause.event_id, cause.correlation_id) == ("bridge-1", "bridge-1")

@@ -1,0 +1,124 @@
+from collections.abc import Iterable
+
+import pytest
+
+from services.libs.inventory_table import InventoryTable
+from services.order_service.domain import decide
+from services.order_service.service import OrderService
+from services.payment_service.domain import settle
+from services.payment_service.gateway import Charge
+from services.shared.events import EventType
+from services.shared.inventory import StockItem
+from services.shared.rejections import RejectedError, RejectionReason
+from tests.factories import CAUSE, inventory, placed_order, seeding, stock_item
+from tests.unit.services.conftest import INVENTORY_TABLE, Aws
+
+
+@pytest.fixture
+def service(aws: Aws) -> OrderService:
+    aws.store.append(seeding("prod-001", stock=10))
+    aws.store.append(seeding("prod-002", stock=10))
+    return OrderService(aws.store, aws.inventory)
+
+
+class _StaleInventory(InventoryTable):
+    """An inventory that is read just before somebody else takes from it."""
+
+    def read(self, skus: Iterable[str]) -> dict[str, StockItem]:
+        return inventory(*(stock_item(sku, stock=1000) for sku in skus))
+
+
+def test_a_placed_order_is_reserved(aws: Aws, service: OrderService) -> None:
+    service.place(placed_order(quantities={"prod-001": 2, "prod-002": 3}), CAUSE)
+
+    assert aws.stock("prod-001") == (10, 2, 8)
+    assert aws.stock("prod-002") == (10, 3, 7)
+
+
+def test_the_same_order_ten_times_reserves_once(aws: Aws, service: OrderService) -> None:
+    for _ in range(10):
+        service.place(placed_order(quantities={"prod-001": 2}), CAUSE)
+
+    assert aws.stock("prod-001") == (10, 2, 8)
+    assert len(aws.store.read("order#order-1")) == 1
+
+
+@pytest.mark.parametrize("first", [{"prod-001": 2}, {"prod-001": 11}])
+def test_another_order_under_a_taken_id_is_a_conflict(aws: Aws, service: OrderService, first: dict[str, int]) -> None:
+    service.place(placed_order(quantities=first), CAUSE)
+    before = aws.stock("prod-001")
+
+    with pytest.raises(RejectedError) as rejected:
+        service.place(placed_order(quantities={"prod-001": 1}), CAUSE)
+
+    assert rejected.value.reason == RejectionReason.CONFLICT
+    assert aws.stock("prod-001") == before
+
+
+@pytest.mark.usefixtures("service")
+def test_an_order_whose_stock_was_taken_meanwhile_is_decided_again(aws: Aws) -> None:
+    late = OrderService(aws.store, _StaleInventory(aws.dynamodb, INVENTORY_TABLE))
+
+    late.place(placed_order(quantities={"prod-001": 11, "prod-002": 1}), CAUSE)
+
+    (refused,) = aws.store.read("order#order-1")
+    assert refused.body["reason"] == "insufficient_stock"
+    assert aws.stock("prod-002") == (10, 0, 10)
+
+
+@pytest.mark.usefixtures("service")
+def test_an_order_whose_sku_went_away_meanwhile_is_decided_again(aws: Aws) -> None:
+    late = OrderService(aws.store, _StaleInventory(aws.dynamodb, INVENTORY_TABLE))
+
+    late.place(placed_order(quantities={"prod-001": 1, "prod-099": 1}), CAUSE)
+
+    (refused,) = aws.store.read("order#order-1")
+    assert refused.body["reason"] == "unknown_sku"
+
+
+def test_an_order_over_two_currencies_is_rejected(aws: Aws) -> None:
+    aws.store.append(seeding("prod-001"))
+    aws.store.append(seeding("prod-002", currency="EUR"))
+    service = OrderService(aws.store, aws.inventory)
+
+    with pytest.raises(RejectedError) as rejected:
+        service.place(placed_order(quantities={"prod-001": 1, "prod-002": 1}), CAUSE)
+
+    assert rejected.value.reason == RejectionReason.MIXED_CURRENCIES
+
+
+@pytest.mark.parametrize(("accepted", "final"), [(True, EventType.ORDER_CONFIRMED), (False, EventType.ORDER_CANCELLED)])
+def test_a_settled_order_is_concluded_once(
+    aws: Aws,
+    service: OrderService,
+    accepted: bool,  # noqa: FBT001
+    final: EventType,
+) -> None:
+    service.place(placed_order(), CAUSE)
+    (reserved,) = aws.store.read("order#order-1")
+    aws.store.append(settle(reserved, Charge("charge-1", accepted=accepted), CAUSE))
+
+    for _ in range(10):
+        service.conclude("order-1", CAUSE)
+
+    assert [commit.events for commit in aws.store.read("order#order-1")][2:] == [(final,)]
+
+
+def test_a_settlement_that_never_happened_is_rejected(aws: Aws, service: OrderService) -> None:
+    service.place(placed_order(), CAUSE)
+
+    with pytest.raises(RejectedError) as rejected:
+        service.conclude("order-1", CAUSE)
+
+    assert rejected.value.reason == RejectionReason.PAYMENT_NOT_SETTLED
+    assert len(aws.store.read("order#order-1")) == 1
+
+
+def test_the_prices_are_frozen_when_the_order_is_reserved(aws: Aws, service: OrderService) -> None:
+    service.place(placed_order(quantities={"prod-001": 2}), CAUSE)
+    aws.store.append(seeding("prod-001", stock=10, version=2, delta=0, priceMinor=99_900))
+
+    (reserved,) = aws.store.read("order#order-1")
+
+    assert reserved.body["amountMinor"] == 1000
+    assert decide(placed_order(), aws.inventory.read(["prod-001"]), CAUSE).body["amountMinor"] == 2 * 99_900

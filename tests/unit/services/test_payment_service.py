@@ -1,0 +1,148 @@
+import pytest
+
+from services.libs.dynamodb_items import from_item, to_item
+from services.order_service.domain import decide
+from services.order_service.service import OrderService
+from services.payment_service.gateway import Charge, ChargeRequest, GatewayError
+from services.payment_service.service import PaymentService
+from services.payment_service.simulated_gateway import SimulatedGateway
+from services.shared.commits import Commit
+from services.shared.events import EventType
+from services.shared.json_types import JsonObject
+from services.shared.rejections import RejectedError, RejectionReason
+from tests.factories import CAUSE, inventory, placed_order, seeding, stock_item
+from tests.unit.services.conftest import GATEWAY_TABLE, Aws
+
+
+@pytest.fixture
+def gateway(aws: Aws) -> SimulatedGateway:
+    return SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=1.0)
+
+
+@pytest.fixture
+def service(aws: Aws, gateway: SimulatedGateway) -> PaymentService:
+    aws.store.append(seeding("prod-001", stock=10))
+    return PaymentService(aws.store, gateway)
+
+
+def _reserve(aws: Aws, forced: str | None = None) -> None:
+    OrderService(aws.store, aws.inventory).place(placed_order(quantities={"prod-001": 3}, forced=forced), CAUSE)
+
+
+def _ledger(aws: Aws, order_id: str = "order-1") -> JsonObject:
+    found = aws.dynamodb.get_item(TableName=GATEWAY_TABLE, Key=to_item({"order_id": order_id}))
+    return from_item(found.get("Item", {}))
+
+
+def _last(aws: Aws) -> Commit:
+    return aws.store.read("order#order-1")[-1]
+
+
+def test_a_paid_order_takes_its_stock_away(aws: Aws, service: PaymentService) -> None:
+    _reserve(aws)
+
+    service.pay("order-1", CAUSE)
+
+    assert aws.stock() == (7, 0, 7)
+    assert _last(aws).events == (EventType.PAYMENT_PROCESSED,)
+    assert _ledger(aws)["amount_minor"] == 1500
+
+
+def test_a_declined_payment_releases_the_reservation(aws: Aws, service: PaymentService) -> None:
+    _reserve(aws, forced="FAILURE")
+
+    service.pay("order-1", CAUSE)
+
+    assert aws.stock() == (10, 0, 10)
+    assert _last(aws).events == (EventType.PAYMENT_FAILED,)
+    assert _last(aws).body["reason"] == "declined"
+    assert _ledger(aws)["status"] == "declined"
+
+
+def test_the_same_request_ten_times_charges_and_settles_once(aws: Aws, service: PaymentService) -> None:
+    _reserve(aws)
+
+    for _ in range(10):
+        service.pay("order-1", CAUSE)
+
+    assert aws.stock() == (7, 0, 7)
+    assert _ledger(aws)["attempts"] == 1
+    assert len(aws.store.read("order#order-1")) == 2
+
+
+def test_a_crash_after_the_charge_charges_nobody_twice(
+    aws: Aws, service: PaymentService, gateway: SimulatedGateway
+) -> None:
+    _reserve(aws)
+    gateway.charge(ChargeRequest("order-1", 1500, "GBP"))
+
+    service.pay("order-1", CAUSE)
+
+    assert aws.stock() == (7, 0, 7)
+    assert _ledger(aws)["attempts"] == 2
+    assert _last(aws).body["chargeId"] == _ledger(aws)["charge_id"]
+
+
+class _SlowGateway:
+    """A gateway during whose answer another delivery settles the order."""
+
+    def __init__(self, other: PaymentService) -> None:
+        self._other = other
+
+    def charge(self, request: ChargeRequest) -> Charge:
+        self._other.pay(request.order_id, CAUSE)
+        return Charge("charge-of-the-loser", accepted=True)
+
+
+def test_of_two_deliveries_at_once_one_settles_and_the_other_does_nothing(aws: Aws, service: PaymentService) -> None:
+    _reserve(aws)
+
+    PaymentService(aws.store, _SlowGateway(other=service)).pay("order-1", CAUSE)
+
+    assert aws.stock() == (7, 0, 7)
+    assert _last(aws).body["chargeId"] != "charge-of-the-loser"
+
+
+def test_an_order_that_was_never_placed_is_charged_nothing(aws: Aws, service: PaymentService) -> None:
+    with pytest.raises(RejectedError) as rejected:
+        service.pay("order-1", CAUSE)
+
+    assert rejected.value.reason == RejectionReason.ORDER_NOT_RESERVED
+    assert _ledger(aws) == {}
+
+
+def test_a_refused_order_is_charged_nothing(aws: Aws, service: PaymentService) -> None:
+    aws.store.append(decide(placed_order(quantities={"prod-001": 11}), inventory(stock_item()), CAUSE))
+
+    with pytest.raises(RejectedError) as rejected:
+        service.pay("order-1", CAUSE)
+
+    assert rejected.value.reason == RejectionReason.ORDER_NOT_RESERVED
+    assert _ledger(aws) == {}
+
+
+def test_the_gateway_keeps_its_first_answer(aws: Aws, gateway: SimulatedGateway) -> None:
+    first = gateway.charge(ChargeRequest("order-1", 100, "GBP"))
+    never = SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=0.0)
+
+    assert never.charge(ChargeRequest("order-1", 100, "GBP")) == first
+
+
+@pytest.mark.parametrize(("amount", "currency"), [(101, "GBP"), (100, "EUR")])
+def test_the_gateway_refuses_a_known_order_with_another_amount(
+    aws: Aws, gateway: SimulatedGateway, amount: int, currency: str
+) -> None:
+    gateway.charge(ChargeRequest("order-1", 100, "GBP"))
+
+    with pytest.raises(GatewayError, match="another amount"):
+        gateway.charge(ChargeRequest("order-1", amount, currency))
+
+    assert (_ledger(aws)["amount_minor"], _ledger(aws)["attempts"]) == (100, 1)
+
+
+def test_the_success_rate_is_met_over_many_orders(aws: Aws) -> None:
+    gateway = SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=0.75)
+
+    accepted = sum(gateway.charge(ChargeRequest(f"order-{number}", 100, "GBP")).accepted for number in range(200))
+
+    assert 130 <= accepted <= 170

@@ -1,0 +1,90 @@
+import json
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from services.libs.dead_letters import DeadLetters
+from services.libs.messages import Message
+from services.libs.queue_consumer import consume
+from services.shared.rejections import RejectedError, RejectionReason
+from tests.factories import Context, order_placed, sqs_event
+from tests.unit.services.conftest import Aws
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+
+def test_a_fault_is_handed_back_and_its_neighbours_are_done(aws: Aws) -> None:
+    handled: list[object] = []
+
+    def handle(message: Message) -> None:
+        if message.detail["orderId"] == "b":
+            raise RuntimeError("the table is away")
+        handled.append(message.detail["orderId"])
+
+    response = consume(sqs_event(*map(order_placed, "abc")), Context(), aws.dead_letters, handle)
+
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-2"}]}
+    assert handled == ["a", "c"]
+    assert aws.read_dead_letters() == []
+
+
+def test_a_message_that_can_never_succeed_is_a_dead_letter_at_once_with_its_reason(aws: Aws) -> None:
+    def handle(_: Message) -> None:
+        raise RejectedError(RejectionReason.CONFLICT, "orderId: taken")
+
+    response = consume(sqs_event(order_placed()), Context(), aws.dead_letters, handle)
+
+    assert response == {"batchItemFailures": []}
+    assert aws.read_dead_letters() == [
+        {
+            "body": order_placed(),
+            "reason": "conflict",
+            "detail": "orderId: taken",
+            "message_id": "message-1",
+            "source_arn": "arn:aws:sqs:eu-west-2:123456789012:test-queue",
+            "function_name": "test-function",
+        }
+    ]
+
+
+@pytest.mark.parametrize("body", ["not json", "[1, 2]", "null"])
+def test_a_body_that_is_no_event_is_a_dead_letter_too(aws: Aws, body: str) -> None:
+    response = consume(sqs_event(body), Context(), aws.dead_letters, lambda _: None)
+
+    assert response == {"batchItemFailures": []}
+    assert [(letter["body"], letter["reason"]) for letter in aws.read_dead_letters()] == [(body, "validation_error")]
+
+
+def test_a_message_that_cannot_reach_the_dead_letters_comes_again(aws: Aws) -> None:
+    nowhere = DeadLetters(aws.sqs, aws.dead_letter_queue_url + "-missing")
+
+    response = consume(sqs_event("not json", order_placed()), Context(), nowhere, lambda _: None)
+
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+
+
+def test_messages_that_no_time_is_left_for_come_again(aws: Aws) -> None:
+    context = Context()
+
+    def handle(_: Message) -> None:
+        context.remaining_milliseconds = 1000
+
+    response = consume(sqs_event(*map(order_placed, "abc")), context, aws.dead_letters, handle)
+
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-2"}, {"itemIdentifier": "message-3"}]}
+
+
+def test_a_long_explanation_is_cut_to_what_an_attribute_should_hold() -> None:
+    sent: list[dict[str, object]] = []
+
+    class _Recorder:
+        def send_message(self, **request: object) -> None:
+            sent.append(request)
+
+    letters = DeadLetters(cast("SQSClient", _Recorder()), "queue")
+    rejected = RejectedError(RejectionReason.VALIDATION_ERROR, "x" * 5000)
+    letters.send("body", rejected, message_id="1", source_arn="arn", function_name="f")
+
+    assert "x" * 1024 in json.dumps(sent)
+    assert "x" * 1025 not in json.dumps(sent)
