@@ -1,0 +1,102 @@
+# What sets one function off, what it is told, and what it may do. A transaction needs the right to each put and update in it.
+locals {
+  functions = {
+    order-service = {
+      queue_trigger = {
+        queue_arn               = module.order_queue.queue_arn
+        batch_size              = var.batch_size
+        batching_window_seconds = var.batching_window_seconds
+        maximum_concurrency     = var.maximum_concurrency
+      }
+      environment = {
+        INVENTORY_TABLE             = module.inventory_table.table_name
+        EVENT_STORE_TABLE           = module.event_store_table.table_name
+        DEAD_LETTER_QUEUE_URL       = module.order_queue.dead_letter_queue_url
+        ALLOW_FORCED_PAYMENT_RESULT = "true"
+      }
+      policy_statements = [
+        {
+          sid       = "ReserveStock"
+          actions   = ["dynamodb:BatchGetItem", "dynamodb:UpdateItem"]
+          resources = [module.inventory_table.table_arn]
+        },
+        {
+          sid       = "CommitEvents"
+          actions   = ["dynamodb:GetItem", "dynamodb:PutItem"]
+          resources = [module.event_store_table.table_arn]
+        },
+        {
+          sid       = "SendDeadLetters"
+          actions   = ["sqs:SendMessage"]
+          resources = [module.order_queue.dead_letter_queue_arn]
+        },
+      ]
+    }
+
+    payment-service = {
+      queue_trigger = {
+        queue_arn               = module.payment_queue.queue_arn
+        batch_size              = var.batch_size
+        batching_window_seconds = var.batching_window_seconds
+        maximum_concurrency     = var.maximum_concurrency
+      }
+      environment = {
+        INVENTORY_TABLE       = module.inventory_table.table_name
+        EVENT_STORE_TABLE     = module.event_store_table.table_name
+        GATEWAY_TABLE         = module.simulated_gateway_table.table_name
+        DEAD_LETTER_QUEUE_URL = module.payment_queue.dead_letter_queue_url
+        PAYMENT_SUCCESS_RATE  = tostring(var.payment_success_rate)
+      }
+      policy_statements = [
+        {
+          sid       = "SettleStock"
+          actions   = ["dynamodb:UpdateItem"]
+          resources = [module.inventory_table.table_arn]
+        },
+        {
+          sid       = "CommitEvents"
+          actions   = ["dynamodb:Query", "dynamodb:PutItem"]
+          resources = [module.event_store_table.table_arn]
+        },
+        {
+          sid       = "Charge"
+          actions   = ["dynamodb:UpdateItem"]
+          resources = [module.simulated_gateway_table.table_arn]
+        },
+        {
+          sid       = "SendDeadLetters"
+          actions   = ["sqs:SendMessage"]
+          resources = [module.payment_queue.dead_letter_queue_arn]
+        },
+      ]
+    }
+
+    event-relay = {
+      stream_trigger = {
+        stream_arn           = module.event_store_table.stream_arn
+        on_failure_queue_arn = module.relay_dead_letter_queue.queue_arn
+      }
+      environment = {
+        ORDER_BUS             = module.bus["order"].bus_name
+        PAYMENT_BUS           = module.bus["payment"].bus_name
+        DEAD_LETTER_QUEUE_URL = module.relay_dead_letter_queue.queue_url
+      }
+      policy_statements = concat(
+        [
+          for name, bus in module.bus : {
+            sid       = "Publish${title(name)}Events"
+            actions   = ["events:PutEvents"]
+            resources = [bus.bus_arn]
+            # IfExists, because the embedded AWS does not fill in the key. AWS always does: there it pins the bus to its source.
+            conditions = [{ test = "StringEqualsIfExists", variable = "events:source", values = ["${name}.service"] }]
+          }
+        ],
+        [{
+          sid       = "SendDeadLetters"
+          actions   = ["sqs:SendMessage"]
+          resources = [module.relay_dead_letter_queue.queue_arn]
+        }],
+      )
+    }
+  }
+}

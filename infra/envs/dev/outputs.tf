@@ -1,0 +1,69 @@
+output "environment" {
+  description = "Name of the environment."
+  value       = var.environment
+}
+
+output "region" {
+  description = "AWS region of the environment."
+  value       = var.region
+}
+
+output "order_bus_name" {
+  description = "Name of the order bus."
+  value       = module.bus["order"].bus_name
+}
+
+output "payment_bus_name" {
+  description = "Name of the payment bus."
+  value       = module.bus["payment"].bus_name
+}
+
+output "order_queue_url" {
+  description = "URL of the order queue."
+  value       = module.order_queue.queue_url
+}
+
+output "payment_queue_url" {
+  description = "URL of the payment queue."
+  value       = module.payment_queue.queue_url
+}
+
+output "order_dlq_url" {
+  description = "URL of the order queue's dead letters."
+  value       = module.order_queue.dead_letter_queue_url
+}
+
+output "payment_dlq_url" {
+  description = "URL of the payment queue's dead letters."
+  value       = module.payment_queue.dead_letter_queue_url
+}
+
+output "relay_dlq_url" {
+  description = "URL of the event relay's dead letters."
+  value       = module.relay_dead_letter_queue.queue_url
+}
+
+output "inventory_table_name" {
+  description = "Name of the inventory table."
+  value       = module.inventory_table.table_name
+}
+
+output "event_store_table_name" {
+  description = "Name of the event store."
+  value       = module.event_store_table.table_name
+}
+
+output "simulated_gateway_table_name" {
+  description = "Name of the simulated payment gateway's ledger."
+  value       = module.simulated_gateway_table.table_name
+}
+
+output "function_names" {
+  description = "Name of each function, by service."
+  value       = { for service, function in module.function : service => function.function_name }
+}
+
+output "log_group_names" {
+  description = "Name of each function's log group, by service."
+  value       = { for service, function in module.function : service => function.log_group_name }
+}

@@ -1,0 +1,83 @@
+variable "environment" {
+  description = "Name of the environment: the first part of every name in it."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,19}$", var.environment))
+    error_message = "An environment's name has 2 to 20 lower case letters, digits or dashes, and starts with a letter."
+  }
+
+  validation {
+    condition     = !contains(["prod", "production"], var.environment)
+    error_message = "This root is for development: it lets a test force a payment's result, and does not protect its tables."
+  }
+}
+
+variable "region" {
+  description = "AWS region of the environment."
+  type        = string
+  default     = "eu-west-2"
+}
+
+variable "packages_dir" {
+  description = "Folder of the functions' zips."
+  type        = string
+}
+
+variable "function_timeout_seconds" {
+  description = "Timeout of each function; the queues' visibility timeouts follow from it."
+  type        = number
+  default     = 10
+}
+
+variable "batch_size" {
+  description = "Messages of a queue that one invocation gets at most."
+  type        = number
+  default     = 10
+}
+
+variable "batching_window_seconds" {
+  description = "Seconds for which a queue's batch is gathered; a batch of more than 10 needs at least 1."
+  type        = number
+  default     = 0
+}
+
+variable "maximum_concurrency" {
+  description = "Invocations that each queue runs side by side at most."
+  type        = number
+  default     = 2
+}
+
+variable "payment_success_rate" {
+  description = "Share of the payments that the simulated gateway accepts, 0 to 1."
+  type        = number
+  default     = 0.9
+
+  validation {
+    condition     = var.payment_success_rate >= 0 && var.payment_success_rate <= 1
+    error_message = "A success rate is 0 to 1."
+  }
+}
+
+variable "archive_retention_days" {
+  description = "Days for which the buses' archives can replay an event."
+  type        = number
+  default     = 30
+}
+
+variable "log_level" {
+  description = "Least level that the functions log."
+  type        = string
+  default     = "INFO"
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.log_level)
+    error_message = "A log level is DEBUG, INFO, WARNING or ERROR."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days for which the functions' logs are kept."
+  type        = number
+  default     = 14
+}

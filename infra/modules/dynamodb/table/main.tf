@@ -1,0 +1,49 @@
+locals {
+  key_attributes = merge([
+    for key in concat(
+      [var.hash_key],
+      var.range_key[*],
+      var.global_secondary_indexes[*].hash_key,
+      [for index in var.global_secondary_indexes : index.range_key if index.range_key != null],
+    ) : { (key.name) = key.type }
+  ]...)
+}
+
+resource "aws_dynamodb_table" "this" {
+  name                        = var.name
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = var.hash_key.name
+  range_key                   = try(var.range_key.name, null)
+  deletion_protection_enabled = var.deletion_protection
+  stream_enabled              = var.stream_enabled
+  stream_view_type            = var.stream_enabled ? "NEW_IMAGE" : null
+
+  dynamic "attribute" {
+    for_each = local.key_attributes
+
+    content {
+      name = attribute.key
+      type = attribute.value
+    }
+  }
+
+  dynamic "global_secondary_index" {
+    for_each = { for index in var.global_secondary_indexes : index.name => index }
+
+    content {
+      name            = global_secondary_index.key
+      hash_key        = global_secondary_index.value.hash_key.name
+      range_key       = try(global_secondary_index.value.range_key.name, null)
+      projection_type = global_secondary_index.value.projection_type
+    }
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = var.kms_key_arn
+  }
+}

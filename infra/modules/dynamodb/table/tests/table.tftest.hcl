@@ -1,0 +1,91 @@
+mock_provider "aws" {}
+
+variables {
+  name     = "dev-orders"
+  hash_key = { name = "order_id", type = "S" }
+}
+
+run "every_table_is_on_demand_recoverable_encrypted_and_protected" {
+  command = plan
+
+  assert {
+    condition     = aws_dynamodb_table.this.billing_mode == "PAY_PER_REQUEST"
+    error_message = "The table is not on demand."
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.point_in_time_recovery[0].enabled
+    error_message = "The table has no point-in-time recovery."
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.server_side_encryption[0].enabled
+    error_message = "The table is not encrypted."
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.deletion_protection_enabled
+    error_message = "The table is not protected from deletion by default."
+  }
+
+  assert {
+    condition     = !aws_dynamodb_table.this.stream_enabled && output.stream_arn == null
+    error_message = "The table has a stream nobody asked for."
+  }
+}
+
+run "a_stream_carries_new_images" {
+  command = plan
+
+  variables {
+    stream_enabled = true
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.stream_view_type == "NEW_IMAGE"
+    error_message = "The stream does not carry new images."
+  }
+}
+
+run "each_key_attribute_is_declared_once" {
+  command = plan
+
+  variables {
+    range_key = { name = "version", type = "N" }
+    global_secondary_indexes = [{
+      name      = "by-deadline"
+      hash_key  = { name = "status", type = "S" }
+      range_key = { name = "version", type = "N" }
+    }]
+  }
+
+  assert {
+    condition     = toset(aws_dynamodb_table.this.attribute[*].name) == toset(["order_id", "status", "version"]) && length(aws_dynamodb_table.this.attribute) == 3
+    error_message = "The declared attributes are not exactly the keys."
+  }
+
+  assert {
+    condition     = one(aws_dynamodb_table.this.global_secondary_index).range_key == "version"
+    error_message = "The index has lost its sort key."
+  }
+}
+
+run "bad_inputs_are_refused" {
+  command = plan
+
+  variables {
+    name                     = "no spaces"
+    hash_key                 = { name = "order_id", type = "STRING" }
+    range_key                = { name = "version", type = "NUMBER" }
+    global_secondary_indexes = [{ name = "by-status", hash_key = { name = "status", type = "S" }, projection_type = "SOME" }]
+    kms_key_arn              = "alias/mine"
+  }
+
+  expect_failures = [
+    var.name,
+    var.hash_key,
+    var.range_key,
+    var.global_secondary_indexes,
+    var.kms_key_arn,
+  ]
+}

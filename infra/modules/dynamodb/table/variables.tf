@@ -1,0 +1,69 @@
+variable "name" {
+  description = "Name of the table."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.-]{3,255}$", var.name))
+    error_message = "A table's name has 3 to 255 letters, digits, dots, dashes or underscores."
+  }
+}
+
+variable "hash_key" {
+  description = "Partition key: its name and type (S, N or B)."
+  type        = object({ name = string, type = string })
+
+  validation {
+    condition     = contains(["S", "N", "B"], var.hash_key.type)
+    error_message = "A key's type is S, N or B."
+  }
+}
+
+variable "range_key" {
+  description = "Sort key: its name and type (S, N or B). None by default."
+  type        = object({ name = string, type = string })
+  default     = null
+
+  validation {
+    condition     = alltrue([for key in var.range_key[*] : contains(["S", "N", "B"], key.type)])
+    error_message = "A key's type is S, N or B."
+  }
+}
+
+variable "global_secondary_indexes" {
+  description = "Indexes beside the table's own keys. Each costs a write unit for every item that is in it."
+  type = list(object({
+    name            = string
+    hash_key        = object({ name = string, type = string })
+    range_key       = optional(object({ name = string, type = string }))
+    projection_type = optional(string, "ALL")
+  }))
+  default = []
+
+  validation {
+    condition     = alltrue([for index in var.global_secondary_indexes : contains(["ALL", "KEYS_ONLY"], index.projection_type)])
+    error_message = "An index projects ALL or KEYS_ONLY."
+  }
+}
+
+variable "stream_enabled" {
+  description = "Whether the table has a stream of its new images."
+  type        = bool
+  default     = false
+}
+
+variable "deletion_protection" {
+  description = "Whether the table refuses to be deleted."
+  type        = bool
+  default     = true
+}
+
+variable "kms_key_arn" {
+  description = "Customer managed key that encrypts the table. The AWS managed key by default."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[^:]+:kms:", var.kms_key_arn))
+    error_message = "kms_key_arn is the ARN of a KMS key."
+  }
+}

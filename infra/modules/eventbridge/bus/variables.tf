@@ -1,0 +1,22 @@
+variable "name" {
+  description = "Name of the bus. Its archive is {name}-archive."
+  type        = string
+
+  validation {
+    # 48 characters is EventBridge's limit for the archive's name.
+    condition     = can(regex("^[A-Za-z0-9_.-]{1,40}$", var.name)) && var.name != "default"
+    error_message = "A bus's name has 1 to 40 letters, digits, dots, dashes or underscores, and is not \"default\"."
+  }
+}
+
+variable "archive_retention_days" {
+  description = "Days for which the archive can replay an event."
+  type        = number
+  default     = 30
+
+  validation {
+    # Zero would mean for ever.
+    condition     = var.archive_retention_days >= 1 && floor(var.archive_retention_days) == var.archive_retention_days
+    error_message = "The archive keeps events for a whole number of days, at least 1."
+  }
+}

@@ -1,0 +1,149 @@
+locals {
+  # Lambda polls a queue or a stream with the function's own role.
+  trigger_statements = concat(
+    [for trigger in var.queue_trigger[*] : {
+      sid        = "ConsumeQueue"
+      actions    = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+      resources  = [trigger.queue_arn]
+      conditions = []
+    }],
+    [for trigger in var.stream_trigger[*] : {
+      sid        = "ReadStream"
+      actions    = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
+      resources  = [trigger.stream_arn]
+      conditions = []
+    }],
+    [for trigger in var.stream_trigger[*] : {
+      sid     = "ListStreams"
+      actions = ["dynamodb:ListStreams"]
+      # Asked of a table and not of one stream: an ARN with the stream's label never matches, and the mapping is refused.
+      resources  = [replace(trigger.stream_arn, "/\\/stream\\/.*/", "/stream/*")]
+      conditions = []
+    }],
+    [for trigger in var.stream_trigger[*] : {
+      sid        = "ReportLostRecords"
+      actions    = ["sqs:SendMessage"]
+      resources  = [trigger.on_failure_queue_arn]
+      conditions = []
+    }],
+  )
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/aws/lambda/${var.name}"
+  retention_in_days = var.log_retention_days
+}
+
+data "aws_iam_policy_document" "assume_role" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "this" {
+  statement {
+    sid       = "WriteLogs"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
+  }
+
+  dynamic "statement" {
+    for_each = concat(local.trigger_statements, var.policy_statements)
+
+    content {
+      sid       = statement.value.sid
+      actions   = statement.value.actions
+      resources = statement.value.resources
+
+      dynamic "condition" {
+        for_each = statement.value.conditions
+
+        content {
+          test     = condition.value.test
+          variable = condition.value.variable
+          values   = condition.value.values
+        }
+      }
+    }
+  }
+}
+
+resource "aws_iam_role" "this" {
+  name               = var.name
+  assume_role_policy = data.aws_iam_policy_document.assume_role.json
+}
+
+resource "aws_iam_role_policy" "this" {
+  name   = var.name
+  role   = aws_iam_role.this.name
+  policy = data.aws_iam_policy_document.this.json
+}
+
+resource "aws_lambda_function" "this" {
+  function_name    = var.name
+  role             = aws_iam_role.this.arn
+  runtime          = "python3.13"
+  architectures    = ["arm64"]
+  handler          = var.handler
+  filename         = var.package_path
+  source_code_hash = filebase64sha256(var.package_path)
+  memory_size      = var.memory_mb
+  timeout          = var.timeout_seconds
+
+  environment {
+    variables = var.environment
+  }
+
+  # The function writes JSON lines itself; Lambda's own JSON format would wrap them, and hide its EMF.
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.this.name
+  }
+
+  depends_on = [aws_iam_role_policy.this]
+}
+
+resource "aws_lambda_event_source_mapping" "queue" {
+  count = length(var.queue_trigger[*])
+
+  function_name                      = aws_lambda_function.this.arn
+  event_source_arn                   = var.queue_trigger.queue_arn
+  batch_size                         = var.queue_trigger.batch_size
+  maximum_batching_window_in_seconds = var.queue_trigger.batching_window_seconds
+  function_response_types            = ["ReportBatchItemFailures"]
+
+  scaling_config {
+    maximum_concurrency = var.queue_trigger.maximum_concurrency
+  }
+}
+
+resource "aws_lambda_event_source_mapping" "stream" {
+  count = length(var.stream_trigger[*])
+
+  function_name                  = aws_lambda_function.this.arn
+  event_source_arn               = var.stream_trigger.stream_arn
+  batch_size                     = var.stream_trigger.batch_size
+  starting_position              = "TRIM_HORIZON"
+  function_response_types        = ["ReportBatchItemFailures"]
+  bisect_batch_on_function_error = true
+  # Age alone ends the retries: a dependency that is down for an hour loses nothing.
+  maximum_retry_attempts        = -1
+  maximum_record_age_in_seconds = var.stream_trigger.maximum_record_age_seconds
+
+  filter_criteria {
+    filter {
+      pattern = jsonencode({ eventName = ["INSERT"] })
+    }
+  }
+
+  destination_config {
+    on_failure {
+      destination_arn = var.stream_trigger.on_failure_queue_arn
+    }
+  }
+}

@@ -1,0 +1,13 @@
+resource "aws_sqs_queue" "this" {
+  name                      = "${var.name}-dlq"
+  message_retention_seconds = var.retention_days * 24 * 60 * 60
+  sqs_managed_sse_enabled   = true
+}
+
+module "policy" {
+  source = "../queue-policy"
+
+  queue_url = aws_sqs_queue.this.url
+  queue_arn = aws_sqs_queue.this.arn
+  rule_arns = var.rule_arns
+}

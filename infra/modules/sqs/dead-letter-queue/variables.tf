@@ -1,0 +1,26 @@
+variable "name" {
+  description = "What the dead letters are of: the queue is {name}-dlq."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,70}$", var.name))
+    error_message = "A queue's name has 1 to 70 letters, digits, dashes or underscores before its suffix."
+  }
+}
+
+variable "rule_arns" {
+  description = "ARNs of the EventBridge rules that leave here what they could not deliver. None by default."
+  type        = list(string)
+  default     = []
+}
+
+variable "retention_days" {
+  description = "Days for which a dead letter is kept."
+  type        = number
+  default     = 14
+
+  validation {
+    condition     = var.retention_days >= 1 && var.retention_days <= 14
+    error_message = "SQS keeps a message for at most 14 days."
+  }
+}

@@ -1,0 +1,40 @@
+resource "aws_sqs_queue" "this" {
+  name = "${var.name}-queue"
+  # AWS asks for six times the function's timeout plus the window, so that a throttled batch is not taken twice.
+  visibility_timeout_seconds = 6 * var.function_timeout_seconds + var.batching_window_seconds
+  sqs_managed_sse_enabled    = true
+}
+
+module "policy" {
+  source = "../queue-policy"
+
+  queue_url = aws_sqs_queue.this.url
+  queue_arn = aws_sqs_queue.this.arn
+  rule_arns = var.rule_arns
+}
+
+module "dead_letter_queue" {
+  source = "../dead-letter-queue"
+
+  name      = var.name
+  rule_arns = var.rule_arns
+}
+
+# Apart from the queue: the provider waits for about 25 s after each, and so creates the two queues side by side.
+resource "aws_sqs_queue_redrive_policy" "this" {
+  queue_url = aws_sqs_queue.this.url
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = module.dead_letter_queue.queue_arn
+    maxReceiveCount     = var.max_receive_count
+  })
+}
+
+resource "aws_sqs_queue_redrive_allow_policy" "this" {
+  queue_url = module.dead_letter_queue.queue_url
+
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = [aws_sqs_queue.this.arn]
+  })
+}
