@@ -83,7 +83,7 @@ class _PostDeployTest:
         self._logs = target.client("logs")
         self._deployment = deployment
         self._suite = suite
-        self._seeder = Seeder(target, deployment)
+        self._seeder = Seeder.of(target, deployment)
         self._orders = OrderClient(target, deployment)
         self._inventory = InventoryTable(self._dynamodb, deployment.inventory_table_name)
         self._skus = [product.sku for product in suite.inventory]

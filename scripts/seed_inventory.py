@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import uuid4
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints, TypeAdapter
@@ -31,7 +31,7 @@ class SeedProduct(BaseModel):
     sku: Sku
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
     stock: Annotated[StrictInt, Field(ge=0, le=1_000_000_000)]
-    price_minor: Annotated[StrictInt, Field(ge=0, le=100_000_000_000, alias="priceMinor")]
+    price_minor: StrictInt = Field(ge=0, le=100_000_000_000, alias="priceMinor")
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
     @property
@@ -82,13 +82,19 @@ class Change:
 
 
 class Seeder:
-    def __init__(self, target: Target, deployment: Deployment) -> None:
-        client = target.client("dynamodb")
-        self._inventory = InventoryTable(client, deployment.inventory_table_name)
-        self._store = EventStore(
-            client, table=deployment.event_store_table_name, inventory_table=deployment.inventory_table_name
-        )
+    """Brings SKUs to the stock that is wanted of them."""
+
+    def __init__(self, store: EventStore, inventory: InventoryTable) -> None:
+        self._store = store
+        self._inventory = inventory
         self._run_id = f"seed-{uuid4()}"
+
+    @classmethod
+    def of(cls, target: Target, deployment: Deployment) -> Self:
+        client = target.client("dynamodb")
+        inventory_table = deployment.inventory_table_name
+        store = EventStore(client, table=deployment.event_store_table_name, inventory_table=inventory_table)
+        return cls(store, InventoryTable(client, inventory_table))
 
     def seed(self, products: Sequence[SeedProduct]) -> Iterable[Change]:
         standing = self._inventory.read(product.sku for product in products)
@@ -131,7 +137,7 @@ class Seeder:
 def seed(target: Target, file: Path) -> None:
     """Bring the stock on hand to what `file` says, and print what changed."""
     products = load_json(file, CATALOGUE)
-    changes = list(Seeder(target, Deployment.of(target)).seed(products))
+    changes = list(Seeder.of(target, Deployment.of(target)).seed(products))
     table = Table(title=f"Inventory of {target.environment}", title_justify="left")
     table.add_column("SKU")
     table.add_column("name")

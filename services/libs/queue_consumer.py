@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from services.libs.dead_letters import DeadLetters
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent, SqsRecord
 from services.libs.messages import Message, parse_message
-from services.libs.structured_logging import log_fields, logger
+from services.libs.structured_logging import bind_log_fields, log_fields, logger
 from services.shared.rejections import RejectedError
 
 # A function that is cut off reports nothing and its whole batch comes again; rather hand back what is left in time.
@@ -24,15 +24,16 @@ def consume(
 def _done(
     record: SqsRecord, context: LambdaContext, dead_letters: DeadLetters, handle: Callable[[Message], None]
 ) -> bool:
-    if context.get_remaining_time_in_millis() < _RESERVE_MILLISECONDS:
-        logger.warning("no time left for a message", extra={"message_id": record["messageId"]})
-        return False
-    try:
-        _handle_or_reject(record, context, dead_letters, handle)
-    except Exception:  # noqa: BLE001 - whatever it was: the queue retries it, and the DLQ keeps what never gets through
-        logger.exception("message failed", extra={"message_id": record["messageId"]})
-        return False
-    return True
+    with log_fields(message_id=record["messageId"]):
+        if context.get_remaining_time_in_millis() < _RESERVE_MILLISECONDS:
+            logger.warning("no time left for the message")
+            return False
+        try:
+            _handle_or_reject(record, context, dead_letters, handle)
+        except Exception:  # noqa: BLE001 - whatever it was, the queue retries it, and the DLQ keeps what never gets through
+            logger.exception("message failed")
+            return False
+        return True
 
 
 def _handle_or_reject(
@@ -41,8 +42,8 @@ def _handle_or_reject(
     try:
         message = parse_message(record["body"], datetime.now(UTC))
         order_id = str(message.detail.get("orderId", ""))[:128]
-        with log_fields(correlation_id=message.cause.correlation_id, order_id=order_id):
-            handle(message)
+        bind_log_fields(correlation_id=message.cause.correlation_id, order_id=order_id)
+        handle(message)
     except RejectedError as rejected:
         dead_letters.send(
             record["body"],

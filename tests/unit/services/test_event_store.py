@@ -14,7 +14,7 @@ from services.libs.event_store import (
 )
 from services.order_service.domain import decide
 from tests.factories import CAUSE, inventory, placed_order, seeding, stock_item
-from tests.unit.services.conftest import EVENT_STORE_TABLE, Aws
+from tests.unit.conftest import EVENT_STORE_TABLE, Aws
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

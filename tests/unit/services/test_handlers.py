@@ -19,7 +19,7 @@ from services.payment_service import handler as payment_service
 from services.shared.commits import Commit
 from services.shared.events import CATALOGUE, Bus, EventType
 from tests.factories import CAUSE, Context, event_body, inventory, placed_order, seeding, sqs_event, stock_item
-from tests.unit.services.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, Aws
+from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, Aws
 
 if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
@@ -214,3 +214,4 @@ def test_unknown_exceptions_are_logged_with_their_trace(aws: Aws, capsys: pytest
     line = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert line["level"] == logging.getLevelName(logging.ERROR)
     assert "ResourceNotFoundException" in line["exception"]
+    assert (line["order_id"], line["correlation_id"]) == ("order-123", "corr-1")

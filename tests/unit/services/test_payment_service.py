@@ -11,7 +11,7 @@ from services.shared.events import EventType
 from services.shared.json_types import JsonObject
 from services.shared.rejections import RejectedError, RejectionReason
 from tests.factories import CAUSE, inventory, placed_order, seeding, stock_item
-from tests.unit.services.conftest import GATEWAY_TABLE, Aws
+from tests.unit.conftest import GATEWAY_TABLE, Aws
 
 
 @pytest.fixture

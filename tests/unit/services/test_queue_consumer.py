@@ -8,7 +8,7 @@ from services.libs.messages import Message
 from services.libs.queue_consumer import consume
 from services.shared.rejections import RejectedError, RejectionReason
 from tests.factories import Context, order_placed, sqs_event
-from tests.unit.services.conftest import Aws
+from tests.unit.conftest import Aws
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient

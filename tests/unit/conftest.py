@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 REGION = "eu-west-2"
+# Made once: what a session costs is to find and read the services' models.
+_SESSION = boto3.Session("testing", "testing", region_name=REGION)
 EVENT_STORE_TABLE = "test-event-store-table"
 INVENTORY_TABLE = "test-inventory-table"
 GATEWAY_TABLE = "test-simulated-gateway-table"
@@ -70,8 +72,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     with mock_aws():
-        session = boto3.Session(region_name=REGION)
-        dynamodb, sqs, events = session.client("dynamodb"), session.client("sqs"), session.client("events")
+        dynamodb, sqs, events = _SESSION.client("dynamodb"), _SESSION.client("sqs"), _SESSION.client("events")
         _create_table(dynamodb, EVENT_STORE_TABLE, stream_id="S", version="N")
         _create_table(dynamodb, INVENTORY_TABLE, item_id="S")
         _create_table(dynamodb, GATEWAY_TABLE, order_id="S")
@@ -94,5 +95,5 @@ def _create_table(client: "DynamoDBClient", name: str, **keys: str) -> None:
 
 
 def _forget_clients() -> None:
-    for cached in (aws_clients._session, aws_clients.dynamodb, aws_clients.events, aws_clients.sqs):  # noqa: SLF001
+    for cached in (aws_clients.dynamodb, aws_clients.events, aws_clients.sqs):
         cached.cache_clear()

@@ -1,0 +1,42 @@
+"""One embedded AWS and one apply of the real Terraform, shared by all integration tests."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from scripts import deployment
+from scripts.build_lambda import build
+from scripts.deployment import Deployment
+from scripts.target import Target
+from tests.integration.world import World
+
+# A failed batch is hidden for six function timeouts: short ones, so that a test need not wait for a minute.
+_FUNCTION_TIMEOUT_SECONDS = "3"
+
+
+@pytest.fixture(scope="session")
+def target() -> Iterator[Target]:
+    environ = {
+        **os.environ,
+        "ENVIRONMENT": "test",
+        "PULSEQUEUE_INSTANCE": os.environ.get("PULSEQUEUE_INSTANCE", "test"),
+        "PULSEQUEUE_PORT": "0",
+        "TF_VAR_function_timeout_seconds": _FUNCTION_TIMEOUT_SECONDS,
+    }
+    target = Target.from_environment("local", environ)
+    target.emulator.stop()
+    target.emulator.start(target.region, environ)
+    try:
+        build(target.name)
+        deployment.bootstrap(target)
+        deployment.plan(target)
+        deployment.apply(target)
+        yield target
+    finally:
+        target.emulator.stop()
+
+
+@pytest.fixture(scope="session")
+def world(target: Target) -> World:
+    return World(target, Deployment.of(target))

@@ -1,0 +1,153 @@
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from scripts.build_lambda import build_zip
+from scripts.errors import UserError
+from scripts.lambda_imports import Imports
+from scripts.lambdas_config import LambdaConfig
+
+CONFIG = LambdaConfig("shop", "services.shop.handler.handler")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write_tree(
+        tmp_path / "source",
+        {
+            "services/__init__.py": "",
+            "services/shop/__init__.py": "",
+            "services/shop/handler.py": "import json\nimport boto3\nfrom services.libs import store\n",
+            "services/libs/__init__.py": "",
+            "services/libs/store.py": "",
+            "services/libs/lazy.py": "",
+            "services/libs/types_only.py": "",
+            "services/other/__init__.py": "",
+            "services/other/handler.py": "",
+        },
+    )
+
+
+@pytest.fixture
+def packages(tmp_path: Path) -> Path:
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    install(folder, "useful-thing", "useful", requires=["base_thing>=1", 'absent; extra == "more"'])
+    install(folder, "Base.Thing", "base")
+    install(folder, "idle", "idle")
+    return folder
+
+
+def write_tree(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def install(folder: Path, name: str, module: str, requires: list[str] | None = None) -> None:
+    info = f"{name.replace('-', '_')}-1.0.dist-info"
+    metadata = [f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {line}" for line in requires or [])]
+    files = {
+        f"{module}/__init__.py": "",
+        f"{module}/__pycache__/__init__.cpython-311.pyc": "",
+        f"{info}/METADATA": "\n".join(["Metadata-Version: 2.1", *metadata]),
+        f"{info}/INSTALLER": "pip",
+        f"{info}/REQUESTED": "",
+        f"{info}/direct_url.json": "{}",
+        f"bin/{module}": "",
+    }
+    record = f"{info}/RECORD"
+    write_tree(folder, {**files, record: "\n".join(f"{file},," for file in [*files, record])})
+
+
+def build(tmp_path: Path, source: Path, packages: Path, name: str = "shop.zip") -> Path:
+    file = tmp_path / name
+    build_zip(CONFIG, file, source, packages)
+    return file
+
+
+def names(file: Path) -> list[str]:
+    return zipfile.ZipFile(file).namelist()
+
+
+def test_zip_holds_only_what_the_handler_imports(tmp_path: Path, source: Path, packages: Path) -> None:
+    assert names(build(tmp_path, source, packages)) == [
+        "services/__init__.py",
+        "services/libs/__init__.py",
+        "services/libs/store.py",
+        "services/shop/__init__.py",
+        "services/shop/handler.py",
+    ]
+
+
+def test_zip_holds_a_package_with_what_it_requires_and_no_trace_of_its_installation(
+    tmp_path: Path, source: Path, packages: Path
+) -> None:
+    (source / "services/libs/store.py").write_text("import useful.part\n")
+
+    carried = [name for name in names(build(tmp_path, source, packages)) if not name.startswith("services/")]
+
+    assert carried == [
+        "Base.Thing-1.0.dist-info/METADATA",
+        "base/__init__.py",
+        "useful/__init__.py",
+        "useful_thing-1.0.dist-info/METADATA",
+    ]
+
+
+def test_same_source_makes_identical_bytes(tmp_path: Path, source: Path, packages: Path) -> None:
+    first = build(tmp_path, source, packages, "first.zip").read_bytes()
+    handler = source / "services/shop/handler.py"
+    handler.chmod(0o600)
+    os.utime(handler, (2e9, 2e9))
+
+    assert build(tmp_path, source, packages, "second.zip").read_bytes() == first
+
+
+def test_an_import_within_a_function_is_followed(source: Path) -> None:
+    (source / "services/libs/store.py").write_text("def f():\n    from services.libs.lazy import thing\n")
+
+    assert Path("services/libs/lazy.py") in modules_of(source)
+
+
+def test_a_relative_import_is_followed(source: Path) -> None:
+    (source / "services/libs/store.py").write_text("from .lazy import thing\nfrom ..other import handler\n")
+
+    assert {Path("services/libs/lazy.py"), Path("services/other/handler.py")} <= modules_of(source)
+
+
+def test_an_import_for_the_type_checker_alone_is_not_followed(source: Path) -> None:
+    (source / "services/libs/store.py").write_text(
+        "if TYPE_CHECKING:\n"
+        "    from services.libs.types_only import T\n"
+        "else:\n"
+        "    from services.libs.lazy import thing\n"
+    )
+
+    assert Path("services/libs/types_only.py") not in modules_of(source)
+    assert Path("services/libs/lazy.py") in modules_of(source)
+
+
+def modules_of(source: Path) -> set[Path]:
+    imports = Imports(source, "services")
+    imports.follow(CONFIG.module)
+    return imports.modules
+
+
+def test_a_missing_handler_is_named(tmp_path: Path, source: Path, packages: Path) -> None:
+    (source / "services/shop/handler.py").unlink()
+
+    with pytest.raises(UserError, match=r"services\.shop\.handler"):
+        build(tmp_path, source, packages)
+
+
+def test_an_import_that_no_requirement_brings_is_named_with_its_importer(
+    tmp_path: Path, source: Path, packages: Path
+) -> None:
+    (source / "services/libs/store.py").write_text("import unheard_of\n")
+
+    with pytest.raises(UserError, match=r"services/libs/store\.py imports unheard_of"):
+        build(tmp_path, source, packages)

@@ -1,0 +1,68 @@
+from collections.abc import Callable
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from scripts.errors import UserError
+from scripts.steps import mistakes_explained, run_steps
+
+
+def failing(error: Exception) -> Callable[[], None]:
+    def step() -> None:
+        with mistakes_explained():
+            raise error
+
+    return step
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "PutItem")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (UserError("there is no plan: [do] this"), "there is no plan: [do] this"),
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1:4566"), "invoke local-up"),
+        (refusal("ExpiredToken"), "does not accept these credentials"),
+    ],
+)
+def test_a_mistake_becomes_a_message_and_exit_code_1(
+    error: Exception, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        failing(error)()
+
+    assert exit_.value.code == 1
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [KeyError("bug"), refusal("ValidationException")])
+def test_a_defect_keeps_its_traceback(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        failing(error)()
+
+
+def test_steps_stop_at_the_first_failure_and_say_how_to_run_it_alone() -> None:
+    ran: list[str] = []
+    steps: list[tuple[str, Callable[[], object]]] = [
+        ("build", lambda: ran.append("build")),
+        ("plan --target aws", failing(UserError("no"))),
+        ("apply", lambda: ran.append("apply")),
+    ]
+
+    with pytest.raises(UserError, match="`invoke plan --target aws`"):
+        run_steps(steps)
+
+    assert ran == ["build"]
+
+
+def test_steps_may_all_run_and_still_fail() -> None:
+    ran: list[str] = []
+
+    with pytest.raises(UserError, match="test-unit"):
+        run_steps(
+            [("test-unit", failing(UserError("no"))), ("test-infra", lambda: ran.append("infra"))], keep_going=True
+        )
+
+    assert ran == ["infra"]
