@@ -1,0 +1,39 @@
+PYTHON ?= python3
+ENVIRONMENT ?= dev
+INVOKE := .venv/bin/invoke
+READY := .venv/.requirements-installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo down test lint fix clean
+
+help: $(READY) ## list every step
+	@$(INVOKE) --list
+
+setup: $(READY) ## make the development environment
+
+demo: $(READY) ## run the whole system on this machine
+	@ENVIRONMENT=$(ENVIRONMENT) $(INVOKE) local-up deploy-dev seed-inventory demo
+
+down: $(READY) ## end the demo
+	@$(INVOKE) local-down
+
+test: $(READY) ## run all tests, beside a demo if there is one
+	@PULSEQUEUE_INSTANCE=test PULSEQUEUE_PORT=0 $(INVOKE) test
+
+lint: $(READY)
+	@$(INVOKE) lint typecheck
+
+fix: $(READY)
+	@$(INVOKE) fix
+
+clean: $(READY) ## remove all that was made, and the environment too
+	@$(INVOKE) clean
+	@rm -rf .venv
+
+$(READY): requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "PulseQueue needs Python 3.11 or newer; name one, for example: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@echo "installing the development environment …"
+	@.venv/bin/python -m pip install -qq -r requirements/dev.txt
+	@touch $@

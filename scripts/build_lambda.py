@@ -1,0 +1,137 @@
+"""Package each function as a zip that holds what its handler imports, and is byte-identical from the same source."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+
+from rich.table import Table
+
+from scripts.console import out
+from scripts.errors import UserError
+from scripts.lambda_imports import Imports
+from scripts.lambdas_config import LAMBDAS, LambdaConfig
+from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT
+
+DIST = REPO_ROOT / "dist"
+
+_REQUIREMENTS = REPO_ROOT / "requirements" / "lambda.txt"
+_PACKAGE = "services"
+# What the Lambda runtime brings: boto3 and all that it requires.
+_RUNTIME = frozenset({"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"})
+_WHEELS = {
+    "local": ("--only-binary=:all:",),
+    "aws": (
+        "--only-binary=:all:",
+        "--platform=manylinux2014_aarch64",
+        "--implementation=cp",
+        "--python-version=3.13",
+    ),
+}
+# Traces of one installation, different each time.
+_LEFT_OUT = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
+_TIMESTAMP = (1980, 1, 1, 0, 0, 0)
+_FILE_MODE = 0o100644
+
+
+def build(target_name: str) -> Path:
+    """Build every function's zip and give the folder of the zips."""
+    packages = _installed_packages(target_name)
+    folder = DIST / target_name
+    table = Table("function", "own modules", "packages", "zip KB", box=None, pad_edge=False)
+    for config in LAMBDAS:
+        modules, packed = build_zip(config, folder / f"{config.name}.zip", REPO_ROOT, packages)
+        size = (folder / f"{config.name}.zip").stat().st_size
+        table.add_row(config.name, str(modules), str(len(packed)), f"{size / 1024:.0f}")
+    out.print(table)
+    return folder
+
+
+def build_zip(config: LambdaConfig, file: Path, source_root: Path, packages: Path) -> tuple[int, Sequence[str]]:
+    """Build one zip; give the number of its own modules and the packages it carries."""
+    imports = Imports(source_root, _PACKAGE)
+    imports.follow(config.module)
+    entries = {module.as_posix(): source_root / module for module in imports.modules}
+    carried = _required(_third_party(imports), packages)
+    for distribution in carried.values():
+        entries |= _files(distribution, packages)
+    _write_zip(file, entries)
+    return len(imports.modules), sorted(carried)
+
+
+def _third_party(imports: Imports) -> Mapping[str, Path]:
+    brought = _RUNTIME | sys.stdlib_module_names
+    return {name: importer for name, importer in imports.others.items() if name not in brought}
+
+
+def _required(imported: Mapping[str, Path], packages: Path) -> Mapping[str, Distribution]:
+    """Find the distributions of these imports and, in turn, all that those require."""
+    installed = {_canonical(distribution.name): distribution for distribution in distributions(path=[str(packages)])}
+    providers = {top: name for name, distribution in installed.items() for top in _top_level_names(distribution)}
+    required: dict[str, Distribution] = {}
+
+    def add(name: str) -> None:
+        # A requirement that was not installed is for another platform, or an extra that nobody asked for.
+        if name in installed and name not in required:
+            required[name] = installed[name]
+            for requirement in installed[name].requires or []:
+                add(_canonical(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]))
+
+    for name, importer in imported.items():
+        if name not in providers:
+            raise UserError(f"{importer} imports {name}, which requirements/lambda.txt does not bring: add it there")
+        add(providers[name])
+    return required
+
+
+def _top_level_names(distribution: Distribution) -> Iterable[str]:
+    paths = (Path(str(file)) for file in distribution.files or [])
+    return {path.parts[0].removesuffix(".py") for path in paths if path.suffix in {".py", ".so"}}
+
+
+def _files(distribution: Distribution, packages: Path) -> Iterator[tuple[str, Path]]:
+    for entry in distribution.files or []:
+        is_program = entry.parts[0] in {"..", "bin"}
+        if not is_program and entry.name not in _LEFT_OUT and entry.suffix != ".pyc":
+            yield entry.as_posix(), packages / entry
+
+
+def _write_zip(file: Path, entries: Mapping[str, Path]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(entries):
+            info = zipfile.ZipInfo(name, _TIMESTAMP)
+            info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, _FILE_MODE << 16
+            archive.writestr(info, entries[name].read_bytes())
+
+
+def _installed_packages(target_name: str) -> Path:
+    """Install the pinned packages once for each set of pins, target and Python."""
+    if target_name not in _WHEELS:
+        raise UserError(f"there is no target {target_name!r}: use {' or '.join(_WHEELS)}")
+    described = f"{sys.version_info[:2]} {_WHEELS[target_name]} {_REQUIREMENTS.read_text()}"
+    folder = LOCAL_FOLDER / "packages" / f"{target_name}-{hashlib.sha256(described.encode()).hexdigest()[:12]}"
+    if folder.exists():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        unfinished = Path(scratch, "packages")
+        command = ["-m", "pip", "install", "-q", "--no-compile", f"--target={unfinished}", f"-r{_REQUIREMENTS}"]
+        result = subprocess.run(
+            [sys.executable, *command, *_WHEELS[target_name]], capture_output=True, text=True, check=False
+        )
+        if result.returncode:
+            raise UserError(f"pip could not install the packages of the functions:\n{result.stderr.strip()}")
+        if not folder.exists():
+            shutil.move(unfinished, folder)
+    return folder
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

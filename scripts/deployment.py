@@ -1,0 +1,145 @@
+"""The deployment of the system to a target: its Terraform root, its state, and what it says it made."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from botocore.exceptions import ClientError
+
+from scripts.build_lambda import DIST
+from scripts.console import out
+from scripts.errors import UserError
+from scripts.local.emulator import REPO_ROOT
+from scripts.target import Target
+from scripts.terraform import Terraform
+
+_ENVIRONMENT_ROOT = REPO_ROOT / "infra" / "envs" / "dev"
+_BOOTSTRAP_ROOT = REPO_ROOT / "infra" / "bootstrap"
+_PLAN_FILE = "deployment.tfplan"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    order_bus_name: str
+    payment_bus_name: str
+    order_queue_url: str
+    payment_queue_url: str
+    order_dlq_url: str
+    payment_dlq_url: str
+    relay_dlq_url: str
+    inventory_table_name: str
+    event_store_table_name: str
+    simulated_gateway_table_name: str
+    function_names: Mapping[str, str]
+    """By service: order-service, payment-service, event-relay."""
+    log_group_names: Mapping[str, str]
+
+    @classmethod
+    def of(cls, target: Target) -> Self:
+        outputs = _outputs(target)
+        names = {field.name for field in fields(cls)}
+        if not names <= outputs.keys():
+            raise UserError(
+                f"nothing is deployed as {target.environment} to {target.name}: "
+                f"`invoke deploy-dev --target {target.name}`"
+            )
+        return cls(**{name: outputs[name] for name in names})
+
+
+def bootstrap(target: Target) -> None:
+    """Make the bucket that keeps Terraform's state, unless it is there already."""
+    bucket = _state_bucket(target)
+    if _state_bucket_exists(target):
+        out.print(f"the state bucket {bucket} exists")
+        return
+    terraform = Terraform(_BOOTSTRAP_ROOT, target)
+    terraform.init({"path": str(target.state_folder / "bootstrap.tfstate")})
+    plan_file = target.state_folder / "bootstrap.tfplan"
+    terraform.plan(plan_file, {"prefix": target.prefix, "region": target.region})
+    terraform.apply(plan_file)
+    plan_file.unlink()
+    out.print(f"made the state bucket {bucket}")
+
+
+def plan(target: Target) -> None:
+    """Save what a deployment would change, for `apply` to do exactly that."""
+    packages = DIST / target.name
+    if not packages.is_dir():
+        raise UserError(f"there are no packages to deploy: `invoke build --target {target.name}`")
+    if not _state_bucket_exists(target):
+        raise UserError(f"there is no bucket for Terraform's state: `invoke bootstrap --target {target.name}`")
+    variables = {
+        "environment": target.environment,
+        "region": target.region,
+        # Relative, so that the state does not depend on where this checkout is.
+        "packages_dir": os.path.relpath(packages, _ENVIRONMENT_ROOT),
+    }
+    _initialised(target).plan(target.state_folder / _PLAN_FILE, variables).print_changes()
+
+
+def read_plan(target: Target) -> dict[str, Any]:
+    """Give the last plan in Terraform's JSON form, whole: https://developer.hashicorp.com/terraform/internals/json-format."""
+    return Terraform(_ENVIRONMENT_ROOT, target).show_plan(_planned(target))
+
+
+def apply(target: Target) -> None:
+    plan_file = _planned(target)
+    _outputs_file(target).unlink(missing_ok=True)
+    progress = Terraform(_ENVIRONMENT_ROOT, target).apply(plan_file)
+    plan_file.unlink()
+    if target.is_local:
+        _outputs_file(target).write_text(json.dumps(_initialised(target).outputs()))
+    out.print(f"{progress.done} changes made")
+
+
+def _planned(target: Target) -> Path:
+    plan_file = target.state_folder / _PLAN_FILE
+    if not plan_file.exists():
+        raise UserError(f"there is no plan to apply: `invoke plan --target {target.name}`")
+    return plan_file
+
+
+def _outputs(target: Target) -> Mapping[str, Any]:
+    """Ask Terraform, which takes seconds; on the embedded AWS, which nobody else deploys to, read what it last said."""
+    if not _state_bucket_exists(target):
+        return {}
+    if target.is_local and _outputs_file(target).exists():
+        outputs: dict[str, Any] = json.loads(_outputs_file(target).read_text())
+        return outputs
+    return _initialised(target).outputs()
+
+
+def _outputs_file(target: Target) -> Path:
+    return target.state_folder / "outputs.json"
+
+
+def _initialised(target: Target) -> Terraform:
+    terraform = Terraform(_ENVIRONMENT_ROOT, target)
+    backend = {
+        "bucket": _state_bucket(target),
+        "key": f"{target.environment}/terraform.tfstate",
+        "region": target.region,
+        "use_lockfile": "true",
+    }
+    if target.is_local:
+        settings = ("use_path_style", "skip_credentials_validation", "skip_requesting_account_id")
+        backend |= dict.fromkeys((*settings, "skip_metadata_api_check", "skip_region_validation"), "true")
+    terraform.init(backend)
+    return terraform
+
+
+def _state_bucket(target: Target) -> str:
+    return f"{target.prefix}-terraform-state"
+
+
+def _state_bucket_exists(target: Target) -> bool:
+    try:
+        target.client("s3").head_bucket(Bucket=_state_bucket(target))
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchBucket"):
+            return False
+        raise
+    return True

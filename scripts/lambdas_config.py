@@ -1,0 +1,20 @@
+"""The functions to package."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LambdaConfig:
+    name: str
+    handler: str
+
+    @property
+    def module(self) -> str:
+        return self.handler.rpartition(".")[0]
+
+
+LAMBDAS = (
+    LambdaConfig("order_service", "services.order_service.handler.handler"),
+    LambdaConfig("payment_service", "services.payment_service.handler.handler"),
+    LambdaConfig("event_relay", "services.event_relay.handler.handler"),
+)

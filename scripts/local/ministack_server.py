@@ -1,0 +1,96 @@
+"""The embedded AWS's own process: MiniStack's main, with a stand-in for each thing of AWS that it lacks.
+
+Run by the emulator's interpreter, which has MiniStack and boto3 and nothing of the project's own packages.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Document = dict[str, Any]  # JSON, as MiniStack passes it around
+Execute = Callable[[Document, Any], Document]
+
+_RETRY_PAUSE_SECONDS = 0.2
+_MAX_ATTEMPTS_WITHOUT_PROGRESS = 2
+
+
+def retry_failed_stream_records(
+    execute: Execute,
+    reports_item_failures: Callable[[Document, Document], bool],
+    pause: Callable[[float], None] = time.sleep,
+) -> Execute:
+    """Stand in for partial batch failures of a DynamoDB stream.
+
+    MiniStack moves past a batch whenever the function returns, so that the records it named as failed would be lost.
+    Lambda retries from the first failed record on:
+    https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+    Without progress the invocation becomes an error, upon which MiniStack keeps its position and tries again later.
+    """
+
+    def execute_until_no_record_fails(function: Document, event: Any) -> Document:  # noqa: ANN401 - an event is any JSON
+        records = event.get("Records") if isinstance(event, dict) else None
+        if not records or records[0].get("eventSource") != "aws:dynamodb" or not reports_item_failures(function, event):
+            return execute(function, event)
+        stuck = 0
+        while True:
+            result = execute(function, {**event, "Records": records})
+            failed = _failed_sequence_numbers(result)
+            if result.get("error") or not failed:
+                return result
+            left = _from_first_failed(records, failed)
+            stuck = stuck + 1 if len(left) == len(records) else 0
+            if stuck == _MAX_ATTEMPTS_WITHOUT_PROGRESS:
+                return _batch_failure(result, left)
+            records = left
+            pause(_RETRY_PAUSE_SECONDS)
+
+    return execute_until_no_record_fails
+
+
+def _failed_sequence_numbers(result: Mapping[str, Any]) -> list[str]:
+    body = result.get("body")
+    if isinstance(body, str):
+        try:
+            body = json.loads(body)
+        except ValueError:
+            return []
+    failures = body.get("batchItemFailures") if isinstance(body, dict) else None
+    return [str(failure.get("itemIdentifier", "")) for failure in failures or []]
+
+
+def _from_first_failed(records: Sequence[Document], failed: Sequence[str]) -> list[Document]:
+    """Every record if a number is none of theirs, as Lambda has it."""
+    positions = {record["dynamodb"]["SequenceNumber"]: index for index, record in enumerate(records)}
+    return list(records[min(positions.get(number, 0) for number in failed) :])
+
+
+def _batch_failure(result: Mapping[str, Any], left: Sequence[Document]) -> Document:
+    first = left[0]["dynamodb"]["SequenceNumber"]
+    message = f"{len(left)} stream records still fail, the first is {first}"
+    return {**result, "error": True, "body": {"errorType": "BatchItemFailures", "errorMessage": message}}
+
+
+def main() -> None:
+    from ministack import app  # noqa: PLC0415 - only the emulator's interpreter has it
+    from ministack.services import lambda_svc  # noqa: PLC0415
+
+    def reports_item_failures(function: Document, event: Document) -> bool:
+        name = (function.get("config") or function).get("FunctionName")
+        stream = event["Records"][0].get("eventSourceARN")
+        return any(
+            mapping["EventSourceArn"] == stream
+            and mapping["FunctionName"] == name
+            and "ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", [])
+            for _, _, mapping in lambda_svc._iter_all_esms()  # noqa: SLF001 - there is no public way in
+        )
+
+    lambda_svc._execute_function = retry_failed_stream_records(  # noqa: SLF001
+        lambda_svc._execute_function,  # noqa: SLF001
+        reports_item_failures,
+    )
+    app.main()
+
+
+if __name__ == "__main__":
+    main()

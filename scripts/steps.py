@@ -1,0 +1,71 @@
+"""How tasks run: a mistake becomes a message, and a row of steps says where it stopped and how long each took."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    SSOError,
+    TokenRetrievalError,
+)
+from rich.table import Table
+
+from scripts.console import err, out
+from scripts.errors import UserError
+from scripts.local.emulator import REPO_ROOT
+
+_CREDENTIAL_ERRORS = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "403"}
+)
+
+
+@contextmanager
+def mistakes_explained() -> Iterator[None]:
+    """End with a message and exit code 1, and no traceback, upon what a person can mend."""
+    try:
+        yield
+    except UserError as error:
+        message = str(error)
+    except (EndpointConnectionError, ConnectTimeoutError) as error:
+        message = f"{error}: if that is the embedded AWS, `invoke local-up` says how it fares"
+    except (SSOError, TokenRetrievalError) as error:
+        message = f"{error}: sign in again with `aws sso login`"
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _CREDENTIAL_ERRORS:
+            raise
+        message = f"AWS does not accept these credentials: {error}"
+    else:
+        return
+    err.print(message, style="red", markup=False)
+    raise SystemExit(1)
+
+
+def run_tool(*arguments: str) -> None:
+    """Run a Python tool of the development environment on the repository."""
+    if subprocess.run([sys.executable, "-m", *arguments], cwd=REPO_ROOT, check=False).returncode:
+        raise UserError(f"`{' '.join(arguments)}` failed")
+
+
+def run_steps(steps: Sequence[tuple[str, Callable[[], object]]], *, keep_going: bool = False) -> None:
+    """Run steps, each named by the command that runs it alone, up to the first that fails unless told to keep going."""
+    table = Table("step", "seconds", "", box=None, pad_edge=False)
+    failed = []
+    for command, step in steps:
+        out.rule(command, align="left")
+        began = time.monotonic()
+        try:
+            step()
+        except SystemExit:
+            failed.append(command)
+        table.add_row(command, f"{time.monotonic() - began:.1f}", "failed" if command in failed else "")
+        if failed and not keep_going:
+            break
+    out.rule(align="left")
+    out.print(table)
+    if failed:
+        raise UserError("\n".join(f"failed: {command}; to run it alone: `invoke {command}`" for command in failed))

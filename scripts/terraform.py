@@ -1,0 +1,135 @@
+"""Terraform on one root: each call in the target's environment, its working files in the target's state folder."""
+
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts import provider_mirror
+from scripts.console import err, out
+from scripts.errors import UserError
+from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT
+from scripts.target import Target
+from scripts.terraform_progress import Progress
+
+_NO_REGISTRY = ("could not connect to registry", "Failed to query available provider packages")
+# Terraform's plugin cache does not bear two installations at once.
+_one_init_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Terraform:
+    root: Path
+    target: Target
+
+    def init(self, backend: Mapping[str, str] | None) -> None:
+        """Initialise with this backend configuration; with None, without a backend, for checks."""
+        options = ["-reconfigure", *(f"-backend-config={key}={value}" for key, value in (backend or {}).items())]
+        arguments = ["init", *(["-backend=false"] if backend is None else options)]
+        with _one_init_at_a_time:
+            mirror = provider_mirror.remembered()
+            result = self.call(*arguments, *_from_mirror(mirror))
+            if result.returncode and mirror is None and any(sign in result.stderr for sign in _NO_REGISTRY):
+                mirror = provider_mirror.find(self.target.environ)
+                if mirror is None:
+                    raise UserError(
+                        "Terraform's registry cannot be reached, and no folder on this machine holds the provider "
+                        "hashicorp/aws: go online once, or make such a folder with `terraform providers mirror`"
+                    )
+                out.print(f"Terraform's registry cannot be reached: the provider comes from {mirror}")
+                provider_mirror.remember(mirror)
+                result = self.call(*arguments, *_from_mirror(mirror))
+        self._require(result, "init")
+
+    def plan(self, out_file: Path, variables: Mapping[str, str]) -> Progress:
+        return self._follow("plan", [f"-out={out_file}"], variables)
+
+    def apply(self, plan_file: Path) -> Progress:
+        return self._follow("apply", [str(plan_file)], {})
+
+    def outputs(self) -> Mapping[str, Any]:
+        result = self._require(self.call("output", "-json"), "output")
+        return {name: output["value"] for name, output in json.loads(result.stdout).items()}
+
+    def show_plan(self, plan_file: Path) -> dict[str, Any]:
+        plan: dict[str, Any] = json.loads(self._require(self.call("show", "-json", str(plan_file)), "show").stdout)
+        return plan
+
+    def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [_terraform(), *arguments, "-no-color"],
+            cwd=self.root,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def data_folder(self) -> Path:
+        return self.target.state_folder / "terraform" / "-".join(self.root.relative_to(REPO_ROOT).parts)
+
+    def _follow(self, step: str, arguments: list[str], variables: Mapping[str, str]) -> Progress:
+        progress, log_file = Progress(), self.data_folder / f"{step}.log"
+        environment = self._environment() | {f"TF_VAR_{name}": value for name, value in variables.items()}
+        with (
+            log_file.open("w") as log,
+            progress.shown(step),
+            subprocess.Popen(
+                [_terraform(), step, "-json", *arguments],
+                cwd=self.root,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            ) as process,
+        ):
+            for line in process.stdout or ():
+                log.write(line)
+                progress.read(line)
+        if process.returncode:
+            raise UserError(f"terraform {step} failed in {self._name}: all it said is in {log_file}")
+        return progress
+
+    def _environment(self) -> dict[str, str]:
+        plugin_cache = LOCAL_FOLDER / "terraform-plugins"
+        plugin_cache.mkdir(parents=True, exist_ok=True)
+        self.data_folder.mkdir(parents=True, exist_ok=True)
+        return (
+            {"TF_PLUGIN_CACHE_DIR": str(plugin_cache)}
+            | self.target.process_environment()
+            | {
+                "TF_DATA_DIR": str(self.data_folder),
+                "TF_IN_AUTOMATION": "1",
+                "TF_INPUT": "0",
+                # A module keeps no lock file, and without this would download the provider again for each.
+                "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
+            }
+        )
+
+    @property
+    def _name(self) -> str:
+        return str(self.root.relative_to(REPO_ROOT))
+
+    def _require(self, result: subprocess.CompletedProcess[str], step: str) -> subprocess.CompletedProcess[str]:
+        if result.returncode:
+            err.print(result.stderr.strip(), markup=False)
+            raise UserError(f"terraform {step} failed in {self._name}")
+        return result
+
+
+def _terraform() -> str:
+    path = shutil.which("terraform")
+    if path is None:
+        raise UserError(
+            "terraform is not on the PATH: install version 1.11 or newer from developer.hashicorp.com/terraform/install"
+        )
+    return path
+
+
+def _from_mirror(mirror: Path | None) -> list[str]:
+    return [f"-plugin-dir={mirror}"] if mirror else []

@@ -1,0 +1,54 @@
+"""Check every module and root below infra/: discovered, not listed, so that none is forgotten."""
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from scripts.console import err, out
+from scripts.errors import UserError
+from scripts.local.emulator import REPO_ROOT
+from scripts.target import Target
+from scripts.terraform import Terraform
+
+_INFRA = REPO_ROOT / "infra"
+_AT_ONCE = 2
+
+
+class _Nowhere(Target):
+    """Checks talk to no AWS: nothing answers at this address."""
+
+    @property
+    def endpoint_url(self) -> str:
+        return "http://127.0.0.1:9"
+
+
+def run() -> None:
+    target = _Nowhere("local", "checks", instance="terraform-checks", environ=os.environ)
+    formatting = Terraform(_INFRA, target).call("fmt", "-check", "-recursive", "-diff")
+    if formatting.returncode:
+        err.print(formatting.stdout + formatting.stderr, markup=False)
+        raise UserError("`terraform fmt -recursive infra` would change these files")
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        failures = sum(pool.map(lambda folder: not _passes(Terraform(folder, target)), discover(_INFRA)))
+    if failures:
+        raise UserError(f"{failures} folders of infra/ failed their checks")
+
+
+def discover(infra: Path) -> Iterator[Path]:
+    """Find every folder that Terraform can run in."""
+    yield from sorted({file.parent for file in infra.rglob("*.tf") if not {".terraform", "tests"} & {*file.parts}})
+
+
+def _passes(terraform: Terraform) -> bool:
+    began = time.monotonic()
+    terraform.init(None)
+    has_tests = any(terraform.root.rglob("*.tftest.hcl"))
+    results = [terraform.call(step) for step in ("validate", *(["test"] if has_tests else []))]
+    failed = [result for result in results if result.returncode]
+    for result in failed:
+        err.print(result.stdout + result.stderr, markup=False)
+    summary = "failed" if failed else results[-1].stdout.strip().splitlines()[-1]
+    out.print(f"{terraform.root.relative_to(REPO_ROOT)}: {summary} ({time.monotonic() - began:.1f} s)", markup=False)
+    return not failed

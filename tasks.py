@@ -1,0 +1,210 @@
+"""The steps of development and deployment: `invoke --list`."""
+
+import functools
+import inspect
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from scripts import deployment, terraform_checks
+from scripts.build_lambda import DIST
+from scripts.build_lambda import build as build_packages
+from scripts.console import out
+from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT, Emulator
+from scripts.steps import mistakes_explained, run_steps, run_tool
+from scripts.target import Target
+
+# Named, because outside of a git checkout ruff would read the environments in .local too.
+_SOURCES = ("services", "scripts", "tests", "tasks.py")
+_HELP = {
+    "target": "where to: local (the embedded AWS) or aws",
+    "file": "a JSON file to take it from",
+    "order_id": "the order's id; one is made up by default",
+    "customer_id": "who orders",
+    "item": "what is ordered, as sku=quantity; give it once for each SKU",
+    "wait": "wait for the order's outcome",
+    "orders": "how many orders",
+}
+
+
+def _command(**options: Any) -> Callable[[Callable[..., None]], Any]:  # noqa: ANN401 - invoke's own options and tasks
+    def make(function: Callable[..., None]) -> Any:  # noqa: ANN401
+        @functools.wraps(function)
+        def run(*arguments: Any, **named: Any) -> None:  # noqa: ANN401
+            with mistakes_explained():
+                function(*arguments, **named)
+
+        own_help = {name: text for name, text in _HELP.items() if name in inspect.signature(function).parameters}
+        return task(run, help=own_help, auto_shortflags=False, **options)
+
+    return make
+
+
+def _target(name: str) -> Target:
+    return Target.from_environment(name, os.environ)
+
+
+@_command()
+def lint(_: Context) -> None:
+    """Check style, and that the formatter has nothing to change."""
+    run_tool("ruff", "check", *_SOURCES)
+    run_tool("ruff", "format", "--check", *_SOURCES)
+
+
+@_command()
+def fix(_: Context) -> None:
+    """Mend what the linter can, and format."""
+    run_tool("ruff", "check", "--fix", *_SOURCES)
+    run_tool("ruff", "format", *_SOURCES)
+
+
+@_command()
+def typecheck(_: Context) -> None:
+    """Check types, strictly."""
+    run_tool("mypy")
+
+
+@_command(name="test-unit")
+def unit_tests(_: Context) -> None:
+    """Run the tests that need nothing but Python."""
+    run_tool("pytest", "tests/unit")
+
+
+@_command(name="test-infra")
+def infra_tests(_: Context) -> None:
+    """Check the format of all Terraform, and validate and test every module and root."""
+    terraform_checks.run()
+
+
+@_command(name="test-integration")
+def integration_tests(_: Context) -> None:
+    """Run the tests on the embedded AWS, with real Terraform and real packages."""
+    run_tool("pytest", "tests/integration")
+
+
+@_command()
+def test(context: Context) -> None:
+    """Run all tests: unit, infra, integration."""
+    suites = {"test-unit": unit_tests, "test-infra": infra_tests, "test-integration": integration_tests}
+    steps = [(command, functools.partial(suite, context)) for command, suite in suites.items()]
+    run_steps(steps, keep_going=True)
+
+
+@_command()
+def build(_: Context, target: str = "local") -> None:
+    """Package the functions into dist/."""
+    build_packages(target)
+
+
+@_command()
+def local_up(_: Context) -> None:
+    """Start the embedded AWS, and make the bucket for Terraform's state in it."""
+    target = _target("local")
+    target.emulator.start(target.region)
+    deployment.bootstrap(target)
+
+
+@_command()
+def local_down(_: Context) -> None:
+    """Stop the embedded AWS; nothing in it is kept."""
+    instance = os.environ.get("PULSEQUEUE_INSTANCE") or "default"
+    out.print("the embedded AWS is stopped" if Emulator(instance).stop() else "the embedded AWS was not running")
+
+
+@_command()
+def bootstrap(_: Context, target: str = "local") -> None:
+    """Make the bucket that keeps Terraform's state."""
+    deployment.bootstrap(_target(target))
+
+
+@_command()
+def plan(_: Context, target: str = "local") -> None:
+    """Show what a deployment would change, and save it for apply."""
+    deployment.plan(_target(target))
+
+
+@_command()
+def apply(_: Context, target: str = "local") -> None:
+    """Make exactly the changes that the last plan showed."""
+    deployment.apply(_target(target))
+
+
+@_command()
+def post_deploy_test(_: Context, target: str = "local") -> None:
+    """Send orders through what is deployed, and check what becomes of them."""
+    from scripts import post_deploy_test  # noqa: PLC0415 - other tasks need no domain
+
+    post_deploy_test.run(_target(target))
+
+
+@_command()
+def seed_inventory(_: Context, target: str = "local", file: str = "scripts/inventory-seed.json") -> None:
+    """Put stock into the inventory."""
+    from scripts.seed_inventory import seed  # noqa: PLC0415
+
+    seed(_target(target), Path(file))
+
+
+@_command(iterable=["item"])
+def put_order(  # noqa: PLR0913, PLR0917 - the command's options
+    _: Context,
+    item: list[str],
+    target: str = "local",
+    order_id: str | None = None,
+    customer_id: str = "customer-001",
+    file: str | None = None,
+    wait: bool = True,  # noqa: FBT001, FBT002 - invoke makes --no-wait of it
+) -> None:
+    """Place an order."""
+    from scripts.put_order import put_order  # noqa: PLC0415
+
+    path = Path(file) if file else None
+    put_order(_target(target), order_id=order_id, customer_id=customer_id, items=item, file=path, wait=wait)
+
+
+@_command()
+def setup_grafana(_: Context, target: str = "local") -> None:
+    """Set up the dashboards."""
+    out.print(f"monitoring is not set up yet: there is nothing to do on {target}")
+
+
+@_command()
+def demo(_: Context, target: str = "local", orders: int = 20) -> None:
+    """Send orders and show what becomes of them, the stock and the money."""
+    from scripts import demo  # noqa: PLC0415
+
+    demo.run(_target(target), orders)
+
+
+@_command()
+def deploy_dev(context: Context, target: str = "local") -> None:
+    """Check, build, deploy and test the deployment, in this order."""
+    _target(target).session()  # a missing name, or missing credentials, should not wait for the checks
+    checks = {"lint": lint, "typecheck": typecheck, "test-unit": unit_tests}
+    deploying = {
+        "build": build,
+        "plan": plan,
+        "apply": apply,
+        "post-deploy-test": post_deploy_test,
+        "setup-grafana": setup_grafana,
+    }
+    steps = [(command, functools.partial(step, context)) for command, step in checks.items()]
+    steps += [
+        (f"{command} --target {target}", functools.partial(step, context, target=target))
+        for command, step in deploying.items()
+    ]
+    run_steps(steps)
+
+
+@_command()
+def clean(_: Context) -> None:
+    """Stop every embedded AWS of this checkout, and remove what the tasks made."""
+    for lock in LOCAL_FOLDER.glob("*/emulator.lock"):
+        Emulator(lock.parent.name).stop()
+    for folder in (LOCAL_FOLDER, DIST, *(REPO_ROOT / f".{tool}_cache" for tool in ("mypy", "pytest", "ruff"))):
+        shutil.rmtree(folder, ignore_errors=True)
