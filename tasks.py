@@ -19,8 +19,6 @@ from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT, Emulator
 from scripts.steps import mistakes_explained, run_steps, run_tool
 from scripts.target import Target
 
-# Named, because outside of a git checkout ruff would read the environments in .local too.
-_SOURCES = ("services", "scripts", "tests", "tasks.py")
 _HELP = {
     "target": "where to: local (the embedded AWS) or aws",
     "file": "a JSON file to take it from",
@@ -52,15 +50,15 @@ def _target(name: str) -> Target:
 @_command()
 def lint(_: Context) -> None:
     """Check style, and that the formatter has nothing to change."""
-    run_tool("ruff", "check", *_SOURCES)
-    run_tool("ruff", "format", "--check", *_SOURCES)
+    run_tool("ruff", "check")
+    run_tool("ruff", "format", "--check")
 
 
 @_command()
 def fix(_: Context) -> None:
     """Mend what the linter can, and format."""
-    run_tool("ruff", "check", "--fix", *_SOURCES)
-    run_tool("ruff", "format", *_SOURCES)
+    run_tool("ruff", "check", "--fix")
+    run_tool("ruff", "format")
 
 
 @_command()
@@ -89,8 +87,14 @@ def integration_tests(_: Context) -> None:
 
 @_command()
 def test(context: Context) -> None:
-    """Run all tests: unit, infra, integration."""
-    suites = {"test-unit": unit_tests, "test-infra": infra_tests, "test-integration": integration_tests}
+    """Run every check and test, the failed ones listed at the end."""
+    suites = {
+        "lint": lint,
+        "typecheck": typecheck,
+        "test-unit": unit_tests,
+        "test-infra": infra_tests,
+        "test-integration": integration_tests,
+    }
     steps = [(command, functools.partial(suite, context)) for command, suite in suites.items()]
     run_steps(steps, keep_going=True)
 
@@ -174,7 +178,7 @@ def setup_grafana(_: Context, target: str = "local") -> None:
 
 
 @_command()
-def demo(_: Context, target: str = "local", orders: int = 20) -> None:
+def demo(_: Context, target: str = "local", orders: int = 200) -> None:
     """Send orders and show what becomes of them, the stock and the money."""
     from scripts import demo  # noqa: PLC0415
 

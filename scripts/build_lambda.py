@@ -11,9 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
-from rich.table import Table
-
-from scripts.console import out
+from scripts.console import out, table
 from scripts.errors import UserError
 from scripts.lambda_imports import Imports
 from scripts.lambdas_config import LAMBDAS, LambdaConfig
@@ -44,12 +42,13 @@ def build(target_name: str) -> Path:
     """Build every function's zip and give the folder of the zips."""
     packages = _installed_packages(target_name)
     folder = DIST / target_name
-    table = Table("function", "own modules", "packages", "zip KB", box=None, pad_edge=False)
+    numbers = ("own modules", "packages", "zip KB")
+    sizes = table("function", *numbers, numbers=numbers)
     for config in LAMBDAS:
         modules, packed = build_zip(config, folder / f"{config.name}.zip", REPO_ROOT, packages)
         size = (folder / f"{config.name}.zip").stat().st_size
-        table.add_row(config.name, str(modules), str(len(packed)), f"{size / 1024:.0f}")
-    out.print(table)
+        sizes.add_row(config.name, str(modules), str(len(packed)), f"{size / 1024:.0f}")
+    out.print(sizes)
     return folder
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from statistics import quantiles
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from scripts.console import out
+from scripts.console import out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.json_files import load_json
@@ -129,16 +128,14 @@ def _summarise(
 
 
 def _stock_table(outcome: Outcome, this_run: Ledger) -> None:
-    table = Table(title="Stock, after all runs on this deployment", title_justify="left")
-    table.add_column("SKU")
-    for heading in ("initial", "sold", "stock", "reserved", "available", "sold in this run"):
-        table.add_column(heading, justify="right")
+    numbers = ("initial", "sold", "stock", "reserved", "available", "sold in this run")
+    shown = table("SKU", *numbers, title="Stock, after all runs on this deployment", numbers=numbers)
     for item in outcome.inventory:
         totals = outcome.ledger.skus[item.sku]
         mine = this_run.skus.get(item.sku)
         figures = (totals.seeded, totals.sold, item.stock, item.reserved, item.available, mine.sold if mine else 0)
-        table.add_row(item.sku, *map(str, figures))
-    out.print(table)
+        shown.add_row(item.sku, *map(str, figures))
+    out.print(shown)
 
 
 def _money(minor: int) -> str:

@@ -9,9 +9,8 @@ from time import monotonic, sleep
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-from rich.table import Table
 
-from scripts.console import out
+from scripts.console import out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.json_files import load_json
@@ -160,10 +159,8 @@ def _poll(condition: Callable[[], bool]) -> bool:
 
 
 def _print(checks: list[Check]) -> None:
-    table = Table(title="Post-deploy test", title_justify="left")
-    for heading in ("case", "expectation", "seen", "result"):
-        table.add_column(heading)
+    shown = table("case", "expectation", "seen", "result", title="Post-deploy test")
     for check in checks:
         seen = ", ".join(map(str, check.seen)) if isinstance(check.seen, list | tuple) else str(check.seen)
-        table.add_row(check.case, check.what, seen, "[green]ok[/]" if check.holds else "[red]failed[/]")
-    out.print(table)
+        shown.add_row(check.case, check.what, seen, "[green]ok[/]" if check.holds else "[red]failed[/]")
+    out.print(shown)

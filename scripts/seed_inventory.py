@@ -8,9 +8,8 @@ from typing import Annotated, Self
 from uuid import uuid4
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints, TypeAdapter
-from rich.table import Table
 
-from scripts.console import out
+from scripts.console import out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.json_files import load_json
@@ -138,19 +137,15 @@ def seed(target: Target, file: Path) -> None:
     """Bring the stock on hand to what `file` says, and print what changed."""
     products = load_json(file, CATALOGUE)
     changes = list(Seeder.of(target, Deployment.of(target)).seed(products))
-    table = Table(title=f"Inventory of {target.environment}", title_justify="left")
-    table.add_column("SKU")
-    table.add_column("name")
-    for heading in ("price", "stock", "reserved"):
-        table.add_column(heading, justify="right")
-    table.add_column("change")
+    numbers = ("price", "stock", "reserved")
+    shown = table("SKU", "name", *numbers, "change", title=f"Inventory of {target.environment}", numbers=numbers)
     for change in changes:
         product = change.product
         reserved = change.before.reserved if change.before else 0
         price = f"{product.price_minor / 100:.2f} {product.currency}"
         stock = change.before.stock if change.refused and change.before else product.stock
-        table.add_row(product.sku, product.name, price, str(stock), str(reserved), change.text)
-    out.print(table)
+        shown.add_row(product.sku, product.name, price, str(stock), str(reserved), change.text)
+    out.print(shown)
     refused = [change for change in changes if change.refused]
     if refused:
         raise UserError("\n".join(f"{change.product.sku}: {change.refused}" for change in refused))

@@ -6,16 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from botocore.exceptions import (
-    ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    SSOError,
-    TokenRetrievalError,
-)
-from rich.table import Table
+from botocore.exceptions import ClientError, HTTPClientError, SSOError, TokenRetrievalError
 
-from scripts.console import err, out
+from scripts.console import err, out, table
 from scripts.errors import UserError
 from scripts.local.emulator import REPO_ROOT
 
@@ -31,7 +24,7 @@ def mistakes_explained() -> Iterator[None]:
         yield
     except UserError as error:
         message = str(error)
-    except (EndpointConnectionError, ConnectTimeoutError) as error:
+    except HTTPClientError as error:
         message = f"{error}: if that is the embedded AWS, `invoke local-up` says how it fares"
     except (SSOError, TokenRetrievalError) as error:
         message = f"{error}: sign in again with `aws sso login`"
@@ -53,7 +46,7 @@ def run_tool(*arguments: str) -> None:
 
 def run_steps(steps: Sequence[tuple[str, Callable[[], object]]], *, keep_going: bool = False) -> None:
     """Run steps, each named by the command that runs it alone, up to the first that fails unless told to keep going."""
-    table = Table("step", "seconds", "", box=None, pad_edge=False)
+    times = table("step", "seconds", "", numbers={"seconds"})
     failed = []
     for command, step in steps:
         out.rule(command, align="left")
@@ -62,10 +55,10 @@ def run_steps(steps: Sequence[tuple[str, Callable[[], object]]], *, keep_going: 
             step()
         except SystemExit:
             failed.append(command)
-        table.add_row(command, f"{time.monotonic() - began:.1f}", "failed" if command in failed else "")
+        times.add_row(command, f"{time.monotonic() - began:.1f}", "failed" if command in failed else "")
         if failed and not keep_going:
             break
     out.rule(align="left")
-    out.print(table)
+    out.print(times)
     if failed:
         raise UserError("\n".join(f"failed: {command}; to run it alone: `invoke {command}`" for command in failed))
