@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from botocore.exceptions import ClientError, HTTPClientError, SSOError, TokenRetrievalError
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from scripts.console import err, out, table
 from scripts.errors import UserError
@@ -24,7 +25,7 @@ def mistakes_explained() -> Iterator[None]:
         yield
     except UserError as error:
         message = str(error)
-    except HTTPClientError as error:
+    except (BotocoreConnectionError, HTTPClientError) as error:
         message = f"{error}: if that is the embedded AWS, `invoke local-up` says how it fares"
     except (SSOError, TokenRetrievalError) as error:
         message = f"{error}: sign in again with `aws sso login`"
@@ -49,7 +50,7 @@ def run_steps(steps: Sequence[tuple[str, Callable[[], object]]], *, keep_going: 
     times = table("step", "seconds", "", numbers={"seconds"})
     failed = []
     for command, step in steps:
-        out.rule(command, align="left")
+        out.print(f"\n[bold]── {command}[/]")
         began = time.monotonic()
         try:
             step()
@@ -58,7 +59,7 @@ def run_steps(steps: Sequence[tuple[str, Callable[[], object]]], *, keep_going: 
         times.add_row(command, f"{time.monotonic() - began:.1f}", "failed" if command in failed else "")
         if failed and not keep_going:
             break
-    out.rule(align="left")
+    out.print()
     out.print(times)
     if failed:
         raise UserError("\n".join(f"failed: {command}; to run it alone: `invoke {command}`" for command in failed))
