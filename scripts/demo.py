@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import quantiles
+from time import monotonic, sleep
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -21,7 +22,9 @@ from services.shared.inventory import StockItem
 
 SEED_FILE = Path(__file__).parent / "inventory-seed.json"
 _TIMEOUT_SECONDS = 180
-_DUPLICATE_SHARE = 0.1
+_REPEATED_SHARE = 0.1
+_EVENTS_A_SECOND = 20
+_BATCH = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,10 @@ def run(target: Target, orders: int) -> None:
     deployment = Deployment.of(target)
     client = OrderClient(target, deployment)
     details = _orders(orders)
-    # A producer may repeat itself: whatever is sent twice must count once.
-    again = random.sample(details, round(orders * _DUPLICATE_SHARE))
+    events = _with_repetitions(details)
     ids = [str(detail["orderId"]) for detail in details]
     with _progress() as progress:
-        sending = progress.add_task("sent", total=len(details) + len(again))
+        sending = progress.add_task("sent", total=len(events))
         decided = progress.add_task("decided", total=orders)
         final = progress.add_task("final", total=orders)
 
@@ -64,8 +66,15 @@ def run(target: Target, orders: int) -> None:
             progress.update(decided, completed=sum(bool(history.commits) for history in histories.values()))
             progress.update(final, completed=sum(history.final is not None for history in histories.values()))
 
-        sent = dict(zip(ids, client.place(details, lambda count: progress.advance(sending, count)), strict=True))
-        client.place(again, lambda count: progress.advance(sending, count))
+        sent: dict[str, datetime] = {}
+        began = monotonic()
+        for start in range(0, len(events), _BATCH):
+            batch = events[start : start + _BATCH]
+            times = client.place(batch)
+            sent = {str(event["orderId"]): at for event, at in zip(batch, times, strict=True)} | sent
+            progress.advance(sending, len(batch))
+            show(client.histories(sent))
+            sleep(max(0, began + (start + _BATCH) / _EVENTS_A_SECOND - monotonic()))
         histories = client.wait(ids, _TIMEOUT_SECONDS, show)
     dynamodb = target.client("dynamodb")
     outcome = Outcome(
@@ -73,7 +82,7 @@ def run(target: Target, orders: int) -> None:
         inventory=read_inventory(dynamodb, deployment),
         charges=read_charges(dynamodb, deployment),
     )
-    _summarise(histories, sent, len(again), outcome)
+    _summarise(histories, sent, len(events) - orders, outcome)
     _say_what_next(target)
     stuck = [order_id for order_id, history in histories.items() if history.final is None]
     failed = [text for text, holds in outcome.checks().items() if not holds]
@@ -100,6 +109,12 @@ def _orders(count: int) -> list[dict[str, object]]:
     ]
 
 
+def _with_repetitions(details: Sequence[dict[str, object]]) -> list[dict[str, object]]:
+    """Send some orders a second time at once, as a producer may: whatever is sent twice must count once."""
+    twice = {id(detail) for detail in random.sample(details, round(len(details) * _REPEATED_SHARE))}
+    return [copy for detail in details for copy in ([detail, detail] if id(detail) in twice else [detail])]
+
+
 def _progress() -> Progress:
     return Progress(
         TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=out
@@ -122,7 +137,10 @@ def _summarise(
     ]
     if len(waits) > 1:
         percentiles = quantiles(waits, n=100, method="inclusive")
-        out.print(f"event to final     p50 {percentiles[49]:.0f} ms, p99 {percentiles[98]:.0f} ms")
+        out.print(
+            f"event to final     p50 {percentiles[49]:.0f} ms, p99 {percentiles[98]:.0f} ms,"
+            f" at {_EVENTS_A_SECOND} events a second"
+        )
     for text, holds in outcome.checks().items():
         out.print(f"[{'green' if holds else 'red'}]{'ok' if holds else 'FAILED':<18}[/] {text}")
 

@@ -43,10 +43,8 @@ class OrderClient:
         self._events = target.client("events")
         self._deployment = deployment
 
-    def place(
-        self, orders: Sequence[Mapping[str, object]], on_sent: Callable[[int], None] = lambda _: None
-    ) -> list[datetime]:
-        """Send one OrderPlaced an order; return when each was sent, and tell `on_sent` how many a call took."""
+    def place(self, orders: Sequence[Mapping[str, object]]) -> list[datetime]:
+        """Send one OrderPlaced an order; return when each was sent."""
         bus = CATALOGUE[EventType.ORDER_PLACED].bus
         sent: list[datetime] = []
         for start in range(0, len(orders), _ENTRIES_A_CALL):
@@ -66,7 +64,6 @@ class OrderClient:
             refused = [entry for entry in response["Entries"] if "ErrorCode" in entry]
             if refused:
                 raise UserError(f"EventBridge refused {len(refused)} orders: {refused[0].get('ErrorMessage')}")
-            on_sent(len(batch))
         return sent
 
     def histories(self, order_ids: Iterable[str]) -> dict[str, History]:
