@@ -38,7 +38,7 @@ class Outcome:
     def checks(self) -> dict[str, bool]:
         skus = self.ledger.skus
         return {
-            "stock + sold = initial, for every SKU": all(
+            "stock + sold = initial stock and what was seeded since, for every SKU": all(
                 item.stock + skus[item.sku].sold == skus[item.sku].seeded for item in self.inventory
             ),
             "available + reserved = stock, none below 0": all(
@@ -146,7 +146,7 @@ def _summarise(
 
 
 def _stock_table(outcome: Outcome, this_run: Ledger) -> None:
-    numbers = ("initial", "sold", "stock", "reserved", "available", "sold in this run")
+    numbers = ("seeded", "sold", "stock", "reserved", "available", "sold in this run")
     shown = table("SKU", *numbers, title="Stock, after all runs on this deployment", numbers=numbers)
     for item in outcome.inventory:
         totals = outcome.ledger.skus[item.sku]
