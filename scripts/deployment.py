@@ -15,6 +15,7 @@ from scripts.errors import UserError
 from scripts.local.emulator import REPO_ROOT
 from scripts.target import Target
 from scripts.terraform import Terraform
+from services.libs.event_store import Tables
 
 _ENVIRONMENT_ROOT = REPO_ROOT / "infra" / "envs" / "dev"
 _BOOTSTRAP_ROOT = REPO_ROOT / "infra" / "bootstrap"
@@ -30,12 +31,18 @@ class Deployment:
     order_dlq_url: str
     payment_dlq_url: str
     relay_dlq_url: str
+    sweep_dlq_url: str
     inventory_table_name: str
     event_store_table_name: str
     simulated_gateway_table_name: str
+    metrics_table_name: str
     function_names: Mapping[str, str]
-    """By service: order-service, payment-service, event-relay."""
+    """By service, such as order-service."""
     log_group_names: Mapping[str, str]
+
+    @property
+    def tables(self) -> Tables:
+        return Tables(self.event_store_table_name, self.inventory_table_name, self.metrics_table_name)
 
     @classmethod
     def of(cls, target: Target) -> Self:

@@ -17,4 +17,5 @@ LAMBDAS = (
     LambdaConfig("order_service", "services.order_service.handler.handler"),
     LambdaConfig("payment_service", "services.payment_service.handler.handler"),
     LambdaConfig("event_relay", "services.event_relay.handler.handler"),
+    LambdaConfig("reservation_sweeper", "services.reservation_sweeper.handler.handler"),
 )

@@ -91,9 +91,7 @@ class Seeder:
     @classmethod
     def of(cls, target: Target, deployment: Deployment) -> Self:
         client = target.client("dynamodb")
-        inventory_table = deployment.inventory_table_name
-        store = EventStore(client, table=deployment.event_store_table_name, inventory_table=inventory_table)
-        return cls(store, InventoryTable(client, inventory_table))
+        return cls(EventStore(client, deployment.tables), InventoryTable(client, deployment.inventory_table_name))
 
     def seed(self, products: Sequence[SeedProduct]) -> Iterable[Change]:
         standing = self._inventory.read(product.sku for product in products)

@@ -3,16 +3,18 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from services.libs.lambda_types import SqsEvent, SqsRecord
 from services.order_service.domain import PlacedOrder
+from services.order_service.domain import decide as decide_order
 from services.shared.commits import Cause, Commit, sku_stream
 from services.shared.events import EventType
 from services.shared.inventory import Product, StockItem
 from services.shared.json_types import Json, JsonObject
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123000, tzinfo=UTC)
+PAYMENT_TIMEOUT = timedelta(minutes=15)
 CAUSE = Cause(event_id="event-1", correlation_id="correlation-1", at=NOW)
 
 
@@ -38,6 +40,10 @@ def placed_order(
     order_id: str = "order-1", quantities: Mapping[str, int] | None = None, forced: str | None = None
 ) -> PlacedOrder:
     return PlacedOrder(order_id, "customer-1", quantities or {"prod-001": 2}, forced)
+
+
+def decide(order: PlacedOrder, stock: Mapping[str, StockItem], cause: Cause = CAUSE) -> Commit:
+    return decide_order(order, stock, cause, PAYMENT_TIMEOUT)
 
 
 def seeding(

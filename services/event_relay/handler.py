@@ -16,6 +16,7 @@ from services.shared.rejections import RejectedError, RejectionReason
 
 
 class RelaySettings(Settings):
+    dead_letter_queue_url: str
     order_bus: str
     payment_bus: str
 

@@ -2,20 +2,32 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Required, TypedDict, cast
+from uuid import uuid4
 
-from services.libs.dynamodb_items import Item, from_item, to_item
+from services.libs.dynamodb_items import Item, batch_get, from_item, to_item
 from services.libs.inventory_table import stock_item, stock_update
-from services.shared.commits import Cause, Commit
+from services.shared.commits import Cause, Commit, timestamp
+from services.shared.counters import counted
 from services.shared.events import EventType
 from services.shared.inventory import StockChange, StockItem
-from services.shared.json_types import integer, text
+from services.shared.json_types import JsonObject, integer, text
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutTypeDef, TransactWriteItemTypeDef
+    from types_boto3_dynamodb.type_defs import (
+        AttributeValueTypeDef,
+        PutTypeDef,
+        TransactWriteItemTypeDef,
+        UpdateTypeDef,
+    )
+
+DUE_INDEX = "due-index"
+DUE_SHARDS = 8
 
 _ATTEMPTS = 5
 _REFUSED = "ConditionalCheckFailed"
@@ -26,6 +38,15 @@ _FIRST_PAUSE_SECONDS = 0.02
 class _CancellationReason(TypedDict, total=False):
     Code: Required[str]
     Item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Names of the tables that a commit may be written to."""
+
+    event_store: str
+    inventory: str
+    metrics: str
 
 
 class VersionTakenError(Exception):
@@ -56,15 +77,16 @@ class EventStore:
     def __init__(
         self,
         client: "DynamoDBClient",
+        tables: Tables,
         *,
-        table: str,
-        inventory_table: str,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
-        self._table = table
-        self._inventory_table = inventory_table
+        self._table = tables.event_store
+        self._tables = tables
         self._sleep = sleep
+        # Counters are added up in an item of this execution environment alone: no two writers ever meet there.
+        self._counter_id = f"counters#{uuid4()}"
 
     def read(self, stream_id: str) -> tuple[Commit, ...]:
         """All commits of an order's stream as of now, oldest first; they are few and small, so one page holds them."""
@@ -80,6 +102,24 @@ class EventStore:
         key = to_item({"stream_id": stream_id, "version": version})
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return commit_from_item(found["Item"]) if "Item" in found else None
+
+    def without_version(self, stream_ids: Sequence[str], version: int) -> list[str]:
+        """Those of the streams that have no such version yet."""
+        keys = [to_item({"stream_id": stream_id, "version": version}) for stream_id in stream_ids]
+        found = {item["stream_id"]["S"] for item in batch_get(self._client, self._table, keys)}
+        return [stream_id for stream_id in stream_ids if stream_id not in found]
+
+    def due(self, shard: int, since: str, until: str) -> Iterator[tuple[str, str]]:
+        """The streams of one shard that were due in that time: when, and which, the oldest first."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=DUE_INDEX,
+            KeyConditionExpression="due_shard = :shard AND due_at BETWEEN :since AND :until",
+            ExpressionAttributeValues=to_item({":shard": str(shard), ":since": since, ":until": until}),
+        )
+        for page in pages:
+            for item in page["Items"]:
+                yield item["due_at"]["S"], item["stream_id"]["S"]
 
     def latest_version(self, stream_id: str) -> int:
         """Return 0 for a stream that has no commit yet."""
@@ -99,14 +139,15 @@ class EventStore:
         Raises VersionTakenError, StockRefusedError, or ContentionError once its attempts are used up.
         """
         changes = commit.stock_changes()
+        counters = counted(commit)
         put: PutTypeDef = {
             "TableName": self._table,
             "Item": commit_to_item(commit),
             "ConditionExpression": "attribute_not_exists(stream_id)",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        if changes:
-            self._transact(put, changes)
+        if changes or counters:
+            self._transact(put, changes, counters)
         else:
             self._put(put)
 
@@ -117,9 +158,11 @@ class EventStore:
             existing = cast("Item", failed.response["Item"])  # type: ignore[typeddict-item] # missing in the stubs
             raise VersionTakenError(commit_from_item(existing)) from failed
 
-    def _transact(self, put: "PutTypeDef", changes: Sequence[StockChange]) -> None:
+    def _transact(self, put: "PutTypeDef", changes: Sequence[StockChange], counters: Mapping[str, int]) -> None:
         items: list[TransactWriteItemTypeDef] = [{"Put": put}]
-        items += [{"Update": stock_update(self._inventory_table, change)} for change in changes]
+        items += [{"Update": stock_update(self._tables.inventory, change)} for change in changes]
+        if counters:
+            items.append({"Update": self._counter_update(counters)})
         for attempt in range(_ATTEMPTS):
             try:
                 self._client.transact_write_items(TransactItems=items)
@@ -133,10 +176,29 @@ class EventStore:
             self._sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
         raise ContentionError(f"{_ATTEMPTS} attempts each met another transaction")
 
+    def _counter_update(self, counters: Mapping[str, int]) -> "UpdateTypeDef":
+        names = {f"#{index}": name for index, name in enumerate(counters)}
+        return {
+            "TableName": self._tables.metrics,
+            "Key": to_item({"id": self._counter_id}),
+            "UpdateExpression": "ADD " + ", ".join(f"#{index} :{index}" for index in range(len(counters))),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": to_item({f":{i}": added for i, added in enumerate(counters.values())}),
+        }
+
+
+def due_shard(stream_id: str) -> str:
+    """Spread the index of due orders over partitions, so that it takes as many writes as the table does."""
+    return str(zlib.crc32(stream_id.encode()) % DUE_SHARDS)
+
 
 def commit_to_item(commit: Commit) -> Item:
+    due: JsonObject = {}
+    if commit.due_at:
+        due = {"due_shard": due_shard(commit.stream_id), "due_at": timestamp(commit.due_at)}
     return to_item(
-        {
+        due
+        | {
             "stream_id": commit.stream_id,
             "version": commit.version,
             "events": [event.value for event in commit.events],
@@ -164,12 +226,13 @@ def commit_from_item(item: "Mapping[str, AttributeValueTypeDef]") -> Commit:
             correlation_id=text(values, "correlation_id"),
             at=datetime.fromisoformat(text(values, "committed_at")),
         ),
+        due_at=datetime.fromisoformat(text(values, "due_at")) if "due_at" in values else None,
     )
 
 
 def _raise_if_final(changes: Sequence[StockChange], reasons: "Sequence[_CancellationReason]") -> None:
     """Return only where nothing but other transactions stood in the way."""
-    commit_reason, *stock_reasons = reasons
+    commit_reason, stock_reasons = reasons[0], reasons[1 : 1 + len(changes)]
     if commit_reason["Code"] == _REFUSED:
         raise VersionTakenError(commit_from_item(commit_reason["Item"]))
     found = {

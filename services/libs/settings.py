@@ -5,6 +5,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
+from services.libs.event_store import Tables
+
 
 class Settings(BaseModel):
     """A field `event_store_table` is the variable `EVENT_STORE_TABLE`; a missing one fails with that name."""
@@ -13,9 +15,20 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=str.upper, hide_input_in_errors=True)
 
     environment: str
-    dead_letter_queue_url: str
     log_level: str = "INFO"
 
     @classmethod
     def from_environment(cls) -> Self:
         return cls.model_validate(os.environ)
+
+
+class StoreSettings(Settings):
+    """Settings of a service that writes commits."""
+
+    event_store_table: str
+    inventory_table: str
+    metrics_table: str
+
+    @property
+    def tables(self) -> Tables:
+        return Tables(self.event_store_table, self.inventory_table, self.metrics_table)

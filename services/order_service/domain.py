@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from services.shared.commits import Cause, Commit, order_stream
 from services.shared.events import CancelReason, EventType
@@ -31,7 +32,7 @@ class PlacedOrder:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def decide(order: PlacedOrder, inventory: Mapping[str, StockItem], cause: Cause) -> Commit:
+def decide(order: PlacedOrder, inventory: Mapping[str, StockItem], cause: Cause, payment_timeout: timedelta) -> Commit:
     """Version 1 of the order: every SKU reserved, or none and a reason.
 
     `inventory` holds what is known of the order's SKUs; one that it lacks does not exist.
@@ -41,7 +42,7 @@ def decide(order: PlacedOrder, inventory: Mapping[str, StockItem], cause: Cause)
         return _refuse(order, CancelReason.UNKNOWN_SKU, cause)
     if any(items[sku].available < quantity for sku, quantity in order.quantities.items()):
         return _refuse(order, CancelReason.INSUFFICIENT_STOCK, cause)
-    return _accept(order, items, cause)
+    return _accept(order, items, cause, payment_timeout)
 
 
 def conclude(settled: Commit, cause: Cause) -> Commit | None:
@@ -56,7 +57,7 @@ def conclude(settled: Commit, cause: Cause) -> Commit | None:
     return Commit(settled.stream_id, settled.version + 1, (event,), parties | body, cause)
 
 
-def _accept(order: PlacedOrder, items: Mapping[str, StockItem], cause: Cause) -> Commit:
+def _accept(order: PlacedOrder, items: Mapping[str, StockItem], cause: Cause, payment_timeout: timedelta) -> Commit:
     currencies = {item.product.currency for item in items.values()}
     if len(currencies) > 1:
         raise MixedCurrenciesError(", ".join(sorted(currencies)))
@@ -69,7 +70,12 @@ def _accept(order: PlacedOrder, items: Mapping[str, StockItem], cause: Cause) ->
     if order.forced_payment_result:
         body["forcedPaymentResult"] = order.forced_payment_result
     return Commit(
-        order_stream(order.order_id), 1, (EventType.ORDER_VALIDATED, EventType.PAYMENT_REQUESTED), body, cause
+        stream_id=order_stream(order.order_id),
+        version=1,
+        events=(EventType.ORDER_VALIDATED, EventType.PAYMENT_REQUESTED),
+        body=body,
+        cause=cause,
+        due_at=cause.at + payment_timeout,
     )
 
 

@@ -1,6 +1,10 @@
 """The order service: one Lambda behind the order queue."""
 
+from datetime import timedelta
 from functools import cache
+from typing import Annotated
+
+from pydantic import Field
 
 from services.libs import aws_clients
 from services.libs.dead_letters import DeadLetters
@@ -9,7 +13,7 @@ from services.libs.inventory_table import InventoryTable
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
 from services.libs.messages import Message, OrderReference, validate
 from services.libs.queue_consumer import consume
-from services.libs.settings import Settings
+from services.libs.settings import StoreSettings
 from services.libs.structured_logging import configure_logging
 from services.order_service.messages import OrderPlaced
 from services.order_service.service import OrderService
@@ -17,9 +21,9 @@ from services.shared.events import EventType
 from services.shared.rejections import RejectedError, RejectionReason
 
 
-class OrderSettings(Settings):
-    inventory_table: str
-    event_store_table: str
+class OrderSettings(StoreSettings):
+    dead_letter_queue_url: str
+    payment_timeout_seconds: Annotated[int, Field(ge=1)]
     allow_forced_payment_result: bool
 
 
@@ -27,8 +31,11 @@ class _Application:
     def __init__(self, settings: OrderSettings) -> None:
         configure_logging("order-service", settings.log_level)
         client = aws_clients.dynamodb()
-        store = EventStore(client, table=settings.event_store_table, inventory_table=settings.inventory_table)
-        self._service = OrderService(store, InventoryTable(client, settings.inventory_table))
+        self._service = OrderService(
+            EventStore(client, settings.tables),
+            InventoryTable(client, settings.inventory_table),
+            timedelta(seconds=settings.payment_timeout_seconds),
+        )
         self._allow_forced_payment_result = settings.allow_forced_payment_result
         self.dead_letters = DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url)
 

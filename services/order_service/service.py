@@ -1,5 +1,7 @@
 """The order service's use cases: place an order, and conclude one whose payment is settled."""
 
+from datetime import timedelta
+
 from services.libs.event_store import ContentionError, EventStore, StockRefusedError, VersionTakenError
 from services.libs.inventory_table import InventoryTable
 from services.libs.structured_logging import logger
@@ -12,15 +14,16 @@ _DECISIONS = 5
 
 
 class OrderService:
-    def __init__(self, store: EventStore, inventory: InventoryTable) -> None:
+    def __init__(self, store: EventStore, inventory: InventoryTable, payment_timeout: timedelta) -> None:
         self._store = store
         self._inventory = inventory
+        self._payment_timeout = payment_timeout
 
     def place(self, order: PlacedOrder, cause: Cause) -> None:
         """Write version 1 of the order. A second delivery of the same order does nothing."""
         inventory = self._inventory.read(order.quantities)
         for _ in range(_DECISIONS):
-            commit = _decide(order, inventory, cause)
+            commit = self._decide(order, inventory, cause)
             try:
                 self._store.append(commit)
             except VersionTakenError as taken:
@@ -51,14 +54,13 @@ class OrderService:
             return
         logger.info("order concluded", extra={"events": commit.events})
 
-
-def _decide(order: PlacedOrder, inventory: dict[str, StockItem], cause: Cause) -> Commit:
-    try:
-        return decide(order, inventory, cause)
-    except MixedCurrenciesError as mixed:
-        raise RejectedError(
-            RejectionReason.MIXED_CURRENCIES, f"items: priced in more than one currency ({mixed})"
-        ) from mixed
+    def _decide(self, order: PlacedOrder, inventory: dict[str, StockItem], cause: Cause) -> Commit:
+        try:
+            return decide(order, inventory, cause, self._payment_timeout)
+        except MixedCurrenciesError as mixed:
+            raise RejectedError(
+                RejectionReason.MIXED_CURRENCIES, f"items: priced in more than one currency ({mixed})"
+            ) from mixed
 
 
 def _reject_unless_same(order: PlacedOrder, existing: Commit) -> None:

@@ -10,6 +10,10 @@ class NotReservedError(Exception):
     """No stock is reserved for the order, so nothing may be charged for it."""
 
 
+class RefundNotRequestedError(Exception):
+    """Nobody asked for the order's charge to be called off, so it stands."""
+
+
 def charge_for(history: tuple[Commit, ...]) -> ChargeRequest | None:
     """The charge that the order's history asks for, for the amount that version 1 froze; None once it is settled.
 
@@ -26,6 +30,23 @@ def charge_for(history: tuple[Commit, ...]) -> ChargeRequest | None:
         currency=text(order, "currency"),
         forced_result=text(order, "forcedPaymentResult") if "forcedPaymentResult" in order else None,
     )
+
+
+def call_off(history: tuple[Commit, ...]) -> bool:
+    """Whether the charge of the order is still to be called off.
+
+    Raises RefundNotRequestedError for an order whose payment did not run out of time.
+    """
+    if len(history) < 2 or EventType.REFUND_REQUESTED not in history[1].events:  # noqa: PLR2004
+        raise RefundNotRequestedError("the order's payment did not run out of time")
+    return len(history) == 2  # noqa: PLR2004
+
+
+def refunded(expired: Commit, refunded_minor: int, cause: Cause) -> Commit:
+    """Version 3 of an expired order: what was taken is given back, which may be nothing."""
+    body: JsonObject = {field: expired.body[field] for field in ("orderId", "customerId", "currency")}
+    body["refundedMinor"] = refunded_minor
+    return Commit(expired.stream_id, 3, (EventType.REFUND_PROCESSED,), body, cause)
 
 
 def settle(reserved: Commit, charge: Charge, cause: Cause) -> Commit:

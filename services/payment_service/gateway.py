@@ -25,6 +25,13 @@ class Charge:
 
 
 class PaymentGateway(Protocol):
+    def call_off(self, order_id: str) -> int:
+        """Give back what was taken for the order and refuse to take more; return what was given back, in minor units.
+
+        Asking again changes nothing and gives the same answer.
+        """
+        ...
+
     def charge(self, request: ChargeRequest) -> Charge:
         """Take the amount once, however often it is asked for: the same order always gets the same answer."""
         ...

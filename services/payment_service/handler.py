@@ -11,7 +11,7 @@ from services.libs.event_store import EventStore
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
 from services.libs.messages import Message, OrderReference, validate
 from services.libs.queue_consumer import consume
-from services.libs.settings import Settings
+from services.libs.settings import StoreSettings
 from services.libs.structured_logging import configure_logging
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
@@ -19,9 +19,8 @@ from services.shared.events import EventType
 from services.shared.rejections import RejectedError, RejectionReason
 
 
-class PaymentSettings(Settings):
-    inventory_table: str
-    event_store_table: str
+class PaymentSettings(StoreSettings):
+    dead_letter_queue_url: str
     gateway_table: str
     payment_success_rate: Annotated[float, Field(ge=0, le=1)]
 
@@ -31,15 +30,21 @@ class _Application:
         configure_logging("payment-service", settings.log_level)
         client = aws_clients.dynamodb()
         self._service = PaymentService(
-            EventStore(client, table=settings.event_store_table, inventory_table=settings.inventory_table),
+            EventStore(client, settings.tables),
             SimulatedGateway(client, settings.gateway_table, settings.payment_success_rate),
         )
         self.dead_letters = DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url)
 
     def handle(self, message: Message) -> None:
-        if message.event_type != EventType.PAYMENT_REQUESTED:
-            raise RejectedError(RejectionReason.UNKNOWN_EVENT, "detail-type: not one that the payment service takes")
-        self._service.pay(validate(OrderReference, message.detail).order_id, message.cause)
+        match message.event_type:
+            case EventType.PAYMENT_REQUESTED:
+                self._service.pay(validate(OrderReference, message.detail).order_id, message.cause)
+            case EventType.REFUND_REQUESTED:
+                self._service.call_off(validate(OrderReference, message.detail).order_id, message.cause)
+            case _:
+                raise RejectedError(
+                    RejectionReason.UNKNOWN_EVENT, "detail-type: not one that the payment service takes"
+                )
 
 
 @cache

@@ -1,8 +1,15 @@
-"""The payment service's use case: charge an order that is reserved, and settle its stock."""
+"""The payment service's use cases: charge an order that is reserved, and call off one that expired."""
 
 from services.libs.event_store import EventStore, VersionTakenError
 from services.libs.structured_logging import logger
-from services.payment_service.domain import NotReservedError, charge_for, settle
+from services.payment_service.domain import (
+    NotReservedError,
+    RefundNotRequestedError,
+    call_off,
+    charge_for,
+    refunded,
+    settle,
+)
 from services.payment_service.gateway import PaymentGateway
 from services.shared.commits import Cause, order_stream
 from services.shared.rejections import RejectedError, RejectionReason
@@ -12,6 +19,27 @@ class PaymentService:
     def __init__(self, store: EventStore, gateway: PaymentGateway) -> None:
         self._store = store
         self._gateway = gateway
+
+    def call_off(self, order_id: str, cause: Cause) -> None:
+        """Write version 3 of an order that expired. A second delivery of the same request does nothing.
+
+        A charge that is still under way is refused by the gateway from here on, or was taken before and is given back.
+        """
+        history = self._store.read(order_stream(order_id))
+        try:
+            open_still = call_off(history)
+        except RefundNotRequestedError as refusal:
+            raise RejectedError(RejectionReason.REFUND_NOT_REQUESTED, str(refusal)) from refusal
+        if not open_still:
+            logger.info("duplicate refund request ignored")
+            return
+        commit = refunded(history[1], self._gateway.call_off(order_id), cause)
+        try:
+            self._store.append(commit)
+        except VersionTakenError:
+            logger.info("payment was called off by another delivery")
+            return
+        logger.info("payment called off", extra={"refunded_minor": commit.body["refundedMinor"]})
 
     def pay(self, order_id: str, cause: Cause) -> None:
         """Write version 2 of the order. A second delivery of the same request does nothing.

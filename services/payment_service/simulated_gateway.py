@@ -28,7 +28,7 @@ class SimulatedGateway:
                 ),
                 # One key, one amount: a real provider refuses an idempotency key that comes back with other content.
                 ConditionExpression=(
-                    "attribute_not_exists(order_id) OR (amount_minor = :amount AND currency = :currency)"
+                    "attribute_not_exists(amount_minor) OR (amount_minor = :amount AND currency = :currency)"
                 ),
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues={
@@ -43,6 +43,35 @@ class SimulatedGateway:
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise GatewayError(f"{request.order_id} was asked for before with another amount") from error
         return Charge(entry["charge_id"]["S"], accepted=entry["status"]["S"] == "charged")
+
+    def call_off(self, order_id: str) -> int:
+        key = {"order_id": {"S": order_id}}
+        names = {"#status": "status"}
+        try:
+            entry = self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression="SET #status = :refunded",
+                ConditionExpression="#status IN (:charged, :refunded)",
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={":charged": {"S": "charged"}, ":refunded": {"S": "refunded"}},
+                ReturnValues="ALL_NEW",
+            )["Attributes"]
+            return int(entry["amount_minor"]["N"])
+        except self._client.exceptions.ConditionalCheckFailedException:
+            pass
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression="SET #status = if_not_exists(#status, :called_off)",
+                ConditionExpression="attribute_not_exists(order_id) OR #status IN (:called_off, :declined)",
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={":called_off": {"S": "called_off"}, ":declined": {"S": "declined"}},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise GatewayError(f"{order_id} was charged while its charge was called off") from error
+        return 0
 
     def _accepts(self, request: ChargeRequest) -> bool:
         if request.forced_result:

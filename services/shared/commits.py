@@ -19,15 +19,15 @@ class Cause:
 
     @property
     def occurred_at(self) -> str:
-        """The time as the events and the store say it: UTC to the millisecond, with a Z."""
-        return self.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return timestamp(self.at)
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
     """One version of one stream: written once, never changed.
 
-    `body` holds what all its events say, once, under the field names that are published.
+    `body` holds what all its events say, once, under the field names that are published. `due_at` is when the stock
+    that it reserves is released again unless the payment has settled by then.
     """
 
     stream_id: str
@@ -35,6 +35,7 @@ class Commit:
     events: tuple[EventType, ...]
     body: JsonObject
     cause: Cause
+    due_at: datetime | None = None
 
     def event_id(self, index: int) -> str:
         """The id of the event at `index`, the same on every delivery."""
@@ -46,6 +47,11 @@ class Commit:
         They are written in the commit's own transaction and nowhere else, so the inventory follows from the log alone.
         """
         return tuple(change for event in self.events for change in _STOCK_CHANGES.get(event, _none)(self.body))
+
+
+def timestamp(time: datetime) -> str:
+    """A time as the events and the store say it: UTC to the millisecond, with a Z. Such texts sort as the times do."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def order_stream(order_id: str) -> str:
@@ -74,5 +80,6 @@ _STOCK_CHANGES = {
     EventType.ORDER_VALIDATED: _each_line(reserve),
     EventType.PAYMENT_PROCESSED: _each_line(settle),
     EventType.PAYMENT_FAILED: _each_line(release),
+    EventType.REFUND_REQUESTED: _each_line(release),
     EventType.PRODUCT_INVENTORY_UPDATED: _adjusted,
 }

@@ -24,6 +24,8 @@ class EventType(StrEnum):
     PAYMENT_REQUESTED = "PaymentRequested"
     PAYMENT_PROCESSED = "PaymentProcessed"
     PAYMENT_FAILED = "PaymentFailed"
+    REFUND_REQUESTED = "RefundRequested"
+    REFUND_PROCESSED = "RefundProcessed"
     PRODUCT_INVENTORY_UPDATED = "ProductInventoryUpdated"
 
 
@@ -31,6 +33,7 @@ class CancelReason(StrEnum):
     INSUFFICIENT_STOCK = "insufficient_stock"
     UNKNOWN_SKU = "unknown_sku"
     PAYMENT_FAILED = "payment_failed"
+    PAYMENT_TIMEOUT = "payment_timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ CATALOGUE: Mapping[EventType, EventSpec] = MappingProxyType(
         EventType.PAYMENT_REQUESTED: EventSpec(Bus.PAYMENT, (*_ORDER, *_MONEY)),
         EventType.PAYMENT_PROCESSED: EventSpec(Bus.PAYMENT, (*_ORDER, *_MONEY, "chargeId")),
         EventType.PAYMENT_FAILED: EventSpec(Bus.PAYMENT, (*_ORDER, *_MONEY, "reason")),
+        EventType.REFUND_REQUESTED: EventSpec(Bus.PAYMENT, (*_ORDER, *_MONEY, "reason")),
+        EventType.REFUND_PROCESSED: EventSpec(Bus.PAYMENT, (*_ORDER, "refundedMinor", "currency")),
         EventType.PRODUCT_INVENTORY_UPDATED: EventSpec(
             Bus.ORDER, ("sku", "name", "priceMinor", "currency", "stock", "stockDelta")
         ),

@@ -8,6 +8,7 @@ class RejectionReason(StrEnum):
     UNKNOWN_EVENT = "unknown_event"
     CONFLICT = "conflict"
     ORDER_NOT_RESERVED = "order_not_reserved"
+    REFUND_NOT_REQUESTED = "refund_not_requested"
     PAYMENT_NOT_SETTLED = "payment_not_settled"
     MIXED_CURRENCIES = "mixed_currencies"
 

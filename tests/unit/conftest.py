@@ -1,8 +1,8 @@
 """The services' tables, queues and buses on moto, and the services wired to them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import boto3
 import pytest
@@ -10,11 +10,12 @@ from moto import mock_aws
 
 from services.libs import aws_clients
 from services.libs.dead_letters import DeadLetters
-from services.libs.event_store import EventStore
+from services.libs.event_store import DUE_INDEX, EventStore, Tables
 from services.libs.inventory_table import InventoryTable
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import CreateTableInputTypeDef, KeySchemaElementTypeDef
     from types_boto3_events import EventBridgeClient
     from types_boto3_sqs import SQSClient
 
@@ -23,7 +24,9 @@ REGION = "eu-west-2"
 _SESSION = boto3.Session("testing", "testing", region_name=REGION)
 EVENT_STORE_TABLE = "test-event-store-table"
 INVENTORY_TABLE = "test-inventory-table"
+METRICS_TABLE = "test-metrics-table"
 GATEWAY_TABLE = "test-simulated-gateway-table"
+TABLES = Tables(EVENT_STORE_TABLE, INVENTORY_TABLE, METRICS_TABLE)
 
 
 @dataclass
@@ -37,7 +40,7 @@ class Aws:
 
     @property
     def store(self) -> EventStore:
-        return EventStore(self.dynamodb, table=EVENT_STORE_TABLE, inventory_table=INVENTORY_TABLE, sleep=lambda _: None)
+        return EventStore(self.dynamodb, TABLES, sleep=lambda _: None)
 
     @property
     def inventory(self) -> InventoryTable:
@@ -73,7 +76,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     with mock_aws():
         dynamodb, sqs, events = _SESSION.client("dynamodb"), _SESSION.client("sqs"), _SESSION.client("events")
-        _create_table(dynamodb, EVENT_STORE_TABLE, stream_id="S", version="N")
+        _create_table(dynamodb, EVENT_STORE_TABLE, stream_id="S", version="N", index={"due_shard": "S", "due_at": "S"})
+        _create_table(dynamodb, METRICS_TABLE, id="S")
         _create_table(dynamodb, INVENTORY_TABLE, item_id="S")
         _create_table(dynamodb, GATEWAY_TABLE, order_id="S")
         for bus in ("test-order-bus", "test-payment-bus"):
@@ -84,14 +88,25 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     _forget_clients()
 
 
-def _create_table(client: "DynamoDBClient", name: str, **keys: str) -> None:
-    kinds = ["HASH", "RANGE"]
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind} for key, kind in keys.items()],  # type: ignore[typeddict-item]
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, kinds, strict=False)],  # type: ignore[typeddict-item]
-    )
+def _create_table(
+    client: "DynamoDBClient", name: str, index: Mapping[str, Literal["S"]] | None = None, **keys: Literal["S", "N"]
+) -> None:
+    attributes = {**keys, **(index or {})}
+    request: CreateTableInputTypeDef = {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": kind} for key, kind in attributes.items()],
+        "KeySchema": _key_schema(keys),
+    }
+    if index:
+        request["GlobalSecondaryIndexes"] = [
+            {"IndexName": DUE_INDEX, "KeySchema": _key_schema(index), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+        ]
+    client.create_table(**request)
+
+
+def _key_schema(keys: Iterable[str]) -> "list[KeySchemaElementTypeDef]":
+    return [{"AttributeName": key, "KeyType": "RANGE" if place else "HASH"} for place, key in enumerate(keys)]
 
 
 def _forget_clients() -> None:

@@ -11,6 +11,8 @@ locals {
       environment = {
         INVENTORY_TABLE             = module.inventory_table.table_name
         EVENT_STORE_TABLE           = module.event_store_table.table_name
+        METRICS_TABLE               = module.metrics_table.table_name
+        PAYMENT_TIMEOUT_SECONDS     = tostring(var.payment_timeout_seconds)
         DEAD_LETTER_QUEUE_URL       = module.order_queue.dead_letter_queue_url
         ALLOW_FORCED_PAYMENT_RESULT = "true"
       }
@@ -24,6 +26,11 @@ locals {
           sid       = "CommitEvents"
           actions   = ["dynamodb:GetItem", "dynamodb:PutItem"]
           resources = [module.event_store_table.table_arn]
+        },
+        {
+          sid       = "Count"
+          actions   = ["dynamodb:UpdateItem"]
+          resources = [module.metrics_table.table_arn]
         },
         {
           sid       = "SendDeadLetters"
@@ -43,6 +50,7 @@ locals {
       environment = {
         INVENTORY_TABLE       = module.inventory_table.table_name
         EVENT_STORE_TABLE     = module.event_store_table.table_name
+        METRICS_TABLE         = module.metrics_table.table_name
         GATEWAY_TABLE         = module.simulated_gateway_table.table_name
         DEAD_LETTER_QUEUE_URL = module.payment_queue.dead_letter_queue_url
         PAYMENT_SUCCESS_RATE  = tostring(var.payment_success_rate)
@@ -59,6 +67,11 @@ locals {
           resources = [module.event_store_table.table_arn]
         },
         {
+          sid       = "Count"
+          actions   = ["dynamodb:UpdateItem"]
+          resources = [module.metrics_table.table_arn]
+        },
+        {
           sid       = "Charge"
           actions   = ["dynamodb:UpdateItem"]
           resources = [module.simulated_gateway_table.table_arn]
@@ -67,6 +80,36 @@ locals {
           sid       = "SendDeadLetters"
           actions   = ["sqs:SendMessage"]
           resources = [module.payment_queue.dead_letter_queue_arn]
+        },
+      ]
+    }
+
+    reservation-sweeper = {
+      environment = {
+        INVENTORY_TABLE   = module.inventory_table.table_name
+        EVENT_STORE_TABLE = module.event_store_table.table_name
+        METRICS_TABLE     = module.metrics_table.table_name
+      }
+      policy_statements = [
+        {
+          sid       = "FindDueOrders"
+          actions   = ["dynamodb:Query"]
+          resources = ["${module.event_store_table.table_arn}/index/due-index"]
+        },
+        {
+          sid       = "CommitEvents"
+          actions   = ["dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem"]
+          resources = [module.event_store_table.table_arn]
+        },
+        {
+          sid       = "ReleaseStock"
+          actions   = ["dynamodb:UpdateItem"]
+          resources = [module.inventory_table.table_arn]
+        },
+        {
+          sid       = "CountAndRemember"
+          actions   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+          resources = [module.metrics_table.table_arn]
         },
       ]
     }

@@ -60,6 +60,22 @@ module "relay_dead_letter_queue" {
   name = "${var.environment}-relay"
 }
 
+module "reservation_sweep" {
+  source = "../../modules/eventbridge/schedule"
+
+  name                  = "${var.environment}-reservation-sweep"
+  schedule_expression   = "rate(1 minute)"
+  function_arn          = module.function["reservation-sweeper"].function_arn
+  dead_letter_queue_arn = module.sweep_dead_letter_queue.queue_arn
+}
+
+module "sweep_dead_letter_queue" {
+  source = "../../modules/sqs/dead-letter-queue"
+
+  name      = "${var.environment}-sweep"
+  rule_arns = [module.reservation_sweep.rule_arn]
+}
+
 module "inventory_table" {
   source = "../../modules/dynamodb/table"
 
@@ -75,6 +91,20 @@ module "event_store_table" {
   hash_key            = { name = "stream_id", type = "S" }
   range_key           = { name = "version", type = "N" }
   stream_enabled      = true
+  global_secondary_indexes = [{
+    name            = "due-index"
+    hash_key        = { name = "due_shard", type = "S" }
+    range_key       = { name = "due_at", type = "S" }
+    projection_type = "KEYS_ONLY"
+  }]
+  deletion_protection = false
+}
+
+module "metrics_table" {
+  source = "../../modules/dynamodb/table"
+
+  name                = "${var.environment}-metrics-table"
+  hash_key            = { name = "id", type = "S" }
   deletion_protection = false
 }
 

@@ -43,6 +43,11 @@ output "relay_dlq_url" {
   value       = module.relay_dead_letter_queue.queue_url
 }
 
+output "sweep_dlq_url" {
+  description = "URL of the dead letters of the sweeper's schedule."
+  value       = module.sweep_dead_letter_queue.queue_url
+}
+
 output "inventory_table_name" {
   description = "Name of the inventory table."
   value       = module.inventory_table.table_name
@@ -51,6 +56,11 @@ output "inventory_table_name" {
 output "event_store_table_name" {
   description = "Name of the event store."
   value       = module.event_store_table.table_name
+}
+
+output "metrics_table_name" {
+  description = "Name of the table of the business counters and the sweeper's progress."
+  value       = module.metrics_table.table_name
 }
 
 output "simulated_gateway_table_name" {

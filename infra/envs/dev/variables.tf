@@ -30,6 +30,17 @@ variable "function_timeout_seconds" {
   default     = 10
 }
 
+variable "payment_timeout_seconds" {
+  description = "Seconds after which an order whose payment has not settled is cancelled."
+  type        = number
+  default     = 900
+
+  validation {
+    condition     = var.payment_timeout_seconds >= 10
+    error_message = "A payment needs 10 seconds at least."
+  }
+}
+
 variable "batch_size" {
   description = "Messages of a queue that one invocation gets at most."
   type        = number

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -12,9 +13,8 @@ from services.libs.event_store import (
     commit_from_item,
     commit_to_item,
 )
-from services.order_service.domain import decide
-from tests.factories import CAUSE, inventory, placed_order, seeding, stock_item
-from tests.unit.conftest import EVENT_STORE_TABLE, Aws
+from tests.factories import CAUSE, decide, inventory, placed_order, seeding, stock_item
+from tests.unit.conftest import TABLES, Aws
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -130,8 +130,7 @@ class _Cancelling:
 def _store(client: _Cancelling, pauses: list[float]) -> EventStore:
     return EventStore(
         cast("DynamoDBClient", client),
-        table=EVENT_STORE_TABLE,
-        inventory_table="test-inventory-table",
+        TABLES,
         sleep=pauses.append,
     )
 
@@ -165,7 +164,7 @@ def test_a_transaction_that_dynamodb_finds_faulty_is_not_tried_again(aws: Aws) -
 
 
 def test_another_error_is_not_swallowed(aws: Aws) -> None:
-    store = EventStore(aws.dynamodb, table="no-such-table", inventory_table="test-inventory-table")
+    store = EventStore(aws.dynamodb, replace(TABLES, event_store="no-such-table"))
 
     with pytest.raises(ClientError, match="ResourceNotFound"):
         store.append(seeding())

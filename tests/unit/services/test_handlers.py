@@ -14,12 +14,11 @@ from services.libs.event_publisher import EventPublisher, event_detail
 from services.libs.event_store import commit_to_item
 from services.libs.lambda_types import BatchResponse, SqsEvent, StreamEvent
 from services.order_service import handler as order_service
-from services.order_service.domain import decide
 from services.payment_service import handler as payment_service
 from services.shared.commits import Commit
 from services.shared.events import CATALOGUE, Bus, EventType
-from tests.factories import CAUSE, Context, event_body, inventory, placed_order, seeding, sqs_event, stock_item
-from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, Aws
+from tests.factories import CAUSE, Context, decide, event_body, inventory, placed_order, seeding, sqs_event, stock_item
+from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
 
 if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
@@ -34,6 +33,8 @@ def _environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "ENVIRONMENT": "test",
         "EVENT_STORE_TABLE": EVENT_STORE_TABLE,
         "INVENTORY_TABLE": INVENTORY_TABLE,
+        "METRICS_TABLE": METRICS_TABLE,
+        "PAYMENT_TIMEOUT_SECONDS": "900",
         "GATEWAY_TABLE": GATEWAY_TABLE,
         "DEAD_LETTER_QUEUE_URL": aws.dead_letter_queue_url,
         "ALLOW_FORCED_PAYMENT_RESULT": "true",

@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.order_service.domain import MixedCurrenciesError, conclude, decide
+from services.order_service.domain import MixedCurrenciesError, conclude
 from services.payment_service.domain import settle
 from services.payment_service.gateway import Charge
 from services.shared.events import EventType
 from services.shared.inventory import reserve
-from tests.factories import CAUSE, inventory, placed_order, stock_item
+from tests.factories import CAUSE, decide, inventory, placed_order, stock_item
 
 
 def test_an_order_in_stock_is_accepted_with_the_prices_of_now() -> None:

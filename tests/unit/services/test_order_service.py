@@ -3,14 +3,13 @@ from collections.abc import Iterable
 import pytest
 
 from services.libs.inventory_table import InventoryTable
-from services.order_service.domain import decide
 from services.order_service.service import OrderService
 from services.payment_service.domain import settle
 from services.payment_service.gateway import Charge
 from services.shared.events import EventType
 from services.shared.inventory import StockItem
 from services.shared.rejections import RejectedError, RejectionReason
-from tests.factories import CAUSE, inventory, placed_order, seeding, stock_item
+from tests.factories import CAUSE, PAYMENT_TIMEOUT, decide, inventory, placed_order, seeding, stock_item
 from tests.unit.conftest import INVENTORY_TABLE, Aws
 
 
@@ -18,7 +17,7 @@ from tests.unit.conftest import INVENTORY_TABLE, Aws
 def service(aws: Aws) -> OrderService:
     aws.store.append(seeding("prod-001", stock=10))
     aws.store.append(seeding("prod-002", stock=10))
-    return OrderService(aws.store, aws.inventory)
+    return OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
 
 
 class _StaleInventory(InventoryTable):
@@ -57,7 +56,7 @@ def test_another_order_under_a_taken_id_is_a_conflict(aws: Aws, service: OrderSe
 
 @pytest.mark.usefixtures("service")
 def test_an_order_whose_stock_was_taken_meanwhile_is_decided_again(aws: Aws) -> None:
-    late = OrderService(aws.store, _StaleInventory(aws.dynamodb, INVENTORY_TABLE))
+    late = OrderService(aws.store, _StaleInventory(aws.dynamodb, INVENTORY_TABLE), PAYMENT_TIMEOUT)
 
     late.place(placed_order(quantities={"prod-001": 11, "prod-002": 1}), CAUSE)
 
@@ -68,7 +67,7 @@ def test_an_order_whose_stock_was_taken_meanwhile_is_decided_again(aws: Aws) -> 
 
 @pytest.mark.usefixtures("service")
 def test_an_order_whose_sku_went_away_meanwhile_is_decided_again(aws: Aws) -> None:
-    late = OrderService(aws.store, _StaleInventory(aws.dynamodb, INVENTORY_TABLE))
+    late = OrderService(aws.store, _StaleInventory(aws.dynamodb, INVENTORY_TABLE), PAYMENT_TIMEOUT)
 
     late.place(placed_order(quantities={"prod-001": 1, "prod-099": 1}), CAUSE)
 
@@ -79,7 +78,7 @@ def test_an_order_whose_sku_went_away_meanwhile_is_decided_again(aws: Aws) -> No
 def test_an_order_over_two_currencies_is_rejected(aws: Aws) -> None:
     aws.store.append(seeding("prod-001"))
     aws.store.append(seeding("prod-002", currency="EUR"))
-    service = OrderService(aws.store, aws.inventory)
+    service = OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
 
     with pytest.raises(RejectedError) as rejected:
         service.place(placed_order(quantities={"prod-001": 1, "prod-002": 1}), CAUSE)

@@ -1,7 +1,6 @@
 import pytest
 
 from services.libs.dynamodb_items import from_item, to_item
-from services.order_service.domain import decide
 from services.order_service.service import OrderService
 from services.payment_service.gateway import Charge, ChargeRequest, GatewayError
 from services.payment_service.service import PaymentService
@@ -10,7 +9,7 @@ from services.shared.commits import Commit
 from services.shared.events import EventType
 from services.shared.json_types import JsonObject
 from services.shared.rejections import RejectedError, RejectionReason
-from tests.factories import CAUSE, inventory, placed_order, seeding, stock_item
+from tests.factories import CAUSE, PAYMENT_TIMEOUT, decide, inventory, placed_order, seeding, stock_item
 from tests.unit.conftest import GATEWAY_TABLE, Aws
 
 
@@ -26,7 +25,9 @@ def service(aws: Aws, gateway: SimulatedGateway) -> PaymentService:
 
 
 def _reserve(aws: Aws, forced: str | None = None) -> None:
-    OrderService(aws.store, aws.inventory).place(placed_order(quantities={"prod-001": 3}, forced=forced), CAUSE)
+    OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT).place(
+        placed_order(quantities={"prod-001": 3}, forced=forced), CAUSE
+    )
 
 
 def _ledger(aws: Aws, order_id: str = "order-1") -> JsonObject:

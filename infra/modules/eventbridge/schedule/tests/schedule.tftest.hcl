@@ -1,0 +1,42 @@
+mock_provider "aws" {}
+
+variables {
+  name                  = "dev-reservation-sweep"
+  schedule_expression   = "rate(1 minute)"
+  function_arn          = "arn:aws:lambda:eu-west-2:123456789012:function:dev-reservation-sweeper-handler"
+  dead_letter_queue_arn = "arn:aws:sqs:eu-west-2:123456789012:dev-sweep-dlq"
+}
+
+run "a_tick_runs_the_function_and_has_a_dead_letter" {
+  command = apply
+
+  assert {
+    condition     = aws_cloudwatch_event_rule.this.schedule_expression == "rate(1 minute)"
+    error_message = "The rule is not on the schedule."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_target.this.arn == var.function_arn
+    error_message = "The target is not the function."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_event_target.this.dead_letter_config[0].arn == var.dead_letter_queue_arn
+    error_message = "A tick that is not delivered has no dead letter queue."
+  }
+
+  assert {
+    condition     = aws_lambda_permission.this.principal == "events.amazonaws.com" && aws_lambda_permission.this.source_arn == aws_cloudwatch_event_rule.this.arn
+    error_message = "Others than this rule may run the function."
+  }
+}
+
+run "a_schedule_that_is_none_is_refused" {
+  command = plan
+
+  variables {
+    schedule_expression = "every minute"
+  }
+
+  expect_failures = [var.schedule_expression]
+}
