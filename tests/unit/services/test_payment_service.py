@@ -2,7 +2,7 @@ import pytest
 
 from services.libs.dynamodb_items import from_item, to_item
 from services.order_service.service import OrderService
-from services.payment_service.gateway import Charge, ChargeRequest, GatewayError
+from services.payment_service.gateway import Charge, ChargeRequest, GatewayError, PaymentGateway
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.commits import Commit
@@ -84,7 +84,7 @@ def test_a_crash_after_the_charge_charges_nobody_twice(
     assert _last(aws).body["chargeId"] == _ledger(aws)["charge_id"]
 
 
-class _SlowGateway:
+class _SlowGateway(PaymentGateway):
     """A gateway during whose answer another delivery settles the order."""
 
     def __init__(self, other: PaymentService) -> None:
@@ -93,6 +93,9 @@ class _SlowGateway:
     def charge(self, request: ChargeRequest) -> Charge:
         self._other.pay(request.order_id, CAUSE)
         return Charge("charge-of-the-loser", accepted=True)
+
+    def call_off(self, order_id: str) -> int:
+        raise NotImplementedError(order_id)
 
 
 def test_of_two_deliveries_at_once_one_settles_and_the_other_does_nothing(aws: Aws, service: PaymentService) -> None:
