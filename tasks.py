@@ -27,6 +27,7 @@ _HELP = {
     "item": "what is ordered, as sku=quantity; give it once for each SKU",
     "wait": "wait for the order's outcome",
     "orders": "how many orders",
+    "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
 
 
@@ -169,6 +170,33 @@ def put_order(  # noqa: PLR0913, PLR0917 - the command's options
 
     path = Path(file) if file else None
     put_order(_target(target), order_id=order_id, customer_id=customer_id, items=item, file=path, wait=wait)
+
+
+@_command()
+def audit(_: Context, target: str = "local", repair: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+    """Compare stock, orders, money and counters with the event store."""
+    from scripts import audit as auditing  # noqa: PLC0415
+    from scripts import repair as repairing  # noqa: PLC0415
+
+    if repair:
+        repairing.run(_target(target))
+    auditing.run(_target(target))
+
+
+@_command()
+def pause(_: Context, target: str = "local") -> None:
+    """Stop the services from writing; what arrives waits in the queues."""
+    from scripts import writers  # noqa: PLC0415
+
+    writers.pause(_target(target))
+
+
+@_command()
+def resume(_: Context, target: str = "local") -> None:
+    """Let the services write again."""
+    from scripts import writers  # noqa: PLC0415
+
+    writers.resume(_target(target))
 
 
 @_command()

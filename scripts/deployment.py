@@ -32,6 +32,7 @@ class Deployment:
     payment_dlq_url: str
     relay_dlq_url: str
     sweep_dlq_url: str
+    reservation_sweep_rule_name: str
     inventory_table_name: str
     event_store_table_name: str
     simulated_gateway_table_name: str

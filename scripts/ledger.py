@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scripts.deployment import Deployment
-from services.libs.event_store import commit_from_item
+from services.libs.dynamodb_items import from_item
+from services.libs.event_store import COUNTERS, commit_from_item
 from services.libs.inventory_table import stock_item
 from services.shared.commits import Commit
+from services.shared.counters import counted
 from services.shared.events import EventType
-from services.shared.inventory import StockItem
-from services.shared.json_types import integer, text
+from services.shared.inventory import Product, StockItem
+from services.shared.json_types import JsonObject, integer, text
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -25,6 +27,8 @@ class SkuTotals:
     seeded: int = 0
     sold: int = 0
     reserved: int = 0
+    product: Product | None = None
+    """As the last seeding named and priced it."""
 
     @property
     def stock(self) -> int:
@@ -37,6 +41,7 @@ class Ledger:
     confirmed: int = 0
     confirmed_minor: int = 0
     cancelled: Counter[str] = field(default_factory=Counter)
+    counters: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def of(cls, commits: Iterable[Commit]) -> "Ledger":
@@ -51,8 +56,10 @@ class Ledger:
             totals.reserved += change.reserved
             if change.product:
                 totals.seeded += change.stock
+                totals.product = change.product
             else:
                 totals.sold -= change.stock
+        self.counters.update(counted(commit))
         if EventType.ORDER_CONFIRMED in commit.events:
             self.confirmed += 1
             self.confirmed_minor += integer(commit.body, "amountMinor")
@@ -61,6 +68,7 @@ class Ledger:
 
 
 def read_commits(client: "DynamoDBClient", deployment: Deployment) -> Iterator[Commit]:
+    """Read the whole log: stream after stream, each with its oldest commit first, as a scan finds them."""
     for item in _scan(client, deployment.event_store_table_name):
         yield commit_from_item(item)
 
@@ -70,23 +78,33 @@ def read_inventory(client: "DynamoDBClient", deployment: Deployment) -> list[Sto
     return sorted(items, key=lambda item: item.sku)
 
 
+def read_counters(client: "DynamoDBClient", deployment: Deployment) -> Counter[str]:
+    """Sum the business counters over all execution environments that wrote some."""
+    total: Counter[str] = Counter()
+    for item in _scan(client, deployment.metrics_table_name):
+        if item["id"]["S"].startswith(COUNTERS):
+            total.update({name: int(value["N"]) for name, value in item.items() if "N" in value})
+    return total
+
+
+def read_gateway(client: "DynamoDBClient", deployment: Deployment) -> Iterator[JsonObject]:
+    """Read the simulated gateway's own ledger, an entry an order."""
+    return map(from_item, _scan(client, deployment.simulated_gateway_table_name))
+
+
 @dataclass(frozen=True, slots=True)
 class Charges:
-    """What the simulated gateway took, and how often it was asked."""
+    """What the simulated gateway took and has not given back."""
 
     count: int
     amount_minor: int
-    attempts: int
 
 
 def read_charges(client: "DynamoDBClient", deployment: Deployment) -> Charges:
-    entries = list(_scan(client, deployment.simulated_gateway_table_name))
-    charged = [entry for entry in entries if entry["status"]["S"] == "charged"]
-    return Charges(
-        count=len(charged),
-        amount_minor=sum(int(entry["amount_minor"]["N"]) for entry in charged),
-        attempts=sum(int(entry["attempts"]["N"]) for entry in entries),
-    )
+    amounts = [
+        integer(entry, "amount_minor") for entry in read_gateway(client, deployment) if entry["status"] == "charged"
+    ]
+    return Charges(len(amounts), sum(amounts))
 
 
 def _scan(client: "DynamoDBClient", table: str) -> "Iterator[dict[str, AttributeValueTypeDef]]":

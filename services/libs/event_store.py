@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         UpdateTypeDef,
     )
 
+COUNTERS = "counters#"
 DUE_INDEX = "due-index"
 DUE_SHARDS = 8
 
@@ -86,7 +87,7 @@ class EventStore:
         self._tables = tables
         self._sleep = sleep
         # Counters are added up in an item of this execution environment alone: no two writers ever meet there.
-        self._counter_id = f"counters#{uuid4()}"
+        self._counter_id = f"{COUNTERS}{uuid4()}"
 
     def read(self, stream_id: str) -> tuple[Commit, ...]:
         """All commits of an order's stream as of now, oldest first; they are few and small, so one page holds them."""

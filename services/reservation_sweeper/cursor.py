@@ -8,8 +8,12 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
+# Sorts before every time; a key must not be empty.
+_BEGINNING = "0"
+
+
 class SweepCursor:
-    """A time as text for each shard; the empty text, which sorts before every time, where nothing was swept yet."""
+    """A time for each shard, as text."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
@@ -17,7 +21,7 @@ class SweepCursor:
 
     def read(self, shard: int) -> str:
         found = self._client.get_item(TableName=self._table, Key=_key(shard), ConsistentRead=True).get("Item")
-        return found["swept_until"]["S"] if found else ""
+        return found["swept_until"]["S"] if found else _BEGINNING
 
     def advance(self, shard: int, until: str) -> None:
         """Two sweeps at once may set it back: then some orders are only looked at again."""

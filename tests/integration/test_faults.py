@@ -6,7 +6,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from tests.integration.world import World, eventually
 
@@ -33,7 +32,7 @@ def _killer(world: World) -> Iterator[list[int]]:
 
     def kill() -> None:
         while not stop.wait(0.15):
-            for pid in _workers(world):
+            for pid in world.workers():
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                     killed.append(pid)
@@ -45,17 +44,6 @@ def _killer(world: World) -> Iterator[list[int]]:
     finally:
         stop.set()
         thread.join()
-
-
-def _workers(world: World) -> list[int]:
-    """Find the embedded AWS's Lambda workers by the folder that they run in."""
-    folder = world.target.state_folder / "tmp" / "ministack-lambda-"
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if os.readlink(process / "cwd").startswith(str(folder)):  # noqa: PTH115
-                found.append(int(process.name))
-    return found
 
 
 def test_a_relay_that_may_not_publish_for_a_while_loses_nothing(world: World) -> None:

@@ -1,7 +1,9 @@
 """The deployed system as a test sees it: send events, wait, and look at everything they may have changed."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import monotonic, sleep
 from typing import TypeVar
 from uuid import uuid4
@@ -12,6 +14,8 @@ from scripts.seed_inventory import Seeder, SeedProduct
 from scripts.target import Target
 from services.libs.dynamodb_items import from_item, to_item
 from services.libs.inventory_table import InventoryTable
+from services.payment_service.gateway import ChargeRequest
+from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.events import CATALOGUE, EventType
 from services.shared.json_types import JsonObject
 
@@ -27,7 +31,7 @@ class World:
         self._dynamodb = target.client("dynamodb")
         self._events = target.client("events")
         self._sqs = target.client("sqs")
-        self._inventory = InventoryTable(self._dynamodb, deployment.inventory_table_name)
+        self.inventory = InventoryTable(self._dynamodb, deployment.inventory_table_name)
         self._seeder = Seeder.of(target, deployment)
 
     def new_sku(self, stock: int = 10, price_minor: int = 500) -> str:
@@ -84,7 +88,7 @@ class World:
 
     def stock(self, sku: str) -> tuple[int, int, int]:
         """Read stock, reserved and available."""
-        item = self._inventory.read([sku])[sku]
+        item = self.inventory.read([sku])[sku]
         return item.stock, item.reserved, item.available
 
     def charge(self, order_id: str) -> JsonObject:
@@ -111,6 +115,43 @@ class World:
             return None
 
         return eventually(look, f"a dead letter with {marker}")
+
+    def charge_at_the_gateway(self, order_id: str, amount_minor: int) -> None:
+        """Take the money as the payment service would, had it died right after."""
+        gateway = SimulatedGateway(self._dynamodb, self.deployment.simulated_gateway_table_name, success_rate=1.0)
+        assert gateway.charge(ChargeRequest(order_id, amount_minor, "GBP")).accepted
+
+    def sweep(self) -> dict[str, int]:
+        """Run the sweeper now, as its schedule does each minute."""
+        response = self.target.client("lambda").invoke(
+            FunctionName=self.deployment.function_names["reservation-sweeper"]
+        )
+        assert "FunctionError" not in response
+        swept: dict[str, int] = json.loads(response["Payload"].read())
+        return swept
+
+    @contextmanager
+    def paused(self, service: str) -> Iterator[None]:
+        """Let a service's messages wait in their queue."""
+        client = self.target.client("lambda")
+        name = self.deployment.function_names[service]
+        (mapping,) = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        try:
+            yield
+        finally:
+            client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+    def workers(self, service: str = "") -> list[int]:
+        """Find the embedded AWS's Lambda workers, of one function or of all, by the folder that they run in."""
+        name = self.deployment.function_names.get(service, "")
+        folder = str(self.target.state_folder / "tmp" / f"ministack-lambda-{name}")
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if str((process / "cwd").readlink()).startswith(folder):
+                    found.append(int(process.name))
+        return found
 
     def waiting(self, queue_url: str) -> int:
         """Count the messages of a queue, in flight ones too."""

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from scripts.deployment import Deployment
 from services.libs import aws_clients
 from services.libs.dead_letters import DeadLetters
 from services.libs.event_store import DUE_INDEX, EventStore, Tables
@@ -37,6 +38,27 @@ class Aws:
     sqs: "SQSClient"
     events: "EventBridgeClient"
     dead_letter_queue_url: str
+
+    @property
+    def deployment(self) -> Deployment:
+        """Describe the tables and queues as scripts expect it."""
+        return Deployment(
+            order_bus_name="test-order-bus",
+            payment_bus_name="test-payment-bus",
+            order_queue_url="",
+            payment_queue_url="",
+            order_dlq_url=self.dead_letter_queue_url,
+            payment_dlq_url="",
+            relay_dlq_url="",
+            sweep_dlq_url="",
+            reservation_sweep_rule_name="test-reservation-sweep",
+            inventory_table_name=INVENTORY_TABLE,
+            event_store_table_name=EVENT_STORE_TABLE,
+            simulated_gateway_table_name=GATEWAY_TABLE,
+            metrics_table_name=METRICS_TABLE,
+            function_names={},
+            log_group_names={},
+        )
 
     @property
     def store(self) -> EventStore:

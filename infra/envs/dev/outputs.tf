@@ -43,6 +43,11 @@ output "relay_dlq_url" {
   value       = module.relay_dead_letter_queue.queue_url
 }
 
+output "reservation_sweep_rule_name" {
+  description = "Name of the sweeper's schedule."
+  value       = module.reservation_sweep.rule_name
+}
+
 output "sweep_dlq_url" {
   description = "URL of the dead letters of the sweeper's schedule."
   value       = module.sweep_dead_letter_queue.queue_url

@@ -1,0 +1,213 @@
+"""Re-derive stock, orders, money and counters from the event store alone, and compare with what the tables hold."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby, islice
+from typing import TYPE_CHECKING
+
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from scripts.console import out, table
+from scripts.deployment import Deployment
+from scripts.errors import UserError
+from scripts.ledger import Ledger, read_commits, read_counters, read_gateway, read_inventory
+from scripts.order_history import history_problems, money_problem
+from scripts.target import Target
+from services.libs.dynamodb_items import batch_get, from_item, to_item
+from services.libs.event_store import commit_from_item
+from services.shared.commits import Commit, order_stream
+from services.shared.inventory import StockItem
+from services.shared.json_types import JsonObject
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+_ORDERS_A_BATCH = 100
+_PASSES = 5
+_PAUSE_SECONDS = 2.0
+_SHOWN = 50
+_ORDER_PREFIX = order_stream("")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What the log says of a subject, and what was found instead. Two are the same if they are about the same thing."""
+
+    kind: str
+    subject: str
+    expected: str = field(compare=False)
+    found: str = field(compare=False)
+
+
+@dataclass(slots=True)
+class Audit:
+    """One pass over everything."""
+
+    ledger: Ledger = field(default_factory=Ledger)
+    differences: list[Difference] = field(default_factory=list)
+    commits: int = 0
+    orders: int = 0
+    charges: int = 0
+    moving: set[str] = field(default_factory=set)
+    """What changed while it was read, and so could not be compared: SKUs, and `counters`."""
+
+
+class Auditor:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        deployment: Deployment,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._deployment = deployment
+        self._clock = clock
+        self._sleep = sleep
+
+    def audit(self, on_progress: Callable[[Audit], None] = lambda _: None) -> Audit:
+        """Look again at what differs until it agrees once, or never does: a live system moves while it is read."""
+        audit = self._look(on_progress)
+        for _ in range(_PASSES - 1):
+            if not audit.differences:
+                break
+            self._sleep(_PAUSE_SECONDS)
+            before, audit = set(audit.differences), self._look(on_progress)
+            audit.differences = [difference for difference in audit.differences if difference in before]
+        return audit
+
+    def _look(self, on_progress: Callable[[Audit], None]) -> Audit:
+        audit = Audit()
+        stock, counters = self._stock(), read_counters(self._client, self._deployment)
+        streams = groupby(read_commits(self._client, self._deployment), key=lambda commit: commit.stream_id)
+        histories = ((stream_id, tuple(commits)) for stream_id, commits in streams)
+        while batch := dict(islice(histories, _ORDERS_A_BATCH)):
+            audit.differences += self._orders(batch, audit)
+            on_progress(audit)
+        entries = read_gateway(self._client, self._deployment)
+        while charges := list(islice(entries, _ORDERS_A_BATCH)):
+            audit.differences += self._charges(charges)
+            audit.charges += len(charges)
+            on_progress(audit)
+        # What was written after its stream was read is not in the ledger: only what stood still can be compared.
+        stock_after, counters_after = self._stock(), read_counters(self._client, self._deployment)
+        audit.moving = {sku for sku in stock.keys() | stock_after.keys() if stock.get(sku) != stock_after.get(sku)}
+        audit.differences += _stock_differences(audit.ledger, stock, audit.moving)
+        if counters == counters_after:
+            audit.differences += _counter_differences(audit.ledger, counters)
+        else:
+            audit.moving.add("counters")
+        return audit
+
+    def _stock(self) -> dict[str, StockItem]:
+        return {item.sku: item for item in read_inventory(self._client, self._deployment)}
+
+    def _orders(self, histories: Mapping[str, Sequence[Commit]], audit: Audit) -> Iterator[Difference]:
+        order_ids = [_order_id(stream_id) for stream_id in histories if stream_id.startswith(_ORDER_PREFIX)]
+        charges = self._gateway_entries(order_ids)
+        for stream_id, history in histories.items():
+            audit.commits += len(history)
+            for commit in history:
+                audit.ledger.add(commit)
+            versions = [commit.version for commit in history]
+            if versions != list(range(1, len(history) + 1)):
+                yield Difference("gap in versions", stream_id, f"1 to {versions[-1]}", f"{versions}")
+            elif stream_id.startswith(_ORDER_PREFIX):
+                audit.orders += 1
+                order_id = _order_id(stream_id)
+                for problem in history_problems(history, self._clock()):
+                    yield Difference("order", order_id, problem.expected, problem.found)
+                if money := money_problem(history, charges.get(order_id, {})):
+                    yield Difference("money", order_id, money.expected, money.found)
+
+    def _gateway_entries(self, order_ids: Sequence[str]) -> dict[str, JsonObject]:
+        keys = [to_item({"order_id": order_id}) for order_id in order_ids]
+        items = batch_get(self._client, self._deployment.simulated_gateway_table_name, keys)
+        return {str(entry["order_id"]): entry for entry in map(from_item, items)}
+
+    def _charges(self, entries: Iterable[JsonObject]) -> Iterator[Difference]:
+        """A charge for an order that the log does not know is seen from this side only."""
+        charged = [str(entry["order_id"]) for entry in entries if entry["status"] == "charged"]
+        keys = [to_item({"stream_id": order_stream(order_id), "version": 1}) for order_id in charged]
+        items = batch_get(self._client, self._deployment.event_store_table_name, keys)
+        known = {commit.stream_id for commit in map(commit_from_item, items)}
+        for order_id in charged:
+            if order_stream(order_id) not in known:
+                yield Difference("money", order_id, "no charge: there is no such order", "charged")
+
+
+def _order_id(stream_id: str) -> str:
+    return stream_id.removeprefix(_ORDER_PREFIX)
+
+
+def _stock_differences(ledger: Ledger, stock: Mapping[str, StockItem], moving: set[str]) -> Iterator[Difference]:
+    for sku in ledger.skus.keys() - moving:
+        totals = ledger.skus[sku]
+        expected = {"stock": totals.stock, "reserved": totals.reserved, "available": totals.stock - totals.reserved}
+        if sku not in stock:
+            yield Difference("stock", sku, _figures(expected), "not in the inventory")
+            continue
+        item = stock[sku]
+        found = {"stock": item.stock, "reserved": item.reserved, "available": item.available}
+        if expected != found:
+            yield Difference("stock", sku, _figures(expected), _figures(found))
+    for sku in stock.keys() - ledger.skus.keys() - moving:
+        yield Difference("stock", sku, "not in the log", "in the inventory")
+
+
+def _counter_differences(ledger: Ledger, counters: Mapping[str, int]) -> Iterator[Difference]:
+    for name in sorted(ledger.counters.keys() | counters.keys()):
+        if ledger.counters[name] != counters.get(name, 0):
+            yield Difference("counter", name, str(ledger.counters[name]), str(counters.get(name, 0)))
+
+
+def _figures(figures: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in figures.items())
+
+
+def run(target: Target) -> None:
+    """Print what was audited; raise UserError where a difference stays."""
+    deployment = Deployment.of(target)
+    dynamodb = target.client("dynamodb")
+    with _progress() as progress:
+        task = progress.add_task("")
+
+        def show(audit: Audit) -> None:
+            progress.update(task, description=f"{audit.commits:,} commits, {audit.charges:,} charges read")
+
+        audit = Auditor(dynamodb, deployment).audit(show)
+    _print(audit, read_inventory(dynamodb, deployment))
+    if audit.differences:
+        raise UserError(f"{len(audit.differences)} differences stayed through {_PASSES} looks")
+
+
+def _progress() -> Progress:
+    return Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=out, transient=True)
+
+
+def _print(audit: Audit, inventory: Sequence[StockItem]) -> None:
+    numbers = ("seeded", "sold", "stock", "reserved", "available")
+    stock = table("SKU", *numbers, title="Stock, by the log", numbers=numbers)
+    for sku, totals in sorted(audit.ledger.skus.items()):
+        figures = (totals.seeded, totals.sold, totals.stock, totals.reserved, totals.stock - totals.reserved)
+        stock.add_row(sku, *map(str, figures))
+    out.print(stock)
+    cancelled = ", ".join(f"{count} {reason}" for reason, count in sorted(audit.ledger.cancelled.items()))
+    out.print(
+        f"\n{audit.commits:,} commits, {audit.orders:,} orders: {audit.ledger.confirmed:,} confirmed,"
+        f" cancelled: {cancelled or 'none'}; {audit.charges:,} entries in the gateway's ledger, {len(inventory)} SKUs"
+    )
+    if audit.moving:
+        moving = ", ".join(sorted(audit.moving))
+        out.print(f"[yellow]changed while they were read, and not compared; look when it is quieter: {moving}[/]")
+    if not audit.differences:
+        out.print("[green]the inventory, the orders, the money and the counters are what the log says[/]")
+        return
+    differences = table("about", "which", "the log says", "found", title="\nDifferences")
+    for difference in audit.differences[:_SHOWN]:
+        differences.add_row(difference.kind, difference.subject, difference.expected, difference.found)
+    out.print(differences)
+    if len(audit.differences) > _SHOWN:
+        out.print(f"and {len(audit.differences) - _SHOWN} more")

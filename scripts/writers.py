@@ -1,0 +1,70 @@
+"""Pause and resume whatever writes commits, so that the tables stand still for a repair."""
+
+import time
+from collections.abc import Iterator
+
+from scripts.console import out
+from scripts.deployment import Deployment
+from scripts.errors import UserError
+from scripts.target import Target
+
+_WRITERS = ("order-service", "payment-service")
+_POLL_SECONDS = 0.5
+_TIMEOUT_SECONDS = 180
+
+
+class Writers:
+    """The queues' event source mappings of the services, and the sweeper's schedule."""
+
+    def __init__(self, target: Target, deployment: Deployment) -> None:
+        self._lambda = target.client("lambda")
+        self._events = target.client("events")
+        self._deployment = deployment
+
+    def pause(self) -> None:
+        """Return once no invocation that began before can still write."""
+        self._switch(enabled=False)
+        names = [self._deployment.function_names[service] for service in (*_WRITERS, "reservation-sweeper")]
+        timeouts = [self._lambda.get_function_configuration(FunctionName=name)["Timeout"] for name in names]
+        with out.status(f"waiting {max(timeouts)} s for invocations under way"):
+            time.sleep(max(timeouts))
+
+    def resume(self) -> None:
+        self._switch(enabled=True)
+
+    def active(self) -> list[str]:
+        """Name what is not paused."""
+        active = [service for service, _, state in self._mappings() if state != "Disabled"]
+        rule = self._events.describe_rule(Name=self._deployment.reservation_sweep_rule_name)
+        return [*active, *(["reservation-sweeper"] if rule["State"] == "ENABLED" else [])]
+
+    def _switch(self, *, enabled: bool) -> None:
+        for _, uuid, _ in self._mappings():
+            self._lambda.update_event_source_mapping(UUID=uuid, Enabled=enabled)
+        if enabled:
+            self._events.enable_rule(Name=self._deployment.reservation_sweep_rule_name)
+        else:
+            self._events.disable_rule(Name=self._deployment.reservation_sweep_rule_name)
+        wanted = "Enabled" if enabled else "Disabled"
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        while any(state != wanted for _, _, state in self._mappings()):
+            if time.monotonic() > deadline:
+                raise UserError(f"the mappings are not {wanted.lower()} after {_TIMEOUT_SECONDS} s; try again")
+            time.sleep(_POLL_SECONDS)
+
+    def _mappings(self) -> Iterator[tuple[str, str, str]]:
+        """Yield service, id and state."""
+        for service in _WRITERS:
+            name = self._deployment.function_names[service]
+            for mapping in self._lambda.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
+                yield service, mapping["UUID"], mapping["State"]
+
+
+def pause(target: Target) -> None:
+    Writers(target, Deployment.of(target)).pause()
+    out.print("paused: orders wait in their queues until `invoke resume`")
+
+
+def resume(target: Target) -> None:
+    Writers(target, Deployment.of(target)).resume()
+    out.print("resumed")

@@ -1,0 +1,182 @@
+"""Each role against each call, with the credentials that its function really has: what is not listed is denied."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from services.libs.dynamodb_items import to_item
+from services.libs.event_store import DUE_INDEX
+from tests.integration.world import World
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+ORDER, PAYMENT, RELAY, SWEEPER = "order-service", "payment-service", "event-relay", "reservation-sweeper"
+ROLES = (ORDER, PAYMENT, RELAY, SWEEPER)
+
+# A write that is allowed and still changes nothing.
+_NEVER = "attribute_exists(there_is_no_such_attribute)"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call, and the roles that may make it."""
+
+    name: str
+    make: Callable[[boto3.Session, World], object]
+    allowed: frozenset[str]
+
+
+def _table_calls(table: str, key: Mapping[str, str | int], allowed: Mapping[str, set[str]]) -> list[Call]:
+    """Every way to a table; `allowed` names the roles for those ways that any role has."""
+
+    def call(action: str, session: boto3.Session, world: World) -> object:
+        client: DynamoDBClient = session.client("dynamodb", endpoint_url=world.target.endpoint_url)
+        name: str = getattr(world.deployment, f"{table}_table_name")
+        item = to_item(dict(key))
+        calls: dict[str, Callable[[], object]] = {
+            "GetItem": lambda: client.get_item(TableName=name, Key=item),
+            "BatchGetItem": lambda: client.batch_get_item(RequestItems={name: {"Keys": [item]}}),
+            "PutItem": lambda: client.put_item(TableName=name, Item=item, ConditionExpression=_NEVER),
+            "UpdateItem": lambda: client.update_item(
+                TableName=name,
+                Key=item,
+                UpdateExpression="SET x = :x",
+                ExpressionAttributeValues=to_item({":x": 1}),
+                ConditionExpression=_NEVER,
+            ),
+            "DeleteItem": lambda: client.delete_item(TableName=name, Key=item, ConditionExpression=_NEVER),
+            "Scan": lambda: client.scan(TableName=name, Limit=1),
+            "Query": lambda: _query(client, name, next(iter(key)), next(iter(item.values()))),
+            "QueryDueIndex": lambda: _query(client, name, "due_shard", {"S": "0"}, IndexName=DUE_INDEX),
+            "DeleteTable": lambda: client.delete_table(TableName=name),
+        }
+        return calls[action]()
+
+    actions = ["GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Scan", "Query", "DeleteTable"]
+    actions += ["QueryDueIndex"] if table == "event_store" else []
+    return [
+        Call(f"{action} on {table}", partial(call, action), frozenset(allowed.get(action, set()))) for action in actions
+    ]
+
+
+def _query(client: "DynamoDBClient", table: str, key: str, value: object, **index: str) -> object:
+    return client.query(
+        TableName=table,
+        KeyConditionExpression="#key = :value",
+        ExpressionAttributeNames={"#key": key},
+        ExpressionAttributeValues={":value": value},  # type: ignore[dict-item]
+        Limit=1,
+        **index,  # type: ignore[arg-type]
+    )
+
+
+def _queue_calls(queue: str, sender: set[str], consumer: set[str]) -> list[Call]:
+    def call(action: str, session: boto3.Session, world: World) -> object:
+        client = session.client("sqs", endpoint_url=world.target.endpoint_url)
+        url: str = getattr(world.deployment, f"{queue}_url")
+        calls: dict[str, Callable[[], object]] = {
+            "SendMessage": lambda: client.send_message(QueueUrl=url, MessageBody="from test_iam"),
+            "ReceiveMessage": lambda: client.receive_message(QueueUrl=url, VisibilityTimeout=0),
+            "GetQueueAttributes": lambda: client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]),
+            "PurgeQueue": lambda: client.purge_queue(QueueUrl=url),
+        }
+        return calls[action]()
+
+    allowed = {"SendMessage": sender, "ReceiveMessage": consumer, "GetQueueAttributes": consumer, "PurgeQueue": set()}
+    return [Call(f"{action} on {queue}", partial(call, action), frozenset(roles)) for action, roles in allowed.items()]
+
+
+def _put_event(bus: str, session: boto3.Session, world: World) -> object:
+    entry = {
+        "EventBusName": getattr(world.deployment, f"{bus}_bus_name"),
+        "Source": f"{bus}.service",
+        "DetailType": "NothingMatchesThis",
+        "Detail": "{}",
+    }
+    return session.client("events", endpoint_url=world.target.endpoint_url).put_events(Entries=[entry])  # type: ignore[list-item]
+
+
+def _invoke(session: boto3.Session, world: World) -> object:
+    client = session.client("lambda", endpoint_url=world.target.endpoint_url)
+    return client.invoke(FunctionName=world.deployment.function_names[SWEEPER], Payload=b"{}")
+
+
+def _list_buckets(session: boto3.Session, world: World) -> object:
+    return session.client("s3", endpoint_url=world.target.endpoint_url).list_buckets()
+
+
+def _list_roles(session: boto3.Session, world: World) -> object:
+    return session.client("iam", endpoint_url=world.target.endpoint_url).list_roles()
+
+
+CALLS = [
+    *_table_calls("inventory", {"item_id": "x"}, {"BatchGetItem": {ORDER}, "UpdateItem": {ORDER, PAYMENT, SWEEPER}}),
+    *_table_calls(
+        "event_store",
+        {"stream_id": "x", "version": 1},
+        {
+            "GetItem": {ORDER},
+            "BatchGetItem": {SWEEPER},
+            "PutItem": {ORDER, PAYMENT, SWEEPER},
+            "Query": {PAYMENT, SWEEPER},
+            "QueryDueIndex": {SWEEPER},
+        },
+    ),
+    *_table_calls("simulated_gateway", {"order_id": "x"}, {"UpdateItem": {PAYMENT}}),
+    *_table_calls("metrics", {"id": "x"}, {"GetItem": {SWEEPER}, "UpdateItem": {ORDER, PAYMENT, SWEEPER}}),
+    *_queue_calls("order_queue", sender=set(), consumer={ORDER}),
+    *_queue_calls("payment_queue", sender=set(), consumer={PAYMENT}),
+    *_queue_calls("order_dlq", sender={ORDER}, consumer=set()),
+    *_queue_calls("payment_dlq", sender={PAYMENT}, consumer=set()),
+    *_queue_calls("relay_dlq", sender={RELAY}, consumer=set()),
+    *_queue_calls("sweep_dlq", sender=set(), consumer=set()),
+    Call("PutEvents on the order bus", partial(_put_event, "order"), frozenset({RELAY})),
+    Call("PutEvents on the payment bus", partial(_put_event, "payment"), frozenset({RELAY})),
+    Call("Invoke", _invoke, frozenset()),
+    Call("ListBuckets", _list_buckets, frozenset()),
+    Call("ListRoles", _list_roles, frozenset()),
+]
+
+
+@pytest.fixture(scope="module", params=ROLES)
+def role(request: pytest.FixtureRequest, world: World) -> tuple[str, boto3.Session]:
+    """A role, and a session with the credentials of a worker that runs in it."""
+    service: str = request.param
+    payload = b"{}" if service == SWEEPER else b'{"Records": []}'
+    world.target.client("lambda").invoke(FunctionName=world.deployment.function_names[service], Payload=payload)
+    for worker in world.workers(service):
+        with suppress(OSError):
+            environ = dict(
+                pair.split("=", 1) for pair in (Path("/proc") / str(worker) / "environ").read_text().split("\0") if pair
+            )
+            return service, boto3.Session(
+                environ["AWS_ACCESS_KEY_ID"],
+                environ["AWS_SECRET_ACCESS_KEY"],
+                environ["AWS_SESSION_TOKEN"],
+                region_name=world.target.region,
+            )
+    pytest.fail(f"{service} has no worker, so its credentials are not known")
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_a_role_may_do_what_its_function_does_and_nothing_else(
+    role: tuple[str, boto3.Session], call: Call, world: World
+) -> None:
+    service, session = role
+
+    refused = None
+    try:
+        call.make(session, world)
+    except ClientError as error:
+        refused = error.response["Error"]["Code"]
+
+    denied = refused in {"AccessDenied", "AccessDeniedException"}
+    assert denied == (service not in call.allowed), f"{service}: {call.name}: {refused or 'went through'}"

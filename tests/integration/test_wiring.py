@@ -1,0 +1,158 @@
+"""What the embedded AWS does not check, read off the plan of what is deployed: policies, dead letters, permissions."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from scripts import deployment
+from tests.integration.world import World
+
+# Every wildcard in a role's policy, with its reason.
+_WILDCARDS = {
+    "log-group:/aws/lambda/": "a log group's streams are named by Lambda, at run time",
+    "/stream/*": "ListStreams is asked of the table, not of one stream",
+}
+
+Resource = Mapping[str, Any]
+
+
+@pytest.fixture(scope="module")
+def resources(world: World) -> list[Resource]:
+    """All resources with the values that they have after the apply, ARNs too."""
+    deployment.plan(world.target)
+    plan = deployment.read_plan(world.target)
+    return list(_resources(plan["planned_values"]["root_module"]))
+
+
+def _resources(module: Mapping[str, Any]) -> Iterator[Resource]:
+    yield from (resource["values"] | {"type": resource["type"]} for resource in module.get("resources", []))
+    for child in module.get("child_modules", []):
+        yield from _resources(child)
+
+
+def _all(resources: Sequence[Resource], kind: str) -> list[Resource]:
+    found = [resource for resource in resources if resource["type"] == kind]
+    assert found, f"the plan has no {kind}"
+    return found
+
+
+def _statements(policy: str) -> list[Mapping[str, Any]]:
+    statements: list[Mapping[str, Any]] = json.loads(policy)["Statement"]
+    return statements
+
+
+def _as_list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def test_every_queue_admits_exactly_the_rules_that_send_to_it(resources: list[Resource]) -> None:
+    urls = {queue["url"]: queue["arn"] for queue in _all(resources, "aws_sqs_queue")}
+    rules = {
+        (rule["name"], rule["event_bus_name"]): rule["arn"] for rule in _all(resources, "aws_cloudwatch_event_rule")
+    }
+    senders: dict[str, set[str]] = {arn: set() for arn in urls.values()}
+    for target in _all(resources, "aws_cloudwatch_event_target"):
+        rule = rules[target["rule"], target["event_bus_name"]]
+        for arn in (target["arn"], target["dead_letter_config"][0]["arn"]):
+            if arn in senders:
+                senders[arn].add(rule)
+
+    admitted: dict[str, set[str]] = {arn: set() for arn in urls.values()}
+    for policy in _all(resources, "aws_sqs_queue_policy"):
+        queue = urls[policy["queue_url"]]
+        for statement in _statements(policy["policy"]):
+            if statement["Effect"] == "Deny":
+                continue
+            assert statement["Action"] == "sqs:SendMessage"
+            assert statement["Resource"] == queue
+            assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+            admitted[queue].update(_as_list(statement["Condition"]["ArnEquals"]["aws:SourceArn"]))
+
+    assert admitted == senders
+
+
+def test_every_queue_refuses_plain_http(resources: list[Resource]) -> None:
+    refusing = {
+        policy["queue_url"]
+        for policy in _all(resources, "aws_sqs_queue_policy")
+        for statement in _statements(policy["policy"])
+        if statement["Effect"] == "Deny" and statement["Condition"]["Bool"] == {"aws:SecureTransport": "false"}
+    }
+
+    assert refusing == {queue["url"] for queue in _all(resources, "aws_sqs_queue")}
+
+
+def _permissions(resources: list[Resource], function_arn: str) -> dict[str, set[str]]:
+    """The actions that the function's role may do, by resource."""
+    role = next(
+        function["role"] for function in _all(resources, "aws_lambda_function") if function["arn"] == function_arn
+    ).rpartition("/")[2]
+    allowed: dict[str, set[str]] = {}
+    for policy in _all(resources, "aws_iam_role_policy"):
+        if policy["role"] == role:
+            for statement in _statements(policy["policy"]):
+                for resource in _as_list(statement["Resource"]):
+                    allowed.setdefault(resource, set()).update(_as_list(statement["Action"]))
+    return allowed
+
+
+def test_every_mapping_may_read_its_source(resources: list[Resource]) -> None:
+    for mapping in _all(resources, "aws_lambda_event_source_mapping"):
+        source = mapping["event_source_arn"]
+        needed = (
+            {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+            if ":sqs:" in source
+            else {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
+        )
+
+        assert needed <= _permissions(resources, mapping["function_arn"]).get(source, set())
+
+
+def test_every_mapping_reports_partial_failures(resources: list[Resource]) -> None:
+    mappings = _all(resources, "aws_lambda_event_source_mapping")
+
+    assert all(mapping["function_response_types"] == ["ReportBatchItemFailures"] for mapping in mappings)
+
+
+def test_every_target_queue_and_stream_has_a_dead_letter(resources: list[Resource]) -> None:
+    queues = {queue["arn"]: queue for queue in _all(resources, "aws_sqs_queue")}
+    redriven = {policy["queue_url"] for policy in _all(resources, "aws_sqs_queue_redrive_policy")}
+
+    assert all(
+        target["dead_letter_config"][0]["arn"] in queues for target in _all(resources, "aws_cloudwatch_event_target")
+    )
+    for mapping in _all(resources, "aws_lambda_event_source_mapping"):
+        if ":sqs:" in mapping["event_source_arn"]:
+            assert queues[mapping["event_source_arn"]]["url"] in redriven
+        else:
+            assert mapping["destination_config"][0]["on_failure"][0]["destination_arn"] in queues
+
+
+def test_no_role_has_a_wildcard_without_a_reason(resources: list[Resource]) -> None:
+    for policy in _all(resources, "aws_iam_role_policy"):
+        for statement in _statements(policy["policy"]):
+            assert not [action for action in _as_list(statement["Action"]) if "*" in action]
+            for resource in _as_list(statement["Resource"]):
+                assert "*" not in resource or any(reason in resource for reason in _WILDCARDS), resource
+
+
+def test_every_mapping_is_a_stream_from_its_beginning_or_a_queue_with_a_maximum_concurrency(
+    resources: list[Resource],
+) -> None:
+    for mapping in _all(resources, "aws_lambda_event_source_mapping"):
+        if ":sqs:" in mapping["event_source_arn"]:
+            assert mapping["scaling_config"][0]["maximum_concurrency"] >= 2
+        else:
+            assert mapping["starting_position"] == "TRIM_HORIZON"
+            assert mapping["bisect_batch_on_function_error"]
+            assert mapping["maximum_record_age_in_seconds"] < 24 * 60 * 60
+
+
+def test_what_is_kept_is_encrypted_and_recoverable_and_what_is_logged_ends(resources: list[Resource]) -> None:
+    assert all(queue["sqs_managed_sse_enabled"] for queue in _all(resources, "aws_sqs_queue"))
+    for table in _all(resources, "aws_dynamodb_table"):
+        assert table["server_side_encryption"][0]["enabled"]
+        assert table["point_in_time_recovery"][0]["enabled"]
+    assert all(group["retention_in_days"] > 0 for group in _all(resources, "aws_cloudwatch_log_group"))

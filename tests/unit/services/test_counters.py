@@ -1,0 +1,49 @@
+from collections import Counter
+
+from scripts.ledger import Ledger, read_commits, read_counters
+from services.order_service.service import OrderService
+from services.payment_service.service import PaymentService
+from services.payment_service.simulated_gateway import SimulatedGateway
+from services.reservation_sweeper.cursor import SweepCursor
+from services.reservation_sweeper.service import ReservationSweeper
+from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, placed_order, seeding
+from tests.unit.conftest import GATEWAY_TABLE, METRICS_TABLE, Aws
+
+
+def test_every_outcome_is_counted_in_the_transaction_of_its_commit(aws: Aws) -> None:
+    """Each service has a counter item of its own; together they equal the log."""
+    for sku in ("prod-001", "prod-002"):
+        aws.store.append(seeding(sku, stock=10))
+    orders = OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
+    payments = PaymentService(aws.store, SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=1.0))
+    both = {"prod-001": 1, "prod-002": 1}
+    for _ in range(2):
+        orders.place(placed_order("paid", both, forced="SUCCESS"), CAUSE)
+        orders.place(placed_order("declined", both, forced="FAILURE"), CAUSE)
+        orders.place(placed_order("expired", both), CAUSE)
+        orders.place(placed_order("short", {"prod-001": 99}), CAUSE)
+        orders.place(placed_order("unknown", {"nowhere": 1, "prod-001": 1}), CAUSE)
+        payments.pay("paid", CAUSE)
+        payments.pay("declined", CAUSE)
+    ReservationSweeper(aws.store, SweepCursor(aws.dynamodb, METRICS_TABLE)).sweep(NOW + PAYMENT_TIMEOUT)
+
+    counters = read_counters(aws.dynamodb, aws.deployment)
+
+    assert counters == Counter(
+        {
+            "orders_processed_total|status=success|error_type=none": 3,
+            "orders_processed_total|status=error|error_type=insufficient_stock": 1,
+            "orders_processed_total|status=error|error_type=unknown_sku": 1,
+            "stock_reservations_total|status=success": 6,
+            "stock_reservations_total|status=insufficient_stock": 1,
+            "stock_reservations_total|status=unknown_sku": 2,
+            "payments_processed_total|status=success|error_type=none": 1,
+            "payments_processed_total|status=failure|error_type=declined": 1,
+            "payments_processed_total|status=failure|error_type=payment_timeout": 1,
+            "inventory_operations_total|operation_type=reserve|status=success": 6,
+            "inventory_operations_total|operation_type=reserve|status=error": 3,
+            "inventory_operations_total|operation_type=decrement_reserved|status=success": 6,
+            "inventory_operations_total|operation_type=decrement_stock|status=success": 2,
+        }
+    )
+    assert counters == Ledger.of(read_commits(aws.dynamodb, aws.deployment)).counters
