@@ -15,18 +15,22 @@ from scripts import deployment, terraform_checks
 from scripts.build_lambda import DIST
 from scripts.build_lambda import build as build_packages
 from scripts.console import out
+from scripts.errors import UserError
 from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT, Emulator
 from scripts.steps import mistakes_explained, run_steps, run_tool
 from scripts.target import Target
+from scripts.terraform import terraform_path
 
+_SEED_FILE = str(REPO_ROOT / "scripts" / "inventory-seed.json")
+_CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis")
 _HELP = {
     "target": "where to: local (the embedded AWS) or aws",
-    "file": "a JSON file to take it from",
+    "file": "a JSON file to take it from, see scripts/order-example.json and scripts/inventory-seed.json",
     "order_id": "the order's id; one is made up by default",
     "customer_id": "who orders",
-    "item": "what is ordered, as sku=quantity; give it once for each SKU",
+    "item": "what is ordered, as SKU=QUANTITY; give it once for each SKU",
     "wait": "wait for the order's outcome",
-    "orders": "how many orders",
+    "orders": "how many orders, 1 or more",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
 
@@ -42,6 +46,13 @@ def _command(**options: Any) -> Callable[[Callable[..., None]], Any]:  # noqa: A
         return task(run, help=own_help, auto_shortflags=False, **options)
 
     return make
+
+
+def _count(option: str, text: str) -> int:
+    # Invoke answers a text that is no number with a traceback.
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"--{option} is {text!r}: give a whole number, 1 or more")
+    return int(text)
 
 
 def _target(name: str) -> Target:
@@ -110,6 +121,7 @@ def build(_: Context, target: str = "local") -> None:
 def local_up(_: Context) -> None:
     """Start the embedded AWS, and make the bucket for Terraform's state in it."""
     target = _target("local")
+    terraform_path()  # it makes the bucket, once the emulator is up
     target.emulator.start(target.region)
     deployment.bootstrap(target)
 
@@ -117,8 +129,8 @@ def local_up(_: Context) -> None:
 @_command()
 def local_down(_: Context) -> None:
     """Stop the embedded AWS; nothing in it is kept."""
-    instance = os.environ.get("PULSEQUEUE_INSTANCE") or "default"
-    out.print("the embedded AWS is stopped" if Emulator(instance).stop() else "the embedded AWS was not running")
+    stopped = Emulator.from_environment().stop()
+    out.print("the embedded AWS is stopped" if stopped else "the embedded AWS was not running")
 
 
 @_command()
@@ -148,8 +160,8 @@ def post_deploy_test(_: Context, target: str = "local") -> None:
 
 
 @_command()
-def seed_inventory(_: Context, target: str = "local", file: str = "scripts/inventory-seed.json") -> None:
-    """Put stock into the inventory."""
+def seed_inventory(_: Context, target: str = "local", file: str = _SEED_FILE) -> None:
+    """Bring stock and prices to what a file says."""
     from scripts.seed_inventory import seed  # noqa: PLC0415
 
     seed(_target(target), Path(file))
@@ -161,7 +173,7 @@ def put_order(  # noqa: PLR0913, PLR0917 - the command's options
     item: list[str],
     target: str = "local",
     order_id: str | None = None,
-    customer_id: str = "customer-001",
+    customer_id: str | None = None,
     file: str | None = None,
     wait: bool = True,  # noqa: FBT001, FBT002 - invoke makes --no-wait of it
 ) -> None:
@@ -206,17 +218,17 @@ def setup_grafana(_: Context, target: str = "local") -> None:
 
 
 @_command()
-def demo(_: Context, target: str = "local", orders: int = 200) -> None:
+def demo(_: Context, target: str = "local", orders: str = "200") -> None:
     """Send orders and show what becomes of them, the stock and the money."""
     from scripts import demo  # noqa: PLC0415
 
-    demo.run(_target(target), orders)
+    demo.run(_target(target), _count("orders", orders))
 
 
 @_command()
 def deploy_dev(context: Context, target: str = "local") -> None:
     """Check, build, deploy and test the deployment, in this order."""
-    _target(target).session()  # a missing name, or missing credentials, should not wait for the checks
+    deployment.check_ready(_target(target))  # what is missing should not wait for the checks
     checks = {"lint": lint, "typecheck": typecheck, "test-unit": unit_tests}
     deploying = {
         "build": build,
@@ -236,7 +248,16 @@ def deploy_dev(context: Context, target: str = "local") -> None:
 @_command()
 def clean(_: Context) -> None:
     """Stop every embedded AWS of this checkout, and remove what the tasks made."""
-    for lock in LOCAL_FOLDER.glob("*/emulator.lock"):
-        Emulator(lock.parent.name).stop()
-    for folder in (LOCAL_FOLDER, DIST, *(REPO_ROOT / f".{tool}_cache" for tool in ("mypy", "pytest", "ruff"))):
-        shutil.rmtree(folder, ignore_errors=True)
+    for emulator in Emulator.all():
+        emulator.stop()
+    # What is below aws/ describes real accounts, and no task can make it again.
+    made = [path for path in LOCAL_FOLDER.glob("*") if path.name != "aws"]
+    for path in (
+        *made,
+        DIST,
+        *(REPO_ROOT / cache for cache in _CACHES),
+    ):
+        if path.is_file():
+            path.unlink()
+        else:
+            shutil.rmtree(path, ignore_errors=True)

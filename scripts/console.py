@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Collection
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Column, Table
+from rich.text import Text
 
 # A pipe has no width of its own, and rich would fold tables to 80 columns.
 _WIDTH = None if sys.stdout.isatty() else 200
@@ -13,7 +15,13 @@ out = Console(highlight=False, soft_wrap=True, width=_WIDTH)
 err = Console(highlight=False, soft_wrap=True, width=_WIDTH, stderr=True)
 
 
+class _PlainTable(Table):
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:  # noqa: ANN401 - rich's own options
+        """Show a text as it is: what looks like markup may be a product's name."""
+        super().add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+
+
 def table(*headings: str, title: str | None = None, numbers: Collection[str] = ()) -> Table:
     """Make a table without lines, which reads the same in a terminal and in a file; `numbers` are set to the right."""
     columns = [Column(heading, justify="right" if heading in numbers else "left") for heading in headings]
-    return Table(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    return _PlainTable(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)

@@ -14,7 +14,7 @@ from scripts.console import out
 from scripts.errors import UserError
 from scripts.local.emulator import REPO_ROOT
 from scripts.target import Target
-from scripts.terraform import Terraform
+from scripts.terraform import Terraform, terraform_path
 from services.libs.event_store import Tables
 
 _ENVIRONMENT_ROOT = REPO_ROOT / "infra" / "envs" / "dev"
@@ -55,6 +55,13 @@ class Deployment:
                 f"`invoke deploy-dev --target {target.name}`"
             )
         return cls(**{name: outputs[name] for name in names})
+
+
+def check_ready(target: Target) -> None:
+    """Raise UserError where what every deployment needs is missing."""
+    terraform_path()
+    target.session()
+    target.process_environment()
 
 
 def bootstrap(target: Target) -> None:

@@ -16,13 +16,15 @@ T = TypeVar("T")
 def load_json(path: Path, adapter: TypeAdapter[T]) -> T:
     """Raise UserError with the line and the field of the first things that are wrong."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text (byte {error.start})") from error
     try:
         json.loads(text)
+    except RecursionError as error:
+        raise UserError(f"{path}: nested too deeply") from error
     except json.JSONDecodeError as error:
         raise UserError(f"{path}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}") from error
     try:

@@ -9,6 +9,7 @@ from time import monotonic, sleep
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from rich.text import Text
 
 from scripts.console import out, table
 from scripts.deployment import Deployment
@@ -161,6 +162,14 @@ def _poll(condition: Callable[[], bool]) -> bool:
 def _print(checks: list[Check]) -> None:
     shown = table("case", "expectation", "seen", "result", title="Post-deploy test")
     for check in checks:
-        seen = ", ".join(map(str, check.seen)) if isinstance(check.seen, list | tuple) else str(check.seen)
-        shown.add_row(check.case, check.what, seen, "[green]ok[/]" if check.holds else "[red]failed[/]")
+        result = Text("ok", style="green") if check.holds else Text("failed", style="red")
+        shown.add_row(check.case, check.what, _text(check.seen), result)
     out.print(shown)
+
+
+def _text(seen: object) -> str:
+    if isinstance(seen, bool):
+        return "yes" if seen else "no"
+    if isinstance(seen, list | tuple):
+        return ", ".join(map(str, seen))
+    return "none" if seen is None else str(seen)

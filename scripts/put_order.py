@@ -10,12 +10,15 @@ from scripts.console import out
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.json_files import load_json
+from scripts.ledger import read_inventory
 from scripts.order_client import History, OrderClient
 from scripts.target import Target
 from services.libs.inventory_table import InventoryTable
 from services.order_service.messages import OrderPlaced
+from services.shared.commits import Commit
 
 _WAIT_SECONDS = 60
+_SKUS_SHOWN = 20
 _ORDER = TypeAdapter(OrderPlaced)
 
 
@@ -23,30 +26,35 @@ def put_order(  # noqa: PLR0913 - the options of the command
     target: Target,
     *,
     order_id: str | None,
-    customer_id: str,
+    customer_id: str | None,
     items: Sequence[str],
     file: Path | None,
     wait: bool,
 ) -> None:
     """Send `OrderPlaced` for the items (`sku=quantity`) or the file's detail, and tell what became of it."""
+    if file and (items or order_id or customer_id):
+        raise UserError("--file says what to order: leave out --item, --order-id and --customer-id")
     order = load_json(file, _ORDER) if file else _from_items(order_id, customer_id, items)
     deployment = Deployment.of(target)
-    _check_skus(target, deployment, order)
     client = OrderClient(target, deployment)
+    if commits := client.histories([order.order_id])[order.order_id].commits:
+        _check_same(order, commits[0])
+        out.print(f"order {order.order_id} was placed before: this is a repetition, which must change nothing")
+    _check_skus(target, deployment, order)
     client.place([order.model_dump(by_alias=True, exclude_none=True)])
     out.print(f"order {order.order_id} sent to {deployment.order_bus_name}")
     if wait:
         _tell(client.wait([order.order_id], _WAIT_SECONDS)[order.order_id])
 
 
-def _from_items(order_id: str | None, customer_id: str, items: Sequence[str]) -> OrderPlaced:
+def _from_items(order_id: str | None, customer_id: str | None, items: Sequence[str]) -> OrderPlaced:
     if not items:
         raise UserError("the order is empty: give --item SKU=QUANTITY, as often as you like, or --file FILE")
     try:
         return OrderPlaced.model_validate(
             {
                 "orderId": order_id or f"order-{uuid4().hex[:12]}",
-                "customerId": customer_id,
+                "customerId": customer_id or "customer-001",
                 "items": [_item(item) for item in items],
             }
         )
@@ -55,10 +63,15 @@ def _from_items(order_id: str | None, customer_id: str, items: Sequence[str]) ->
         raise UserError("the order is not valid: " + "; ".join(problems)) from error
 
 
+def _check_same(order: OrderPlaced, existing: Commit) -> None:
+    if existing.body.get("contentHash") != order.to_order(allow_forced_payment_result=True).content_hash:
+        raise UserError(f"order id {order.order_id} is taken by an order with other content: nothing was sent")
+
+
 def _item(text: str) -> dict[str, str | int]:
-    sku, _, quantity = text.partition("=")
+    sku, equals, quantity = text.partition("=")
     try:
-        return {"sku": sku, "quantity": int(quantity or "1")}
+        return {"sku": sku, "quantity": int(quantity) if equals else 1}
     except ValueError as error:
         raise UserError(f"--item {text}: the quantity is not a whole number, write for example {sku}=2") from error
 
@@ -66,18 +79,24 @@ def _item(text: str) -> dict[str, str | int]:
 def _check_skus(target: Target, deployment: Deployment, order: OrderPlaced) -> None:
     inventory = InventoryTable(target.client("dynamodb"), deployment.inventory_table_name)
     skus = {item.sku for item in order.items}
-    unknown = sorted(skus - inventory.read(skus).keys())
+    found = inventory.read(skus)
+    unknown = sorted(skus - found.keys())
     if unknown:
+        known = [item.sku for item in read_inventory(target.client("dynamodb"), deployment)][:_SKUS_SHOWN]
         raise UserError(
-            f"unknown SKU {', '.join(unknown)}: nothing was sent. `invoke seed-inventory` lists the catalogue"
+            f"unknown SKU {', '.join(unknown)}: nothing was sent. There are "
+            f"{', '.join(known) or 'none, fill the shelves with `invoke seed-inventory`'}"
         )
+    currencies = sorted({item.product.currency for item in found.values()})
+    if len(currencies) > 1:
+        raise UserError(f"the SKUs are priced in {', '.join(currencies)}, and an order has one: nothing was sent")
 
 
 def _tell(history: History) -> None:
     if history.final is None:
         raise UserError(
             f"order {history.order_id} has no final state after {_WAIT_SECONDS} s"
-            f" (so far: {', '.join(history.events) or 'nothing'}); look at the dead letters and the functions' logs"
+            f" (so far: {', '.join(history.events) or 'nothing'}); `invoke dlq-list` may say why"
         )
     for commit in history.commits:
         events = " + ".join(event.value for event in commit.events)

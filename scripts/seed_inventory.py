@@ -13,6 +13,7 @@ from scripts.console import out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.json_files import load_json
+from scripts.ledger import read_inventory
 from scripts.target import Target
 from services.libs.event_store import EventStore, StockRefusedError, VersionTakenError
 from services.libs.inventory_table import InventoryTable
@@ -28,7 +29,9 @@ class SeedProduct(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     sku: Sku
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+    name: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
+    ]
     stock: Annotated[StrictInt, Field(ge=0, le=1_000_000_000)]
     price_minor: StrictInt = Field(ge=0, le=100_000_000_000, alias="priceMinor")
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -131,10 +134,22 @@ class Seeder:
         )
 
 
+def _check_currency(products: Sequence[SeedProduct], inventory: Sequence[StockItem]) -> None:
+    seeded = {product.sku for product in products}
+    others = {item.product.currency for item in inventory if item.sku not in seeded} - {products[0].currency}
+    if others:
+        raise UserError(
+            f"the inventory is priced in {', '.join(sorted(others))} and the file in {products[0].currency}: "
+            "an order over both could not be charged; nothing was changed"
+        )
+
+
 def seed(target: Target, file: Path) -> None:
     """Bring the stock on hand to what `file` says, and print what changed."""
     products = load_json(file, CATALOGUE)
-    changes = list(Seeder.of(target, Deployment.of(target)).seed(products))
+    deployment = Deployment.of(target)
+    _check_currency(products, read_inventory(target.client("dynamodb"), deployment))
+    changes = list(Seeder.of(target, deployment).seed(products))
     numbers = ("price", "stock", "reserved")
     shown = table("SKU", "name", *numbers, "change", title=f"Inventory of {target.environment}", numbers=numbers)
     for change in changes:

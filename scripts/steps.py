@@ -33,6 +33,8 @@ def mistakes_explained() -> Iterator[None]:
         if error.response["Error"]["Code"] not in _CREDENTIAL_ERRORS:
             raise
         message = f"AWS does not accept these credentials: {error}"
+    except KeyboardInterrupt:
+        message = "interrupted"
     else:
         return
     err.print(message, style="red", markup=False)

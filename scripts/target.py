@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.session import Session as BotocoreSession
 
 from scripts.errors import UserError
-from scripts.local.emulator import INSTANCE_PATTERN, LOCAL_FOLDER, Emulator, without_aws
+from scripts.local.emulator import LOCAL_FOLDER, Emulator, without_aws
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -35,7 +35,7 @@ class Target:
     name: str
     environment: str
     region: str = DEFAULT_REGION
-    instance: str = "default"
+    emulator: Emulator = field(default_factory=Emulator)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -44,27 +44,21 @@ class Target:
             raise UserError(f"there is no target {name!r}: use local or aws")
         environment = environ.get("ENVIRONMENT", "")
         if not _ENVIRONMENT_PATTERN.fullmatch(environment):
+            seen = repr(environment) if environment else "not set"
             raise UserError(
-                f"ENVIRONMENT is {environment!r}: name the environment, 2 to 20 of a-z, 0-9 and -, a letter first, "
+                f"ENVIRONMENT is {seen}: name the environment, 2 to 20 of a-z, 0-9 and -, a letter first, "
                 "for example `export ENVIRONMENT=dev`"
             )
-        instance = environ.get("PULSEQUEUE_INSTANCE") or "default"
-        if not INSTANCE_PATTERN.fullmatch(instance):
-            raise UserError(f"PULSEQUEUE_INSTANCE is {instance!r}: use a-z, 0-9 and -, for example `default`")
         region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
-        return cls(name, environment, region, instance, environ)
+        return cls(name, environment, region, Emulator.from_environment(environ), environ)
 
     @property
     def is_local(self) -> bool:
         return self.name == "local"
 
     @property
-    def emulator(self) -> Emulator:
-        return Emulator(self.instance)
-
-    @property
     def state_folder(self) -> Path:
-        return self.emulator.folder if self.is_local else LOCAL_FOLDER / f"aws-{self.environment}"
+        return self.emulator.folder if self.is_local else LOCAL_FOLDER / "aws" / self.environment
 
     @property
     def endpoint_url(self) -> str | None:

@@ -61,7 +61,7 @@ class Terraform:
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [_terraform(), *arguments, "-no-color"],
+            [terraform_path(), *arguments, "-no-color"],
             cwd=self.root,
             env=self._environment(),
             capture_output=True,
@@ -80,7 +80,7 @@ class Terraform:
             log_file.open("w") as log,
             progress.shown(step),
             subprocess.Popen(
-                [_terraform(), step, "-json", *arguments],
+                [terraform_path(), step, "-json", *arguments],
                 cwd=self.root,
                 env=environment,
                 stdout=subprocess.PIPE,
@@ -88,9 +88,19 @@ class Terraform:
                 text=True,
             ) as process,
         ):
-            for line in process.stdout or ():
-                log.write(line)
-                progress.read(line)
+            interrupted = False
+            while process.poll() is None:
+                try:
+                    for line in process.stdout or ():
+                        log.write(line)
+                        progress.read(line)
+                    process.wait()
+                except KeyboardInterrupt:
+                    # Terraform has been interrupted too: it finishes what is under way, saves its state and unlocks it.
+                    interrupted = True
+                    out.print("interrupted: waiting for Terraform to stop")
+        if interrupted:
+            raise UserError(f"terraform {step} was interrupted; run it again to go on")
         if process.returncode:
             raise UserError(f"terraform {step} failed in {self._name}: all it said is in {log_file}")
         return progress
@@ -122,7 +132,8 @@ class Terraform:
         return result
 
 
-def _terraform() -> str:
+def terraform_path() -> str:
+    """Raise UserError where there is no Terraform."""
     path = shutil.which("terraform")
     if path is None:
         raise UserError(

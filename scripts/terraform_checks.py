@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scripts.console import err, out
 from scripts.errors import UserError
-from scripts.local.emulator import REPO_ROOT
+from scripts.local.emulator import REPO_ROOT, Emulator
 from scripts.target import Target
 from scripts.terraform import Terraform
 
@@ -25,7 +25,7 @@ class _Nowhere(Target):
 
 
 def run() -> None:
-    target = _Nowhere("local", "checks", instance="terraform-checks", environ=os.environ)
+    target = _Nowhere("local", "checks", emulator=Emulator("terraform-checks"), environ=os.environ)
     formatting = Terraform(_INFRA, target).call("fmt", "-check", "-recursive", "-diff")
     if formatting.returncode:
         err.print(formatting.stdout + formatting.stderr, markup=False)

@@ -16,14 +16,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from scripts.console import out
 from scripts.errors import UserError
 
 REPO_ROOT = Path(__file__).parents[2]
 LOCAL_FOLDER = REPO_ROOT / ".local"
-INSTANCE_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
 DEFAULT_PORT = 4566
 
 _REQUIREMENTS = REPO_ROOT / "requirements" / "emulator.txt"
@@ -31,7 +30,7 @@ _START_SECONDS = 60
 _STOP_SECONDS = 15
 # Another process that looks whether the lock is held, holds it for a moment itself.
 _PROBE_SECONDS = 0.1
-_LOG_TAIL_LINES = 15
+_LOG_TAIL_LINES = 8
 
 # A process that this one started stays a zombie until this one collects it.
 _started_here: dict[int, subprocess.Popen[bytes]] = {}
@@ -47,9 +46,22 @@ class Emulator:
 
     instance: str = "default"
 
+    def __post_init__(self) -> None:
+        # It names a folder that `stop` removes.
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,19}", self.instance):
+            raise UserError(f"PULSEQUEUE_INSTANCE is {self.instance!r}: use a-z, 0-9 and -, for example `default`")
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        return cls(environ.get("PULSEQUEUE_INSTANCE") or "default")
+
+    @classmethod
+    def all(cls) -> list[Self]:
+        return [cls(folder.name) for folder in (LOCAL_FOLDER / "instances").glob("*")]
+
     @property
     def folder(self) -> Path:
-        return LOCAL_FOLDER / self.instance
+        return LOCAL_FOLDER / "instances" / self.instance
 
     @property
     def log_file(self) -> Path:
@@ -78,7 +90,10 @@ class Emulator:
     def running_port(self) -> int:
         if not self._is_alive():
             if self._state_file.exists():
-                raise UserError(f"the embedded AWS has died, start another with `invoke local-up`: {self._log_tail()}")
+                raise UserError(
+                    f"{self._log_tail()}\nthe embedded AWS has died, and what was deployed to it is gone: begin again "
+                    "with `make demo`, or with `invoke local-up deploy-dev`"
+                )
             raise UserError("the embedded AWS is not running: `invoke local-up`")
         _wait_until(self._state_file.exists, _START_SECONDS)
         port = self._state()["port"]
@@ -149,7 +164,7 @@ class Emulator:
 
     def _log_tail(self) -> str:
         lines = self.log_file.read_text(errors="replace").splitlines() if self.log_file.exists() else []
-        return "\n  ".join([f"the end of {self.log_file}:", *lines[-_LOG_TAIL_LINES:]])
+        return "\n  ".join([f"the end of {self.log_file}:", *(line[:200] for line in lines[-_LOG_TAIL_LINES:])])
 
 
 def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
@@ -160,7 +175,7 @@ def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
 def _server_environment(environ: Mapping[str, str], port: int, region: str, temporary: Path) -> dict[str, str]:
     # Workers inherit this, and must find only what is in their zip and what the runtime brings.
     inherited = {k: v for k, v in without_aws(environ).items() if k not in {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}}
-    return inherited | {
+    environment = inherited | {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "IOT_MTLS_ENABLED": "0",
@@ -171,6 +186,10 @@ def _server_environment(environ: Mapping[str, str], port: int, region: str, temp
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }
+    if worker_endpoint := environ.get("PULSEQUEUE_WORKER_ENDPOINT"):
+        # Workers take this for AWS, in place of the emulator itself: the fault suite's proxy.
+        environment["AWS_ENDPOINT_URL"] = worker_endpoint
+    return environment
 
 
 def _virtual_environment() -> Path:

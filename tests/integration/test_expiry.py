@@ -1,4 +1,4 @@
-"""Reservations that ran out of time. Deadlines are long on the test's deployment, so orders are made that missed them."""
+"""Reservations that ran out of time. Deadlines are long here, so the tests make orders that missed theirs."""
 
 import json
 from datetime import UTC, datetime, timedelta

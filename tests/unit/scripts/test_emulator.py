@@ -73,5 +73,11 @@ def test_a_live_instance_that_does_not_answer_is_told_apart_from_a_dead_one(
 
 
 def record(instance: Emulator, pid: int) -> None:
-    instance.folder.mkdir()
+    instance.folder.mkdir(parents=True)
     (instance.folder / "emulator.json").write_text(json.dumps({"pid": pid, "port": 1}))
+
+
+@pytest.mark.parametrize("name", ["../junk", "..", "", "A", "x" * 21])
+def test_a_name_that_could_lead_out_of_the_folder_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match="PULSEQUEUE_INSTANCE is"):
+        Emulator(name)
