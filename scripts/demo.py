@@ -1,7 +1,7 @@
 """A lively run: many orders of mixed size, some sent twice, and then what became of stock, orders and money."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from scripts.console import out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.json_files import load_json
-from scripts.ledger import Charges, Ledger, read_charges, read_commits, read_inventory
+from scripts.ledger import Charges, Ledger, SkuTotals, read_charges, read_commits, read_inventory
 from scripts.order_client import History, OrderClient
 from scripts.seed_inventory import CATALOGUE
 from scripts.target import Target
@@ -36,18 +36,26 @@ class Outcome:
     charges: Charges
 
     def checks(self) -> dict[str, bool]:
-        skus = self.ledger.skus
         return {
             "stock + sold = initial stock and what was seeded since, for every SKU": all(
-                item.stock + skus[item.sku].sold == skus[item.sku].seeded for item in self.inventory
+                item is not None and item.stock + totals.sold == totals.seeded for item, totals in self._skus()
             ),
-            "available + reserved = stock, none below 0": all(
-                item.available + item.reserved == item.stock and min(item.available, item.reserved) >= 0
-                for item in self.inventory
+            "available + reserved = stock, reserved as the log says, none below 0": all(
+                item is not None
+                and item.available + item.reserved == item.stock
+                and item.reserved == totals.reserved
+                and min(item.available, item.reserved) >= 0
+                for item, totals in self._skus()
             ),
             "charged = confirmed, in orders and in money": (self.charges.count, self.charges.amount_minor)
             == (self.ledger.confirmed, self.ledger.confirmed_minor),
         }
+
+    def _skus(self) -> Iterator[tuple[StockItem | None, SkuTotals]]:
+        """Every SKU of the log or the inventory, so that one that is lost on either side is noticed."""
+        items = {item.sku: item for item in self.inventory}
+        for sku in items.keys() | self.ledger.skus.keys():
+            yield items.get(sku), self.ledger.skus.get(sku, SkuTotals())
 
 
 def run(target: Target, orders: int) -> None:
@@ -86,10 +94,10 @@ def run(target: Target, orders: int) -> None:
     _say_what_next(target)
     stuck = [order_id for order_id, history in histories.items() if history.final is None]
     failed = [text for text, holds in outcome.checks().items() if not holds]
-    if stuck or failed:
-        raise UserError(
-            "; ".join([f"{len(stuck)} orders have no final state, such as {stuck[0]}"] * bool(stuck) + failed)
-        )
+    if stuck:
+        failed.insert(0, f"{len(stuck)} orders have no final state, such as {stuck[0]}")
+    if failed:
+        raise UserError("does not hold: " + "; ".join(failed))
 
 
 def _orders(count: int) -> list[dict[str, object]]:
@@ -126,8 +134,9 @@ def _summarise(
 ) -> None:
     this_run = Ledger.of(commit for history in histories.values() for commit in history.commits)
     _stock_table(outcome, this_run)
+    currency = "".join(f" {name}" for name in {item.product.currency for item in outcome.inventory})
     out.print(f"\norders placed      {len(histories)}, and {duplicates} of them sent twice")
-    out.print(f"confirmed          {this_run.confirmed}, revenue {_money(this_run.confirmed_minor)}")
+    out.print(f"confirmed          {this_run.confirmed}, revenue {this_run.confirmed_minor / 100:,.2f}{currency}")
     for reason, count in sorted(this_run.cancelled.items()):
         out.print(f"cancelled          {count} ({reason})")
     waits = [
@@ -149,15 +158,11 @@ def _stock_table(outcome: Outcome, this_run: Ledger) -> None:
     numbers = ("seeded", "sold", "stock", "reserved", "available", "sold in this run")
     shown = table("SKU", *numbers, title="Stock, after all runs on this deployment", numbers=numbers)
     for item in outcome.inventory:
-        totals = outcome.ledger.skus[item.sku]
+        totals = outcome.ledger.skus.get(item.sku, SkuTotals())
         mine = this_run.skus.get(item.sku)
         figures = (totals.seeded, totals.sold, item.stock, item.reserved, item.available, mine.sold if mine else 0)
         shown.add_row(item.sku, *map(str, figures))
     out.print(shown)
-
-
-def _money(minor: int) -> str:
-    return f"{minor / 100:,.2f} GBP"
 
 
 def _say_what_next(target: Target) -> None:

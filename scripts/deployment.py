@@ -67,16 +67,18 @@ def check_ready(target: Target) -> None:
 def bootstrap(target: Target) -> None:
     """Make the bucket that keeps Terraform's state, unless it is there already."""
     bucket = _state_bucket(target)
-    if _state_bucket_exists(target):
+    state = target.state_folder / "bootstrap.tfstate"
+    # With a state the bucket is ours, and may have been left half made: Terraform knows. Without one, somebody made it.
+    if not state.exists() and _state_bucket_exists(target):
         out.print(f"the state bucket {bucket} exists")
         return
     terraform = Terraform(_BOOTSTRAP_ROOT, target)
-    terraform.init({"path": str(target.state_folder / "bootstrap.tfstate")})
+    terraform.init({"path": str(state)})
     plan_file = target.state_folder / "bootstrap.tfplan"
     terraform.plan(plan_file, {"prefix": target.prefix, "region": target.region})
     terraform.apply(plan_file)
     plan_file.unlink()
-    out.print(f"made the state bucket {bucket}")
+    out.print(f"the state bucket {bucket} is as it should be")
 
 
 def plan(target: Target) -> None:
@@ -154,7 +156,13 @@ def _state_bucket_exists(target: Target) -> bool:
     try:
         target.client("s3").head_bucket(Bucket=_state_bucket(target))
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchBucket"):
+        code = error.response["Error"]["Code"]
+        if code in ("404", "NoSuchBucket"):
             return False
+        if code in ("301", "403"):
+            raise UserError(
+                f"the bucket {_state_bucket(target)} for Terraform's state cannot be used from here: it is in another "
+                "region or account, or these credentials may not read it"
+            ) from error
         raise
     return True

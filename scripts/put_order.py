@@ -1,5 +1,6 @@
 """Place one order, from the command line or a JSON file."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
@@ -14,12 +15,19 @@ from scripts.ledger import read_inventory
 from scripts.order_client import History, OrderClient
 from scripts.target import Target
 from services.libs.inventory_table import InventoryTable
+from services.libs.messages import EventDetail
 from services.order_service.messages import OrderPlaced
 from services.shared.commits import Commit
 
 _WAIT_SECONDS = 60
 _SKUS_SHOWN = 20
-_ORDER = TypeAdapter(OrderPlaced)
+
+
+class _OrderFile(OrderPlaced, EventDetail):
+    """The detail of an `OrderPlaced`, metadata and all."""
+
+
+_ORDER_FILE = TypeAdapter(_OrderFile)
 
 
 def put_order(  # noqa: PLR0913 - the options of the command
@@ -34,14 +42,17 @@ def put_order(  # noqa: PLR0913 - the options of the command
     """Send `OrderPlaced` for the items (`sku=quantity`) or the file's detail, and tell what became of it."""
     if file and (items or order_id or customer_id):
         raise UserError("--file says what to order: leave out --item, --order-id and --customer-id")
-    order = load_json(file, _ORDER) if file else _from_items(order_id, customer_id, items)
+    order = load_json(file, _ORDER_FILE) if file else _from_items(order_id, customer_id, items)
+    detail = (
+        json.loads(file.read_text(encoding="utf-8-sig")) if file else order.model_dump(by_alias=True, exclude_none=True)
+    )
     deployment = Deployment.of(target)
     client = OrderClient(target, deployment)
     if commits := client.histories([order.order_id])[order.order_id].commits:
         _check_same(order, commits[0])
         out.print(f"order {order.order_id} was placed before: this is a repetition, which must change nothing")
     _check_skus(target, deployment, order)
-    client.place([order.model_dump(by_alias=True, exclude_none=True)])
+    client.place([detail])
     out.print(f"order {order.order_id} sent to {deployment.order_bus_name}")
     if wait:
         _tell(client.wait([order.order_id], _WAIT_SECONDS)[order.order_id])

@@ -15,7 +15,7 @@ from scripts.errors import UserError
 from scripts.json_files import load_json
 from scripts.ledger import read_inventory
 from scripts.target import Target
-from services.libs.event_store import EventStore, StockRefusedError, VersionTakenError
+from services.libs.event_store import ContentionError, EventStore, StockRefusedError, VersionTakenError
 from services.libs.inventory_table import InventoryTable
 from services.order_service.messages import Sku
 from services.shared.commits import Cause, Commit, sku_stream
@@ -110,7 +110,7 @@ class Seeder:
                 return Change(product, before, refused=f"{before.reserved} units are reserved for orders")
             try:
                 self._store.append(self._commit(product, before))
-            except (VersionTakenError, StockRefusedError):
+            except (VersionTakenError, StockRefusedError, ContentionError):
                 before = self._inventory.read([product.sku]).get(product.sku)
             else:
                 return Change(product, before)

@@ -6,7 +6,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from botocore.exceptions import ClientError, HTTPClientError, SSOError, TokenRetrievalError
+from botocore.exceptions import (
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from scripts.console import err, out, table
@@ -27,6 +36,8 @@ def mistakes_explained() -> Iterator[None]:
         message = str(error)
     except (BotocoreConnectionError, HTTPClientError) as error:
         message = f"{error}: if that is the embedded AWS, `invoke local-up` says how it fares"
+    except (ProfileNotFound, NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
+        message = f"no AWS credentials could be had: {error}"
     except (SSOError, TokenRetrievalError) as error:
         message = f"{error}: sign in again with `aws sso login`"
     except ClientError as error:
@@ -58,6 +69,9 @@ def run_steps(steps: Sequence[tuple[str, Callable[[], object]]], *, keep_going: 
             step()
         except SystemExit:
             failed.append(command)
+        except BaseException:
+            err.print(f"{command} broke off; to run it alone: `invoke {command}`", style="red", markup=False)
+            raise
         times.add_row(command, f"{time.monotonic() - began:.1f}", "failed" if command in failed else "")
         if failed and not keep_going:
             break

@@ -122,7 +122,13 @@ class Target:
     def client(self, service: Literal["sts"]) -> "STSClient": ...
 
     def client(self, service: Any) -> object:
-        config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3})
+        config = Config(
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"mode": "standard", "total_max_attempts": 3},
+            # An endpoint in the environment must not send some calls elsewhere than Terraform's.
+            ignore_configured_endpoint_urls=True,
+        )
         if self.is_local:
             # Nor may a proxy stand between this machine and itself. S3 knows buckets by path there, not by host name.
             config = config.merge(Config(proxies={}, s3={"addressing_style": "path"}))

@@ -5,7 +5,7 @@ from functools import cache
 
 from services.libs import aws_clients
 from services.libs.dead_letters import DeadLetters
-from services.libs.event_publisher import EventPublisher
+from services.libs.event_publisher import EventPublisher, event_detail
 from services.libs.event_store import commit_from_item
 from services.libs.lambda_types import BatchResponse, LambdaContext, StreamEvent, StreamRecord
 from services.libs.settings import Settings
@@ -38,25 +38,37 @@ def _application() -> _Application:
 def handler(event: StreamEvent, context: LambdaContext) -> BatchResponse:
     """Publish a batch; Lambda reads the stream again from the first record that is reported as failed."""
     application = _application()
-    commits = [(record, _commit(record, application.dead_letters, context)) for record in event["Records"]]
-    unpublished = application.publisher.publish([commit for _, commit in commits if commit])
+    commits: list[tuple[StreamRecord, Commit]] = []
+    hopeless: list[tuple[StreamRecord, Exception]] = []
+    for record in event["Records"]:
+        try:
+            commits.append((record, _publishable(record)))
+        except (KeyError, TypeError, ValueError) as error:
+            hopeless.append((record, error))
+    unpublished = application.publisher.publish([commit for _, commit in commits])
+    for record, reason in hopeless:
+        _reject(record, reason, application.dead_letters, context)
     failed = [record for record, commit in commits if any(commit is left for left in unpublished)]
     logger.info("commits published", extra={"commits": len(commits) - len(failed), "unpublished": len(failed)})
     return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]} for record in failed]}
 
 
-def _commit(record: StreamRecord, dead_letters: DeadLetters, context: LambdaContext) -> Commit | None:
-    """Read a record; one that is no commit would block the stream for a day, so it goes to the dead letters."""
-    try:
-        return commit_from_item(record["dynamodb"]["NewImage"])
-    except (KeyError, TypeError, ValueError) as error:
-        rejected = RejectedError(RejectionReason.VALIDATION_ERROR, f"not a commit: {error!r}")
-        dead_letters.send(
-            json.dumps(record),
-            rejected,
-            message_id=record["dynamodb"]["SequenceNumber"],
-            source_arn=record["eventSourceARN"],
-            function_name=context.function_name,
-        )
-        logger.error("record is no commit", extra={"sequence_number": record["dynamodb"]["SequenceNumber"]})
-        return None
+def _publishable(record: StreamRecord) -> Commit:
+    """Raise KeyError, TypeError or ValueError where it is no commit, or one that lacks what its events say."""
+    commit = commit_from_item(record["dynamodb"]["NewImage"])
+    for index in range(len(commit.events)):
+        event_detail(commit, index)
+    return commit
+
+
+def _reject(record: StreamRecord, error: Exception, dead_letters: DeadLetters, context: LambdaContext) -> None:
+    """Send a record that can never be published to the dead letters: it would hold up its stream for a day."""
+    sequence_number = record["dynamodb"]["SequenceNumber"]
+    dead_letters.send(
+        json.dumps(record),
+        RejectedError(RejectionReason.VALIDATION_ERROR, f"not a commit: {error!r}"),
+        message_id=sequence_number,
+        source_arn=record["eventSourceARN"],
+        function_name=context.function_name,
+    )
+    logger.error("record is no commit", extra={"sequence_number": sequence_number})

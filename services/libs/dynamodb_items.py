@@ -1,6 +1,8 @@
 """Between JSON and DynamoDB's typed attributes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 Item = dict[str, "AttributeValueTypeDef"]
 
 _KEYS_A_CALL = 100
+_REFUSALS = 6
+_FIRST_PAUSE_SECONDS = 0.02
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
@@ -29,14 +33,26 @@ def from_item(item: "Mapping[str, AttributeValueTypeDef]") -> JsonObject:
     return {name: _plain(_deserializer.deserialize(value)) for name, value in item.items()}
 
 
-def batch_get(client: "DynamoDBClient", table: str, keys: Sequence[Item]) -> Iterator[Item]:
+class ReadThrottledError(Exception):
+    """DynamoDB kept handing keys back unread."""
+
+
+def batch_get(
+    client: "DynamoDBClient", table: str, keys: Sequence[Item], sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Item]:
     """Read the items that exist, as of now, in no particular order."""
     waiting: Sequence[Mapping[str, AttributeValueTypeDef]] = keys
+    refusals = 0
     while waiting:
+        if refusals:
+            sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**refusals))  # noqa: S311 - no secret
         response = client.batch_get_item(RequestItems={table: {"Keys": waiting[:_KEYS_A_CALL], "ConsistentRead": True}})
         yield from response["Responses"].get(table, [])
-        # DynamoDB answers with what fits into 16 MB and hands the other keys back.
+        # What does not fit into 16 MB, or into the throughput, comes back unread.
         unread = response["UnprocessedKeys"].get(table, {"Keys": []})["Keys"]
+        refusals = refusals + 1 if unread else 0
+        if refusals == _REFUSALS:
+            raise ReadThrottledError(f"{len(unread)} keys of {table} stayed unread")
         waiting = [*unread, *waiting[_KEYS_A_CALL:]]
 
 

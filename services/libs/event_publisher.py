@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from services.shared.commits import Commit
@@ -13,6 +13,8 @@ from services.shared.json_types import JsonObject
 if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
     from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+    _Waiting = tuple[Commit, PutEventsRequestEntryTypeDef]
 
 _ENTRIES_A_CALL = 10
 _ATTEMPTS = 3
@@ -39,18 +41,12 @@ class EventPublisher:
         for attempt in range(_ATTEMPTS):
             if attempt:
                 self._sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
-            waiting = [
-                refused
-                for start in range(0, len(waiting), _ENTRIES_A_CALL)
-                for refused in self._put(waiting[start : start + _ENTRIES_A_CALL])
-            ]
+            waiting = [refused for batch in _batches(waiting) for refused in self._put(batch)]
             if not waiting:
                 break
         return [commit for commit in commits if any(commit is refused for refused, _ in waiting)]
 
-    def _put(
-        self, batch: "list[tuple[Commit, PutEventsRequestEntryTypeDef]]"
-    ) -> "list[tuple[Commit, PutEventsRequestEntryTypeDef]]":
+    def _put(self, batch: "list[_Waiting]") -> "list[_Waiting]":
         response = self._client.put_events(Entries=[entry for _, entry in batch])
         if not response["FailedEntryCount"]:
             return []
@@ -67,6 +63,14 @@ class EventPublisher:
             }
             for index, event in enumerate(commit.events)
         ]
+
+
+def _batches(waiting: "list[_Waiting]") -> "Iterator[list[_Waiting]]":
+    """One source a call: IAM pins each bus to its source, and sees all the sources of a call at once."""
+    for bus in Bus:
+        entries = [(commit, entry) for commit, entry in waiting if entry["Source"] == bus.source]
+        for start in range(0, len(entries), _ENTRIES_A_CALL):
+            yield entries[start : start + _ENTRIES_A_CALL]
 
 
 def event_detail(commit: Commit, index: int) -> JsonObject:

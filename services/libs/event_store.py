@@ -147,35 +147,39 @@ class EventStore:
             "ConditionExpression": "attribute_not_exists(stream_id)",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        if changes or counters:
-            self._transact(put, changes, counters)
-        else:
-            self._put(put)
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                # The SDK does not retry a conflict. Full jitter: two writers that met must not meet again.
+                self._sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
+            written = self._transact(put, changes, counters) if changes or counters else self._put(put)
+            if written:
+                return
+        raise ContentionError(f"{_ATTEMPTS} attempts each met another transaction")
 
-    def _put(self, put: "PutTypeDef") -> None:
+    def _put(self, put: "PutTypeDef") -> bool:
+        """Return whether it was written; a transaction on the same item, even one that fails, keeps it from being."""
         try:
             self._client.put_item(**put)
         except self._client.exceptions.ConditionalCheckFailedException as failed:
             existing = cast("Item", failed.response["Item"])  # type: ignore[typeddict-item] # missing in the stubs
             raise VersionTakenError(commit_from_item(existing)) from failed
+        except self._client.exceptions.TransactionConflictException:
+            return False
+        return True
 
-    def _transact(self, put: "PutTypeDef", changes: Sequence[StockChange], counters: Mapping[str, int]) -> None:
+    def _transact(self, put: "PutTypeDef", changes: Sequence[StockChange], counters: Mapping[str, int]) -> bool:
         items: list[TransactWriteItemTypeDef] = [{"Put": put}]
         items += [{"Update": stock_update(self._tables.inventory, change)} for change in changes]
         if counters:
             items.append({"Update": self._counter_update(counters)})
-        for attempt in range(_ATTEMPTS):
-            try:
-                self._client.transact_write_items(TransactItems=items)
-            except self._client.exceptions.TransactionCanceledException as cancelled:
-                # The stubs do not know that this error brings a reason for each item, in the order of the items.
-                response = cast("Mapping[str, Sequence[_CancellationReason]]", cancelled.response)
-                _raise_if_final(changes, response["CancellationReasons"])
-            else:
-                return
-            # The SDK does not retry a conflict. Full jitter: two writers that met must not meet again.
-            self._sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
-        raise ContentionError(f"{_ATTEMPTS} attempts each met another transaction")
+        try:
+            self._client.transact_write_items(TransactItems=items)
+        except self._client.exceptions.TransactionCanceledException as cancelled:
+            # The stubs do not know that this error brings a reason for each item, in the order of the items.
+            response = cast("Mapping[str, Sequence[_CancellationReason]]", cancelled.response)
+            _raise_if_final(changes, response["CancellationReasons"])
+            return False
+        return True
 
     def _counter_update(self, counters: Mapping[str, int]) -> "UpdateTypeDef":
         names = {f"#{index}": name for index, name in enumerate(counters)}

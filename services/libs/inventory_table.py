@@ -48,9 +48,7 @@ def stock_update(table: str, change: StockChange) -> "UpdateTypeDef":
         "UpdateExpression": expression,
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
-    if change.product is None:
-        conditions.append("attribute_exists(item_id)")
-    else:
+    if change.product:
         update["UpdateExpression"] = f"SET #name = :name, price_minor = :price, currency = :currency {expression}"
         update["ExpressionAttributeNames"] = {"#name": "name"}
         values[":name"] = change.product.name

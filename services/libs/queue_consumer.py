@@ -41,8 +41,7 @@ def _handle_or_reject(
 ) -> None:
     try:
         message = parse_message(record["body"], datetime.now(UTC))
-        order_id = str(message.detail.get("orderId", ""))[:128]
-        bind_log_fields(correlation_id=message.cause.correlation_id, order_id=order_id)
+        bind_log_fields(correlation_id=message.cause.correlation_id, order_id=message.order_id)
         handle(message)
     except RejectedError as rejected:
         dead_letters.send(

@@ -39,6 +39,6 @@ class OrderPlaced(BaseModel):
         return PlacedOrder(
             order_id=self.order_id,
             customer_id=self.customer_id,
-            quantities=dict(sorted(quantities.items())),
+            quantities=dict(quantities),
             forced_payment_result=self.forced_payment_result if allow_forced_payment_result else None,
         )

@@ -23,8 +23,8 @@ class OrderService:
         """Write version 1 of the order. A second delivery of the same order does nothing."""
         inventory = self._inventory.read(order.quantities)
         for _ in range(_DECISIONS):
-            commit = self._decide(order, inventory, cause)
             try:
+                commit = self._decide(order, inventory, cause)
                 self._store.append(commit)
             except VersionTakenError as taken:
                 _reject_unless_same(order, taken.existing)
@@ -58,6 +58,9 @@ class OrderService:
         try:
             return decide(order, inventory, cause, self._payment_timeout)
         except MixedCurrenciesError as mixed:
+            # The prices of an order that was accepted are frozen: for its repetitions a later currency says nothing.
+            if existing := self._store.read_version(order_stream(order.order_id), 1):
+                raise VersionTakenError(existing) from mixed
             raise RejectedError(
                 RejectionReason.MIXED_CURRENCIES, f"items: priced in more than one currency ({mixed})"
             ) from mixed

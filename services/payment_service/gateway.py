@@ -8,6 +8,10 @@ class GatewayError(Exception):
     """The provider gave no answer that can be acted on; the charge may be asked for again."""
 
 
+class ChargeConflictError(Exception):
+    """The order was asked for before with another amount: one idempotency key has one content, and never another."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChargeRequest:
     """`order_id` is the idempotency key; `forced_result` (SUCCESS or FAILURE) is honoured by the simulation only."""

@@ -10,7 +10,7 @@ from services.payment_service.domain import (
     refunded,
     settle,
 )
-from services.payment_service.gateway import PaymentGateway
+from services.payment_service.gateway import ChargeConflictError, PaymentGateway
 from services.shared.commits import Cause, order_stream
 from services.shared.rejections import RejectedError, RejectionReason
 
@@ -54,7 +54,11 @@ class PaymentService:
         if request is None:
             logger.info("duplicate payment request ignored")
             return
-        commit = settle(history[0], self._gateway.charge(request), cause)
+        try:
+            charge = self._gateway.charge(request)
+        except ChargeConflictError as conflict:
+            raise RejectedError(RejectionReason.CONFLICT, "orderId: charged before with another amount") from conflict
+        commit = settle(history[0], charge, cause)
         try:
             self._store.append(commit)
         except VersionTakenError:

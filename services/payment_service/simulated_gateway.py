@@ -3,7 +3,7 @@
 import hashlib
 from typing import TYPE_CHECKING
 
-from services.payment_service.gateway import Charge, ChargeRequest, GatewayError
+from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, GatewayError
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -23,10 +23,9 @@ class SimulatedGateway:
                 TableName=self._table,
                 Key={"order_id": {"S": request.order_id}},
                 UpdateExpression=(
-                    "SET #status = if_not_exists(#status, :status), charge_id = if_not_exists(charge_id, :charge),"
+                    "SET #status = if_not_exists(#status, :status), charge_id = :charge,"
                     " amount_minor = :amount, currency = :currency ADD attempts :one"
                 ),
-                # One key, one amount: a real provider refuses an idempotency key that comes back with other content.
                 ConditionExpression=(
                     "attribute_not_exists(amount_minor) OR (amount_minor = :amount AND currency = :currency)"
                 ),
@@ -41,7 +40,7 @@ class SimulatedGateway:
                 ReturnValues="ALL_NEW",
             )["Attributes"]
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            raise GatewayError(f"{request.order_id} was asked for before with another amount") from error
+            raise ChargeConflictError(request.order_id) from error
         return Charge(entry["charge_id"]["S"], accepted=entry["status"]["S"] == "charged")
 
     def call_off(self, order_id: str) -> int:

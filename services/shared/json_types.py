@@ -24,4 +24,7 @@ def objects(body: JsonObject, field: str) -> list[JsonObject]:
     value = body[field]
     if not isinstance(value, list):
         raise TypeError(f"{field} is {type(value).__name__}, not a list")
-    return [item for item in value if isinstance(item, dict)]
+    items = [item for item in value if isinstance(item, dict)]
+    if len(items) < len(value):
+        raise TypeError(f"{field} has an element that is no object")
+    return items

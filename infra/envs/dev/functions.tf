@@ -130,8 +130,8 @@ locals {
             sid       = "Publish${title(name)}Events"
             actions   = ["events:PutEvents"]
             resources = [bus.bus_arn]
-            # IfExists, because the embedded AWS does not fill in the key. AWS always does: there it pins the bus to its source.
-            conditions = [{ test = "StringEqualsIfExists", variable = "events:source", values = ["${name}.service"] }]
+            # A call may have many sources. The embedded AWS fills in none, and ForAllValues holds for none too.
+            conditions = [{ test = "ForAllValues:StringEquals", variable = "events:source", values = ["${name}.service"] }]
           }
         ],
         [{

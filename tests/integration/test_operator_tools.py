@@ -1,0 +1,126 @@
+"""What an operator sees and mends: dead letters, one order's history, and events that did not get out."""
+
+from collections.abc import Iterator
+from functools import partial
+from uuid import uuid4
+
+import pytest
+
+from scripts import order_show, relay_catchup
+from scripts.dead_letter_queues import list_dead_letters, redrive
+from services.shared.events import EventType
+from tests.factories import event_body
+from tests.integration.world import World, eventually
+
+
+@pytest.fixture(autouse=True)
+def _empty_dead_letter_queues(world: World) -> Iterator[None]:
+    """What is counted here is of these tests alone, and none of it is left."""
+    _purge(world)
+    yield
+    _purge(world)
+
+
+def _purge(world: World) -> None:
+    for url in (world.deployment.order_dlq_url, world.deployment.payment_dlq_url):
+        world.target.client("sqs").purge_queue(QueueUrl=url)
+
+
+def _printed(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was printed since, with single spaces."""
+    return " ".join(capsys.readouterr().out.split())
+
+
+def test_a_rejected_order_is_listed_with_its_reason_and_moved_only_when_it_is_asked_for(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = world.order({world.new_sku(): 0})
+    world.publish(EventType.ORDER_PLACED, order)
+    eventually(lambda: world.waiting(world.deployment.order_dlq_url), "a dead letter")
+
+    list_dead_letters(world.target)
+    printed = _printed(capsys)
+    assert "test-order-dlq rejected: validation_error (permanent) 1" in printed
+    assert f"{order['orderId']} items.0.quantity: Input should be greater than or equal to 1" in printed
+
+    redrive(world.target, queue=None, limit=None, dry_run=False, include_permanent=False)
+    assert "test-order-dlq 0 1 0 test-payment-dlq 0 0 0" in _printed(capsys)
+
+    redrive(world.target, queue="order", limit=None, dry_run=True, include_permanent=True)
+    assert "would be moved skipped as permanent left test-order-dlq 1 0 0" in _printed(capsys)
+
+    letter = world.take_dead_letter(world.deployment.order_dlq_url, str(order["orderId"]))
+    assert letter["reason"] == "validation_error"
+
+
+def test_a_rejected_order_that_is_moved_all_the_same_comes_back_and_is_moved_once(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order = world.order({world.new_sku(): 0})
+    world.publish(EventType.ORDER_PLACED, order)
+    eventually(lambda: world.waiting(world.deployment.order_dlq_url), "a dead letter")
+
+    redrive(world.target, queue="order", limit=None, dry_run=False, include_permanent=True)
+
+    assert "test-order-dlq 1 0 0" in _printed(capsys)
+    letter = world.take_dead_letter(world.deployment.order_dlq_url, str(order["orderId"]))
+    assert letter["reason"] == "validation_error"
+
+
+def test_an_order_whose_retries_were_exhausted_is_moved_back_and_confirmed(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sku = world.new_sku(stock=10)
+    order = world.order({sku: 2})
+    order_id = str(order["orderId"])
+    world.send(world.deployment.order_dlq_url, event_body("OrderPlaced", **order))
+
+    list_dead_letters(world.target)
+    printed = _printed(capsys)
+    assert "test-order-dlq retries exhausted 1" in printed
+    assert f"{order_id} OrderPlaced" in printed
+
+    redrive(world.target, queue="order", limit=None, dry_run=False, include_permanent=False)
+
+    (history,) = world.wait(order_id)
+    assert history.events[-1] == "OrderConfirmed"
+    assert world.stock(sku) == (8, 0, 8)
+    assert world.waiting(world.deployment.order_dlq_url) == 0
+
+
+def test_catching_up_delivers_a_finished_order_again_and_changes_nothing(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sku = world.new_sku(stock=10)
+    (history,) = world.run(world.order({sku: 3}))
+    before = (history, world.stock(sku), world.charge(history.order_id))
+
+    relay_catchup.run(world.target, "10m", dry_run=False)
+    payment = partial(_logged, world, "payment-service", "duplicate payment request ignored")
+    settlement = partial(_logged, world, "order-service", "duplicate settlement ignored")
+    eventually(lambda: history.order_id in payment(), "a second payment request in a log")
+    eventually(lambda: history.order_id in settlement(), "a second settlement in a log")
+
+    assert "published" in _printed(capsys)
+    (again,) = world.wait(history.order_id)
+    assert (again, world.stock(sku), world.charge(history.order_id)) == before
+    assert not any(map(world.waiting, (world.deployment.order_dlq_url, world.deployment.payment_dlq_url)))
+
+
+def _logged(world: World, service: str, message: str) -> str:
+    group = world.deployment.log_group_names[service]
+    logs = world.target.client("logs").get_paginator("filter_log_events")
+    pages = logs.paginate(logGroupName=group, filterPattern=f'"{message}"')
+    return "\n".join(event["message"] for page in pages for event in page["events"])
+
+
+def test_an_order_is_shown_from_its_placing_to_its_end(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    sku = world.new_sku(stock=10)
+    (history,) = world.run(world.order({sku: 2}, fields={"metadata": {"eventId": f"checkout-{uuid4().hex}"}}))
+
+    order_show.show(world.target, history.order_id)
+
+    printed = _printed(capsys)
+    assert f"{history.commits[0].cause.event_id} {sku}: reserved +2, available -2" in printed
+    assert f"{sku}: stock -2, reserved -2 charged 10.00 GBP" in printed
+    assert "asked to charge 1 times state confirmed" in printed
