@@ -43,9 +43,8 @@ def put_order(  # noqa: PLR0913 - the options of the command
     if file and (items or order_id or customer_id):
         raise UserError("--file says what to order: leave out --item, --order-id and --customer-id")
     order = load_json(file, _ORDER_FILE) if file else _from_items(order_id, customer_id, items)
-    detail = (
-        json.loads(file.read_text(encoding="utf-8-sig")) if file else order.model_dump(by_alias=True, exclude_none=True)
-    )
+    # A file's detail is sent as it stands there, with what this project knows nothing of.
+    detail = json.loads(file.read_text("utf-8-sig")) if file else order.model_dump(by_alias=True, exclude_none=True)
     deployment = Deployment.of(target)
     client = OrderClient(target, deployment)
     if commits := client.histories([order.order_id])[order.order_id].commits:

@@ -127,7 +127,7 @@ class Target:
             read_timeout=30,
             retries={"mode": "standard", "total_max_attempts": 3},
             # An endpoint in the environment must not send some calls elsewhere than Terraform's.
-            ignore_configured_endpoint_urls=True,
+            ignore_configured_endpoint_urls=True,  # type: ignore[call-arg] # the stubs lack it
         )
         if self.is_local:
             # Nor may a proxy stand between this machine and itself. S3 knows buckets by path there, not by host name.

@@ -1,6 +1,5 @@
 """Reservations that ran out of time. Deadlines are long here, so the tests make orders that missed theirs."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -8,6 +7,8 @@ from services.libs.event_store import EventStore
 from services.order_service.domain import PlacedOrder, decide
 from services.shared.commits import Cause
 from tests.integration.world import World, eventually
+
+_PAYMENT_TIMEOUT = timedelta(minutes=15)
 
 
 def test_an_order_whose_payment_was_never_requested_is_expired_by_the_schedule(world: World) -> None:
@@ -39,11 +40,11 @@ def test_a_charge_of_an_order_that_expired_is_given_back(world: World) -> None:
 
 
 def _place_in_the_past(world: World, sku: str) -> str:
-    """Commit version 1 as the order service would have an hour ago."""
-    placed = datetime.now(UTC) - timedelta(hours=1)
+    """Commit version 1 as the order service would have a deadline ago."""
+    placed = datetime.now(UTC) - _PAYMENT_TIMEOUT
     order = PlacedOrder(f"order-{uuid4().hex[:12]}", "customer-1", {sku: 3})
     cause = Cause("event-1", "correlation-1", placed)
-    commit = decide(order, world.inventory.read([sku]), cause, timedelta(minutes=15))
+    commit = decide(order, world.inventory.read([sku]), cause, _PAYMENT_TIMEOUT)
     EventStore(world.target.client("dynamodb"), world.deployment.tables).append(commit)
     return order.order_id
 
@@ -58,4 +59,4 @@ def _expired(world: World, order_id: str) -> list[str] | None:
 
 
 def test_a_sweep_says_what_it_did(world: World) -> None:
-    assert json.loads(json.dumps(world.sweep())).keys() == {"expired", "settled", "failed"}
+    assert world.sweep().keys() == {"expired", "settled", "failed"}
