@@ -31,6 +31,12 @@ _HELP = {
     "item": "what is ordered, as SKU=QUANTITY; give it once for each SKU",
     "wait": "wait for the order's outcome",
     "orders": "how many orders, 1 or more",
+    "order": "the order's id",
+    "queue": "whose dead letters: order or payment; both by default",
+    "max": "how many to move of each queue at most; all by default",
+    "dry_run": "change nothing, only say what would be done",
+    "include_permanent": "move those too that a service rejected as hopeless",
+    "since": "from when on: a time with its zone, such as 2026-01-31T12:00:00Z, or how long ago: 30m, 2h, 3d",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
 
@@ -193,6 +199,46 @@ def audit(_: Context, target: str = "local", repair: bool = False) -> None:  # n
     if repair:
         repairing.run(_target(target))
     auditing.run(_target(target))
+
+
+@_command(positional=["order"])
+def order_show(_: Context, order: str, target: str = "local") -> None:
+    """Show one order's whole history: times, causes, stock and money."""
+    from scripts import order_show  # noqa: PLC0415
+
+    order_show.show(_target(target), order)
+
+
+@_command()
+def dlq_list(_: Context, target: str = "local") -> None:
+    """List what is in each dead-letter queue, and why."""
+    from scripts.dead_letter_queues import list_dead_letters  # noqa: PLC0415
+
+    list_dead_letters(_target(target))
+
+
+@_command()
+def redrive(
+    _: Context,
+    target: str = "local",
+    queue: str | None = None,
+    max: str | None = None,  # noqa: A002 - the option's name
+    dry_run: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    include_permanent: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+) -> None:
+    """Move dead letters back to the queues that they came from."""
+    from scripts.dead_letter_queues import redrive  # noqa: PLC0415
+
+    limit = _count("max", max) if max else None
+    redrive(_target(target), queue=queue, limit=limit, dry_run=dry_run, include_permanent=include_permanent)
+
+
+@_command()
+def relay_catchup(_: Context, since: str, target: str = "local", dry_run: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+    """Publish again every event since a time; harmless, as consumers take an event once."""
+    from scripts import relay_catchup  # noqa: PLC0415
+
+    relay_catchup.run(_target(target), since, dry_run=dry_run)
 
 
 @_command()

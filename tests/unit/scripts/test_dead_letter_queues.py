@@ -1,0 +1,309 @@
+import json
+from collections.abc import Callable, Mapping
+from itertools import count
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from moto.sqs.models import sqs_backends
+
+from scripts.dead_letter_queues import DeadLetterQueue, Moves, list_dead_letters, move_back, redrive, survey
+from scripts.deployment import Deployment
+from scripts.errors import UserError
+from scripts.target import Target
+from services.shared.rejections import RejectedError, RejectionReason
+from tests.factories import NOW, order_placed
+from tests.unit.conftest import REGION, Aws
+
+if TYPE_CHECKING:
+    from types_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
+
+_RULE_FAILURE = {
+    "RULE_ARN": "arn:aws:events:eu-west-2:123456789012:rule/dev-order-bus/dev-order-placed",
+    "TARGET_ARN": "arn:aws:sqs:eu-west-2:123456789012:dev-order-queue",
+    "ERROR_CODE": "NO_PERMISSIONS",
+    "ERROR_MESSAGE": "not authorized",
+}
+_GIVEN_UP = json.dumps({"DDBStreamBatchInfo": {"approximateArrivalOfFirstRecord": NOW.isoformat(), "batchSize": 3}})
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.dead_letter_queues._WAIT_SECONDS", 0)
+
+
+@pytest.fixture
+def queue(aws: Aws) -> DeadLetterQueue:
+    source_url = aws.sqs.create_queue(QueueName="test-queue")["QueueUrl"]
+    return DeadLetterQueue("order", aws.dead_letter_queue_url, source_url)
+
+
+@pytest.fixture
+def target(aws: Aws, queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> Target:
+    """A target with four queues, all but the order's empty."""
+    urls = {"order_dlq_url": queue.url, "order_queue_url": queue.source_url}
+    for name in ("payment_dlq", "payment_queue", "relay_dlq", "sweep_dlq"):
+        urls[f"{name}_url"] = aws.sqs.create_queue(QueueName=name.replace("_", "-"))["QueueUrl"]
+    monkeypatch.setattr(Deployment, "of", lambda _: SimpleNamespace(**urls))
+    return cast("Target", SimpleNamespace(client=lambda _: aws.sqs))
+
+
+def _send(aws: Aws, *bodies: str, **attributes: str) -> None:
+    for body in bodies:
+        aws.sqs.send_message(
+            QueueUrl=aws.dead_letter_queue_url, MessageBody=body, MessageAttributes=_attributes(attributes)
+        )
+
+
+def _attributes(values: Mapping[str, str]) -> "dict[str, MessageAttributeValueTypeDef]":
+    return {name: {"DataType": "String", "StringValue": value} for name, value in values.items()}
+
+
+def _reject(aws: Aws, body: str, message_id: str = "message-1") -> None:
+    rejected = RejectedError(RejectionReason.CONFLICT, "orderId: taken")
+    aws.dead_letters.send(body, rejected, message_id=message_id, source_arn="arn", function_name="order-service")
+
+
+def _take_all(aws: Aws, url: str | None) -> "list[MessageTypeDef]":
+    """Read what is visible now, and hide it."""
+    taken: list[MessageTypeDef] = []
+    while messages := aws.sqs.receive_message(
+        QueueUrl=url or "", MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=900
+    ).get("Messages", []):
+        taken += messages
+    return taken
+
+
+def _bodies(aws: Aws, url: str | None) -> list[str]:
+    return sorted(message["Body"] for message in _take_all(aws, url))
+
+
+def test_every_cause_is_told_with_its_count_its_oldest_message_and_what_is_known_of_it(
+    aws: Aws, queue: DeadLetterQueue
+) -> None:
+    _reject(aws, order_placed("order-1"))
+    _reject(aws, order_placed("order-2"))
+    _send(aws, order_placed("order-3"), **_RULE_FAILURE)
+    _send(aws, _GIVEN_UP)
+    _send(aws, order_placed("order-4"), "no event")
+
+    found = survey(aws.sqs, queue)
+
+    assert found.unseen == 0
+    assert {
+        cause: (group.count, group.oldest.order_id, group.oldest.explain()[1]) for cause, group in found.groups.items()
+    } == {
+        "rejected: conflict (permanent)": (2, "order-1", "orderId: taken"),
+        "rule target's failure: NO_PERMISSIONS": (
+            1,
+            "order-3",
+            "rule/dev-order-bus/dev-order-placed to dev-order-queue: not authorized",
+        ),
+        "stream records given up": (1, "", "invoke relay-catchup --since 2026-01-01T11:45:00.123Z"),
+        "retries exhausted": (2, "order-4", "OrderPlaced"),
+    }
+
+
+def test_looking_changes_nothing_and_hides_nothing_afterwards(aws: Aws, queue: DeadLetterQueue) -> None:
+    bodies = [order_placed(f"order-{number:02}") for number in range(23)]
+    _send(aws, *bodies, trace="7")
+
+    assert survey(aws.sqs, queue).groups["retries exhausted"].count == 23
+
+    messages = _take_all(aws, queue.url)
+    assert sorted(message["Body"] for message in messages) == sorted(bodies)
+    assert all(message["MessageAttributes"]["trace"]["StringValue"] == "7" for message in messages)
+
+
+def test_looking_ends_although_messages_keep_arriving(
+    aws: Aws, queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _send(aws, *"abcdefghijkl")
+    receive = aws.sqs.receive_message
+
+    def receive_while_one_arrives(**request: object) -> object:
+        _send(aws, "new")
+        return receive(**request)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(aws.sqs, "receive_message", receive_while_one_arrives)
+
+    assert survey(aws.sqs, queue).groups["retries exhausted"].count == 12
+
+
+def test_messages_that_another_reader_has_hidden_are_told_as_not_seen(aws: Aws, queue: DeadLetterQueue) -> None:
+    _send(aws, "a", "b", "c")
+    aws.sqs.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=2, VisibilityTimeout=60)
+
+    found = survey(aws.sqs, queue)
+
+    assert (found.groups["retries exhausted"].count, found.unseen) == (1, 2)
+
+
+def test_a_message_that_cannot_be_made_visible_again_is_told(
+    aws: Aws, queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _send(aws, "a", "b")
+    change = aws.sqs.change_message_visibility_batch
+
+    def refuse_one(**request: list[dict[str, object]]) -> object:
+        request["Entries"][0]["ReceiptHandle"] = "stale"
+        return change(**request)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(aws.sqs, "change_message_visibility_batch", refuse_one)
+
+    survey(aws.sqs, queue)
+
+    assert "test-dlq: 1 messages could not be made visible again at once" in capsys.readouterr().err
+    assert len(_take_all(aws, queue.url)) == 1
+
+
+def test_a_message_is_moved_with_its_body_and_all_its_attributes(aws: Aws, queue: DeadLetterQueue) -> None:
+    _send(aws, order_placed(), **_RULE_FAILURE)
+
+    assert move_back(aws.sqs, queue) == Moves(moved=1)
+
+    (message,) = _take_all(aws, queue.source_url)
+    assert message["Body"] == order_placed()
+    assert {name: value["StringValue"] for name, value in message["MessageAttributes"].items()} == _RULE_FAILURE
+    assert _take_all(aws, queue.url) == []
+
+
+def test_permanent_messages_stay_and_are_visible_at_once_unless_they_are_asked_for(
+    aws: Aws, queue: DeadLetterQueue
+) -> None:
+    _reject(aws, "never")
+    _send(aws, "again")
+
+    assert move_back(aws.sqs, queue) == Moves(moved=1, permanent=1)
+    assert _bodies(aws, queue.source_url) == ["again"]
+
+    assert move_back(aws.sqs, queue, include_permanent=True) == Moves(moved=1)
+    assert _bodies(aws, queue.source_url) == ["never"]
+    assert _bodies(aws, queue.url) == []
+
+
+def test_no_more_than_the_limit_is_moved(aws: Aws, queue: DeadLetterQueue) -> None:
+    _send(aws, *"abcdefghijklmno")
+
+    assert move_back(aws.sqs, queue, limit=12) == Moves(moved=12, left=3)
+
+    assert len(_take_all(aws, queue.source_url)) == 12
+    assert len(_take_all(aws, queue.url)) == 3
+
+
+def test_a_dry_run_counts_and_changes_nothing(aws: Aws, queue: DeadLetterQueue) -> None:
+    _reject(aws, "never")
+    _send(aws, *"abcdefghijkl")
+
+    assert move_back(aws.sqs, queue, dry_run=True) == Moves(moved=12, permanent=1)
+    assert move_back(aws.sqs, queue, dry_run=True, include_permanent=True, limit=5) == Moves(moved=5, left=8)
+
+    assert _take_all(aws, queue.source_url) == []
+    assert len(_take_all(aws, queue.url)) == 13
+
+
+def test_each_message_is_moved_once_although_it_comes_back_at_once_and_first(
+    aws: Aws, queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _send(aws, *(f"{number:02}" for number in range(25)))
+    moved: list[str] = []
+    send = aws.sqs.send_message
+
+    def send_and_reject(QueueUrl: str, MessageBody: str, **request: object) -> object:  # noqa: N803 - boto3's names
+        sent = send(QueueUrl=QueueUrl, MessageBody=MessageBody, **request)  # type: ignore[arg-type]
+        if QueueUrl == queue.source_url:
+            moved.append(MessageBody)
+            _reject(aws, MessageBody, sent["MessageId"])
+            messages = sqs_backends["123456789012"][REGION].queues["test-dlq"]._messages  # noqa: SLF001
+            messages.insert(0, messages.pop())
+        return sent
+
+    monkeypatch.setattr(aws.sqs, "send_message", send_and_reject)
+
+    assert move_back(aws.sqs, queue, include_permanent=True) == Moves(moved=25)
+
+    assert sorted(moved) == [f"{number:02}" for number in range(25)]
+    assert len(_take_all(aws, queue.url)) == 25
+
+
+@pytest.mark.parametrize("call", ["receive_message", "send_message", "delete_message"])
+@pytest.mark.parametrize("after", [False, True])
+def test_an_interruption_before_or_after_any_call_loses_none_and_duplicates_one_at_most(
+    aws: Aws, queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch, call: str, *, after: bool
+) -> None:
+    bodies = [f"{number:02}" for number in range(15)]
+    _reject(aws, "never")
+    _send(aws, *bodies)
+    with monkeypatch.context() as patched:
+        patched.setattr(aws.sqs, call, _interrupted(getattr(aws.sqs, call), 2, after=after))
+        with pytest.raises(KeyboardInterrupt):
+            move_back(aws.sqs, queue)
+
+    if call == "receive_message" and after:
+        _let_the_hidden_ones_appear()
+    back, there = _take_all(aws, queue.source_url), _take_all(aws, queue.url)
+
+    copies = [message["Body"] for message in back + there]
+    assert set(copies) == {"never", *bodies}
+    assert len(copies) <= len(bodies) + 2
+
+
+def _interrupted(call: Callable[..., object], times: int, *, after: bool) -> Callable[..., object]:
+    calls = count(1)
+
+    def interrupt(**request: object) -> object:
+        is_the_one = next(calls) == times
+        response = None if is_the_one and not after else call(**request)
+        if is_the_one:
+            raise KeyboardInterrupt
+        return response
+
+    return interrupt
+
+
+def _let_the_hidden_ones_appear() -> None:
+    """What SQS handed out and nobody got to know of appears again when its time is over."""
+    for message in sqs_backends["123456789012"][REGION].queues["test-dlq"]._messages:  # noqa: SLF001
+        message.change_visibility(0)
+
+
+def test_the_list_shows_every_queue(aws: Aws, target: Target, capsys: pytest.CaptureFixture[str]) -> None:
+    _reject(aws, order_placed("order-1"))
+    _reject(aws, order_placed("order-2"))
+
+    list_dead_letters(target)
+
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in lines] == ["queue", "test-dlq", "payment-dlq", "relay-dlq", "sweep-dlq"]
+    assert " ".join(lines[1]).startswith("test-dlq rejected: conflict (permanent) 2 ")
+
+
+def test_redriving_tells_what_it_moved_of_each_queue(
+    aws: Aws, target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _reject(aws, "never")
+    _send(aws, "a", "b")
+
+    redrive(target, queue=None, limit=None, dry_run=True, include_permanent=False)
+    redrive(target, queue="order", limit=1, dry_run=False, include_permanent=False)
+
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0][:4] == ["queue", "would", "be", "moved"]
+    assert lines[1:3] == [["test-dlq", "2", "1", "0"], ["payment-dlq", "0", "0", "0"]]
+    assert lines[4:] == [["test-dlq", "1", "1", "1"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "message"),
+    [
+        ("relay", None, "relay-dlq has no queue to move its messages back to: .*invoke relay-catchup --since TIME"),
+        ("sweep", None, "the next sweep takes up what that one left"),
+        ("orders", None, "there is no queue 'orders': use order or payment"),
+        ("order", 0, "--max 0: give 1 or more"),
+    ],
+)
+def test_what_cannot_be_redriven_is_told_with_what_to_do_instead(
+    target: Target, name: str, limit: int | None, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        redrive(target, queue=name, limit=limit, dry_run=False, include_permanent=False)

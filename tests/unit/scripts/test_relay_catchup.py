@@ -1,0 +1,153 @@
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from scripts.deployment import Deployment
+from scripts.errors import UserError
+from scripts.relay_catchup import Published, commits_since, parse_since, publish, run
+from scripts.target import Target
+from services.libs.event_publisher import EventPublisher
+from services.shared.commits import Commit
+from services.shared.events import Bus
+from tests.factories import CAUSE, NOW, decide, inventory, placed_order, seeding, stock_item
+from tests.unit.conftest import EVENT_STORE_TABLE, Aws
+
+if TYPE_CHECKING:
+    from types_boto3_events import EventBridgeClient
+
+_HOUR = timedelta(hours=1)
+
+
+class _Events:
+    """EventBridge that refuses what mentions an order of `refused`, always."""
+
+    def __init__(self, *refused: str) -> None:
+        self._refused = refused
+        self.published: list[str] = []
+
+    def put_events(self, Entries: Sequence[dict[str, str]]) -> dict[str, object]:  # noqa: N803 - boto3's name
+        assert len(Entries) <= 10
+        results = []
+        for entry in Entries:
+            detail = json.loads(entry["Detail"])
+            refuse = detail.get("orderId") in self._refused
+            if not refuse:
+                self.published.append(detail["metadata"]["eventId"])
+            results.append({"ErrorCode": "ThrottlingException"} if refuse else {"EventId": "1"})
+        return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}
+
+
+def _publisher(events: _Events) -> EventPublisher:
+    names = {Bus.ORDER: "order-bus", Bus.PAYMENT: "payment-bus"}
+    return EventPublisher(cast("EventBridgeClient", events), names, sleep=lambda _: None)
+
+
+@pytest.fixture
+def events(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> _Events:
+    """What `run` publishes to, at the time of the tests' commits; it refuses order-b."""
+    deployment = SimpleNamespace(
+        event_store_table_name=EVENT_STORE_TABLE, order_bus_name="order-bus", payment_bus_name="payment-bus"
+    )
+    monkeypatch.setattr(Deployment, "of", lambda _: deployment)
+    monkeypatch.setattr("services.libs.event_publisher._FIRST_PAUSE_SECONDS", 0)
+    aws.store.append(seeding(stock=10))
+    aws.store.append(_order("order-a", NOW))
+    return _Events("order-b")
+
+
+def _target(aws: Aws, events: _Events) -> Target:
+    clients = {"dynamodb": aws.dynamodb, "events": events}
+    return cast("Target", SimpleNamespace(client=clients.__getitem__))
+
+
+def _order(order_id: str, at: datetime) -> Commit:
+    return decide(placed_order(order_id), inventory(stock_item()), replace(CAUSE, at=at))
+
+
+def _since(aws: Aws, since: datetime) -> list[str]:
+    return sorted(commit.stream_id for commit in commits_since(aws.dynamodb, EVENT_STORE_TABLE, since))
+
+
+@pytest.mark.parametrize(
+    ("text", "since"),
+    [
+        ("30s", NOW - timedelta(seconds=30)),
+        ("30m", NOW - timedelta(minutes=30)),
+        ("2h", NOW - timedelta(hours=2)),
+        ("3d", NOW - timedelta(days=3)),
+        ("2025-12-31T23:30:00Z", datetime(2025, 12, 31, 23, 30, tzinfo=UTC)),
+        ("2026-01-01T00:30+01:00", datetime(2025, 12, 31, 23, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_time_is_given_with_its_zone_or_as_how_long_ago(text: str, since: datetime) -> None:
+    assert parse_since(text, NOW) == since
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-01-01T00:00:00", "2026-01-01", "2 h", "-2h", "2w", "999999d"])
+def test_another_form_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="give a time with its zone, such as"):
+        parse_since(text, NOW)
+
+
+def test_a_time_to_come_is_refused() -> None:
+    with pytest.raises(UserError, match="still to come"):
+        parse_since("2026-01-01T12:00:01Z", NOW)
+
+
+def test_the_commits_of_that_time_and_later_are_found(aws: Aws) -> None:
+    aws.store.append(seeding(stock=10))
+    for order_id, at in (("a", NOW - _HOUR), ("b", NOW), ("c", NOW + _HOUR)):
+        aws.store.append(_order(order_id, at))
+
+    assert _since(aws, NOW) == ["order#b", "order#c", "sku#prod-001"]
+    assert _since(aws, NOW + timedelta(milliseconds=1)) == ["order#c"]
+
+
+def test_commits_beyond_the_first_page_of_the_scan_are_found(aws: Aws) -> None:
+    for number in range(6):
+        aws.store.append(seeding(f"prod-{number}", name="x" * 300_000))
+
+    assert len(_since(aws, NOW)) == 6
+
+
+def test_every_event_of_every_commit_is_published_under_the_id_that_it_had() -> None:
+    events = _Events()
+    commits = [_order(f"order-{number:02}", NOW) for number in range(60)]
+
+    assert publish(iter(commits), _publisher(events)) == Published(commits=60, events=120)
+
+    assert sorted(events.published) == sorted(commit.event_id(index) for commit in commits for index in (0, 1))
+
+
+def test_what_stays_refused_is_named_and_the_others_are_published() -> None:
+    events = _Events("order-b")
+    commits = [_order(order_id, NOW) for order_id in ("order-a", "order-b", "order-c")]
+
+    published = publish(iter(commits), _publisher(events))
+
+    assert published == Published(commits=2, events=4, refused=["order#order-b version 1"])
+    assert len(events.published) == 4
+
+
+def test_a_dry_run_only_counts(aws: Aws, events: _Events, capsys: pytest.CaptureFixture[str]) -> None:
+    run(_target(aws, events), "2026-01-01T12:00:00Z", dry_run=True)
+
+    assert capsys.readouterr().out == "would publish 3 events of 2 commits since 2026-01-01T12:00:00.000Z again\n"
+    assert events.published == []
+
+
+def test_the_command_fails_at_the_end_when_something_was_refused(
+    aws: Aws, events: _Events, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(_target(aws, events), "2026-01-01T12:00:00Z", dry_run=False)
+    assert "published 3 events of 2 commits" in capsys.readouterr().out
+
+    aws.store.append(_order("order-b", NOW))
+    with pytest.raises(UserError, match=r"kept refusing 1 of these commits, run this again: order#order-b version 1"):
+        run(_target(aws, events), "2026-01-01T12:00:00Z", dry_run=False)
+    assert "published 3 events of 2 commits" in capsys.readouterr().out
