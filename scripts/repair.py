@@ -46,10 +46,10 @@ class Repairer:
         for difference in audit.differences:
             if difference.kind == "stock" and (totals := audit.ledger.skus.get(difference.subject)):
                 repair = Repair(inventory.get(difference.subject), _right(difference.subject, totals))
-                self._write(repair)
+                self.write(repair)
                 yield repair
 
-    def _write(self, repair: Repair) -> None:
+    def write(self, repair: Repair) -> None:
         commit = self._commit(repair.after)
         self._client.transact_write_items(
             TransactItems=[

@@ -11,7 +11,8 @@ from services.libs.structured_logging import configure_logging, logger
 from services.reservation_sweeper.cursor import SweepCursor
 from services.reservation_sweeper.service import ReservationSweeper
 
-_RESERVE_MILLISECONDS = 3000
+# More than a batch of expired orders takes at its slowest.
+_RESERVE_MILLISECONDS = 15_000
 
 
 @cache

@@ -12,7 +12,7 @@ from scripts.target import Target
 from tests.integration.world import World
 
 # A failed batch is hidden for six function timeouts: short ones, so that a test need not wait for a minute.
-_FUNCTION_TIMEOUT_SECONDS = "3"
+_FUNCTION_TIMEOUT_SECONDS = "5"
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ variable "packages_dir" {
 }
 
 variable "function_timeout_seconds" {
-  description = "Timeout of each function; the queues' visibility timeouts follow from it."
+  description = "Timeout of the functions behind queues and the stream; the queues' visibility timeouts follow from it."
   type        = number
   default     = 10
 }
