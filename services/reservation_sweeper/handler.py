@@ -12,7 +12,7 @@ from services.reservation_sweeper.cursor import SweepCursor
 from services.reservation_sweeper.service import ReservationSweeper
 
 # More than a batch of expired orders takes at its slowest.
-_RESERVE_MILLISECONDS = 15_000
+_RESERVE_MILLISECONDS = 10_000
 
 
 @cache

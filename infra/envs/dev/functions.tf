@@ -85,8 +85,8 @@ locals {
     }
 
     reservation-sweeper = {
-      # Until the next tick, nearly: a backlog is swept in as few ticks as can be.
-      timeout_seconds = 50
+      # It works off a backlog, half a minute of each.
+      timeout_seconds = 30
       environment = {
         INVENTORY_TABLE   = module.inventory_table.table_name
         EVENT_STORE_TABLE = module.event_store_table.table_name

@@ -87,10 +87,10 @@ module "inventory_table" {
 module "event_store_table" {
   source = "../../modules/dynamodb/table"
 
-  name                = "${var.environment}-event-store-table"
-  hash_key            = { name = "stream_id", type = "S" }
-  range_key           = { name = "version", type = "N" }
-  stream_enabled      = true
+  name           = "${var.environment}-event-store-table"
+  hash_key       = { name = "stream_id", type = "S" }
+  range_key      = { name = "version", type = "N" }
+  stream_enabled = true
   global_secondary_indexes = [{
     name            = "due-index"
     hash_key        = { name = "due_shard", type = "S" }
