@@ -37,6 +37,8 @@ _HELP = {
     "dry_run": "change nothing, only say what would be done",
     "include_permanent": "move those too that a service rejected as hopeless",
     "since": "from when on: a time with its zone, such as 2026-01-31T12:00:00Z, or how long ago: 30m, 2h, 3d",
+    "operations": "how many",
+    "seed": "another number makes another run, and the same number the same",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
 
@@ -103,6 +105,35 @@ def integration_tests(_: Context) -> None:
     run_tool("pytest", "tests/integration")
 
 
+@_command(name="test-model")
+def model_tests(_: Context) -> None:
+    """Run random histories through the services, with crashes, repetitions and races."""
+    run_tool("pytest", "tests/model")
+
+
+@_command(name="test-soak")
+def soak_test(_: Context, operations: str = "1000000", seed: str = "1") -> None:
+    """Run a million random operations through the services, in memory."""
+    run_tool("tests.model.soak", "--operations", str(_count("operations", operations)), "--seed", seed)
+
+
+@_command(name="test-faults")
+def fault_tests(_: Context, orders: str = "1000", seed: str = "1") -> None:
+    """Run orders through an embedded AWS while workers are killed and its API fails."""
+    from tests.faults import suite  # noqa: PLC0415
+
+    report = suite.run(_count("orders", orders), seed=_count("seed", seed))
+    report.print()
+    if report.failures:
+        raise UserError(", ".join(f"{len(subjects)} {name}" for name, subjects in report.failures.items()))
+
+
+@_command(name="test-faults-short")
+def short_fault_tests(_: Context) -> None:
+    """Run the fault suite in short."""
+    run_tool("pytest", "tests/faults")
+
+
 @_command()
 def test(context: Context) -> None:
     """Run every check and test, the failed ones listed at the end."""
@@ -110,8 +141,10 @@ def test(context: Context) -> None:
         "lint": lint,
         "typecheck": typecheck,
         "test-unit": unit_tests,
+        "test-model": model_tests,
         "test-infra": infra_tests,
         "test-integration": integration_tests,
+        "test-faults-short": short_fault_tests,
     }
     steps = [(command, functools.partial(suite, context)) for command, suite in suites.items()]
     run_steps(steps, keep_going=True)

@@ -14,8 +14,6 @@ from services.shared.commits import timestamp
 _BATCH = 100
 # An index follows its table with a delay: what became due this lately is looked at once more by the next sweep.
 _INDEX_DELAY = timedelta(minutes=2)
-# An order that fails holds its shard's cursor back, and with it makes every sweep longer; not for ever.
-_RETRIED_FOR = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -43,15 +41,13 @@ class ReservationSweeper:
     def _sweep_shard(self, shard: int, since: str, now: datetime, out_of_time: Callable[[], bool], swept: Swept) -> str:
         """Return up to when the shard is done for good."""
         until = timestamp(now - _INDEX_DELAY)
-        retried_since = timestamp(now - _RETRIED_FOR)
         due = self._store.due(shard, since, timestamp(now))
         while batch := list(islice(due, _BATCH)):
             if out_of_time():
                 return min(until, batch[0][0])
             due_at = {stream_id: at for at, stream_id in batch}
-            for stream_id in self._expire(list(due_at), now, swept):
-                if due_at[stream_id] > retried_since:
-                    until = min(until, due_at[stream_id])
+            # An order that fails holds the cursor back for as long as it does: it is never given up.
+            until = min([until, *(due_at[stream_id] for stream_id in self._expire(list(due_at), now, swept))])
         return until
 
     def _expire(self, stream_ids: Sequence[str], now: datetime, swept: Swept) -> list[str]:

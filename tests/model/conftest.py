@@ -1,0 +1,3 @@
+from tests.unit.conftest import aws
+
+__all__ = ["aws"]

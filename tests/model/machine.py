@@ -1,0 +1,139 @@
+"""The state machine: random steps through the world, with everything checked after each."""
+
+from collections.abc import Mapping, Sequence
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from services.shared.events import EventType
+from tests.model.faults import Fault
+from tests.model.system import System
+from tests.model.world import CONSUMED, PAST_EVERY_DEADLINE_SECONDS, RIVALS, SWEEPS, TROUBLES, World
+
+_SKUS = ("sku-a", "sku-b")
+_UNKNOWN_SKU = "sku-c"
+_KNOWN_ORDERS = st.integers(1, 6).map("order-{}".format)
+_FORCED = st.sampled_from([None, "SUCCESS", "FAILURE"])
+_QUANTITIES = st.dictionaries(st.sampled_from([*_SKUS * 5, _UNKNOWN_SKU]), st.integers(1, 6), min_size=1, max_size=2)
+_CHOICES = st.integers(0, 30)
+# The longest use case makes about ten calls; a payment three: the order is read, charged and committed.
+_CALLS = st.integers(1, 10)
+_PAYMENT_CALLS = st.integers(1, 3)
+# A decision takes two: the stock is read, and reserved if it is still there.
+_RESERVING_CALL = 2
+# Not due; due, and not yet in the index; past all that.
+_WAITS = st.sampled_from([45, 75, PAST_EVERY_DEADLINE_SECONDS])
+_EVERY_COMMIT = 1000
+
+
+class OrderSystem(RuleBasedStateMachine):
+    def __init__(self, system: System) -> None:
+        super().__init__()
+        self.world = World(system)
+        self.orders = 0
+        for sku in _SKUS:
+            self.world.seed(sku, 10)
+
+    @rule(quantities=_QUANTITIES, forced=_FORCED)
+    def place(self, quantities: Mapping[str, int], forced: str | None) -> None:
+        self.orders += 1
+        self.world.place(f"order-{self.orders}", quantities, forced)
+
+    @rule(quantities=_QUANTITIES, forced=_FORCED)
+    def place_and_decide(self, quantities: Mapping[str, int], forced: str | None) -> None:
+        self.place(quantities, forced)
+        self.world.deliver(-1)
+        self.world.relay(1)
+
+    @rule(quantities=_QUANTITIES, trouble=st.sampled_from([*RIVALS, Fault.REFUSED]))
+    def decide_in_trouble(self, quantities: Mapping[str, int], trouble: str) -> None:
+        self.place(quantities, None)
+        self.world.arm(_RESERVING_CALL, trouble)
+        self.world.deliver(-1)
+
+    @rule(order_id=_KNOWN_ORDERS, quantities=_QUANTITIES)
+    def place_under_a_known_id(self, order_id: str, quantities: Mapping[str, int]) -> None:
+        self.world.place(order_id, quantities)
+
+    @rule(choice=_CHOICES)
+    def place_again(self, choice: int) -> None:
+        self.world.place_again(choice)
+
+    @rule(event=st.sampled_from(CONSUMED), order_id=_KNOWN_ORDERS)
+    def forge(self, event: EventType, order_id: str) -> None:
+        self.world.forge(event, order_id)
+
+    @rule(choice=_CHOICES, again=st.booleans())
+    def deliver(self, choice: int, *, again: bool) -> None:
+        self.world.deliver(choice, again=again)
+
+    @rule()
+    def everything_arrives(self) -> None:
+        self.world.arrive()
+
+    @rule(messages=st.integers(1, 10))
+    def redrive(self, messages: int) -> None:
+        self.world.redrive(messages)
+
+    @rule(commits=st.integers(1, 5), refusals=st.lists(st.booleans(), max_size=12))
+    def relay(self, commits: int, refusals: Sequence[bool]) -> None:
+        self.world.relay(commits, refusals)
+
+    @rule(commits=st.integers(1, 10))
+    def publish_again(self, commits: int) -> None:
+        self.world.rewind(commits)
+
+    @rule(sku=st.sampled_from([*_SKUS, _UNKNOWN_SKU]), stock=st.integers(0, 20), price_minor=st.integers(1, 900))
+    def seed(self, sku: str, stock: int, price_minor: int) -> None:
+        self.world.seed(sku, stock, price_minor)
+
+    @rule(sku=st.sampled_from(_SKUS), stock=st.integers(0, 20), call=st.integers(1, 3))
+    def seed_while_everything_arrives(self, sku: str, stock: int, call: int) -> None:
+        self.world.arm(call, "everything arrives")
+        self.world.seed(sku, stock)
+
+    @rule(seconds=st.integers(1, 90))
+    def time_passes(self, seconds: int) -> None:
+        self.world.advance(seconds)
+
+    @rule(hurried=st.booleans(), throttled=st.booleans())
+    def sweep(self, *, hurried: bool, throttled: bool) -> None:
+        self.world.sweep(hurried=hurried, throttled=throttled)
+
+    @rule(seconds=_WAITS, hurried=st.booleans(), throttled=st.booleans())
+    def wait_and_sweep(self, seconds: int, *, hurried: bool, throttled: bool) -> None:
+        self.world.advance(seconds)
+        self.world.sweep(hurried=hurried, throttled=throttled)
+
+    @rule(choice=_CHOICES, call=_PAYMENT_CALLS, trouble=st.sampled_from(TROUBLES))
+    def pay_in_trouble(self, choice: int, call: int, trouble: str) -> None:
+        self._pay(choice, call, trouble)
+
+    @rule(quantities=_QUANTITIES, call=_PAYMENT_CALLS, trouble=st.sampled_from(SWEEPS))
+    def pay_while_a_sweep_comes(self, quantities: Mapping[str, int], call: int, trouble: str) -> None:
+        self.place_and_decide(quantities, "SUCCESS")
+        self.world.advance(PAST_EVERY_DEADLINE_SECONDS)
+        self._pay(-1, call, trouble)
+
+    @rule()
+    def every_deadline_passes(self) -> None:
+        self.world.advance(PAST_EVERY_DEADLINE_SECONDS)
+
+    @rule(call=_CALLS, trouble=st.sampled_from(TROUBLES), times=st.sampled_from([1, 5]))
+    def arm(self, call: int, trouble: str, times: int) -> None:
+        for number in range(times):
+            self.world.arm(call + number, trouble)
+
+    @invariant()
+    def everything_adds_up(self) -> None:
+        self.world.truth.check_all()
+
+    def teardown(self) -> None:
+        self.world.settle()
+
+    def _pay(self, choice: int, call: int, trouble: str) -> None:
+        self.world.relay(_EVERY_COMMIT)
+        requests = [place for place, body in enumerate(self.world.pending) if EventType.PAYMENT_REQUESTED in body]
+        if requests:
+            self.world.arm(call, trouble)
+            self.world.deliver(requests[choice % len(requests)], again=True)

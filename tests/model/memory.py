@@ -1,0 +1,159 @@
+"""The ports in memory: what the adapters promise, without AWS."""
+
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import cast
+
+from services.libs.event_store import (
+    DUE_SHARDS,
+    ContentionError,
+    EventStore,
+    StockRefusedError,
+    VersionTakenError,
+    due_shard,
+)
+from services.libs.inventory_table import InventoryTable
+from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, PaymentGateway
+from services.reservation_sweeper.cursor import SweepCursor
+from services.shared.commits import Commit, timestamp
+from services.shared.counters import counted
+from services.shared.inventory import StockChange, StockItem
+from tests.model.faults import Faults, Unreliable
+from tests.model.system import Charged
+
+# Longer than the payment timeout of the model: an order may be due before the index shows it.
+_INDEX_LAG = timedelta(seconds=90)
+
+
+class MemoryEventStore(EventStore):
+    def __init__(self) -> None:
+        self.log: list[Commit] = []
+        self.stock: dict[str, StockItem] = {}
+        self.counters: Counter[str] = Counter()
+        self._streams: dict[str, dict[int, Commit]] = {}
+        self._due: list[list[tuple[str, str, str]]] = [[] for _ in range(DUE_SHARDS)]
+
+    def read(self, stream_id: str) -> tuple[Commit, ...]:
+        stream = self._streams.get(stream_id, {})
+        return tuple(stream[version] for version in sorted(stream))
+
+    def read_version(self, stream_id: str, version: int) -> Commit | None:
+        return self._streams.get(stream_id, {}).get(version)
+
+    def latest_version(self, stream_id: str) -> int:
+        return max(self._streams.get(stream_id, {}), default=0)
+
+    def without_version(self, stream_ids: Sequence[str], version: int) -> list[str]:
+        return [stream_id for stream_id in stream_ids if version not in self._streams.get(stream_id, {})]
+
+    def due(self, shard: int, since: str, until: str) -> Iterator[tuple[str, str]]:
+        index = self._due[shard]
+        for due_at, stream_id, shown_at in index[bisect_left(index, (since,)) :]:
+            if due_at > until:
+                return
+            if shown_at <= until:
+                yield due_at, stream_id
+
+    def append(self, commit: Commit) -> None:
+        stream = self._streams.get(commit.stream_id, {})
+        if commit.version in stream:
+            raise VersionTakenError(stream[commit.version])
+        changes = commit.stock_changes()
+        changed = {change.sku: _changed(self.stock.get(change.sku), change) for change in changes}
+        refused = {sku: self.stock.get(sku) for sku, item in changed.items() if item is None}
+        if refused:
+            raise StockRefusedError(refused)
+        self._streams.setdefault(commit.stream_id, {})[commit.version] = commit
+        self.log.append(commit)
+        self.stock |= {sku: item for sku, item in changed.items() if item}
+        self.counters.update(counted(commit))
+        if commit.due_at:
+            shown_at = timestamp(commit.cause.at + _INDEX_LAG)
+            insort(self._due[int(due_shard(commit.stream_id))], (timestamp(commit.due_at), commit.stream_id, shown_at))
+
+
+def _changed(item: StockItem | None, change: StockChange) -> StockItem | None:
+    """The item after the change; None where the table's conditions refuse it."""
+    if item is None:
+        if change.product is None or change.expected_stock != 0:
+            return None
+        item = StockItem(change.sku, change.product, 0, 0, 0)
+    if change.product and change.expected_stock != item.stock:
+        return None
+    after = replace(
+        item,
+        product=change.product or item.product,
+        stock=item.stock + change.stock,
+        reserved=item.reserved + change.reserved,
+        available=item.available + change.available,
+    )
+    return after if min(after.stock, after.reserved, after.available) >= 0 else None
+
+
+class MemoryInventory(InventoryTable):
+    def __init__(self, store: MemoryEventStore) -> None:
+        self._store = store
+
+    def read(self, skus: Iterable[str]) -> dict[str, StockItem]:
+        return {sku: self._store.stock[sku] for sku in skus if sku in self._store.stock}
+
+
+class MemoryGateway(PaymentGateway):
+    """Declines every second order, unless the outcome is forced."""
+
+    def __init__(self) -> None:
+        self.ledger: dict[str, Charged] = {}
+
+    def charge(self, request: ChargeRequest) -> Charge:
+        known = self.ledger.get(request.order_id)
+        if known and known.amount_minor not in {None, request.amount_minor}:
+            raise ChargeConflictError(request.order_id)
+        accepted = request.forced_result == "SUCCESS" if request.forced_result else request.order_id[-1] in "02468"
+        status = known.status if known else ("charged" if accepted else "declined")
+        charge_id = f"charge-{request.order_id}"
+        self.ledger[request.order_id] = Charged(status, request.amount_minor, charge_id)
+        return Charge(charge_id, accepted=status == "charged")
+
+    def call_off(self, order_id: str) -> int:
+        known = self.ledger.setdefault(order_id, Charged("called_off"))
+        if known.status not in {"charged", "refunded"}:
+            return 0
+        self.ledger[order_id] = replace(known, status="refunded")
+        return known.amount_minor or 0
+
+
+class MemoryCursor(SweepCursor):
+    def __init__(self) -> None:
+        self._swept_until: dict[int, str] = {}
+
+    def read(self, shard: int) -> str:
+        return self._swept_until.get(shard, "0")
+
+    def advance(self, shard: int, until: str) -> None:
+        self._swept_until[shard] = until
+
+
+class MemorySystem:
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self._store, self._gateway = MemoryEventStore(), MemoryGateway()
+        contention = {"append": lambda _: ContentionError("other transactions were faster each time")}
+        self.store = cast("EventStore", Unreliable(self._store, self.faults, contention))
+        self.inventory = cast("InventoryTable", Unreliable(MemoryInventory(self._store), self.faults))
+        self.gateway = cast("PaymentGateway", Unreliable(self._gateway, self.faults))
+        self.cursor = cast("SweepCursor", Unreliable(MemoryCursor(), self.faults))
+
+    def log(self) -> list[Commit]:
+        return self._store.log
+
+    def stock(self) -> dict[str, StockItem]:
+        return self._store.stock
+
+    def counters(self) -> dict[str, int]:
+        return self._store.counters
+
+    def ledger(self) -> dict[str, Charged]:
+        return self._gateway.ledger

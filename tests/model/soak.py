@@ -1,0 +1,164 @@
+"""The model in memory, at length and without Hypothesis: `python -m tests.model.soak --operations 1000000 --seed 1`."""
+
+import argparse
+import logging
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+
+from rich.progress import Progress
+
+from scripts.console import err, out, table
+from tests.model.memory import MemorySystem
+from tests.model.truth import Truth
+from tests.model.world import CONSUMED, PAST_EVERY_DEADLINE_SECONDS, TROUBLES, World
+
+_SKUS = tuple(f"sku-{letter}" for letter in "abcdef")
+_UNKNOWN_SKU = "sku-unknown"
+_LAST_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    weight: int
+    run: Callable[..., None]
+    draw: Callable[[], Mapping[str, object]] = dict
+
+
+class Soak:
+    def __init__(self, seed: int) -> None:
+        self.system = MemorySystem()
+        self.world = World(self.system)
+        self.done: Counter[str] = Counter()
+        self.last: deque[str] = deque(maxlen=_LAST_SHOWN)
+        self._random = Random(seed)  # noqa: S311 - reproducible on purpose
+        self._orders = 0
+        self._operations = self._table()
+        self._weights = [operation.weight for operation in self._operations.values()]
+
+    def run(self, operations: int, settle_every: int, progress: Callable[[int], None]) -> None:
+        """Raise AssertionError at the first violation."""
+        for sku in _SKUS:
+            self.world.seed(sku, 1000)
+        names = list(self._operations)
+        for number in range(1, operations + 1):
+            (name,) = self._random.choices(names, self._weights)
+            operation = self._operations[name]
+            arguments = operation.draw()
+            self.done[name] += 1
+            self.last.append(f"{number} {name} {dict(arguments)}")
+            operation.run(**arguments)
+            self.world.truth.check()
+            if number % settle_every == 0 or number == operations:
+                self._settle()
+                progress(number)
+
+    def _settle(self) -> None:
+        """Check that all comes to its end, and once more from an empty page."""
+        self.world.settle()
+        Truth(self.system).check_all()
+
+    def _table(self) -> dict[str, _Operation]:
+        random, world = self._random, self.world
+        return {
+            "order placed": _Operation(90, world.place, self._order),
+            "order placed again": _Operation(20, world.place_again, lambda: {"choice": -random.randint(1, 200)}),
+            "other order under the same id": _Operation(
+                5, world.place, lambda: self._order() | {"order_id": self._recent()}
+            ),
+            "event forged": _Operation(
+                15, world.forge, lambda: {"event": random.choice(CONSUMED), "order_id": self._recent()}
+            ),
+            "message delivered": _Operation(300, world.deliver, self._choice),
+            "message delivered, to come again": _Operation(40, world.deliver, lambda: self._choice() | {"again": True}),
+            "dead letters redriven": _Operation(3, world.redrive, lambda: {"messages": 10}),
+            "commits relayed": _Operation(90, world.relay, lambda: {"commits": random.randint(1, 10)}),
+            "commits relayed in part": _Operation(
+                30,
+                world.relay,
+                lambda: {"commits": random.randint(1, 5), "refusals": random.choices([True, False], k=12)},
+            ),
+            "commits published again": _Operation(5, world.rewind, lambda: {"commits": random.randint(1, 20)}),
+            "stock set": _Operation(60, world.seed, self._product),
+            "time passed": _Operation(40, world.advance, lambda: {"seconds": random.randint(1, 60)}),
+            "every deadline passed": _Operation(5, world.advance, lambda: {"seconds": PAST_EVERY_DEADLINE_SECONDS}),
+            "sweep in an outage": _Operation(5, world.sweep, lambda: {"throttled": True}),
+            "sweep": _Operation(20, world.sweep, lambda: {"hurried": random.random() < 0.2}),
+            "trouble armed": _Operation(
+                100, world.arm, lambda: {"call": random.randint(1, 10), "trouble": random.choice(TROUBLES)}
+            ),
+        }
+
+    def _order(self) -> dict[str, object]:
+        self._orders += 1
+        skus = self._random.sample(_SKUS, k=self._random.choice([1, 1, 2, 3]))
+        if self._random.random() < 0.02:
+            skus.append(_UNKNOWN_SKU)
+        return {
+            "order_id": f"order-{self._orders}",
+            "quantities": {sku: self._random.randint(1, 5) for sku in skus},
+            "forced": self._random.choice([None, None, "SUCCESS", "FAILURE"]),
+        }
+
+    def _choice(self) -> dict[str, object]:
+        return {"choice": self._random.randrange(10_000)}
+
+    def _recent(self) -> str:
+        """The id of an order that may still be under way, or is yet to come."""
+        return f"order-{max(1, self._orders + self._random.randint(-20, 2))}"
+
+    def _product(self) -> dict[str, object]:
+        return {
+            "sku": self._random.choice(_SKUS),
+            "stock": self._random.randint(0, 2000),
+            "price_minor": self._random.randint(1, 900),
+        }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--operations", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--settle-every", type=int, default=50_000, help="operations between two full checks")
+    options = parser.parse_args()
+    # Faults are what this is about: their log lines would be most of the output.
+    logging.disable()
+    soak, started, violation = Soak(options.seed), time.monotonic(), None
+    with Progress(console=err) as progress:
+        task = progress.add_task("operations", total=options.operations)
+        try:
+            soak.run(options.operations, options.settle_every, lambda done: progress.update(task, completed=done))
+        except AssertionError as failed:
+            violation = failed
+    _report(soak, time.monotonic() - started, violations=1 if violation else 0)
+    if violation:
+        err.print(f"VIOLATION with --seed {options.seed}: {violation}\nthe last operations:", *soak.last, sep="\n")
+        return 1
+    return 0
+
+
+def _report(soak: Soak, seconds: float, violations: int) -> None:
+    world = soak.world
+    shown = table("what", "number", numbers=["number"])
+    sections: Mapping[str, Mapping[str, int]] = {
+        "operations": soak.done,
+        "faults that struck": world.faults.struck,
+        "refusals seen by the services": world.faults.raised,
+        "messages delivered": world.deliveries,
+        "orders": world.truth.outcomes(),
+    }
+    for title, figures in sections.items():
+        shown.add_row(f"{title}", f"{sum(figures.values())}")
+        for name, number in sorted(figures.items()):
+            shown.add_row(f"  {name}", str(number))
+    shown.add_row("commits", f"{len(soak.system.log())}")
+    shown.add_row("violations", f"{violations}")
+    shown.add_row("seconds", f"{seconds:.0f}")
+    out.print(shown)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

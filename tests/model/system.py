@@ -1,0 +1,42 @@
+"""What the model asks of the place that the services write to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.libs.event_store import EventStore
+from services.libs.inventory_table import InventoryTable
+from services.payment_service.gateway import PaymentGateway
+from services.reservation_sweeper.cursor import SweepCursor
+from services.shared.commits import Commit
+from services.shared.inventory import StockItem
+from tests.model.faults import Faults
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """One order in the gateway's ledger; an order that was only called off has no amount."""
+
+    status: str
+    amount_minor: int | None = None
+    charge_id: str | None = None
+
+
+class System(Protocol):
+    """The services' ports, whose calls fault, and what stands behind them, which is read without faults."""
+
+    faults: Faults
+    store: EventStore
+    inventory: InventoryTable
+    gateway: PaymentGateway
+    cursor: SweepCursor
+
+    def log(self) -> Sequence[Commit]:
+        """All commits, those of one stream in the order in which they were written."""
+        ...
+
+    def stock(self) -> Mapping[str, StockItem]: ...
+
+    def counters(self) -> Mapping[str, int]: ...
+
+    def ledger(self) -> Mapping[str, Charged]: ...

@@ -1,0 +1,19 @@
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.model.adapters import AdapterSystem
+from tests.model.machine import OrderSystem
+from tests.unit.conftest import Aws
+
+
+def test_nothing_is_lost_or_oversold_on_the_real_adapters(aws: Aws) -> None:
+    class OnAdapters(OrderSystem):
+        def __init__(self) -> None:
+            super().__init__(AdapterSystem(aws.dynamodb))
+
+    run_state_machine_as_test(
+        OnAdapters,
+        settings=settings(
+            max_examples=10, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        ),
+    )

@@ -1,0 +1,264 @@
+"""The world around the services: messages on their way, the relay, the clock, and everything that goes wrong."""
+
+import json
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from scripts.seed_inventory import Seeder, SeedProduct
+from services.libs.event_publisher import EventPublisher
+from services.libs.event_store import ContentionError
+from services.libs.messages import Message, OrderReference, parse_message, validate
+from services.order_service.domain import PlacedOrder
+from services.order_service.messages import OrderPlaced
+from services.order_service.service import OrderService
+from services.payment_service.gateway import GatewayError
+from services.payment_service.service import PaymentService
+from services.reservation_sweeper.service import ReservationSweeper
+from services.shared.commits import Cause
+from services.shared.events import Bus, EventType
+from services.shared.json_types import integer, objects, text
+from services.shared.rejections import RejectedError, RejectionReason
+from tests.factories import event_body
+from tests.model.faults import Fault, FaultError, ProcessDiedError, Unreliable
+from tests.model.system import System
+from tests.model.truth import Truth
+
+if TYPE_CHECKING:
+    from types_boto3_events import EventBridgeClient
+
+PAYMENT_TIMEOUT = timedelta(minutes=1)
+# The timeout, and what the sweeper waits for its index.
+PAST_EVERY_DEADLINE_SECONDS = 200
+_INDEX_DELAY = timedelta(minutes=2)
+_COMMITTING_CALLS = ("append", "transact_write_items")
+# OrderPlaced, the payment's request, its outcome, and a conflict on the way.
+_LONGEST_FLOW = 5
+_INVOCATION_FAILED = (ProcessDiedError, FaultError, ContentionError, GatewayError)
+CONSUMED = (
+    EventType.PAYMENT_REQUESTED,
+    EventType.PAYMENT_PROCESSED,
+    EventType.PAYMENT_FAILED,
+    EventType.REFUND_REQUESTED,
+)
+
+
+class World:
+    def __init__(self, system: System) -> None:
+        self.faults = system.faults
+        self.truth = Truth(system)
+        self.pending: list[str] = []
+        self.dead_letters: list[str] = []
+        self.deliveries: Counter[str] = Counter()
+        self._system = system
+        self._now = datetime(2026, 1, 1, tzinfo=UTC)
+        self._placed: list[str] = []
+        self._order_ids: set[str] = set()
+        self._published = 0
+        self._delivered: set[int] = set()
+        self._buses = _Buses(self.pending)
+        self._orders = OrderService(system.store, system.inventory, PAYMENT_TIMEOUT)
+        self._payments = PaymentService(system.store, system.gateway)
+        self._sweeper = ReservationSweeper(system.store, system.cursor)
+        self._seeder = Seeder(system.store, system.inventory)
+        self._publisher = EventPublisher(
+            cast("EventBridgeClient", Unreliable(self._buses, self.faults)),
+            {bus: bus.value for bus in Bus},
+            sleep=lambda _: None,
+        )
+
+    def place(self, order_id: str, quantities: Mapping[str, int], forced: str | None = None) -> None:
+        items = [{"sku": sku, "quantity": quantity} for sku, quantity in quantities.items()]
+        fields = {"orderId": order_id, "customerId": "customer-1", "items": items}
+        if forced:
+            fields["_postDeployTestForceResult"] = forced
+        body = event_body(EventType.ORDER_PLACED.value, **fields)
+        self.pending.append(body)
+        self._placed.append(body)
+        self._order_ids.add(order_id)
+
+    def place_again(self, choice: int) -> None:
+        """The producer sends an order that it sent before."""
+        if self._placed:
+            self.pending.append(self._placed[choice % len(self._placed)])
+
+    def rival(self) -> None:
+        """Another order comes, and takes all that there is."""
+        available = {sku: item.available for sku, item in self._system.stock().items() if item.available}
+        if available:
+            self.place(f"rival-{len(self._placed)}", available)
+            self.deliver(-1)
+
+    def forge(self, event: EventType, order_id: str) -> None:
+        """Somebody sends an event that no commit stands behind."""
+        self.pending.append(event_body(event.value, orderId=order_id))
+
+    def deliver(self, choice: int = 0, *, again: bool = False) -> None:
+        """Hand a message to its service. It stays on its way if that fails, or if it is to come `again`."""
+        if not self.pending:
+            return
+        place = choice % len(self.pending)
+        body = self.pending[place] if again else self.pending.pop(place)
+        self.deliveries["again" if hash(body) in self._delivered else "first"] += 1
+        self._delivered.add(hash(body))
+        message = parse_message(body, self._now)
+        try:
+            self._handle(message)
+        except RejectedError as rejected:
+            self._check_rejection(message, rejected)
+            self.dead_letters.append(body)
+        except _INVOCATION_FAILED:
+            if not again:
+                self.pending.append(body)
+        finally:
+            self.truth.touch(str(message.detail["orderId"]))
+
+    def redrive(self, messages: int) -> None:
+        """Send the oldest dead letters once more, the hopeless ones too."""
+        self.pending += self.dead_letters[:messages]
+        del self.dead_letters[:messages]
+
+    def relay(self, commits: int, refusals: Iterable[bool] = ()) -> None:
+        """Publish the next commits; the buses refuse the entries that `refusals` says, in turn.
+
+        As with Lambda, the stream is read again from the first commit that did not get out.
+        """
+        start, log = self._published, self._system.log()
+        batch = log[start : start + commits]
+        self._buses.refusals = deque(refusals)
+        with suppress(*_INVOCATION_FAILED):
+            unpublished = self._publisher.publish(batch)
+            self._published = start + (batch.index(unpublished[0]) if unpublished else len(batch))
+
+    def rewind(self, commits: int) -> None:
+        """Publish the last commits again: the stream's record was not acknowledged, or an operator catches up."""
+        self._published = max(0, self._published - commits)
+
+    def arrive(self) -> None:
+        """Everything that is under way arrives."""
+        self.relay(len(self._system.log()))
+        for _ in range(len(self.pending)):
+            self.deliver()
+
+    def seed(self, sku: str, stock: int, price_minor: int = 500) -> None:
+        product = SeedProduct(sku=sku, name=sku, stock=stock, priceMinor=price_minor, currency="GBP")
+        with suppress(*_INVOCATION_FAILED):
+            for change in self._seeder.seed([product]):
+                assert change.refused or self._system.stock()[sku].stock == stock, f"{sku} was not set to {stock}"
+
+    def advance(self, seconds: int) -> None:
+        self._now += timedelta(seconds=seconds)
+
+    def sweep(self, *, hurried: bool = False, throttled: bool = False) -> None:
+        """Sweep with no time left, or while no commit gets through."""
+        now, struck = self._now, self.faults.struck.total()
+        self.faults.throttled = _COMMITTING_CALLS if throttled else ()
+        with suppress(*_INVOCATION_FAILED):
+            self._sweeper.sweep(now, lambda: hurried)
+        self.faults.throttled = ()
+        if self.faults.struck.total() == struck and not hurried:
+            self.truth.check_nothing_was_due(now - _INDEX_DELAY)
+
+    def arm(self, call: int, trouble: str) -> None:
+        """Let one of the TROUBLES befall the call-th call from now, whoever makes it."""
+        meanwhile = _MEANWHILE.get(trouble)
+        self.faults.arm(call, partial(meanwhile, self) if meanwhile else Fault(trouble))
+
+    def settle(self) -> None:
+        """End all faults, let everything happen that still can, and check that nothing was lost on the way."""
+        self.faults.disarm()
+        self.advance(PAST_EVERY_DEADLINE_SECONDS)
+        self.sweep()
+        self.redrive(len(self.dead_letters))
+        for _ in range(_LONGEST_FLOW):
+            self.arrive()
+            self.truth.check()
+        assert not self.pending, f"never done: {self.pending}"
+        self.truth.check_settled(self._order_ids)
+
+    def _handle(self, message: Message) -> None:
+        match message.event_type:
+            case EventType.ORDER_PLACED:
+                order = _order(message)
+                self._orders.place(order, message.cause)
+                assert self._stored(order.order_id) == order.quantities, "an order was taken for another"
+            case EventType.PAYMENT_PROCESSED | EventType.PAYMENT_FAILED:
+                self._orders.conclude(_order_id(message), message.cause)
+            case EventType.PAYMENT_REQUESTED:
+                self._pay(_order_id(message), message.cause)
+            case EventType.REFUND_REQUESTED:
+                self._payments.call_off(_order_id(message), message.cause)
+                assert self.truth.versions(_order_id(message)) == 3, "a refund is done, and not in the log"
+
+    def _pay(self, order_id: str, cause: Cause) -> None:
+        settled, before = self.truth.versions(order_id) > 1, self._system.ledger().get(order_id)
+        self._payments.pay(order_id, cause)
+        after = self._system.ledger().get(order_id)
+        assert not settled or before or not after or after.charge_id is None, f"{order_id} was charged after its end"
+        assert self.truth.versions(order_id) > 1, f"{order_id}: a payment is done, and not in the log"
+
+    def _check_rejection(self, message: Message, rejected: RejectedError) -> None:
+        assert "metadata" not in message.detail, f"an event of ours was rejected: {rejected}"
+        if message.event_type == EventType.ORDER_PLACED:
+            assert rejected.reason is RejectionReason.CONFLICT, f"an order was rejected: {rejected}"
+            order = _order(message)
+            assert self._stored(order.order_id) != order.quantities, "an order was rejected for its own content"
+
+    def _stored(self, order_id: str) -> dict[str, int]:
+        items = objects(self.truth.placed(order_id).body, "items")
+        return {text(item, "sku"): integer(item, "quantity") for item in items}
+
+
+def _sweep_and_arrive(world: World) -> None:
+    world.sweep()
+    world.arrive()
+
+
+_SWEEPS: Mapping[str, Callable[[World], None]] = {
+    "a sweep": World.sweep,
+    "a sweep, and everything arrives": _sweep_and_arrive,
+}
+_RIVALS: Mapping[str, Callable[[World], None]] = {
+    "another order takes all": World.rival,
+    "the stock is lowered": lambda world: world.seed("sku-a", 1),
+}
+_MEANWHILE: Mapping[str, Callable[[World], None]] = {
+    **_SWEEPS,
+    **_RIVALS,
+    "a message arrives": World.deliver,
+    "another message arrives": lambda world: world.deliver(-1),
+    "everything arrives": World.arrive,
+    "some seconds pass": lambda world: world.advance(5),
+}
+SWEEPS, RIVALS = tuple(_SWEEPS), tuple(_RIVALS)
+TROUBLES = (*Fault, *_MEANWHILE)
+
+
+class _Buses:
+    """EventBridge: takes the entries that it does not refuse, and routes them as the rules do."""
+
+    def __init__(self, queue: list[str]) -> None:
+        self.refusals: deque[bool] = deque()
+        self._queue = queue
+
+    def put_events(self, **request: Sequence[Mapping[str, str]]) -> dict[str, object]:
+        results = [self._put(entry) for entry in request["Entries"]]
+        return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}
+
+    def _put(self, entry: Mapping[str, str]) -> dict[str, str]:
+        if self.refusals and self.refusals.popleft():
+            return {"ErrorCode": "InternalFailure"}
+        if entry["EventBusName"] == Bus.PAYMENT and entry["DetailType"] in CONSUMED:
+            self._queue.append(event_body(entry["DetailType"], **json.loads(entry["Detail"])))
+        return {"EventId": "bridge-1"}
+
+
+def _order(message: Message) -> PlacedOrder:
+    return validate(OrderPlaced, message.detail).to_order(allow_forced_payment_result=True)
+
+
+def _order_id(message: Message) -> str:
+    return validate(OrderReference, message.detail).order_id
