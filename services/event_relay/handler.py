@@ -57,7 +57,7 @@ def _publishable(record: StreamRecord) -> Commit:
     """Raise KeyError, TypeError or ValueError where it is no commit, or one that lacks what its events say."""
     commit = commit_from_item(record["dynamodb"]["NewImage"])
     for index in range(len(commit.events)):
-        event_detail(commit, index)
+        json.dumps(event_detail(commit, index))
     return commit
 
 
@@ -66,7 +66,11 @@ def _reject(record: StreamRecord, error: Exception, dead_letters: DeadLetters, c
     sequence_number = record["dynamodb"]["SequenceNumber"]
     dead_letters.send(
         json.dumps(record),
-        RejectedError(RejectionReason.VALIDATION_ERROR, f"not a commit: {error!r}"),
+        # Of other errors the text may quote a value.
+        RejectedError(
+            RejectionReason.VALIDATION_ERROR,
+            f"not a commit: {f'{error} is missing' if isinstance(error, KeyError) else type(error).__name__}",
+        ),
         message_id=sequence_number,
         source_arn=record["eventSourceARN"],
         function_name=context.function_name,

@@ -18,7 +18,7 @@ class MixedCurrenciesError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """An order as it was placed: one quantity a SKU, sorted by SKU."""
+    """An order as it was placed: one quantity a SKU."""
 
     order_id: str
     customer_id: str

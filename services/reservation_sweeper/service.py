@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from services.libs.event_store import DUE_SHARDS, EventStore, VersionTakenError
-from services.libs.structured_logging import log_fields, logger
+from services.libs.structured_logging import bind_log_fields, log_fields, logger
 from services.reservation_sweeper.cursor import SweepCursor
 from services.reservation_sweeper.domain import expire
 from services.shared.commits import timestamp
@@ -57,9 +57,10 @@ class ReservationSweeper:
         return [stream_id for stream_id in unsettled if not self._expired(stream_id, now, swept)]
 
     def _expired(self, stream_id: str, now: datetime, swept: Swept) -> bool:
-        (reserved,) = self._store.read(stream_id)[:1]
-        with log_fields(correlation_id=reserved.cause.correlation_id, order_id=str(reserved.body["orderId"])):
+        with log_fields(stream_id=stream_id):
             try:
+                reserved = self._store.read(stream_id)[0]
+                bind_log_fields(correlation_id=reserved.cause.correlation_id, order_id=str(reserved.body["orderId"]))
                 self._store.append(expire(reserved, now))
             except VersionTakenError:
                 swept.settled += 1

@@ -1,9 +1,12 @@
+from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
+from services.libs.dynamodb_items import to_item
 from services.libs.event_store import (
     ContentionError,
     EventStore,
@@ -13,15 +16,22 @@ from services.libs.event_store import (
     commit_from_item,
     commit_to_item,
 )
+from services.payment_service.domain import refunded
+from services.reservation_sweeper.cursor import SweepCursor
 from tests.factories import CAUSE, decide, inventory, placed_order, seeding, stock_item
-from tests.unit.conftest import TABLES, Aws
+from tests.unit.conftest import METRICS_TABLE, TABLES, Aws
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+# A commit that neither moves stock nor is counted: it is written by a plain put.
+REFUNDED = refunded(decide(placed_order(), inventory(stock_item())), 1000, CAUSE)
 
-def test_a_commit_survives_the_table() -> None:
-    commit = decide(placed_order(), inventory(stock_item()), CAUSE)
+
+def test_a_commit_of_50_skus_survives_the_table() -> None:
+    skus = [f"prod-{number:03}" for number in range(50)]
+    order = placed_order(quantities=dict.fromkeys(skus, 1))
+    commit = decide(order, inventory(*map(stock_item, skus)))
 
     assert commit_from_item(commit_to_item(commit)) == commit
 
@@ -85,16 +95,6 @@ def test_a_sku_that_is_gone_refuses_the_commit(aws: Aws) -> None:
     assert refused.value.found == {"prod-001": None}
 
 
-def test_seeding_on_a_stock_that_has_changed_is_refused(aws: Aws) -> None:
-    aws.store.append(seeding(stock=10))
-    aws.store.append(seeding(stock=8, delta=-2, version=2))
-
-    with pytest.raises(StockRefusedError):
-        aws.store.append(seeding(stock=12, delta=2, version=3))
-
-    assert aws.stock() == (8, 0, 8)
-
-
 def test_the_latest_version_of_a_stream_without_commits_is_0(aws: Aws) -> None:
     assert aws.store.latest_version("sku#prod-001") == 0
 
@@ -104,8 +104,42 @@ def test_the_latest_version_of_a_stream_without_commits_is_0(aws: Aws) -> None:
     assert aws.store.latest_version("sku#prod-001") == 2
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda aws: aws.store.read("order#order-1"),
+        lambda aws: aws.store.read_version("order#order-1", 2),
+        lambda aws: aws.store.latest_version("order#order-1"),
+        lambda aws: aws.store.without_version(["order#order-1"], 2),
+        lambda aws: aws.inventory.read(["prod-001"]),
+        lambda aws: SweepCursor(aws.dynamodb, METRICS_TABLE).read(0),
+    ],
+    ids=["stream", "version", "latest version", "versions", "inventory", "cursor"],
+)
+def test_what_is_decided_on_is_read_as_of_now(aws: Aws, read: Callable[[Aws], object]) -> None:
+    """Moto has no reads that lag behind: the requests are looked at."""
+    requests: list[str] = []
+    aws.dynamodb.meta.events.register(
+        "before-call.dynamodb", lambda params, **_: requests.append(params["body"].decode())
+    )
+
+    read(aws)
+
+    (request,) = requests
+    assert '"ConsistentRead": true' in request
+
+
+def test_the_due_orders_of_all_pages_are_found() -> None:
+    """Moto has pages of a megabyte, which no test fills."""
+    pages = [{"Items": [to_item({"due_at": at, "stream_id": f"order#{at}"})]} for at in ("1", "2")]
+    paginator = SimpleNamespace(paginate=lambda **_: pages)
+    client = cast("DynamoDBClient", SimpleNamespace(get_paginator=lambda _: paginator))
+
+    assert list(EventStore(client, TABLES).due(0, "0", "9")) == [("1", "order#1"), ("2", "order#2")]
+
+
 class _Cancelling:
-    """A DynamoDB client whose transactions are cancelled for the given reasons before they go through."""
+    """A DynamoDB client whose writes meet another transaction, or fail for another reason, before they go through."""
 
     def __init__(self, client: "DynamoDBClient", times: int, code: str) -> None:
         self.calls = 0
@@ -125,6 +159,14 @@ class _Cancelling:
                 "TransactWriteItems",
             )
         return self._client.transact_write_items(**request)  # type: ignore[arg-type]
+
+    def put_item(self, **request: object) -> object:
+        self.calls += 1
+        if self.calls <= self._times:
+            raise self.exceptions.TransactionConflictException(
+                {"Error": {"Code": "TransactionConflictException", "Message": "in another transaction"}}, "PutItem"
+            )
+        return self._client.put_item(**request)  # type: ignore[arg-type]
 
 
 def _store(client: _Cancelling, pauses: list[float]) -> EventStore:
@@ -154,10 +196,38 @@ def test_a_transaction_that_always_meets_others_is_handed_back(aws: Aws) -> None
     assert client.calls == 5
 
 
-def test_a_transaction_that_dynamodb_finds_faulty_is_not_tried_again(aws: Aws) -> None:
-    client = _Cancelling(aws.dynamodb, times=99, code="ItemCollectionSizeLimitExceeded")
+@pytest.mark.usefixtures("longest_jitter")
+def test_the_pauses_between_the_attempts_may_grow_twice_as_long_each_time(aws: Aws) -> None:
+    pauses: list[float] = []
 
-    with pytest.raises(TransactionFaultError, match="ItemCollectionSizeLimitExceeded"):
+    with pytest.raises(ContentionError):
+        _store(_Cancelling(aws.dynamodb, times=99, code="TransactionConflict"), pauses).append(seeding())
+
+    assert pauses == [0.04, 0.08, 0.16, 0.32]
+
+
+def test_a_commit_that_moves_no_stock_is_tried_again_where_it_met_a_transaction(aws: Aws) -> None:
+    client = _Cancelling(aws.dynamodb, times=4, code="")
+
+    _store(client, []).append(REFUNDED)
+
+    assert aws.store.read(REFUNDED.stream_id) == (REFUNDED,)
+
+
+def test_a_commit_that_moves_no_stock_is_handed_back_where_it_always_meets_transactions(aws: Aws) -> None:
+    client = _Cancelling(aws.dynamodb, times=5, code="")
+
+    with pytest.raises(ContentionError):
+        _store(client, []).append(REFUNDED)
+
+    assert aws.store.read(REFUNDED.stream_id) == ()
+
+
+@pytest.mark.parametrize("code", ["ItemCollectionSizeLimitExceeded", "ValidationError", "AccessDenied"])
+def test_a_transaction_that_dynamodb_finds_faulty_is_not_tried_again(aws: Aws, code: str) -> None:
+    client = _Cancelling(aws.dynamodb, times=99, code=code)
+
+    with pytest.raises(TransactionFaultError, match=code):
         _store(client, []).append(seeding())
 
     assert client.calls == 1

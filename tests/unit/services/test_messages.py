@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from services.libs.messages import parse_message, validate
+from services.libs.messages import OrderReference, parse_message, validate
 from services.order_service.messages import OrderPlaced
 from services.shared.rejections import RejectedError
 from tests.factories import NOW, event_body, order_placed
@@ -30,6 +30,9 @@ def test_a_quantity_that_is_no_whole_number_from_1_to_10000_is_rejected(quantity
         ("items", {"items": []}),
         ("items", {"items": [{"sku": f"prod-{number}", "quantity": 1} for number in range(51)]}),
         ("items.0.sku", {"items": [{"sku": "x" * 65, "quantity": 1}]}),
+        ("metadata.eventId", {"metadata": {"eventId": "event 7"}}),
+        ("metadata.eventId", {"metadata": {"eventId": ""}}),
+        ("metadata.correlationId", {"metadata": {"correlationId": "x" * 201}}),
         ("metadata.schemaVersion", {"metadata": {"schemaVersion": 2}}),
         ("metadata.schemaVersion", {"metadata": {"schemaVersion": True}}),
     ],
@@ -71,6 +74,21 @@ def test_lines_of_one_sku_are_merged_and_may_exceed_what_a_line_may() -> None:
     assert order.quantities == {"a": 1, "prod-001": 10_001}
 
 
+@pytest.mark.parametrize("skus", [[f"prod-{number}" for number in range(50)], ["prod-001"] * 51])
+def test_an_order_has_up_to_50_distinct_skus_on_any_number_of_lines(skus: list[str]) -> None:
+    order = _parse(order_placed(items=[{"sku": sku, "quantity": 1} for sku in skus]))
+
+    assert [item.sku for item in order.items] == skus
+
+
+def test_a_rejection_names_the_first_five_fields_that_are_wrong() -> None:
+    with pytest.raises(RejectedError) as rejected:
+        _parse(order_placed(items=[{"sku": "prod-001", "quantity": 0}] * 6))
+
+    named = [problem.partition(":")[0] for problem in rejected.value.detail.split("; ")]
+    assert named == [f"items.{number}.quantity" for number in range(5)]
+
+
 def test_an_unknown_field_is_ignored() -> None:
     assert _parse(order_placed(giftWrap=True)).order_id == "order-1"
 
@@ -90,7 +108,29 @@ def test_metadata_names_the_cause() -> None:
     assert (cause.event_id, cause.correlation_id, cause.at) == ("event-7", "correlation-7", NOW)
 
 
-def test_without_metadata_the_eventbridge_id_serves() -> None:
-    cause = parse_message(order_placed(), NOW).cause
+@pytest.mark.parametrize(
+    ("detail", "event_id", "correlation_id"),
+    [
+        ({}, "bridge-1", "bridge-1"),
+        ({"metadata": None}, "bridge-1", "bridge-1"),
+        ({"metadata": {"eventId": "order#1/1/0"}}, "order#1/1/0", "bridge-1"),
+        ({"metadata": {"correlationId": "x" * 200}}, "bridge-1", "x" * 200),
+    ],
+)
+def test_where_metadata_names_no_id_the_eventbridge_id_serves(
+    detail: dict[str, object], event_id: str, correlation_id: str
+) -> None:
+    cause = parse_message(event_body("OrderPlaced", **detail), NOW).cause
 
-    assert (cause.event_id, cause.correlation_id) == ("bridge-1", "bridge-1")
+    assert (cause.event_id, cause.correlation_id) == (event_id, correlation_id)
+
+
+@pytest.mark.parametrize("bridge_id", ["bridge 1", "x" * 201])
+def test_an_eventbridge_id_outside_the_contract_is_rejected(bridge_id: str) -> None:
+    with pytest.raises(RejectedError, match="id: "):
+        _parse(json.dumps(json.loads(order_placed()) | {"id": bridge_id}))
+
+
+def test_a_reference_to_an_order_holds_an_order_id() -> None:
+    with pytest.raises(RejectedError, match="orderId: "):
+        validate(OrderReference, parse_message(event_body("PaymentProcessed", orderId="order#1"), NOW).detail)

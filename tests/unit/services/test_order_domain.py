@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,8 @@ from services.payment_service.domain import settle
 from services.payment_service.gateway import Charge
 from services.shared.events import EventType
 from services.shared.inventory import reserve
-from tests.factories import CAUSE, decide, inventory, placed_order, stock_item
+from services.shared.json_types import JsonObject
+from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, decide, inventory, placed_order, stock_item
 
 
 def test_an_order_in_stock_is_accepted_with_the_prices_of_now() -> None:
@@ -17,8 +20,18 @@ def test_an_order_in_stock_is_accepted_with_the_prices_of_now() -> None:
 
     assert (commit.stream_id, commit.version) == ("order#order-1", 1)
     assert commit.events == (EventType.ORDER_VALIDATED, EventType.PAYMENT_REQUESTED)
-    assert commit.body["amountMinor"] == 2 * 250 + 999
-    assert commit.body["currency"] == "GBP"
+    assert commit.body == {
+        "orderId": "order-1",
+        "customerId": "customer-1",
+        "contentHash": placed_order(quantities={"a": 2, "b": 1}).content_hash,
+        "items": [
+            {"sku": "a", "quantity": 2, "unitPriceMinor": 250},
+            {"sku": "b", "quantity": 1, "unitPriceMinor": 999},
+        ],
+        "amountMinor": 2 * 250 + 999,
+        "currency": "GBP",
+    }
+    assert commit.due_at == NOW + PAYMENT_TIMEOUT
     assert commit.stock_changes() == (reserve("a", 2), reserve("b", 1))
 
 
@@ -28,7 +41,14 @@ def test_an_order_with_one_short_sku_reserves_nothing() -> None:
     commit = decide(placed_order(quantities={"a": 1, "b": 2}), stock, CAUSE)
 
     assert commit.events == (EventType.ORDER_CANCELLED,)
-    assert commit.body["reason"] == "insufficient_stock"
+    assert commit.body == {
+        "orderId": "order-1",
+        "customerId": "customer-1",
+        "contentHash": placed_order(quantities={"a": 1, "b": 2}).content_hash,
+        "items": [{"sku": "a", "quantity": 1}, {"sku": "b", "quantity": 2}],
+        "reason": "insufficient_stock",
+    }
+    assert commit.due_at is None
     assert commit.stock_changes() == ()
 
 
@@ -62,20 +82,27 @@ def test_all_skus_of_an_order_are_reserved_or_none_is(wanted: dict[str, int], av
 def test_the_content_hash_knows_the_order_its_customer_and_its_items() -> None:
     same = placed_order(quantities={"a": 1, "b": 2})
     reordered = placed_order(quantities={"b": 2, "a": 1})
-    others = [placed_order("order-2", {"a": 1, "b": 2}), placed_order(quantities={"a": 2, "b": 1})]
+    others = [
+        placed_order("order-2", {"a": 1, "b": 2}),
+        placed_order(quantities={"a": 2, "b": 1}),
+        replace(same, customer_id="customer-2"),
+    ]
 
     assert same.content_hash == reordered.content_hash
     assert all(other.content_hash != same.content_hash for other in others)
 
 
 @pytest.mark.parametrize(
-    ("accepted", "event", "reason"),
-    [(True, EventType.ORDER_CONFIRMED, None), (False, EventType.ORDER_CANCELLED, "payment_failed")],
+    ("accepted", "event", "body"),
+    [
+        (True, EventType.ORDER_CONFIRMED, {"amountMinor": 1000, "currency": "GBP"}),
+        (False, EventType.ORDER_CANCELLED, {"reason": "payment_failed"}),
+    ],
 )
 def test_the_settled_payment_decides_how_the_order_ends(
     accepted: bool,  # noqa: FBT001
     event: EventType,
-    reason: str | None,
+    body: JsonObject,
 ) -> None:
     reserved = decide(placed_order(), inventory(stock_item()), CAUSE)
     settled = settle(reserved, Charge("charge-1", accepted=accepted), CAUSE)
@@ -84,7 +111,7 @@ def test_the_settled_payment_decides_how_the_order_ends(
 
     assert final is not None
     assert (final.version, final.events) == (3, (event,))
-    assert final.body.get("reason") == reason
+    assert final.body == {"orderId": "order-1", "customerId": "customer-1"} | body
     assert final.stock_changes() == ()
 
 

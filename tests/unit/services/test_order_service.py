@@ -2,15 +2,17 @@ from collections.abc import Iterable
 
 import pytest
 
+from services.libs.event_store import ContentionError, EventStore, StockRefusedError
 from services.libs.inventory_table import InventoryTable
 from services.order_service.service import OrderService
 from services.payment_service.domain import settle
 from services.payment_service.gateway import Charge
+from services.shared.commits import Commit
 from services.shared.events import EventType
 from services.shared.inventory import StockItem
 from services.shared.rejections import RejectedError, RejectionReason
 from tests.factories import CAUSE, PAYMENT_TIMEOUT, decide, inventory, placed_order, seeding, stock_item
-from tests.unit.conftest import INVENTORY_TABLE, Aws
+from tests.unit.conftest import INVENTORY_TABLE, TABLES, Aws
 
 
 @pytest.fixture
@@ -18,6 +20,18 @@ def service(aws: Aws) -> OrderService:
     aws.store.append(seeding("prod-001", stock=10))
     aws.store.append(seeding("prod-002", stock=10))
     return OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
+
+
+class _ContendedStore(EventStore):
+    """A store whose stock refuses the first commits, as often as it says, though there is enough of it."""
+
+    refusals = 0
+
+    def append(self, commit: Commit) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise StockRefusedError({"prod-001": stock_item()})
+        super().append(commit)
 
 
 class _StaleInventory(InventoryTable):
@@ -73,6 +87,40 @@ def test_an_order_whose_sku_went_away_meanwhile_is_decided_again(aws: Aws) -> No
 
     (refused,) = aws.store.read("order#order-1")
     assert refused.body["reason"] == "unknown_sku"
+
+
+def _place_contended(aws: Aws, refusals: int) -> None:
+    store = _ContendedStore(aws.dynamodb, TABLES)
+    store.refusals = refusals
+    OrderService(store, aws.inventory, PAYMENT_TIMEOUT).place(placed_order(), CAUSE)
+
+
+@pytest.mark.usefixtures("service")
+def test_an_order_is_decided_up_to_five_times(aws: Aws) -> None:
+    _place_contended(aws, refusals=4)
+
+    assert aws.stock() == (10, 2, 8)
+
+
+@pytest.mark.usefixtures("service")
+def test_an_order_whose_stock_changes_under_every_decision_is_handed_back(aws: Aws) -> None:
+    with pytest.raises(ContentionError):
+        _place_contended(aws, refusals=5)
+
+    assert aws.store.read("order#order-1") == ()
+
+
+def test_a_second_delivery_is_no_conflict_after_a_currency_has_changed(aws: Aws, service: OrderService) -> None:
+    both = {"prod-001": 1, "prod-002": 1}
+    service.place(placed_order(quantities=both), CAUSE)
+    aws.store.append(seeding("prod-002", stock=10, version=2, delta=0, currency="EUR"))
+
+    service.place(placed_order(quantities=both), CAUSE)
+
+    assert len(aws.store.read("order#order-1")) == 1
+    with pytest.raises(RejectedError) as rejected:
+        service.place(placed_order(quantities=both | {"prod-001": 2}), CAUSE)
+    assert rejected.value.reason == RejectionReason.CONFLICT
 
 
 def test_an_order_over_two_currencies_is_rejected(aws: Aws) -> None:

@@ -6,6 +6,7 @@ import pytest
 from services.libs.dead_letters import DeadLetters
 from services.libs.messages import Message
 from services.libs.queue_consumer import consume
+from services.libs.structured_logging import configure_logging, logger
 from services.shared.rejections import RejectedError, RejectionReason
 from tests.factories import Context, order_placed, sqs_event
 from tests.unit.conftest import Aws
@@ -27,6 +28,19 @@ def test_a_fault_is_handed_back_and_its_neighbours_are_done(aws: Aws) -> None:
     assert response == {"batchItemFailures": [{"itemIdentifier": "message-2"}]}
     assert handled == ["a", "c"]
     assert aws.read_dead_letters() == []
+
+
+def test_what_one_message_logs_does_not_carry_the_ids_of_the_one_before(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging("test-service", "INFO")
+
+    consume(sqs_event(order_placed(), "not json"), Context(), aws.dead_letters, lambda _: logger.info("handled"))
+
+    first, second = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (first["message_id"], first["order_id"], first["correlation_id"]) == ("message-1", "order-1", "bridge-1")
+    assert second["message_id"] == "message-2"
+    assert second.keys().isdisjoint({"order_id", "correlation_id"})
 
 
 def test_a_message_that_can_never_succeed_is_a_dead_letter_at_once_with_its_reason(aws: Aws) -> None:

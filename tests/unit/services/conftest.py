@@ -1,0 +1,55 @@
+"""What the tests of several services share."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from services.event_relay import handler as relay
+from services.libs.structured_logging import logger
+from services.order_service import handler as order_service
+from services.payment_service import handler as payment_service
+from services.reservation_sweeper import handler as reservation_sweeper
+from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
+
+
+@pytest.fixture
+def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment that every function finds at its cold start."""
+    settings = {
+        "ENVIRONMENT": "test",
+        "EVENT_STORE_TABLE": EVENT_STORE_TABLE,
+        "INVENTORY_TABLE": INVENTORY_TABLE,
+        "METRICS_TABLE": METRICS_TABLE,
+        "PAYMENT_TIMEOUT_SECONDS": "900",
+        "GATEWAY_TABLE": GATEWAY_TABLE,
+        "DEAD_LETTER_QUEUE_URL": aws.dead_letter_queue_url,
+        "ALLOW_FORCED_PAYMENT_RESULT": "true",
+        "PAYMENT_SUCCESS_RATE": "1",
+        "ORDER_BUS": "test-order-bus",
+        "PAYMENT_BUS": "test-payment-bus",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    for module in (order_service, payment_service, relay):
+        module._application.cache_clear()  # noqa: SLF001
+    reservation_sweeper._sweeper.cache_clear()  # noqa: SLF001
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    handlers, level, propagate = logger.handlers, logger.level, logger.propagate
+    yield
+    logger.handlers, logger.propagate = handlers, propagate
+    logger.setLevel(level)
+
+
+@pytest.fixture
+def longest_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every random pause as long as it may be."""
+
+    def longest(shortest: float, longest: float) -> float:
+        assert shortest == 0
+        return longest
+
+    monkeypatch.setattr(random, "uniform", longest)

@@ -1,0 +1,136 @@
+"""The relay as Lambda calls it: stream records in, buses and dead letters looked at."""
+
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import ClientError
+
+from services.event_relay import handler as relay
+from services.libs import aws_clients
+from services.libs.event_store import commit_to_item
+from services.libs.lambda_types import BatchResponse, StreamEvent
+from services.shared.commits import Commit
+from tests.factories import Context, decide, inventory, placed_order, seeding, stock_item
+from tests.unit.conftest import Aws
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+    from services.libs.dynamodb_items import Item
+
+DONE: BatchResponse = {"batchItemFailures": []}
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+
+def _stream_event(*commits: Commit) -> StreamEvent:
+    return {
+        "Records": [
+            {
+                "dynamodb": {"SequenceNumber": f"{number}", "NewImage": commit_to_item(commit)},
+                "eventSourceARN": "arn:aws:dynamodb:eu-west-2:123456789012:table/test/stream/1",
+            }
+            for number, commit in enumerate(commits, start=1)
+        ]
+    }
+
+
+def _record_entries(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    sent: list[dict[str, str]] = []
+    client = aws_clients.events()
+    put_events = client.put_events
+
+    def record(**request: list[dict[str, str]]) -> object:
+        sent.extend(request["Entries"])
+        return put_events(**request)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(client, "put_events", record)
+    return sent
+
+
+def test_every_event_of_every_commit_is_published_to_its_bus(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = _record_entries(monkeypatch)
+    commits = [decide(placed_order(f"order-{number}"), inventory(stock_item())) for number in range(12)]
+
+    assert relay.handler(_stream_event(*commits), Context()) == DONE
+
+    assert {(entry["DetailType"], entry["EventBusName"], entry["Source"]) for entry in sent} == {
+        ("OrderValidated", "test-order-bus", "order.service"),
+        ("PaymentRequested", "test-payment-bus", "payment.service"),
+    }
+    assert len({json.loads(entry["Detail"])["metadata"]["eventId"] for entry in sent}) == 24
+
+
+def test_a_commit_that_could_not_be_published_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    commits = [seeding(sku) for sku in ("a", "b", "c")]
+    refusing = SimpleNamespace(publish=lambda sent: [commit for commit in sent if commit.body["sku"] == "b"])
+    monkeypatch.setattr(relay._application(), "publisher", refusing)  # noqa: SLF001
+
+    assert relay.handler(_stream_event(*commits), Context()) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        {"stream_id": {"S": "sku#a"}},
+        commit_to_item(seeding("a")) | {"events": {"L": [{"S": "OrderShipped"}]}},
+        commit_to_item(seeding("a")) | {"events": {"S": "ProductInventoryUpdated"}},
+        commit_to_item(seeding("a")) | {"version": {"BOOL": True}},
+        commit_to_item(seeding("a")) | {"committed_at": {"S": "yesterday"}},
+        commit_to_item(seeding("a")) | {"body": {"M": {"sku": {"S": "a"}}}},
+    ],
+    ids=["no commit", "unknown event", "no events", "no version", "no time", "a field of its event is missing"],
+)
+def test_a_record_that_can_never_be_published_is_a_dead_letter_and_does_not_block_the_stream(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, image: "Item"
+) -> None:
+    sent = _record_entries(monkeypatch)
+    event = _stream_event(seeding("a"), seeding("b"))
+    event["Records"][0]["dynamodb"]["NewImage"] = image
+
+    assert relay.handler(event, Context()) == DONE
+
+    (letter,) = aws.read_dead_letters()
+    assert json.loads(letter["body"]) == event["Records"][0]
+    assert (letter["reason"], letter["message_id"]) == ("validation_error", "1")
+    assert [json.loads(entry["Detail"])["sku"] for entry in sent] == ["b"]
+
+
+def test_a_dead_letter_that_cannot_be_sent_keeps_no_commit_from_being_published(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws.sqs.delete_queue(QueueUrl=aws.dead_letter_queue_url)
+    sent = _record_entries(monkeypatch)
+    event = _stream_event(seeding("a"), seeding("b"))
+    event["Records"][0]["dynamodb"]["NewImage"] = {}
+
+    with pytest.raises(ClientError):
+        relay.handler(event, Context())
+
+    assert [json.loads(entry["Detail"])["sku"] for entry in sent] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [("committed_at", {"S": "jane@example.org"}), ("body", {"M": {"sku": {"SS": ["jane@example.org"]}}})],
+)
+def test_a_record_that_cannot_be_published_is_a_dead_letter_that_quotes_none_of_it(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, place: str, value: "AttributeValueTypeDef"
+) -> None:
+    sent = _record_entries(monkeypatch)
+    event = _stream_event(seeding("a"), seeding("b"))
+    image = commit_to_item(seeding("a"))
+    if place == "body":
+        image["body"]["M"] = {**image["body"]["M"], **value["M"]}
+    else:
+        image[place] = value
+    event["Records"][0]["dynamodb"]["NewImage"] = image
+
+    assert relay.handler(event, Context()) == DONE
+
+    (letter,) = aws.read_dead_letters()
+    assert letter["reason"] == "validation_error"
+    assert "jane" not in letter["detail"]
+    assert len(sent) == 1
