@@ -1,0 +1,89 @@
+"""What befalls the functions while they work: killed workers, new code, and a sweeper that comes often."""
+
+import io
+import os
+import random
+import signal
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from scripts.build_lambda import DIST
+from scripts.deployment import Deployment
+from scripts.target import Target
+
+
+@contextmanager
+def repeated(action: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Do it again and again beside the block, for as long as that lasts; raise what it raised."""
+    stop = threading.Event()
+
+    def repeat() -> None:
+        while not stop.wait(seconds):
+            action()
+
+    with ThreadPoolExecutor(1) as thread:
+        repeating = thread.submit(repeat)
+        try:
+            yield
+        finally:
+            stop.set()
+    repeating.result()
+
+
+class Killer:
+    """Kills one worker process at a time, by its id."""
+
+    def __init__(self, target: Target, dice: random.Random) -> None:
+        self.killed = 0
+        self._workers = str(target.state_folder / "tmp" / "ministack-lambda-")
+        self._dice = dice
+
+    def kill(self) -> None:
+        if workers := list(self._find()):
+            with suppress(ProcessLookupError):
+                os.kill(self._dice.choice(workers), signal.SIGKILL)
+                self.killed += 1
+
+    def _find(self) -> Iterator[int]:
+        """Find the Lambda workers of this embedded AWS by the folder that they run in."""
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if os.readlink(process / "cwd").startswith(self._workers):  # noqa: PTH115
+                    yield int(process.name)
+
+
+class Deployer:
+    """Deploys a function again: the same code in a package of another hash, so that every worker is replaced."""
+
+    def __init__(self, target: Target, deployment: Deployment) -> None:
+        self.deployed = 0
+        self._client = target.client("lambda")
+        self._packages = DIST / target.name
+        self._deployment = deployment
+
+    def deploy(self, service: str) -> None:
+        self.deployed += 1
+        package = io.BytesIO((self._packages / f"{service.replace('-', '_')}.zip").read_bytes())
+        with zipfile.ZipFile(package, "a") as archive:
+            archive.comment = f"deployment {self.deployed}".encode()
+        name = self._deployment.function_names[service]
+        self._client.update_function_code(FunctionName=name, ZipFile=package.getvalue())
+
+
+class Sweeping:
+    """Calls the sweeper as its schedule does, only more often."""
+
+    def __init__(self, target: Target, deployment: Deployment) -> None:
+        self._client = target.client("lambda")
+        self._function = deployment.function_names["reservation-sweeper"]
+
+    def sweep(self) -> None:
+        # The next sweep makes up for one that fails.
+        with suppress(BotoCoreError, ClientError):
+            self._client.invoke(FunctionName=self._function)["Payload"].read()

@@ -1,0 +1,253 @@
+"""The fault suite: orders through the embedded AWS while everything around the services misbehaves."""
+
+import json
+import os
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from time import monotonic, sleep
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from scripts import deployment as deploying
+from scripts.audit import Auditor
+from scripts.build_lambda import build
+from scripts.console import out
+from scripts.dead_letter_queues import Letter, Look, move_back, queues
+from scripts.deployment import Deployment
+from scripts.errors import UserError
+from scripts.ledger import read_gateway, read_inventory
+from scripts.order_client import History, OrderClient
+from scripts.seed_inventory import Seeder
+from scripts.target import Target
+from services.shared.events import CATALOGUE, Bus, EventType
+from services.shared.rejections import RejectionReason
+from tests.faults.chaos import Deployer, Killer, Sweeping, repeated
+from tests.faults.proxy import Fault, FaultProxy
+from tests.faults.report import Report
+from tests.faults.workload import STRAY, Delivery, batches, catalogue, deliveries, make_orders
+
+_FAULT_RATE = 0.02
+_SHARES = {Fault.INTERNAL_ERROR: 0.35, Fault.THROTTLING: 0.3, Fault.LOST_RESPONSE: 0.3, Fault.HANG: 0.05}
+_ENVIRONMENT = {
+    "ENVIRONMENT": "faults",
+    "PULSEQUEUE_INSTANCE": "faults",
+    "PULSEQUEUE_PORT": "0",
+    "TF_VAR_function_timeout_seconds": "6",
+    # A message that failed comes again after six timeouts: an order whose payment did is due just then, so that the
+    # second attempt and the expiry race.
+    "TF_VAR_payment_timeout_seconds": "36",
+}
+_EVENTS_A_SECOND = 40
+_BATCH = 10
+# More than that waiting, and the sender waits too: what is tested is faults, not load.
+_BACKLOG = 300
+_STANDSTILL_SECONDS = 180
+# Counted in events, not in seconds: a slow machine must get as far between two of them as a fast one.
+_EVENTS_A_KILL = 60
+_SWEEP_SECONDS = 5
+# What failed twice becomes a dead letter, so that there is something to redrive.
+_RECEIVES = 2
+_LOOK_SECONDS = 1.0
+_DEPLOYED = ("order-service", "payment-service", "event-relay")
+
+_CALM_SECONDS = 3
+_QUIET_SECONDS = 10
+# Longer than an order that lost its payment request needs to expire, be swept and be refunded.
+_GIVE_UP_SECONDS = 60
+_SETTLE_SECONDS = 600
+
+
+def run(orders: int, seed: int, fault_rate: float = _FAULT_RATE) -> Report:
+    """Deploy to an embedded AWS of its own, run `orders` orders through it with faults on, and look at what is left."""
+    proxy = FaultProxy({fault: share * fault_rate for fault, share in _SHARES.items()}, seed)
+    with proxy.running(), _deployed(proxy) as target:
+        return _Run(target, Deployment.of(target), proxy, orders, seed).run()
+
+
+@contextmanager
+def _deployed(proxy: FaultProxy) -> Iterator[Target]:
+    environ = {**os.environ, **_ENVIRONMENT, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}
+    target = Target.from_environment("local", environ)
+    target.emulator.stop()
+    try:
+        proxy.upstream_port = target.emulator.start(target.region, environ)
+        build(target.name)
+        deploying.bootstrap(target)
+        deploying.plan(target)
+        deploying.apply(target)
+        yield target
+    finally:
+        target.emulator.stop()
+
+
+class _Run:
+    def __init__(self, target: Target, deployment: Deployment, proxy: FaultProxy, orders: int, seed: int) -> None:
+        dice = random.Random(seed)  # noqa: S311 - no secret
+        products = catalogue(orders, dice)
+        list(Seeder.of(target, deployment).seed(products))
+        self._deployment = deployment
+        self._proxy = proxy
+        self._events, self._sqs = target.client("events"), target.client("sqs")
+        self._dynamodb = target.client("dynamodb")
+        self._client = OrderClient(target, deployment)
+        self._queue_urls = (deployment.order_queue_url, deployment.payment_queue_url)
+        self._killer = Killer(target, dice)
+        self._deployer = Deployer(target, deployment)
+        self._sweeping = Sweeping(target, deployment)
+        self._orders = orders
+        self._deliveries = deliveries(make_orders(orders, [product.sku for product in products], dice), dice)
+        self._seen: set[str] = set()
+        self._open: dict[str, History] = {}
+        self._progress = Progress(
+            TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=out
+        )
+        self._sent_bar = self._progress.add_task("sent", total=len(self._deliveries))
+        self._ended_bar = self._progress.add_task("ended", total=orders)
+
+    def run(self) -> Report:
+        self._shorten_retries()
+        began = monotonic()
+        with repeated(self._sweeping.sweep, _SWEEP_SECONDS):
+            with self._progress:
+                with self._faults():
+                    self._send_all()
+                self._settle(_QUIET_SECONDS)
+            redriven = self._redrive()
+            self._settle(_GIVE_UP_SECONDS)
+        return self._report(redriven, monotonic() - began)
+
+    def _shorten_retries(self) -> None:
+        for url in self._queue_urls:
+            attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]
+            policy = json.loads(attributes["RedrivePolicy"]) | {"maxReceiveCount": _RECEIVES}
+            self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        self._proxy.faulty.set()
+        try:
+            yield
+        finally:
+            self._proxy.faulty.clear()
+
+    def _send_all(self) -> None:
+        began = looked = monotonic()
+        deploy_at = {len(self._deliveries) * (n + 1) // 4 // _BATCH: name for n, name in enumerate(_DEPLOYED)}
+        for number, batch in enumerate(batches(self._deliveries, _BATCH)):
+            if number in deploy_at:
+                self._deployer.deploy(deploy_at[number])
+            if number % (_EVENTS_A_KILL // _BATCH) == 0:
+                self._killer.kill()
+            self._send(batch)
+            if monotonic() - looked > _LOOK_SECONDS:
+                self._look()
+                looked = monotonic()
+            began += self._hold_back()
+            sleep(max(0, began + (number + 1) * _BATCH / _EVENTS_A_SECOND - monotonic()))
+
+    def _send(self, batch: Sequence[Delivery]) -> None:
+        buses = {Bus.ORDER: self._deployment.order_bus_name, Bus.PAYMENT: self._deployment.payment_bus_name}
+        response = self._events.put_events(
+            Entries=[
+                {
+                    "EventBusName": buses[CATALOGUE[delivery.event_type].bus],
+                    "Source": CATALOGUE[delivery.event_type].bus.source,
+                    "DetailType": delivery.event_type.value,
+                    "Detail": json.dumps(delivery.detail),
+                }
+                for delivery in batch
+            ]
+        )
+        if response["FailedEntryCount"]:
+            raise RuntimeError("the embedded AWS refused an event of the suite's own")
+        self._progress.advance(self._sent_bar, len(batch))
+        new = {str(delivery.detail["orderId"]) for delivery in batch} - self._seen
+        self._seen |= new
+        self._open |= {order_id: History(order_id, ()) for order_id in new}
+
+    def _hold_back(self) -> float:
+        """Wait while the functions lag behind; return for how long."""
+        began = monotonic()
+        while self._waiting(self._deployment.order_queue_url) > _BACKLOG:
+            if monotonic() - began > _STANDSTILL_SECONDS:
+                raise UserError(f"the functions did not catch up within {_STANDSTILL_SECONDS} s")
+            sleep(0.5)
+        return monotonic() - began
+
+    def _settle(self, patience_seconds: float) -> None:
+        """Wait until every order has ended and nothing is under way; no longer than patience once nothing is."""
+        began = busy = monotonic()
+        while monotonic() - began < _SETTLE_SECONDS:
+            self._look()
+            if self._is_busy():
+                busy = monotonic()
+            if monotonic() - busy > (patience_seconds if self._open else _CALM_SECONDS):
+                return
+            sleep(0.5)
+
+    def _look(self) -> None:
+        histories = self._client.histories(self._open)
+        self._open = {order_id: history for order_id, history in histories.items() if not _has_ended(history)}
+        self._progress.update(self._ended_bar, completed=len(self._seen) - len(self._open))
+
+    def _is_busy(self) -> bool:
+        return self._proxy.hanging > 0 or any(self._waiting(url, in_flight=True) for url in self._queue_urls)
+
+    def _waiting(self, queue_url: str, *, in_flight: bool = False) -> int:
+        attributes = self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
+        hidden = int(attributes["ApproximateNumberOfMessagesNotVisible"]) if in_flight else 0
+        return int(attributes["ApproximateNumberOfMessages"]) + hidden
+
+    def _redrive(self) -> int:
+        sources = [queue for queue in queues(self._deployment) if queue.source_url]
+        return sum(move_back(self._sqs, queue).moved for queue in sources)
+
+    def _dead_letters(self) -> Iterator[Letter]:
+        for queue in queues(self._deployment):
+            with closing(Look(self._sqs, queue)) as look:
+                yield from look.letters()
+
+    def _report(self, redriven: int, seconds: float) -> Report:
+        with out.status("auditing"):
+            audit = Auditor(self._dynamodb, self._deployment).audit()
+        letters = list(self._dead_letters())
+        unexplained = [letter for letter in letters if not _is_explained(letter)]
+        inventory = read_inventory(self._dynamodb, self._deployment)
+        oversold = {item.sku for item in inventory if min(item.stock, item.reserved, item.available) < 0}
+        oversold |= {sku for sku, totals in audit.ledger.skus.items() if totals.sold > totals.seeded}
+        lost = [order_id for order_id, history in self._open.items() if not history.commits]
+        gateway = read_gateway(self._dynamodb, self._deployment)
+        return Report(
+            orders=self._orders,
+            events=len(self._deliveries),
+            strays=sum(delivery.event_type == EventType.PAYMENT_REQUESTED for delivery in self._deliveries),
+            calls=self._proxy.calls,
+            faults=self._proxy.counts,
+            killed=self._killer.killed,
+            deployed=self._deployer.deployed,
+            confirmed=audit.ledger.confirmed,
+            cancelled=audit.ledger.cancelled,
+            refunded=sum(entry["status"] == "refunded" for entry in gateway),
+            redriven=redriven,
+            explained=len(letters) - len(unexplained),
+            lost=lost,
+            oversold=sorted(oversold),
+            stuck=[order_id for order_id in self._open if order_id not in lost],
+            differences=[str(found) for found in (*audit.differences, *unexplained)],
+            seconds=seconds,
+        )
+
+
+def _has_ended(history: History) -> bool:
+    """An order that expired has its final state before its payment is called off, and is not done before that."""
+    called_off = EventType.REFUND_REQUESTED not in history.events or EventType.REFUND_PROCESSED in history.events
+    return history.final is not None and called_off
+
+
+def _is_explained(letter: Letter) -> bool:
+    """Only a payment request that this suite made up may be for an order that holds no stock."""
+    if letter.attribute("reason") != RejectionReason.ORDER_NOT_RESERVED:
+        return False
+    event_id: str = json.loads(letter.body)["detail"]["metadata"]["eventId"]
+    return event_id.startswith(STRAY)
