@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from scripts import provider_mirror
 from scripts.console import err, out
@@ -88,22 +88,29 @@ class Terraform:
                 text=True,
             ) as process,
         ):
-            interrupted = False
-            while process.poll() is None:
-                try:
-                    for line in process.stdout or ():
-                        log.write(line)
-                        progress.read(line)
-                    process.wait()
-                except KeyboardInterrupt:
-                    # Terraform has been interrupted too: it finishes what is under way, saves its state and unlocks it.
-                    interrupted = True
-                    out.print("interrupted: waiting for Terraform to stop")
+            interrupted = self._read_to_end(process, log, progress)
         if interrupted:
             raise UserError(f"terraform {step} was interrupted; run it again to go on")
         if process.returncode:
             raise UserError(f"terraform {step} failed in {self._name}: all it said is in {log_file}")
         return progress
+
+    @staticmethod
+    def _read_to_end(process: subprocess.Popen[str], log: IO[str], progress: Progress) -> bool:
+        """Return whether somebody interrupted it."""
+        interrupted = False
+        while True:
+            try:
+                for line in process.stdout or ():
+                    log.write(line)
+                    progress.read(line)
+                process.wait()
+            except KeyboardInterrupt:
+                # Terraform has been interrupted too: it finishes what is under way, saves its state and unlocks it.
+                interrupted = True
+                out.print("interrupted: waiting for Terraform to stop")
+            else:
+                return interrupted
 
     def _environment(self) -> dict[str, str]:
         plugin_cache = LOCAL_FOLDER / "terraform-plugins"

@@ -129,3 +129,16 @@ def test_checks_discover_roots_and_modules_but_no_fixtures(tmp_path: Path) -> No
     found = [folder.relative_to(tmp_path).as_posix() for folder in terraform_checks.discover(tmp_path)]
 
     assert found == ["bootstrap", "modules/a/b"]
+
+
+def test_an_interrupted_apply_is_waited_for_and_can_be_run_again(
+    root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C reaches Terraform too: it must be read on until it has saved its state and unlocked it."""
+    done = tmp_path / "state-saved"
+    pretend_terraform(tmp_path, monkeypatch, f"kill -INT $PPID; echo late; sleep 0.5; touch {done}")
+
+    with pytest.raises(UserError, match="terraform apply was interrupted; run it again"):
+        root.apply(tmp_path / "plan")
+
+    assert done.exists()

@@ -9,6 +9,12 @@ mock_provider "aws" {
 # The packages are not built when the inputs are checked.
 override_module {
   target = module.function
+
+  outputs = {
+    function_arn   = "arn:aws:lambda:eu-west-2:123456789012:function:dev-some-handler"
+    function_name  = "dev-some-handler"
+    log_group_name = "/aws/lambda/dev-some-handler"
+  }
 }
 
 variables {

@@ -1,4 +1,10 @@
-mock_provider "aws" {}
+mock_provider "aws" {
+  mock_resource "aws_cloudwatch_event_rule" {
+    defaults = {
+      arn = "arn:aws:events:eu-west-2:123456789012:rule/dev-reservation-sweep"
+    }
+  }
+}
 
 variables {
   name                  = "dev-reservation-sweep"
