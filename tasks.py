@@ -17,7 +17,7 @@ from scripts.build_lambda import build as build_packages
 from scripts.console import out
 from scripts.errors import UserError
 from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT, Emulator
-from scripts.steps import mistakes_explained, run_steps, run_tool
+from scripts.steps import mistakes_explained, run_steps, run_tool, run_tools_together
 from scripts.target import Target
 from scripts.terraform import terraform_path
 
@@ -128,10 +128,10 @@ def fault_tests(_: Context, orders: str = "1000", seed: str = "1") -> None:
         raise UserError(", ".join(f"{len(subjects)} {name}" for name, subjects in report.failures.items()))
 
 
-@_command(name="test-faults-short")
-def short_fault_tests(_: Context) -> None:
-    """Run the fault suite in short."""
-    run_tool("pytest", "tests/faults")
+@_command(name="test-deployed")
+def deployed_tests(_: Context) -> None:
+    """Run test-integration, and the fault suite in short beside it, each on an embedded AWS of its own."""
+    run_tools_together(("pytest", "tests/integration"), ("pytest", "tests/faults"))
 
 
 @_command()
@@ -143,8 +143,7 @@ def test(context: Context) -> None:
         "test-unit": unit_tests,
         "test-model": model_tests,
         "test-infra": infra_tests,
-        "test-integration": integration_tests,
-        "test-faults-short": short_fault_tests,
+        "test-deployed": deployed_tests,
     }
     steps = [(command, functools.partial(suite, context)) for command, suite in suites.items()]
     run_steps(steps, keep_going=True)

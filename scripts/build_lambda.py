@@ -1,6 +1,7 @@
 """Package each function as a zip that holds what its handler imports, and is byte-identical from the same source."""
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -103,11 +104,14 @@ def _files(distribution: Distribution, packages: Path) -> Iterator[tuple[str, Pa
 
 def _write_zip(file: Path, entries: Mapping[str, Path]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    # Two builds at once, of a demo and a test, must not write into one file; what they write is the same.
+    partial = file.with_suffix(f".{os.getpid()}")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(entries):
             info = zipfile.ZipInfo(name, _TIMESTAMP)
             info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, _FILE_MODE << 16
             archive.writestr(info, entries[name].read_bytes())
+    partial.replace(file)
 
 
 def _installed_packages(target_name: str) -> Path:

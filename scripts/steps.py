@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from botocore.exceptions import (
@@ -56,6 +57,19 @@ def run_tool(*arguments: str) -> None:
     """Run a Python tool of the development environment on the repository."""
     if subprocess.run([sys.executable, "-m", *arguments], cwd=REPO_ROOT, check=False).returncode:
         raise UserError(f"`{' '.join(arguments)}` failed")
+
+
+def run_tools_together(first: Sequence[str], second: Sequence[str]) -> None:
+    """Run two tools that mostly wait side by side; the second's output is printed once both have ended."""
+    command = [sys.executable, "-m", *second]
+    with subprocess.Popen(command, cwd=REPO_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as other:
+        # Read as it comes: a full pipe would stop it.
+        with ThreadPoolExecutor(1) as pool:
+            output = pool.submit(other.communicate)
+            failed = subprocess.run([sys.executable, "-m", *first], cwd=REPO_ROOT, check=False).returncode
+            out.print(output.result()[0], markup=False)
+        if failed or other.returncode:
+            raise UserError(f"`{' '.join(first if failed else second)}` failed")
 
 
 def run_steps(steps: Sequence[tuple[str, Callable[[], object]]], *, keep_going: bool = False) -> None:
