@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -132,9 +133,12 @@ def test_checks_discover_roots_and_modules_but_no_fixtures(tmp_path: Path) -> No
 
 
 def test_an_interrupted_apply_is_waited_for_and_can_be_run_again(
-    root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """Ctrl-C reaches Terraform too: it must be read on until it has saved its state and unlocked it."""
+    # A shell that starts the tests in the background lets them ignore interrupts.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, handler))
     done = tmp_path / "state-saved"
     pretend_terraform(tmp_path, monkeypatch, f"kill -INT $PPID; echo late; sleep 0.5; touch {done}")
 
