@@ -1,6 +1,5 @@
 import json
 import os
-import signal
 import stat
 from pathlib import Path
 
@@ -133,16 +132,22 @@ def test_checks_discover_roots_and_modules_but_no_fixtures(tmp_path: Path) -> No
 
 
 def test_an_interrupted_apply_is_waited_for_and_can_be_run_again(
-    root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C reaches Terraform too: it must be read on until it has saved its state and unlocked it."""
-    # A shell that starts the tests in the background lets them ignore interrupts.
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, handler))
     done = tmp_path / "state-saved"
-    pretend_terraform(tmp_path, monkeypatch, f"kill -INT $PPID; echo late; sleep 0.5; touch {done}")
+    pretend_terraform(tmp_path, monkeypatch, f"echo one; sleep 0.5; echo two; touch {done}")
+    read: list[str] = []
+
+    def interrupted_once(_: Progress, line: str) -> None:
+        read.append(line)
+        if len(read) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Progress, "read", interrupted_once)
 
     with pytest.raises(UserError, match="terraform apply was interrupted; run it again"):
         root.apply(tmp_path / "plan")
 
+    assert read == ["one\n", "two\n"]
     assert done.exists()
