@@ -14,6 +14,7 @@ from services.libs.inventory_table import stock_item, stock_update
 from services.shared.commits import Cause, Commit, timestamp
 from services.shared.counters import counted
 from services.shared.events import EventType
+from services.shared.faults import DependencyError
 from services.shared.inventory import StockChange, StockItem
 from services.shared.json_types import JsonObject, integer, text
 
@@ -66,11 +67,11 @@ class StockRefusedError(Exception):
         self.found = found
 
 
-class ContentionError(Exception):
+class ContentionError(DependencyError):
     """Other transactions held the items for all attempts; nothing was written."""
 
 
-class TransactionFaultError(Exception):
+class TransactionFaultError(DependencyError):
     """DynamoDB cancelled the transaction for a reason that no retry or decision mends, such as an item too large."""
 
 

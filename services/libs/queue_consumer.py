@@ -1,11 +1,15 @@
 """Consume an SQS batch one message at a time, so that none takes its neighbours down with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from prometheus_client import Histogram
 
 from services.libs.dead_letters import DeadLetters
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent, SqsRecord
 from services.libs.messages import Message, parse_message
+from services.libs.request_metrics import Request, RequestMetrics
 from services.libs.structured_logging import bind_log_fields, log_fields, logger
 from services.shared.rejections import RejectedError
 
@@ -13,42 +17,51 @@ from services.shared.rejections import RejectedError
 _RESERVE_MILLISECONDS = 1500
 
 
-def consume(
-    event: SqsEvent, context: LambdaContext, dead_letters: DeadLetters, handle: Callable[[Message], None]
-) -> BatchResponse:
-    """Call `handle` with each message; what raises comes again, what is rejected goes to the dead letters."""
-    failed = [record for record in event["Records"] if not _done(record, context, dead_letters, handle)]
-    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
+@dataclass(frozen=True)
+class QueueConsumer:
+    """Calls `handle` with each message; what raises comes again, what is rejected goes to the dead letters."""
 
+    handle: Callable[[Message], None]
+    dead_letters: DeadLetters
+    metrics: RequestMetrics
+    duration_metrics: Mapping[str, Histogram] = field(default_factory=dict)
+    """By event type: what else observes how long a message took."""
 
-def _done(
-    record: SqsRecord, context: LambdaContext, dead_letters: DeadLetters, handle: Callable[[Message], None]
-) -> bool:
-    with log_fields(message_id=record["messageId"]):
-        if context.get_remaining_time_in_millis() < _RESERVE_MILLISECONDS:
-            logger.warning("no time left for the message")
-            return False
+    def consume(self, event: SqsEvent, context: LambdaContext) -> BatchResponse:
+        with self.metrics.invocation():
+            failed = [record for record in event["Records"] if not self._done(record, context)]
+        return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
+
+    def _done(self, record: SqsRecord, context: LambdaContext) -> bool:
+        with log_fields(message_id=record["messageId"]):
+            if context.get_remaining_time_in_millis() < _RESERVE_MILLISECONDS:
+                logger.warning("no time left for the message")
+                return False
+            try:
+                self._handle_or_reject(record, context)
+            except Exception:  # noqa: BLE001 - whatever it was, the queue retries it, and the DLQ keeps what never gets through
+                logger.exception("message failed")
+                return False
+            return True
+
+    def _handle_or_reject(self, record: SqsRecord, context: LambdaContext) -> None:
         try:
-            _handle_or_reject(record, context, dead_letters, handle)
-        except Exception:  # noqa: BLE001 - whatever it was, the queue retries it, and the DLQ keeps what never gets through
-            logger.exception("message failed")
-            return False
-        return True
+            with self.metrics.request() as request:
+                self._handle(record, request)
+        except RejectedError as rejected:
+            self.dead_letters.send(
+                record["body"],
+                rejected,
+                message_id=record["messageId"],
+                source_arn=record["eventSourceARN"],
+                function_name=context.function_name,
+            )
+            logger.warning("message rejected", extra={"reason": rejected.reason.value, "detail": rejected.detail})
 
-
-def _handle_or_reject(
-    record: SqsRecord, context: LambdaContext, dead_letters: DeadLetters, handle: Callable[[Message], None]
-) -> None:
-    try:
+    def _handle(self, record: SqsRecord, request: Request) -> None:
         message = parse_message(record["body"], datetime.now(UTC))
         bind_log_fields(correlation_id=message.cause.correlation_id, order_id=message.order_id)
-        handle(message)
-    except RejectedError as rejected:
-        dead_letters.send(
-            record["body"],
-            rejected,
-            message_id=record["messageId"],
-            source_arn=record["eventSourceARN"],
-            function_name=context.function_name,
-        )
-        logger.warning("message rejected", extra={"reason": rejected.reason.value, "detail": rejected.detail})
+        self.handle(message)
+        # Only now it is known to be a type of ours, and no text that somebody sent.
+        request.fields["event_type"] = message.event_type
+        request.duration_metric = self.duration_metrics.get(message.event_type)
