@@ -7,9 +7,11 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_events import EventBridgeClient
     from types_boto3_sqs import SQSClient
+    from types_boto3_ssm import SSMClient
 
 # One call that hangs twice must still leave the function the time to report it; the queue is the patient retrier.
 _CONFIG = Config(
@@ -20,6 +22,11 @@ _CONFIG = Config(
 @cache
 def _session() -> boto3.Session:
     return boto3.Session()
+
+
+@cache
+def cloudwatch() -> "CloudWatchClient":
+    return _session().client("cloudwatch", config=_CONFIG)
 
 
 @cache
@@ -35,3 +42,8 @@ def events() -> "EventBridgeClient":
 @cache
 def sqs() -> "SQSClient":
     return _session().client("sqs", config=_CONFIG)
+
+
+@cache
+def ssm() -> "SSMClient":
+    return _session().client("ssm", config=_CONFIG)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 
-from services.libs.metrics import NAMESPACE, REGISTRY
+from services.libs.metrics import BUCKETS_SECONDS, NAMESPACE, REGISTRY, Declaration
 
 ENVIRONMENT_DIMENSION = "environment"
 
@@ -21,6 +21,15 @@ _Labels = tuple[tuple[str, str], ...]
 def bucket_name(histogram: str, upper_bound: str) -> str:
     """Such as `lambda_request_duration_seconds_bucket_le_0_1`."""
     return f"{histogram}_bucket_le_{upper_bound.replace('.', '_')}"
+
+
+def cloudwatch_names(declaration: Declaration) -> tuple[str, ...]:
+    """The names in CloudWatch that hold one series of a counter or histogram."""
+    (family,) = declaration.metric.describe()
+    if family.type == "counter":
+        return (f"{family.name}_total",)
+    buckets = (bucket_name(family.name, str(bound)) for bound in BUCKETS_SECONDS)
+    return (*buckets, f"{family.name}_count", f"{family.name}_sum")
 
 
 class EmbeddedMetrics:
