@@ -28,7 +28,10 @@ class Page:
 
     def render(self, accept: str) -> tuple[str, str]:
         """Give the content type that suits an Accept header best, and the text."""
-        encode, content_type = choose_encoder(accept)
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # it does not expect a version that is none
+            encode, content_type = choose_encoder("")
         return content_type, encode(self).decode()
 
     def collect(self) -> Iterator[Metric]:
