@@ -274,9 +274,8 @@ class TestEndpoint:
         assert text["headers"]["content-type"].startswith("text/plain; version=0.0.4")
         assert openmetrics["headers"]["content-type"].startswith("application/openmetrics-text; version=1.0.0")
         assert openmetrics["body"].endswith("# EOF\n")
-        assert {family.name for family in parse_openmetrics(openmetrics["body"])  # type: ignore[no-untyped-call]} == {
-            name.removesuffix("_total") for name in DECLARATIONS
-        }
+        families = parse_openmetrics(openmetrics["body"])  # type: ignore[no-untyped-call]
+        assert {family.name for family in families} == {name.removesuffix("_total") for name in DECLARATIONS}
 
     def test_an_accept_header_that_makes_no_sense_gets_plain_text(self) -> None:
         response = self._get(accept="application/openmetrics-text;version=new, */*")
