@@ -143,5 +143,44 @@ locals {
         }],
       )
     }
+
+    metrics-service = {
+      # A refresh asks CloudWatch, the tables and every queue; the API waits for 30 seconds at most.
+      timeout_seconds = 20
+      environment = {
+        METRICS_TABLE           = module.metrics_table.table_name
+        INVENTORY_TABLE         = module.inventory_table.table_name
+        QUEUE_URLS              = jsonencode({ for name, queue in local.queues : name => queue.url })
+        METRICS_TOKEN_PARAMETER = local.metrics_token_parameter.name
+        REFRESH_SECONDS         = tostring(var.metrics_refresh_seconds)
+      }
+      policy_statements = [
+        {
+          sid       = "ReadCountersAndKeepCheckpoint"
+          actions   = ["dynamodb:Scan", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+          resources = [module.metrics_table.table_arn]
+        },
+        {
+          sid       = "ReadStock"
+          actions   = ["dynamodb:Scan"]
+          resources = [module.inventory_table.table_arn]
+        },
+        {
+          sid       = "MeasureQueues"
+          actions   = ["sqs:GetQueueAttributes"]
+          resources = [for queue in local.queues : queue.arn]
+        },
+        {
+          sid       = "ReadMetrics"
+          actions   = ["cloudwatch:GetMetricData"]
+          resources = ["*"]
+        },
+        {
+          sid       = "ReadToken"
+          actions   = ["ssm:GetParameter"]
+          resources = [local.metrics_token_parameter.arn]
+        },
+      ]
+    }
   }
 }

@@ -82,3 +82,13 @@ output "log_group_names" {
   description = "Name of each function's log group, by service."
   value       = { for service, function in module.function : service => function.log_group_name }
 }
+
+output "metrics_api_gateway_url" {
+  description = "URL that Prometheus scrapes; it wants the bearer token."
+  value       = "${module.metrics_api.stage_url}/metrics"
+}
+
+output "metrics_api_id" {
+  description = "Id of the HTTP API of the metrics: the embedded AWS answers at a path with it."
+  value       = module.metrics_api.api_id
+}

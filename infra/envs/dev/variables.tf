@@ -92,3 +92,14 @@ variable "log_retention_days" {
   type        = number
   default     = 14
 }
+
+variable "metrics_refresh_seconds" {
+  description = "Seconds for which the metrics service shows what it last read from CloudWatch, which each reading costs."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.metrics_refresh_seconds >= 1 && var.metrics_refresh_seconds <= 3600
+    error_message = "The metrics are refreshed every 1 to 3600 seconds."
+  }
+}
