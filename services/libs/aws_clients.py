@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_events import EventBridgeClient
     from types_boto3_sqs import SQSClient
+    from types_boto3_ssm import SSMClient
 
 # One call that hangs twice must still leave the function the time to report it; the queue is the patient retrier.
 _CONFIG = Config(
@@ -35,3 +36,8 @@ def events() -> "EventBridgeClient":
 @cache
 def sqs() -> "SQSClient":
     return _session().client("sqs", config=_CONFIG)
+
+
+@cache
+def ssm() -> "SSMClient":
+    return _session().client("ssm", config=_CONFIG)

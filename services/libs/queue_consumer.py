@@ -16,14 +16,25 @@ _RESERVE_MILLISECONDS = 1500
 def consume(
     event: SqsEvent, context: LambdaContext, dead_letters: DeadLetters, handle: Callable[[Message], None]
 ) -> BatchResponse:
-    """Call `handle` with each message; what raises comes again, what is rejected goes to the dead letters."""
+    """Call `handle` with each message that is an event; otherwise as `consume_bodies`."""
+    return consume_bodies(event, context, dead_letters, lambda body: _parse_and_handle(body, handle))
+
+
+def consume_bodies(
+    event: SqsEvent, context: LambdaContext, dead_letters: DeadLetters, handle: Callable[[str], None]
+) -> BatchResponse:
+    """Call `handle` with each body; what raises comes again, what is rejected goes to the dead letters."""
     failed = [record for record in event["Records"] if not _done(record, context, dead_letters, handle)]
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
 
 
-def _done(
-    record: SqsRecord, context: LambdaContext, dead_letters: DeadLetters, handle: Callable[[Message], None]
-) -> bool:
+def _parse_and_handle(body: str, handle: Callable[[Message], None]) -> None:
+    message = parse_message(body, datetime.now(UTC))
+    bind_log_fields(correlation_id=message.cause.correlation_id, order_id=message.order_id)
+    handle(message)
+
+
+def _done(record: SqsRecord, context: LambdaContext, dead_letters: DeadLetters, handle: Callable[[str], None]) -> bool:
     with log_fields(message_id=record["messageId"]):
         if context.get_remaining_time_in_millis() < _RESERVE_MILLISECONDS:
             logger.warning("no time left for the message")
@@ -37,12 +48,10 @@ def _done(
 
 
 def _handle_or_reject(
-    record: SqsRecord, context: LambdaContext, dead_letters: DeadLetters, handle: Callable[[Message], None]
+    record: SqsRecord, context: LambdaContext, dead_letters: DeadLetters, handle: Callable[[str], None]
 ) -> None:
     try:
-        message = parse_message(record["body"], datetime.now(UTC))
-        bind_log_fields(correlation_id=message.cause.correlation_id, order_id=message.order_id)
-        handle(message)
+        handle(record["body"])
     except RejectedError as rejected:
         dead_letters.send(
             record["body"],

@@ -51,6 +51,11 @@ class Aws:
             payment_dlq_url="",
             relay_dlq_url="",
             sweep_dlq_url="",
+            notification_queue_url="",
+            notification_dlq_url="",
+            alarm_topic_arn="",
+            metrics_api_id="",
+            metrics_api_gateway_url="",
             reservation_sweep_rule_name="test-reservation-sweep",
             inventory_table_name=INVENTORY_TABLE,
             event_store_table_name=EVENT_STORE_TABLE,
@@ -132,5 +137,5 @@ def _key_schema(keys: Iterable[str]) -> "list[KeySchemaElementTypeDef]":
 
 
 def _forget_clients() -> None:
-    for cached in (aws_clients.dynamodb, aws_clients.events, aws_clients.sqs):
+    for cached in (aws_clients.dynamodb, aws_clients.events, aws_clients.sqs, aws_clients.ssm):
         cached.cache_clear()

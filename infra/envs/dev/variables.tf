@@ -103,3 +103,15 @@ variable "metrics_refresh_seconds" {
     error_message = "The metrics are refreshed every 1 to 3600 seconds."
   }
 }
+
+variable "scrapes_expected" {
+  description = "Whether it is an alarm that nobody scrapes the metrics: true once a Prometheus does for good."
+  type        = bool
+  default     = false
+}
+
+variable "runbook_url" {
+  description = "Where docs/runbook.md can be read: its URL on your Git host makes the alarms' references to it links."
+  type        = string
+  default     = "docs/runbook.md"
+}
