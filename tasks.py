@@ -32,13 +32,15 @@ _HELP = {
     "wait": "wait for the order's outcome",
     "orders": "how many orders, 1 or more",
     "order": "the order's id",
-    "queue": "whose dead letters: order or payment; both by default",
+    "queue": "whose dead letters: order, payment or notification; all by default",
     "max": "how many to move of each queue at most; all by default",
     "dry_run": "change nothing, only say what would be done",
     "include_permanent": "move those too that a service rejected as hopeless",
     "since": "from when on: a time with its zone, such as 2026-01-31T12:00:00Z, or how long ago: 30m, 2h, 3d",
     "operations": "how many",
     "seed": "another number makes another run, and the same number the same",
+    "channel": "slack or teams",
+    "remove": "forget the URL, so that alarms no longer go there",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
 
@@ -287,6 +289,17 @@ def resume(_: Context, target: str = "local") -> None:
     from scripts import writers  # noqa: PLC0415
 
     writers.resume(_target(target))
+
+
+@_command(positional=["channel"])
+def set_webhook(_: Context, channel: str, target: str = "local", remove: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+    """Set where alarms go, slack or teams; the URL is asked for, or read from the standard input."""
+    from scripts import webhooks  # noqa: PLC0415
+
+    if remove:
+        webhooks.remove_webhook(_target(target), channel)
+    else:
+        webhooks.set_webhook(_target(target), channel)
 
 
 @_command()

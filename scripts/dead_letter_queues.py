@@ -54,6 +54,7 @@ def queues(deployment: Deployment) -> tuple[DeadLetterQueue, ...]:
         DeadLetterQueue("payment", deployment.payment_dlq_url, deployment.payment_queue_url),
         DeadLetterQueue("relay", deployment.relay_dlq_url),
         DeadLetterQueue("sweep", deployment.sweep_dlq_url),
+        DeadLetterQueue("notification", deployment.notification_dlq_url, deployment.notification_queue_url),
     )
 
 
@@ -276,7 +277,7 @@ def list_dead_letters(target: Target) -> None:
 
 
 def redrive(target: Target, *, queue: str | None, limit: int | None, dry_run: bool, include_permanent: bool) -> None:
-    """Move dead letters back to their queues, those of one or of both, at most `limit` of each; print how many."""
+    """Move dead letters back to their queues, those of one or of all, at most `limit` of each; print how many."""
     if limit is not None and limit < 1:
         raise UserError(f"--max {limit}: give 1 or more")
     client = target.client("sqs")
@@ -291,7 +292,7 @@ def redrive(target: Target, *, queue: str | None, limit: int | None, dry_run: bo
 def _chosen(known: Iterable[DeadLetterQueue], name: str | None) -> list[DeadLetterQueue]:
     chosen = [queue for queue in known if (queue.name == name if name else queue.source_url)]
     if not chosen:
-        raise UserError(f"there is no queue {name!r}: use order or payment")
+        raise UserError(f"there is no queue {name!r}: use order, payment or notification")
     return chosen
 
 

@@ -32,6 +32,11 @@ class Deployment:
     payment_dlq_url: str
     relay_dlq_url: str
     sweep_dlq_url: str
+    notification_queue_url: str
+    notification_dlq_url: str
+    alarm_topic_arn: str
+    metrics_api_id: str
+    metrics_api_gateway_url: str
     reservation_sweep_rule_name: str
     inventory_table_name: str
     event_store_table_name: str

@@ -16,12 +16,15 @@ from scripts.errors import UserError
 from scripts.local.emulator import LOCAL_FOLDER, Emulator, without_aws
 
 if TYPE_CHECKING:
+    from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_events import EventBridgeClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_s3 import S3Client
+    from types_boto3_sns import SNSClient
     from types_boto3_sqs import SQSClient
+    from types_boto3_ssm import SSMClient
     from types_boto3_sts import STSClient
 
 DEFAULT_REGION = "eu-west-2"
@@ -107,6 +110,8 @@ class Target:
         return boto3.Session(_LOCAL_KEY, _LOCAL_KEY, region_name=self.region, botocore_session=core)
 
     @overload
+    def client(self, service: Literal["cloudwatch"]) -> "CloudWatchClient": ...
+    @overload
     def client(self, service: Literal["dynamodb"]) -> "DynamoDBClient": ...
     @overload
     def client(self, service: Literal["events"]) -> "EventBridgeClient": ...
@@ -117,7 +122,11 @@ class Target:
     @overload
     def client(self, service: Literal["s3"]) -> "S3Client": ...
     @overload
+    def client(self, service: Literal["sns"]) -> "SNSClient": ...
+    @overload
     def client(self, service: Literal["sqs"]) -> "SQSClient": ...
+    @overload
+    def client(self, service: Literal["ssm"]) -> "SSMClient": ...
     @overload
     def client(self, service: Literal["sts"]) -> "STSClient": ...
 

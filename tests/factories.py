@@ -90,3 +90,18 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         return self.remaining_milliseconds
+
+
+def alarm_message(**fields: object) -> str:
+    """Make a CloudWatch alarm's message as SNS hands it on raw."""
+    alarm: dict[str, object] = {
+        "AlarmName": "dev-DeadLetters-order-dlq",
+        "AlarmDescription": "Messages in dev-order-dlq were given up. Runbook: docs/runbook.md#deadletters",
+        "AWSAccountId": "123456789012",
+        "NewStateValue": "ALARM",
+        "NewStateReason": "Threshold Crossed: 1 datapoint [1.0] was greater than the threshold (0.0).",
+        "StateChangeTime": "2026-01-01T12:00:00.123+0000",
+        "Region": "EU (London)",
+        "OldStateValue": "OK",
+    }
+    return json.dumps(alarm | fields)

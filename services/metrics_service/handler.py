@@ -11,6 +11,7 @@ from services.libs import aws_clients
 from services.libs.lambda_types import HttpRequest, HttpResponse, LambdaContext
 from services.libs.ledger_counters import LedgerCounters
 from services.libs.metrics import ErrorType, Function
+from services.libs.parameters import Parameters
 from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import Settings
 from services.libs.structured_logging import configure_logging, logger
@@ -36,7 +37,7 @@ class _Application:
         configure_logging(Function.METRICS_SERVICE, settings.log_level)
         client = aws_clients.dynamodb()
         queues = {label: f"{settings.environment}-{label}" for label in settings.queue_urls if label.endswith("-queue")}
-        self.token = BearerToken(aws_clients.ssm(), settings.metrics_token_parameter)
+        self.token = BearerToken(Parameters(aws_clients.ssm()), settings.metrics_token_parameter)
         self.service = MetricsService(
             Checkpoints(client, settings.metrics_table),
             CloudWatchReader(aws_clients.cloudwatch(), settings.environment, queues),

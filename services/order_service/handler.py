@@ -13,7 +13,7 @@ from services.libs.inventory_table import InventoryTable
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
 from services.libs.messages import Message, OrderReference, validate
 from services.libs.metrics import ORDER_PROCESSING_DURATION, Function
-from services.libs.queue_consumer import QueueConsumer
+from services.libs.queue_consumer import QueueConsumer, event_handler
 from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import StoreSettings
 from services.libs.structured_logging import configure_logging
@@ -40,10 +40,9 @@ class _Application:
         )
         self._allow_forced_payment_result = settings.allow_forced_payment_result
         self.consumer = QueueConsumer(
-            self._handle,
+            event_handler(self._handle, {EventType.ORDER_PLACED: ORDER_PROCESSING_DURATION}),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(Function.ORDER_SERVICE, settings.environment),
-            {EventType.ORDER_PLACED: ORDER_PROCESSING_DURATION},
         )
 
     def _handle(self, message: Message) -> None:

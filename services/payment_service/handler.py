@@ -11,7 +11,7 @@ from services.libs.event_store import EventStore
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
 from services.libs.messages import Message, OrderReference, validate
 from services.libs.metrics import PAYMENT_PROCESSING_DURATION, Function
-from services.libs.queue_consumer import QueueConsumer
+from services.libs.queue_consumer import QueueConsumer, event_handler
 from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import StoreSettings
 from services.libs.structured_logging import configure_logging
@@ -36,10 +36,9 @@ class _Application:
             SimulatedGateway(client, settings.gateway_table, settings.payment_success_rate),
         )
         self.consumer = QueueConsumer(
-            self._handle,
+            event_handler(self._handle, {EventType.PAYMENT_REQUESTED: PAYMENT_PROCESSING_DURATION}),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(Function.PAYMENT_SERVICE, settings.environment),
-            {EventType.PAYMENT_REQUESTED: PAYMENT_PROCESSING_DURATION},
         )
 
     def _handle(self, message: Message) -> None:

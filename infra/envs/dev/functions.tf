@@ -143,5 +143,71 @@ locals {
         }],
       )
     }
+
+    metrics-service = {
+      # A refresh asks CloudWatch, the tables and every queue; the API waits for 30 seconds at most.
+      timeout_seconds = 20
+      environment = {
+        METRICS_TABLE           = module.metrics_table.table_name
+        INVENTORY_TABLE         = module.inventory_table.table_name
+        QUEUE_URLS              = jsonencode({ for name, queue in local.queues : name => queue.url })
+        METRICS_TOKEN_PARAMETER = local.parameters.metrics_token.name
+        REFRESH_SECONDS         = tostring(var.metrics_refresh_seconds)
+      }
+      policy_statements = [
+        {
+          sid       = "ReadCountersAndKeepCheckpoint"
+          actions   = ["dynamodb:Scan", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+          resources = [module.metrics_table.table_arn]
+        },
+        {
+          sid       = "ReadStock"
+          actions   = ["dynamodb:Scan"]
+          resources = [module.inventory_table.table_arn]
+        },
+        {
+          sid       = "MeasureQueues"
+          actions   = ["sqs:GetQueueAttributes"]
+          resources = [for queue in local.queues : queue.arn]
+        },
+        {
+          sid       = "ReadMetrics"
+          actions   = ["cloudwatch:GetMetricData"]
+          resources = ["*"]
+        },
+        {
+          sid       = "ReadToken"
+          actions   = ["ssm:GetParameter"]
+          resources = [local.parameters.metrics_token.arn]
+        },
+      ]
+    }
+
+    notification-service = {
+      queue_trigger = {
+        queue_arn = module.notification_queue.queue_arn
+        # Webhooks may be slow, and alarms are rare: each has an invocation to itself.
+        batch_size          = 1
+        maximum_concurrency = 2
+      }
+      timeout_seconds = local.notification_timeout_seconds
+      environment = {
+        DEAD_LETTER_QUEUE_URL   = module.notification_queue.dead_letter_queue_url
+        SLACK_WEBHOOK_PARAMETER = local.parameters.slack_webhook_url.name
+        TEAMS_WEBHOOK_PARAMETER = local.parameters.teams_webhook_url.name
+      }
+      policy_statements = [
+        {
+          sid       = "ReadWebhooks"
+          actions   = ["ssm:GetParameter"]
+          resources = [local.parameters.slack_webhook_url.arn, local.parameters.teams_webhook_url.arn]
+        },
+        {
+          sid       = "SendDeadLetters"
+          actions   = ["sqs:SendMessage"]
+          resources = [module.notification_queue.dead_letter_queue_arn]
+        },
+      ]
+    }
   }
 }

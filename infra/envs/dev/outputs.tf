@@ -82,3 +82,28 @@ output "log_group_names" {
   description = "Name of each function's log group, by service."
   value       = { for service, function in module.function : service => function.log_group_name }
 }
+
+output "metrics_api_gateway_url" {
+  description = "URL that Prometheus scrapes; it wants the bearer token."
+  value       = "${module.metrics_api.stage_url}/metrics"
+}
+
+output "metrics_api_id" {
+  description = "Id of the HTTP API of the metrics: the embedded AWS answers at a path with it."
+  value       = module.metrics_api.api_id
+}
+
+output "alarm_topic_arn" {
+  description = "ARN of the topic that the alarms tell."
+  value       = module.cloudwatch.topic_arn
+}
+
+output "notification_queue_url" {
+  description = "URL of the queue between the alarms' topic and the notification service."
+  value       = module.notification_queue.queue_url
+}
+
+output "notification_dlq_url" {
+  description = "URL of the notification queue's dead letters."
+  value       = module.notification_queue.dead_letter_queue_url
+}

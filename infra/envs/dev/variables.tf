@@ -92,3 +92,26 @@ variable "log_retention_days" {
   type        = number
   default     = 14
 }
+
+variable "metrics_refresh_seconds" {
+  description = "Seconds for which the metrics service shows what it last read from CloudWatch, which each reading costs."
+  type        = number
+  default     = 60
+
+  validation {
+    condition     = var.metrics_refresh_seconds >= 1 && var.metrics_refresh_seconds <= 3600
+    error_message = "The metrics are refreshed every 1 to 3600 seconds."
+  }
+}
+
+variable "scrapes_expected" {
+  description = "Whether it is an alarm that nobody scrapes the metrics: true once a Prometheus does for good."
+  type        = bool
+  default     = false
+}
+
+variable "runbook_url" {
+  description = "Where docs/runbook.md can be read: its URL on your Git host makes the alarms' references to it links."
+  type        = string
+  default     = "docs/runbook.md"
+}

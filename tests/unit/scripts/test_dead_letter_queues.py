@@ -40,9 +40,9 @@ def queue(aws: Aws) -> DeadLetterQueue:
 
 @pytest.fixture
 def target(aws: Aws, queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> Target:
-    """A target with four queues, all but the order's empty."""
+    """A target with all queues, all but the order's empty."""
     urls = {"order_dlq_url": queue.url, "order_queue_url": queue.source_url}
-    for name in ("payment_dlq", "payment_queue", "relay_dlq", "sweep_dlq"):
+    for name in ("payment_dlq", "payment_queue", "relay_dlq", "sweep_dlq", "notification_dlq", "notification_queue"):
         urls[f"{name}_url"] = aws.sqs.create_queue(QueueName=name.replace("_", "-"))["QueueUrl"]
     monkeypatch.setattr(Deployment, "of", lambda _: SimpleNamespace(**urls))
     return cast("Target", SimpleNamespace(client=lambda _: aws.sqs))
@@ -274,7 +274,8 @@ def test_the_list_shows_every_queue(aws: Aws, target: Target, capsys: pytest.Cap
     list_dead_letters(target)
 
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [line[0] for line in lines] == ["queue", "test-dlq", "payment-dlq", "relay-dlq", "sweep-dlq"]
+    queues = ["test-dlq", "payment-dlq", "relay-dlq", "sweep-dlq", "notification-dlq"]
+    assert [line[0] for line in lines] == ["queue", *queues]
     assert " ".join(lines[1]).startswith("test-dlq rejected: conflict (permanent) 2 ")
 
 
@@ -289,8 +290,9 @@ def test_redriving_tells_what_it_moved_of_each_queue(
 
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[0][:4] == ["queue", "would", "be", "moved"]
-    assert lines[1:3] == [["test-dlq", "2", "1", "0"], ["payment-dlq", "0", "0", "0"]]
-    assert lines[4:] == [["test-dlq", "1", "1", "1"]]
+    empty = [["payment-dlq", "0", "0", "0"], ["notification-dlq", "0", "0", "0"]]
+    assert lines[1:4] == [["test-dlq", "2", "1", "0"], *empty]
+    assert lines[5:] == [["test-dlq", "1", "1", "1"]]
 
 
 @pytest.mark.parametrize(
@@ -298,7 +300,7 @@ def test_redriving_tells_what_it_moved_of_each_queue(
     [
         ("relay", None, "relay-dlq has no queue to move its messages back to: .*invoke relay-catchup --since TIME"),
         ("sweep", None, "the next sweep takes up what that one left"),
-        ("orders", None, "there is no queue 'orders': use order or payment"),
+        ("orders", None, "there is no queue 'orders': use order, payment or notification"),
         ("order", 0, "--max 0: give 1 or more"),
     ],
 )

@@ -304,8 +304,8 @@ class TestEndpoint:
         self.ssm.put_parameter(Name="/test/metrics-token", Value="new", Type="SecureString", Overwrite=True)
         assert self._get("Bearer new")["statusCode"] == 401
 
-        token = metrics_handler._application().token  # noqa: SLF001
-        monkeypatch.setattr(token, "_clock", lambda: float("inf"))
+        parameters = metrics_handler._application().token._parameters  # noqa: SLF001
+        monkeypatch.setattr(parameters, "_clock", lambda: float("inf"))
 
         assert self._get("Bearer new")["statusCode"] == 200
         assert self._get("Bearer secret")["statusCode"] == 401

@@ -7,7 +7,7 @@ import pytest
 from services.libs.dead_letters import DeadLetters
 from services.libs.messages import Message
 from services.libs.metrics import Function
-from services.libs.queue_consumer import QueueConsumer
+from services.libs.queue_consumer import QueueConsumer, event_handler
 from services.libs.request_metrics import RequestMetrics
 from services.libs.structured_logging import configure_logging, logger
 from services.shared.rejections import RejectedError, RejectionReason
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _consumer(handle: Callable[[Message], None], dead_letters: DeadLetters) -> QueueConsumer:
-    return QueueConsumer(handle, dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test"))
+    return QueueConsumer(event_handler(handle, {}), dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test"))
 
 
 def test_a_fault_is_handed_back_and_its_neighbours_are_done(aws: Aws) -> None:

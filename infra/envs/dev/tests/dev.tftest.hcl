@@ -12,6 +12,7 @@ override_module {
 
   outputs = {
     function_arn   = "arn:aws:lambda:eu-west-2:123456789012:function:dev-some-handler"
+    invoke_arn     = "arn:aws:apigateway:eu-west-2:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-2:123456789012:function:dev-some-handler/invocations"
     function_name  = "dev-some-handler"
     log_group_name = "/aws/lambda/dev-some-handler"
   }

@@ -8,6 +8,11 @@ output "function_arn" {
   value       = aws_lambda_function.this.arn
 }
 
+output "invoke_arn" {
+  description = "ARN by which an API invokes the function."
+  value       = aws_lambda_function.this.invoke_arn
+}
+
 output "role_arn" {
   description = "ARN of the function's role."
   value       = aws_iam_role.this.arn

@@ -92,8 +92,13 @@ variable "policy_statements" {
   }
 
   validation {
-    condition     = alltrue([for resource in flatten(var.policy_statements[*].resources) : startswith(resource, "arn:")])
-    error_message = "A resource is named by its ARN."
+    condition = alltrue([
+      for statement in var.policy_statements :
+      alltrue([for resource in statement.resources : startswith(resource, "arn:")]) ||
+      # CloudWatch's metrics are no resources that a policy could name: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
+      (statement.resources == tolist(["*"]) && statement.actions == tolist(["cloudwatch:GetMetricData"]))
+    ])
+    error_message = "A resource is named by its ARN; only cloudwatch:GetMetricData, which knows no resource, has \"*\", in a statement of its own."
   }
 }
 

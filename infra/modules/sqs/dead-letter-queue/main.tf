@@ -7,7 +7,8 @@ resource "aws_sqs_queue" "this" {
 module "policy" {
   source = "../queue-policy"
 
-  queue_url = aws_sqs_queue.this.url
-  queue_arn = aws_sqs_queue.this.arn
-  rule_arns = var.rule_arns
+  queue_url  = aws_sqs_queue.this.url
+  queue_arn  = aws_sqs_queue.this.arn
+  rule_arns  = var.rule_arns
+  topic_arns = var.topic_arns
 }

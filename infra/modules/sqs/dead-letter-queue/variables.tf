@@ -14,6 +14,12 @@ variable "rule_arns" {
   default     = []
 }
 
+variable "topic_arns" {
+  description = "ARNs of the SNS topics that leave here what they could not deliver. None by default."
+  type        = list(string)
+  default     = []
+}
+
 variable "retention_days" {
   description = "Days for which a dead letter is kept."
   type        = number

@@ -1,3 +1,10 @@
+locals {
+  senders = [
+    { sid = "AdmitRules", service = "events.amazonaws.com", arns = var.rule_arns },
+    { sid = "AdmitTopics", service = "sns.amazonaws.com", arns = var.topic_arns },
+  ]
+}
+
 data "aws_iam_policy_document" "this" {
   statement {
     sid       = "DenyPlainHttp"
@@ -25,22 +32,22 @@ data "aws_iam_policy_document" "this" {
   }
 
   dynamic "statement" {
-    for_each = length(var.rule_arns) > 0 ? [var.rule_arns] : []
+    for_each = { for sender in local.senders : sender.sid => sender if length(sender.arns) > 0 }
 
     content {
-      sid       = "AdmitRules"
+      sid       = statement.value.sid
       actions   = ["sqs:SendMessage"]
       resources = [var.queue_arn]
 
       principals {
         type        = "Service"
-        identifiers = ["events.amazonaws.com"]
+        identifiers = [statement.value.service]
       }
 
       condition {
         test     = "ArnEquals"
         variable = "aws:SourceArn"
-        values   = statement.value
+        values   = statement.value.arns
       }
     }
   }

@@ -23,3 +23,14 @@ variable "rule_arns" {
     error_message = "rule_arns are ARNs of EventBridge rules, without a wildcard."
   }
 }
+
+variable "topic_arns" {
+  description = "ARNs of the SNS topics that may send to the queue. None by default."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.topic_arns : can(regex("^arn:[^:]+:sns:[^*]+$", arn))])
+    error_message = "topic_arns are ARNs of SNS topics, without a wildcard."
+  }
+}

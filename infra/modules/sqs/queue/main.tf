@@ -8,16 +8,18 @@ resource "aws_sqs_queue" "this" {
 module "policy" {
   source = "../queue-policy"
 
-  queue_url = aws_sqs_queue.this.url
-  queue_arn = aws_sqs_queue.this.arn
-  rule_arns = var.rule_arns
+  queue_url  = aws_sqs_queue.this.url
+  queue_arn  = aws_sqs_queue.this.arn
+  rule_arns  = var.rule_arns
+  topic_arns = var.topic_arns
 }
 
 module "dead_letter_queue" {
   source = "../dead-letter-queue"
 
-  name      = var.name
-  rule_arns = var.rule_arns
+  name       = var.name
+  rule_arns  = var.rule_arns
+  topic_arns = var.topic_arns
 }
 
 # Apart from the queue: the provider waits for about 25 s after each, and so creates the two queues side by side.

@@ -9,13 +9,20 @@ variable "name" {
 }
 
 variable "rule_arns" {
-  description = "ARNs of the EventBridge rules that send to the queue: nobody else may."
+  description = "ARNs of the EventBridge rules that send to the queue: nobody else may, topic_arns aside."
   type        = list(string)
+  default     = []
 
   validation {
-    condition     = length(var.rule_arns) > 0
-    error_message = "A queue that no rule sends to has no use."
+    condition     = length(var.rule_arns) + length(var.topic_arns) > 0
+    error_message = "A queue that no rule and no topic sends to has no use."
   }
+}
+
+variable "topic_arns" {
+  description = "ARNs of the SNS topics that send to the queue. None by default."
+  type        = list(string)
+  default     = []
 }
 
 variable "function_timeout_seconds" {

@@ -90,6 +90,27 @@ run "statements_reach_the_role_with_their_conditions" {
   }
 }
 
+run "metrics_may_be_read_as_no_policy_can_name_them" {
+  variables {
+    policy_statements = [{ sid = "ReadMetrics", actions = ["cloudwatch:GetMetricData"], resources = ["*"] }]
+  }
+
+  assert {
+    condition     = data.aws_iam_policy_document.this.statement[1].resources == toset(["*"])
+    error_message = "The statement is lost."
+  }
+}
+
+run "no_other_action_comes_with_it" {
+  command = plan
+
+  variables {
+    policy_statements = [{ sid = "ReadMetrics", actions = ["cloudwatch:GetMetricData", "sqs:SendMessage"], resources = ["*"] }]
+  }
+
+  expect_failures = [var.policy_statements]
+}
+
 run "a_queue_trigger_reports_partial_failures_and_may_only_consume" {
   variables {
     queue_trigger = {

@@ -35,7 +35,26 @@ run "only_the_named_rules_may_send" {
   }
 }
 
-run "without_rules_nobody_is_admitted_and_plain_http_is_denied" {
+run "only_the_named_topics_may_send" {
+  variables {
+    topic_arns = ["arn:aws:sns:eu-west-2:123456789012:dev-alarms"]
+  }
+
+  assert {
+    condition     = one(data.aws_iam_policy_document.this.statement[1].principals).identifiers == toset(["sns.amazonaws.com"])
+    error_message = "Another principal than SNS may send."
+  }
+
+  assert {
+    condition = (
+      one(data.aws_iam_policy_document.this.statement[1].condition).variable == "aws:SourceArn" &&
+      one(data.aws_iam_policy_document.this.statement[1].condition).values == tolist(var.topic_arns)
+    )
+    error_message = "Another topic may send."
+  }
+}
+
+run "without_senders_nobody_is_admitted_and_plain_http_is_denied" {
   assert {
     condition     = one(data.aws_iam_policy_document.this.statement).effect == "Deny"
     error_message = "The policy is not the one denial."
@@ -51,12 +70,14 @@ run "bad_inputs_are_refused" {
   command = plan
 
   variables {
-    queue_arn = "dev-order-queue"
-    rule_arns = ["arn:aws:events:eu-west-2:123456789012:rule/dev-order-bus/*"]
+    queue_arn  = "dev-order-queue"
+    rule_arns  = ["arn:aws:events:eu-west-2:123456789012:rule/dev-order-bus/*"]
+    topic_arns = ["arn:aws:sns:eu-west-2:123456789012:*"]
   }
 
   expect_failures = [
     var.queue_arn,
     var.rule_arns,
+    var.topic_arns,
   ]
 }

@@ -1,0 +1,78 @@
+# How the system is watched: its metrics endpoint, and what watches it from outside.
+data "aws_caller_identity" "this" {}
+
+data "aws_partition" "this" {}
+
+locals {
+  # The tasks write these parameters, so that no secret is ever in Terraform's state.
+  parameters = {
+    for key in ["metrics_token", "slack_webhook_url", "teams_webhook_url", "grafana_admin_password"] : key => {
+      name = "/${var.environment}/${replace(key, "_", "-")}"
+      arn  = "arn:${data.aws_partition.this.partition}:ssm:${var.region}:${data.aws_caller_identity.this.account_id}:parameter/${var.environment}/${replace(key, "_", "-")}"
+    }
+  }
+
+  # Two webhooks, three tries each.
+  notification_timeout_seconds = 40
+
+  # By the value that the label `queue` has in Prometheus.
+  queues = merge(local.working_queues, local.dead_letter_queues)
+
+  working_queues = {
+    order-queue        = { url = module.order_queue.queue_url, arn = module.order_queue.queue_arn }
+    payment-queue      = { url = module.payment_queue.queue_url, arn = module.payment_queue.queue_arn }
+    notification-queue = { url = module.notification_queue.queue_url, arn = module.notification_queue.queue_arn }
+  }
+
+  dead_letter_queues = {
+    order-dlq        = { url = module.order_queue.dead_letter_queue_url, arn = module.order_queue.dead_letter_queue_arn }
+    payment-dlq      = { url = module.payment_queue.dead_letter_queue_url, arn = module.payment_queue.dead_letter_queue_arn }
+    relay-dlq        = { url = module.relay_dead_letter_queue.queue_url, arn = module.relay_dead_letter_queue.queue_arn }
+    sweep-dlq        = { url = module.sweep_dead_letter_queue.queue_url, arn = module.sweep_dead_letter_queue.queue_arn }
+    notification-dlq = { url = module.notification_queue.dead_letter_queue_url, arn = module.notification_queue.dead_letter_queue_arn }
+  }
+}
+
+module "metrics_api" {
+  source = "../../modules/api-gateway"
+
+  name               = "${var.environment}-metrics-api"
+  description        = "What Prometheus scrapes."
+  stage_name         = var.environment
+  log_retention_days = var.log_retention_days
+
+  routes = {
+    "GET /metrics" = {
+      function_name       = module.function["metrics-service"].function_name
+      function_invoke_arn = module.function["metrics-service"].invoke_arn
+    }
+  }
+}
+
+module "cloudwatch" {
+  source = "../../modules/cloudwatch"
+
+  environment             = var.environment
+  dead_letter_queue_names = { for label in keys(local.dead_letter_queues) : label => "${var.environment}-${label}" }
+  queue_names             = { for label in keys(local.working_queues) : label => "${var.environment}-${label}" }
+  function_names          = { for service, function in module.function : service => function.function_name }
+  metrics_api             = { api_id = module.metrics_api.api_id, stage_name = var.environment }
+  scrapes_expected        = var.scrapes_expected
+  runbook_url             = var.runbook_url
+}
+
+module "notification_queue" {
+  source = "../../modules/sqs/queue"
+
+  name                     = "${var.environment}-notification"
+  topic_arns               = [module.cloudwatch.topic_arn]
+  function_timeout_seconds = local.notification_timeout_seconds
+}
+
+resource "aws_sns_topic_subscription" "notifications" {
+  topic_arn            = module.cloudwatch.topic_arn
+  protocol             = "sqs"
+  endpoint             = module.notification_queue.queue_arn
+  raw_message_delivery = true
+  redrive_policy       = jsonencode({ deadLetterTargetArn = module.notification_queue.dead_letter_queue_arn })
+}

@@ -1,0 +1,66 @@
+resource "aws_cloudwatch_log_group" "this" {
+  # Below /aws/vendedlogs/ a log group does not use up the account's log resource policy.
+  name              = "/aws/vendedlogs/apigateway/${var.name}"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_apigatewayv2_api" "this" {
+  name          = var.name
+  description   = var.description
+  protocol_type = "HTTP"
+}
+
+resource "aws_apigatewayv2_stage" "this" {
+  api_id      = aws_apigatewayv2_api.this.id
+  name        = var.stage_name
+  auto_deploy = true
+
+  # An HTTP API has no WAF: this is what keeps a flood from the functions.
+  default_route_settings {
+    throttling_rate_limit  = var.requests_per_second
+    throttling_burst_limit = var.burst_requests
+  }
+
+  # Nothing here says who called: no address, no header, and so no token.
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.this.arn
+
+    format = jsonencode({
+      request_id          = "$context.requestId"
+      requested_at        = "$context.requestTime"
+      route               = "$context.routeKey"
+      status              = "$context.status"
+      response_bytes      = "$context.responseLength"
+      response_latency_ms = "$context.responseLatency"
+      function_status     = "$context.integrationStatus"
+      function_error      = "$context.integrationErrorMessage"
+    })
+  }
+}
+
+resource "aws_apigatewayv2_integration" "this" {
+  for_each = var.routes
+
+  api_id                 = aws_apigatewayv2_api.this.id
+  integration_type       = "AWS_PROXY"
+  integration_uri        = each.value.function_invoke_arn
+  payload_format_version = "2.0"
+}
+
+resource "aws_apigatewayv2_route" "this" {
+  for_each = var.routes
+
+  api_id    = aws_apigatewayv2_api.this.id
+  route_key = each.key
+  target    = "integrations/${aws_apigatewayv2_integration.this[each.key].id}"
+}
+
+resource "aws_lambda_permission" "this" {
+  for_each = var.routes
+
+  statement_id  = "Admit-${replace(each.key, "/[^A-Za-z0-9]/", "-")}"
+  action        = "lambda:InvokeFunction"
+  function_name = each.value.function_name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/${var.stage_name}/${replace(each.key, " ", "")}"
+}

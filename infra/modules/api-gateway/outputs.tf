@@ -1,0 +1,14 @@
+output "api_id" {
+  description = "Id of the API."
+  value       = aws_apigatewayv2_api.this.id
+}
+
+output "stage_url" {
+  description = "URL of the stage, which a route's path follows."
+  value       = aws_apigatewayv2_stage.this.invoke_url
+}
+
+output "log_group_name" {
+  description = "Name of the access logs' group."
+  value       = aws_cloudwatch_log_group.this.name
+}

@@ -1,0 +1,93 @@
+mock_provider "aws" {
+  mock_resource "aws_apigatewayv2_api" {
+    defaults = {
+      id            = "abc123"
+      execution_arn = "arn:aws:execute-api:eu-west-2:123456789012:abc123"
+    }
+  }
+
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = {
+      arn = "arn:aws:logs:eu-west-2:123456789012:log-group:/aws/vendedlogs/apigateway/dev-metrics-api"
+    }
+  }
+}
+
+variables {
+  name       = "dev-metrics-api"
+  stage_name = "dev"
+  routes = {
+    "GET /metrics" = {
+      function_name       = "dev-metrics-service-handler"
+      function_invoke_arn = "arn:aws:apigateway:eu-west-2:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-2:123456789012:function:dev-metrics-service-handler/invocations"
+    }
+  }
+}
+
+run "a_route_invokes_its_function_and_only_this_api_stage_and_route_may" {
+  assert {
+    condition     = aws_apigatewayv2_integration.this["GET /metrics"].integration_type == "AWS_PROXY" && aws_apigatewayv2_integration.this["GET /metrics"].payload_format_version == "2.0"
+    error_message = "The function does not get the request as it came."
+  }
+
+  assert {
+    condition     = aws_lambda_permission.this["GET /metrics"].source_arn == "arn:aws:execute-api:eu-west-2:123456789012:abc123/dev/GET/metrics"
+    error_message = "Another API, stage or route may invoke the function, or none."
+  }
+
+  assert {
+    condition     = aws_lambda_permission.this["GET /metrics"].principal == "apigateway.amazonaws.com"
+    error_message = "Another service may invoke the function."
+  }
+}
+
+run "the_stage_is_throttled_and_deploys_itself" {
+  assert {
+    condition = (
+      aws_apigatewayv2_stage.this.name == "dev" &&
+      aws_apigatewayv2_stage.this.auto_deploy &&
+      aws_apigatewayv2_stage.this.default_route_settings[0].throttling_rate_limit == 5 &&
+      aws_apigatewayv2_stage.this.default_route_settings[0].throttling_burst_limit == 10
+    )
+    error_message = "The stage has another name, no limit, or stays behind its routes."
+  }
+}
+
+run "the_access_log_ends_and_does_not_say_who_called" {
+  assert {
+    condition     = aws_cloudwatch_log_group.this.retention_in_days == 30
+    error_message = "The log group keeps its logs for ever."
+  }
+
+  assert {
+    condition     = jsondecode(aws_apigatewayv2_stage.this.access_log_settings[0].format).request_id == "$context.requestId"
+    error_message = "A line does not name its request, without which AWS refuses the format."
+  }
+
+  assert {
+    condition     = !can(regex("(?i)identity|authorizer|header|querystring|userAgent", aws_apigatewayv2_stage.this.access_log_settings[0].format))
+    error_message = "The log may hold a token or an address."
+  }
+}
+
+run "bad_inputs_are_refused" {
+  command = plan
+
+  variables {
+    name                = "no spaces"
+    stage_name          = "$default"
+    routes              = { "$default" = { function_name = "any", function_invoke_arn = "any" } }
+    requests_per_second = 0
+    burst_requests      = 0
+    log_retention_days  = 0
+  }
+
+  expect_failures = [
+    var.name,
+    var.stage_name,
+    var.routes,
+    var.requests_per_second,
+    var.burst_requests,
+    var.log_retention_days,
+  ]
+}

@@ -1,0 +1,68 @@
+variable "name" {
+  description = "Name of the API, and of its log group below /aws/vendedlogs/apigateway/."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,100}$", var.name))
+    error_message = "An API's name has 1 to 100 letters, digits, dashes or underscores."
+  }
+}
+
+variable "description" {
+  description = "What the API is for."
+  type        = string
+  default     = null
+}
+
+variable "stage_name" {
+  description = "Name of the API's one stage: the first part of every path."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,64}$", var.stage_name))
+    error_message = "A stage's name has 1 to 64 letters, digits, dashes or underscores."
+  }
+}
+
+variable "routes" {
+  description = "The function behind each route, by method and path such as \"GET /metrics\". Nothing else is answered."
+  type        = map(object({ function_name = string, function_invoke_arn = string }))
+
+  validation {
+    condition     = length(var.routes) > 0 && alltrue([for route in keys(var.routes) : can(regex("^(GET|POST|PUT|PATCH|DELETE|HEAD) (/[A-Za-z0-9._-]+)+$", route))])
+    error_message = "A route is one method and one path, like \"GET /metrics\"."
+  }
+}
+
+variable "requests_per_second" {
+  description = "Requests a second that are let through in the long run."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.requests_per_second > 0 && var.requests_per_second <= 10000
+    error_message = "An API lets through up to 10000 requests a second, and more than none."
+  }
+}
+
+variable "burst_requests" {
+  description = "Requests that are let through at once."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.burst_requests >= 1 && var.burst_requests <= 5000
+    error_message = "A burst is 1 to 5000 requests."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days for which the access logs are kept."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400], var.log_retention_days)
+    error_message = "CloudWatch keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 or 400 days."
+  }
+}

@@ -1,0 +1,52 @@
+"""The notification service: one Lambda behind the queue of the alarms."""
+
+from functools import cache, partial
+
+from services.libs import aws_clients
+from services.libs.dead_letters import DeadLetters
+from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
+from services.libs.messages import validate_json
+from services.libs.metrics import Function
+from services.libs.parameters import Parameters
+from services.libs.queue_consumer import QueueConsumer
+from services.libs.request_metrics import Request, RequestMetrics
+from services.libs.settings import Settings
+from services.libs.structured_logging import configure_logging
+from services.notification_service.domain import slack_message, teams_message
+from services.notification_service.messages import AlarmMessage
+from services.notification_service.service import Channel, NotificationService
+from services.notification_service.webhooks import Webhooks
+
+
+class NotificationSettings(Settings):
+    dead_letter_queue_url: str
+    slack_webhook_parameter: str
+    teams_webhook_parameter: str
+
+
+class _Application:
+    def __init__(self, settings: NotificationSettings) -> None:
+        configure_logging(Function.NOTIFICATION_SERVICE, settings.log_level)
+        parameters = Parameters(aws_clients.ssm())
+        channels = {
+            "slack": Channel(partial(parameters.find, settings.slack_webhook_parameter), slack_message),
+            "teams": Channel(partial(parameters.find, settings.teams_webhook_parameter), teams_message),
+        }
+        self._service = NotificationService(Webhooks(), channels)
+        self.consumer = QueueConsumer(
+            self._handle,
+            DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
+            RequestMetrics(Function.NOTIFICATION_SERVICE, settings.environment),
+        )
+
+    def _handle(self, body: str, _: Request) -> None:
+        self._service.notify(validate_json(AlarmMessage, body).to_alarm())
+
+
+@cache
+def _application() -> _Application:
+    return _Application(NotificationSettings.from_environment())
+
+
+def handler(event: SqsEvent, context: LambdaContext) -> BatchResponse:
+    return _application().consumer.consume(event, context)
