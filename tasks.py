@@ -41,6 +41,8 @@ _HELP = {
     "seed": "another number makes another run, and the same number the same",
     "channel": "slack or teams",
     "remove": "forget the URL, so that alarms no longer go there",
+    "rotate": "make a new one in place of the old",
+    "show": "print it",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
 
@@ -119,6 +121,12 @@ def soak_test(_: Context, operations: str = "1000000", seed: str = "1") -> None:
     run_tool("tests.model.soak", "--operations", str(_count("operations", operations)), "--seed", seed)
 
 
+@_command(name="test-monitoring")
+def monitoring_tests(_: Context) -> None:
+    """Check rules and alert routes, and run a real Prometheus and Alertmanager against a small endpoint."""
+    run_tool("pytest", "tests/monitoring")
+
+
 @_command(name="test-faults")
 def fault_tests(_: Context, orders: str = "1000", seed: str = "1") -> None:
     """Run orders through an embedded AWS while workers are killed and its API fails."""
@@ -145,6 +153,7 @@ def test(context: Context) -> None:
         "test-unit": unit_tests,
         "test-model": model_tests,
         "test-infra": infra_tests,
+        "test-monitoring": monitoring_tests,
         "test-deployed": deployed_tests,
     }
     steps = [(command, functools.partial(suite, context)) for command, suite in suites.items()]
@@ -303,6 +312,38 @@ def set_webhook(_: Context, channel: str, target: str = "local", remove: bool = 
 
 
 @_command()
+def metrics_token(_: Context, target: str = "local", rotate: bool = False, show: bool = False) -> None:  # noqa: FBT001, FBT002 - flags of invoke
+    """Make the token that the metrics endpoint wants, unless there is one."""
+    from scripts import metrics_token  # noqa: PLC0415
+
+    metrics_token.run(_target(target), rotate=rotate, show=show)
+
+
+@_command()
+def monitoring_tools(_: Context) -> None:
+    """Show which Prometheus and Alertmanager are used; on Debian and Ubuntu fetch them where they are missing."""
+    from scripts.local import monitoring_tools  # noqa: PLC0415
+
+    monitoring_tools.provide()
+
+
+@_command()
+def monitoring_up(_: Context, target: str = "local") -> None:
+    """Start a Prometheus and an Alertmanager on this machine, which watch a deployment."""
+    from scripts import monitoring  # noqa: PLC0415
+
+    monitoring.up(_target(target))
+
+
+@_command()
+def monitoring_down(_: Context, target: str = "local") -> None:
+    """Stop that Prometheus and Alertmanager."""
+    from scripts import monitoring  # noqa: PLC0415
+
+    monitoring.down(_target(target))
+
+
+@_command()
 def setup_grafana(_: Context, target: str = "local") -> None:
     """Set up the dashboards."""
     out.print(f"monitoring is not set up yet: there is nothing to do on {target}")
@@ -338,7 +379,10 @@ def deploy_dev(context: Context, target: str = "local") -> None:
 
 @_command()
 def clean(_: Context) -> None:
-    """Stop every embedded AWS of this checkout, and remove what the tasks made."""
+    """Stop every embedded AWS of this checkout and what watches a deployment, and remove what the tasks made."""
+    from scripts import monitoring  # noqa: PLC0415
+
+    monitoring.stop_all()
     for emulator in Emulator.all():
         emulator.stop()
     # What is below aws/ describes real accounts, and no task can make it again.
