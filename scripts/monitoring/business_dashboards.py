@@ -249,7 +249,6 @@ def _within(title: str, metric: str) -> Panel:
         title,
         "Share of all in the time shown that took no longer than each bucket's bound, counted and not estimated.",
         within(f"{metric}_duration_seconds"),
-        "{{le}} s",
         unit=SHARE,
     )
 
@@ -271,7 +270,6 @@ def _fewest_left() -> Panel:
     return bars(
         "Fewest units available",
         "The ten SKUs with the fewest units that can still be ordered. Orders beyond that are refused, never oversold.",
-        f"sort(bottomk(10, {_AVAILABLE}))",
-        "{{sku}}",
+        {"{{sku}}": f"sort(bottomk(10, {_AVAILABLE}))"},
         colours=_FEW_LEFT,
     )

@@ -78,8 +78,7 @@ def functions() -> Dashboard:
             bars(
                 "Failures by function",
                 f"Messages and requests that failed in the time shown. {_CLOUDWATCH}",
-                f"sort_desc({count(series('lambda_errors_total'), 'function_name')})",
-                by_function,
+                {by_function: f"sort_desc({count(series('lambda_errors_total'), 'function_name')})"},
                 colours=NONE_WANTED,
             ),
             graph(
@@ -147,8 +146,7 @@ def queues() -> Dashboard:
             bars(
                 "Dead letters by queue",
                 "Messages given up on. See why with `invoke dlq-list`; move them back with `invoke redrive`.",
-                f"sort_desc(sum by (queue) ({dead_letters}))",
-                by_queue,
+                {by_queue: f"sort_desc(sum by (queue) ({dead_letters}))"},
                 colours=NONE_WANTED,
             ),
             graph(

@@ -1,6 +1,7 @@
 """The three kinds of panel that the dashboards use, in one style, and the dashboard around them."""
 
 from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
 from typing import TypeVar
 
 from grafana_foundation_sdk.builders import bargauge, common, stat, timeseries
@@ -64,7 +65,7 @@ def figure(  # noqa: PLR0913 - what a panel is
     """Show one number: as it is now, or for the whole time shown."""
     return (
         _described(stat.Panel(), title, text, unit, colours)
-        .with_target(_query(query, "", "A").instant())
+        .targets([query.instant() for query in _queries({"": query})])
         .graph_mode(BigValueGraphMode.NONE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .span(width)
@@ -77,12 +78,11 @@ def graph(
 ) -> timeseries.Panel:
     """Draw lines over time, each query given by the legend of its series."""
     panel = _described(timeseries.Panel(), title, text, unit, colours or PLAIN)
-    for ref_id, (legend, query) in zip("ABCDE", queries.items(), strict=False):
-        panel.with_target(_query(query, legend, ref_id).range())
     if colours:
         panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphTresholdsStyleMode.DASHED))
     return (
-        panel.min(0)
+        panel.targets([query.range() for query in _queries(queries)])
+        .min(0)
         .line_width(2)
         .fill_opacity(10)
         .show_points(VisibilityMode.NEVER)
@@ -104,19 +104,13 @@ def stacked_graph(title: str, text: str, queries: Mapping[str, str]) -> timeseri
     return graph(title, text, queries).fill_opacity(40).stacking(common.StackingConfig().mode(StackingMode.NORMAL))
 
 
-def bars(  # noqa: PLR0913 - what a panel is
-    title: str,
-    text: str,
-    query: str,
-    legend: str,
-    *,
-    unit: str = COUNT,
-    colours: ThresholdsConfig = PLAIN,
+def bars(
+    title: str, text: str, queries: Mapping[str, str], *, unit: str = COUNT, colours: ThresholdsConfig = PLAIN
 ) -> bargauge.Panel:
-    """Compare what several series are now."""
+    """Compare what several series are now, each query given by the legend of its series."""
     return (
         _described(bargauge.Panel(), title, text, unit, colours)
-        .with_target(_query(query, legend, "A").instant())
+        .targets([query.instant() for query in _queries(queries)])
         .orientation(VizOrientation.HORIZONTAL)
         .display_mode(BarGaugeDisplayMode.BASIC)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
@@ -151,8 +145,15 @@ def _described(panel: _P, title: str, text: str, unit: str, colours: ThresholdsC
     return panel.no_value("nothing to show")
 
 
-def _query(expression: str, legend: str, ref_id: str) -> Dataquery:
-    query = Dataquery().expr(expression).legend_format(legend).ref_id(ref_id).editor_mode(QueryEditorMode.CODE)
+def _queries(expressions: Mapping[str, str]) -> list[Dataquery]:
+    return [
+        _query(expression).legend_format(legend).ref_id(ref_id)
+        for ref_id, (legend, expression) in zip(ascii_uppercase, expressions.items(), strict=False)
+    ]
+
+
+def _query(expression: str) -> Dataquery:
+    query = Dataquery().expr(expression).editor_mode(QueryEditorMode.CODE)
     return query.interval(_RATE_MINIMUM_STEP) if "$__rate_interval" in expression else query
 
 

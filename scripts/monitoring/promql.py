@@ -5,7 +5,7 @@ Counts are the last sample less the first, so exact: `increase()` would extrapol
 
 from prometheus_client import Histogram
 
-from services.libs.metrics import DECLARATIONS, Declaration
+from services.libs.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
 
 ENVIRONMENT = "environment"
 """The label that Prometheus puts on the target, and the dashboards' variable that picks its value."""
@@ -73,11 +73,11 @@ def mean(histogram: str, *by: str) -> str:
     return rate_share(series(f"{histogram}_sum"), series(f"{histogram}_count"), *by)
 
 
-def within(histogram: str) -> str:
-    """Give the share, for each bucket, of what took no longer than its bound."""
-    buckets = _selector(f"{histogram}_bucket", 'le!="+Inf"')
+def within(histogram: str) -> dict[str, str]:
+    """Give the share of what took no longer than each bucket's bound, by that bound."""
     whole = count(series(f"{histogram}_count"))
-    return f"sort({count(buckets, 'le')} / on () group_left () ({whole} > 0))"
+    buckets = {bound: _selector(f"{histogram}_bucket", f'le="{float(bound)}"') for bound in BUCKETS_SECONDS}
+    return {f"within {bound:g} s": share(count(bucket), whole) for bound, bucket in buckets.items()}
 
 
 def _by(labels: tuple[str, ...]) -> str:
