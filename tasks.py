@@ -302,7 +302,7 @@ def resume(_: Context, target: str = "local") -> None:
 @_command()
 def dashboards(_: Context, check: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
     """Write the dashboards as the code builds them."""
-    from scripts.monitoring import dashboards  # noqa: PLC0415
+    from scripts.grafana import dashboards  # noqa: PLC0415
 
     (dashboards.check if check else dashboards.write)()
 
@@ -328,7 +328,7 @@ def dashboard_picture(
     _: Context, prometheus: str, environment: str | None = None, minutes: str = "30", folder: str = _PICTURES
 ) -> None:
     """Draw the dashboards from what a Prometheus knows."""
-    from scripts.monitoring import picture  # noqa: PLC0415 - it takes a second to import
+    from scripts.grafana import picture  # noqa: PLC0415 - it takes a second to import
 
     environment = environment or os.environ.get("ENVIRONMENT") or "dev"
     picture.draw(prometheus, environment, Path(folder), minutes=_count("minutes", minutes))

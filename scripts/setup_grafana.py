@@ -12,9 +12,9 @@ import yaml
 from scripts.build_lambda import DIST
 from scripts.console import out, table
 from scripts.errors import UserError
-from scripts.monitoring import dashboards
-from scripts.monitoring.grafana_client import Grafana
-from scripts.monitoring.web import checked_url
+from scripts.grafana import dashboards
+from scripts.grafana.client import Grafana
+from scripts.grafana.web import checked_url
 
 _FILES = dashboards.FOLDER.parent
 _BUNDLE = DIST / "grafana"

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from scripts.errors import UserError
-from scripts.monitoring import dashboards, promql
-from scripts.monitoring.dashboards import FOLDER
+from scripts.grafana import dashboards, promql
+from scripts.grafana.dashboards import FOLDER
 from services.libs.metrics import DECLARATIONS
 
 _PROVISIONING = FOLDER.parent / "provisioning"

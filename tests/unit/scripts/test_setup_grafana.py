@@ -14,7 +14,7 @@ import pytest
 
 from scripts import setup_grafana
 from scripts.errors import UserError
-from scripts.monitoring import dashboards
+from scripts.grafana import dashboards
 
 _PROMETHEUS = "http://prometheus.test:9090"
 _PASSWORD = "a-secret-password"  # noqa: S105 - of the server below

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from scripts.monitoring.panels import (
+from scripts.grafana.panels import (
     NONE_WANTED,
     SECONDS,
     SHARE,
@@ -14,7 +14,7 @@ from scripts.monitoring.panels import (
     levels,
     stacked_graph,
 )
-from scripts.monitoring.promql import (
+from scripts.grafana.promql import (
     count,
     mean,
     per_minute,
@@ -31,7 +31,7 @@ _EXACT = (
 )
 _FAILURES = levels("green", (0.1, "orange"), (0.25, "red"))
 _DURATIONS = levels("green", (1, "orange"), (5, "red"))
-_FEW_LEFT = levels("red", (1, "orange"), (10, "green"))
+_FEW_LEFT = levels("red", (1, "orange"), (6, "green"))
 
 _ORDERS = series("orders_processed_total")
 _ACCEPTED = series("orders_processed_total", status="success")

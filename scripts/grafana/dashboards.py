@@ -9,9 +9,9 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from scripts.console import out
 from scripts.errors import UserError
+from scripts.grafana.business_dashboards import business, inventory, orders, payments
+from scripts.grafana.operations_dashboards import functions, queues
 from scripts.local.emulator import REPO_ROOT
-from scripts.monitoring.business_dashboards import business, inventory, orders, payments
-from scripts.monitoring.operations_dashboards import functions, queues
 
 FOLDER = REPO_ROOT / "infra" / "monitoring" / "grafana" / "dashboards"
 

@@ -34,7 +34,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.prometheus import QueryEditorMode
 
-from scripts.monitoring.promql import ENVIRONMENT
+from scripts.grafana.promql import ENVIRONMENT
 
 Panel = stat.Panel | timeseries.Panel | bargauge.Panel
 _P = TypeVar("_P", stat.Panel, timeseries.Panel, bargauge.Panel)

@@ -12,13 +12,17 @@ from typing import Any
 import requests
 
 from scripts.errors import UserError
-from scripts.monitoring.dashboards import FOLDER
-from scripts.monitoring.promql import ENVIRONMENT
-from scripts.monitoring.web import TIMEOUT_SECONDS, checked_url, session, unreachable
+from scripts.grafana.dashboards import FOLDER
+from scripts.grafana.promql import ENVIRONMENT
+from scripts.grafana.web import TIMEOUT_SECONDS, checked_url, session, unreachable
 
 _STEP_SECONDS = 30
 # What Grafana makes of a minimum step of a minute.
 _RATE_SECONDS = 4 * 60
+
+
+class _QueryRefusedError(UserError):
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class Prometheus:
         except requests.exceptions.RequestException as error:
             raise unreachable("Prometheus", self._url, error) from error
         if content.get("status") != "success":
-            raise UserError(f"Prometheus refuses `{parameters['query']}`: {content.get('error')}")
+            raise _QueryRefusedError(f"Prometheus refuses `{parameters['query']}`: {content.get('error')}")
         result: list[dict[str, Any]] = content["data"]["result"]
         return result
 
@@ -134,7 +138,7 @@ def check_panels(prometheus_url: str, environment: str, minutes: int = 15) -> li
 def _problems(prometheus: Prometheus, query: Query, window: Window) -> Iterator[str]:
     try:
         found = prometheus.answer(query, window)
-    except UserError as error:
+    except _QueryRefusedError as error:
         yield str(error)
         return
     if not any(math.isfinite(value) for series in found for value in series.values.values()):

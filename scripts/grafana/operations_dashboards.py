@@ -2,8 +2,8 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from scripts.monitoring.panels import NONE_WANTED, SECONDS, SHARE, bars, dashboard, figure, graph, levels
-from scripts.monitoring.promql import (
+from scripts.grafana.panels import NONE_WANTED, SECONDS, SHARE, bars, dashboard, figure, graph, levels
+from scripts.grafana.promql import (
     count,
     mean,
     per_minute,
@@ -19,7 +19,7 @@ _CLOUDWATCH = "From CloudWatch, so some minutes late, and counted at least once.
 _ERRORS = levels("green", (0.01, "orange"), (0.05, "red"))
 _DURATIONS = levels("green", (1, "orange"), (5, "red"))
 _AGES = levels("green", (60, "orange"), (300, "red"))
-_FIGURES_AGE = levels("green", (180, "orange"), (600, "red"))
+_FIGURES_AGE = levels("green", (120, "orange"), (300, "red"))
 
 _REQUESTS = series("lambda_requests_total")
 _FAILED = series("lambda_requests_total", status="error")

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
 from scripts.console import out
-from scripts.monitoring.panel_data import Board, Panel, Prometheus, Series, Window, boards
+from scripts.grafana.panel_data import Board, Panel, Prometheus, Series, Window, boards
 
 _COLUMNS = 24
 _WIDTH_INCHES, _ROW_INCHES, _HEADER_INCHES = 14.0, 0.32, 0.6
@@ -133,7 +133,8 @@ def _draw_lines(card: Axes, panel: Panel, series: Sequence[Series], window: Wind
         for line, colour in zip(lines, _PALETTE, strict=False):
             axes.plot(window.times, line, color=colour, linewidth=1.5)
     _style(axes, panel, _highest(lines, stacked=panel.stacked))
-    ticks = window.times[:: max(len(window.times) // 6, 1)]
+    every = max(len(window.times) // 6, 1)
+    ticks = window.times[every // 2 :: every]
     axes.set_xticks(ticks, [f"{datetime.fromtimestamp(at, UTC):%H:%M}" for at in ticks])
     axes.set_xlim(window.times[0], window.times[-1])
 
@@ -151,7 +152,7 @@ def _style(axes: Axes, panel: Panel, highest: float) -> None:
     axes.set_ylim(0, highest * 1.12 or 1)
     axes.set_facecolor("none")
     axes.grid(axis="y", color="#e6e8eb", linewidth=0.8)
-    axes.tick_params(length=0, labelsize=8, labelcolor=_FAINT)
+    axes.tick_params(length=0, pad=5, labelsize=8, labelcolor=_FAINT)
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, panel.unit)))
     for spine in axes.spines.values():
