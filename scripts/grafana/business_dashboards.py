@@ -139,7 +139,8 @@ def payments() -> Dashboard:
 
 
 def inventory() -> Dashboard:
-    reservations = series("stock_reservations_total")
+    outcomes = {"reserved": "success", "insufficient_stock": "insufficient_stock", "unknown_sku": "unknown_sku"}
+    reservations = {name: series("stock_reservations_total", status=value) for name, value in outcomes.items()}
     operations = series("inventory_operations_total", status="success")
     failed = series("inventory_operations_total", status="error")
     return dashboard(
@@ -159,7 +160,7 @@ def inventory() -> Dashboard:
             figure(
                 "SKUs reserved",
                 f"SKUs of orders whose stock was reserved. {_EXACT}",
-                count(series("stock_reservations_total", status="success")),
+                count(reservations["reserved"]),
             ),
             figure("Changes failed", f"Changes of a SKU's inventory that failed. {_EXACT}", count(failed)),
             _fewest_left(),
@@ -179,7 +180,7 @@ def inventory() -> Dashboard:
             stacked_graph(
                 "SKUs of orders per minute",
                 "SKUs of the orders decided, by whether the order's stock was reserved.",
-                {"{{status}}": per_minute(reservations, "status")},
+                {name: per_minute(reservation) for name, reservation in reservations.items()},
             ),
             graph(
                 "Changes per minute",
