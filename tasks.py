@@ -22,8 +22,18 @@ from scripts.target import Target
 from scripts.terraform import terraform_path
 
 _SEED_FILE = str(REPO_ROOT / "scripts" / "inventory-seed.json")
+_PICTURES = str(REPO_ROOT / "docs" / "images")
 _CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis")
 _HELP = {
+    "check": "change nothing, and fail if something would change",
+    "url": "where Grafana answers, for example http://127.0.0.1:3000",
+    "user": "a user of Grafana, administrator of its organisation",
+    "password": "the user's password, or - for the one in GRAFANA_PASSWORD, which no other user of the machine sees",
+    "prometheus_url": "where Prometheus answers, as Grafana sees it",
+    "prometheus": "where Prometheus answers, for example http://127.0.0.1:9090",
+    "environment": "whose metrics; ENVIRONMENT, or else dev, by default",
+    "minutes": "how far back",
+    "folder": "where the pictures go",
     "target": "where to: local (the embedded AWS) or aws",
     "file": "a JSON file to take it from, see scripts/order-example.json and scripts/inventory-seed.json",
     "order_id": "the order's id; one is made up by default",
@@ -344,9 +354,38 @@ def monitoring_down(_: Context, target: str = "local") -> None:
 
 
 @_command()
-def setup_grafana(_: Context, target: str = "local") -> None:
-    """Set up the dashboards."""
-    out.print(f"monitoring is not set up yet: there is nothing to do on {target}")
+def dashboards(_: Context, check: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+    """Write the dashboards as the code builds them."""
+    from scripts.grafana import dashboards  # noqa: PLC0415
+
+    (dashboards.check if check else dashboards.write)()
+
+
+@_command()
+def setup_grafana(_: Context, url: str, user: str, password: str, prometheus_url: str) -> None:
+    """Bring a Grafana's data source and dashboards to what they should be."""
+    from scripts import setup_grafana  # noqa: PLC0415
+
+    setup_grafana.set_up(url, user, password, prometheus_url)
+
+
+@_command()
+def deliver_dashboards(_: Context, target: str = "local") -> None:  # noqa: ARG001 - as every step of deploy-dev
+    """Set up the Grafana that GRAFANA_URL names, or else write the files that one mounts."""
+    from scripts import setup_grafana  # noqa: PLC0415
+
+    setup_grafana.deliver()
+
+
+@_command()
+def dashboard_picture(
+    _: Context, prometheus: str, environment: str | None = None, minutes: str = "30", folder: str = _PICTURES
+) -> None:
+    """Draw the dashboards from what a Prometheus knows."""
+    from scripts.grafana import picture  # noqa: PLC0415 - it takes a second to import
+
+    environment = environment or os.environ.get("ENVIRONMENT") or "dev"
+    picture.draw(prometheus, environment, Path(folder), minutes=_count("minutes", minutes))
 
 
 @_command()
@@ -367,7 +406,7 @@ def deploy_dev(context: Context, target: str = "local") -> None:
         "plan": plan,
         "apply": apply,
         "post-deploy-test": post_deploy_test,
-        "setup-grafana": setup_grafana,
+        "deliver-dashboards": deliver_dashboards,
     }
     steps = [(command, functools.partial(step, context)) for command, step in checks.items()]
     steps += [
