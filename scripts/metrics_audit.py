@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import urllib3
+import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from scripts import metrics_token
@@ -12,12 +12,11 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import Ledger, read_commits
 from scripts.target import Target
+from scripts.web import TIMEOUT_SECONDS, session, unreachable
 from scripts.writers import Writers
 from services.libs.ledger_counters import LedgerCounters
 from services.libs.metrics import DECLARATIONS, Source
 from services.shared.counters import counter
-
-_TIMEOUT_SECONDS = 30
 
 Counters = Mapping[str, int]
 """By series."""
@@ -69,15 +68,12 @@ def business_counters(page: str) -> dict[str, int]:
 def read_page(url: str, token: str) -> str:
     """Scrape the endpoint as Prometheus does; raise UserError where it does not give a page."""
     try:
-        response = urllib3.request(
-            "GET", url, headers={"authorization": f"Bearer {token}"}, timeout=_TIMEOUT_SECONDS, retries=False
-        )
-    except urllib3.exceptions.HTTPError as error:
-        raise UserError(f"the metrics endpoint {url} cannot be reached: {error}") from error
-    text = response.data.decode(errors="replace")
-    if response.status != 200:  # noqa: PLR2004 - HTTP's OK
-        raise UserError(f"the metrics endpoint answered {response.status}: {text.strip()[:200]}")
-    return text
+        response = session(url).get(url, headers={"authorization": f"Bearer {token}"}, timeout=TIMEOUT_SECONDS)
+    except requests.exceptions.RequestException as error:
+        raise unreachable("the metrics endpoint", url, error) from error
+    if not response.ok:
+        raise UserError(f"the metrics endpoint answered {response.status_code}: {response.text.strip()[:200]}")
+    return response.text
 
 
 def run(target: Target, *, rebuild: bool) -> None:
