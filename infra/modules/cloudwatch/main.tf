@@ -5,8 +5,8 @@ locals {
   # Each rings once its metric is above 0 for that many periods of 5 minutes.
   alarms = merge(
     {
-      for label, queue in var.dead_letter_queue_names : "DeadLetters-${label}" => {
-        kind       = "DeadLetters"
+      for label, queue in var.dead_letter_queue_names : "DeadLettersNotEmpty-${label}" => {
+        kind       = "DeadLettersNotEmpty"
         about      = "Messages in ${queue} were given up."
         namespace  = "AWS/SQS"
         metric     = "ApproximateNumberOfMessagesVisible"
@@ -39,8 +39,8 @@ locals {
       }
     },
     {
-      MetricsEndpointErrors = {
-        kind       = "MetricsEndpointErrors"
+      MetricsEndpointDown = {
+        kind       = "MetricsEndpointDown"
         about      = "The metrics endpoint has answered with server errors for 15 minutes."
         namespace  = "AWS/ApiGateway"
         metric     = "5xx"

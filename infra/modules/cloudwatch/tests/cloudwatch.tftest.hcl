@@ -49,25 +49,25 @@ variables {
 run "every_dead_letter_queue_function_and_the_endpoint_has_its_alarms" {
   assert {
     condition = toset(keys(aws_cloudwatch_metric_alarm.above_zero)) == toset([
-      "DeadLetters-order-dlq",
-      "DeadLetters-relay-dlq",
+      "DeadLettersNotEmpty-order-dlq",
+      "DeadLettersNotEmpty-relay-dlq",
       "FunctionErrors-metrics-service",
       "FunctionErrors-order-service",
       "FunctionThrottles-metrics-service",
       "FunctionThrottles-order-service",
-      "MetricsEndpointErrors",
+      "MetricsEndpointDown",
     ])
     error_message = "A queue or a function has no alarm."
   }
 
   assert {
     condition = (
-      aws_cloudwatch_metric_alarm.above_zero["DeadLetters-order-dlq"].alarm_name == "dev-DeadLetters-order-dlq" &&
-      aws_cloudwatch_metric_alarm.above_zero["DeadLetters-order-dlq"].dimensions == tomap({ QueueName = "dev-order-dlq" }) &&
-      aws_cloudwatch_metric_alarm.above_zero["DeadLetters-order-dlq"].metric_name == "ApproximateNumberOfMessagesVisible" &&
-      aws_cloudwatch_metric_alarm.above_zero["DeadLetters-order-dlq"].comparison_operator == "GreaterThanThreshold" &&
-      aws_cloudwatch_metric_alarm.above_zero["DeadLetters-order-dlq"].threshold == 0 &&
-      aws_cloudwatch_metric_alarm.above_zero["DeadLetters-order-dlq"].evaluation_periods == 1
+      aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].alarm_name == "dev-DeadLettersNotEmpty-order-dlq" &&
+      aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].dimensions == tomap({ QueueName = "dev-order-dlq" }) &&
+      aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].metric_name == "ApproximateNumberOfMessagesVisible" &&
+      aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].comparison_operator == "GreaterThanThreshold" &&
+      aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].threshold == 0 &&
+      aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].evaluation_periods == 1
     )
     error_message = "One dead letter does not ring."
   }
@@ -84,7 +84,7 @@ run "every_dead_letter_queue_function_and_the_endpoint_has_its_alarms" {
 run "a_description_ends_with_its_entry_in_the_runbook" {
   assert {
     condition = (
-      endswith(aws_cloudwatch_metric_alarm.above_zero["DeadLetters-relay-dlq"].alarm_description, " Runbook: https://example.org/docs/runbook.md#deadletters") &&
+      endswith(aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-relay-dlq"].alarm_description, " Runbook: https://example.org/docs/runbook.md#deadlettersnotempty") &&
       endswith(aws_cloudwatch_metric_alarm.not_scraped.alarm_description, " Runbook: https://example.org/docs/runbook.md#metricsnotscraped")
     )
     error_message = "A description does not link to the runbook's entry."
