@@ -12,11 +12,12 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from scripts.console import out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
-from scripts.ledger import Ledger, read_commits, read_counters, read_gateway, read_inventory
+from scripts.ledger import Ledger, read_commits, read_gateway, read_inventory
 from scripts.order_history import history_problems, money_problem
 from scripts.target import Target
 from services.libs.dynamodb_items import batch_get, from_item, to_item
 from services.libs.event_store import commit_from_item
+from services.libs.ledger_counters import LedgerCounters
 from services.shared.commits import Commit, order_stream
 from services.shared.inventory import StockItem
 from services.shared.json_types import JsonObject
@@ -64,6 +65,7 @@ class Auditor:
     ) -> None:
         self._client = client
         self._deployment = deployment
+        self._counters = LedgerCounters(client, deployment.metrics_table_name)
         self._clock = clock
         self._sleep = sleep
 
@@ -80,7 +82,7 @@ class Auditor:
 
     def _look(self, on_progress: Callable[[Audit], None]) -> Audit:
         audit = Audit()
-        stock, counters = self._stock(), read_counters(self._client, self._deployment)
+        stock, counters = self._stock(), self._counters.read()
         streams = groupby(read_commits(self._client, self._deployment), key=lambda commit: commit.stream_id)
         histories = ((stream_id, tuple(commits)) for stream_id, commits in streams)
         while batch := dict(islice(histories, _ORDERS_A_BATCH)):
@@ -92,7 +94,7 @@ class Auditor:
             audit.charges += len(charges)
             on_progress(audit)
         # What was written after its stream was read is not in the ledger: only what stood still can be compared.
-        stock_after, counters_after = self._stock(), read_counters(self._client, self._deployment)
+        stock_after, counters_after = self._stock(), self._counters.read()
         audit.moving = {sku for sku in stock.keys() | stock_after.keys() if stock.get(sku) != stock_after.get(sku)}
         audit.differences += _stock_differences(audit.ledger, stock, audit.moving)
         if counters == counters_after:

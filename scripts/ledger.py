@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scripts.deployment import Deployment
 from services.libs.dynamodb_items import from_item
-from services.libs.event_store import COUNTERS, commit_from_item
+from services.libs.event_store import commit_from_item
 from services.libs.inventory_table import stock_item
 from services.shared.commits import Commit
 from services.shared.counters import counted
@@ -76,15 +76,6 @@ def read_commits(client: "DynamoDBClient", deployment: Deployment) -> Iterator[C
 def read_inventory(client: "DynamoDBClient", deployment: Deployment) -> list[StockItem]:
     items = [stock_item(item) for item in _scan(client, deployment.inventory_table_name)]
     return sorted(items, key=lambda item: item.sku)
-
-
-def read_counters(client: "DynamoDBClient", deployment: Deployment) -> Counter[str]:
-    """Sum the business counters over all execution environments that wrote some."""
-    total: Counter[str] = Counter()
-    for item in _scan(client, deployment.metrics_table_name):
-        if item["id"]["S"].startswith(COUNTERS):
-            total.update({name: int(value["N"]) for name, value in item.items() if "N" in value})
-    return total
 
 
 def read_gateway(client: "DynamoDBClient", deployment: Deployment) -> Iterator[JsonObject]:

@@ -4,15 +4,20 @@ Run by the emulator's interpreter, which has MiniStack and boto3 and nothing of 
 """
 
 import json
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+from scripts.local.emf import DataPoint, add_to_minute, data_points
 
 Document = dict[str, Any]  # JSON, as MiniStack passes it around
 Execute = Callable[[Document, Any], Document]
+Store = Callable[[DataPoint], None]
 
 _RETRY_PAUSE_SECONDS = 0.2
 _MAX_ATTEMPTS_WITHOUT_PROGRESS = 2
+_QUEUE_METRICS_SECONDS = 10
 
 
 def retry_failed_stream_records(
@@ -71,9 +76,36 @@ def _batch_failure(result: Mapping[str, Any], left: Sequence[Document]) -> Docum
     return {**result, "error": True, "body": {"errorType": "BatchItemFailures", "errorMessage": message}}
 
 
+def extract_metrics(emit_logs: Callable[..., None], store: Store) -> Callable[..., None]:
+    """Stand in for the extraction of EMF: what an invocation wrote to its log is stored as metrics too."""
+
+    def emit_logs_and_metrics(function: Document, request_id: str, log_text: str, *rest: Any, **options: Any) -> None:  # noqa: ANN401 - handed on
+        emit_logs(function, request_id, log_text, *rest, **options)
+        for point in data_points(log_text):
+            store(point)
+
+    return emit_logs_and_metrics
+
+
+def queue_metrics(queues: Mapping[str, Document], now: float) -> Iterator[DataPoint]:
+    """Stand in for the metrics that SQS itself publishes, of which MiniStack has none."""
+    for queue in queues.values():
+        messages = list(queue["messages"])
+        waiting = [message for message in messages if message["visible_at"] <= now]
+        ages = [now - message["sent_at"] for message in messages]
+        figures = {
+            "ApproximateNumberOfMessagesVisible": len(waiting),
+            "ApproximateAgeOfOldestMessage": max(ages, default=0),
+        }
+        for name, figure in figures.items():
+            yield DataPoint("AWS/SQS", name, {"QueueName": queue["name"]}, now, (float(figure),))
+
+
 def main() -> None:
     from ministack import app  # noqa: PLC0415 - only the emulator's interpreter has it
-    from ministack.services import lambda_svc  # noqa: PLC0415
+    from ministack.services import cloudwatch, lambda_svc, sqs  # noqa: PLC0415
+
+    lock = threading.Lock()
 
     def reports_item_failures(function: Document, event: Document) -> bool:
         name = (function.get("config") or function).get("FunctionName")
@@ -85,10 +117,23 @@ def main() -> None:
             for _, _, mapping in lambda_svc._iter_all_esms()  # noqa: SLF001 - there is no public way in
         )
 
+    def store(point: DataPoint) -> None:
+        key = (point.namespace, point.name, cloudwatch._dims_key(dict(point.dimensions)))  # noqa: SLF001
+        with lock:
+            add_to_minute(cloudwatch._metric_bucket(key), point)  # noqa: SLF001
+
+    def publish_queue_metrics() -> None:
+        while True:
+            time.sleep(_QUEUE_METRICS_SECONDS)
+            for point in queue_metrics(dict(sqs._queues.items()), time.time()):  # noqa: SLF001
+                store(point)
+
     lambda_svc._execute_function = retry_failed_stream_records(  # noqa: SLF001
         lambda_svc._execute_function,  # noqa: SLF001
         reports_item_failures,
     )
+    lambda_svc._emit_lambda_logs = extract_metrics(lambda_svc._emit_lambda_logs, store)  # noqa: SLF001
+    threading.Thread(target=publish_queue_metrics, daemon=True).start()
     app.main()
 
 

@@ -8,6 +8,8 @@ from services.libs.dead_letters import DeadLetters
 from services.libs.event_publisher import EventPublisher, event_detail
 from services.libs.event_store import commit_from_item
 from services.libs.lambda_types import BatchResponse, LambdaContext, StreamEvent, StreamRecord
+from services.libs.metrics import ErrorType, Function
+from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import Settings
 from services.libs.structured_logging import configure_logging, logger
 from services.shared.commits import Commit
@@ -23,11 +25,12 @@ class RelaySettings(Settings):
 
 class _Application:
     def __init__(self, settings: RelaySettings) -> None:
-        configure_logging("event-relay", settings.log_level)
+        configure_logging(Function.EVENT_RELAY, settings.log_level)
         self.publisher = EventPublisher(
             aws_clients.events(), {Bus.ORDER: settings.order_bus, Bus.PAYMENT: settings.payment_bus}
         )
         self.dead_letters = DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url)
+        self.metrics = RequestMetrics(Function.EVENT_RELAY, settings.environment)
 
 
 @cache
@@ -38,6 +41,15 @@ def _application() -> _Application:
 def handler(event: StreamEvent, context: LambdaContext) -> BatchResponse:
     """Publish a batch; Lambda reads the stream again from the first record that is reported as failed."""
     application = _application()
+    with application.metrics.invocation(), application.metrics.request() as request:
+        failed = _publish(event, context, application)
+        request.fields = {"commits": len(event["Records"]) - len(failed), "unpublished": len(failed)}
+        request.error = ErrorType.DEPENDENCY_ERROR if failed else None
+    return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]} for record in failed]}
+
+
+def _publish(event: StreamEvent, context: LambdaContext, application: _Application) -> list[StreamRecord]:
+    """Return what could not be published."""
     commits: list[tuple[StreamRecord, Commit]] = []
     hopeless: list[tuple[StreamRecord, Exception]] = []
     for record in event["Records"]:
@@ -48,9 +60,7 @@ def handler(event: StreamEvent, context: LambdaContext) -> BatchResponse:
     unpublished = application.publisher.publish([commit for _, commit in commits])
     for record, reason in hopeless:
         _reject(record, reason, application.dead_letters, context)
-    failed = [record for record, commit in commits if any(commit is left for left in unpublished)]
-    logger.info("commits published", extra={"commits": len(commits) - len(failed), "unpublished": len(failed)})
-    return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]} for record in failed]}
+    return [record for record, commit in commits if any(commit is left for left in unpublished)]
 
 
 def _publishable(record: StreamRecord) -> Commit:

@@ -7,6 +7,7 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_events import EventBridgeClient
     from types_boto3_sqs import SQSClient
@@ -21,6 +22,11 @@ _CONFIG = Config(
 @cache
 def _session() -> boto3.Session:
     return boto3.Session()
+
+
+@cache
+def cloudwatch() -> "CloudWatchClient":
+    return _session().client("cloudwatch", config=_CONFIG)
 
 
 @cache

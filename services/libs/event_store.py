@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Required, TypedDict, cast
-from uuid import uuid4
 
 from services.libs.dynamodb_items import Item, batch_get, from_item, to_item
 from services.libs.inventory_table import stock_item, stock_update
+from services.libs.ledger_counters import CounterWriter
 from services.shared.commits import Cause, Commit, timestamp
 from services.shared.counters import counted
 from services.shared.events import EventType
+from services.shared.faults import DependencyError
 from services.shared.inventory import StockChange, StockItem
 from services.shared.json_types import JsonObject, integer, text
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
         UpdateTypeDef,
     )
 
-COUNTERS = "counters#"
 DUE_INDEX = "due-index"
 DUE_SHARDS = 8
 
@@ -66,11 +66,11 @@ class StockRefusedError(Exception):
         self.found = found
 
 
-class ContentionError(Exception):
+class ContentionError(DependencyError):
     """Other transactions held the items for all attempts; nothing was written."""
 
 
-class TransactionFaultError(Exception):
+class TransactionFaultError(DependencyError):
     """DynamoDB cancelled the transaction for a reason that no retry or decision mends, such as an item too large."""
 
 
@@ -86,8 +86,7 @@ class EventStore:
         self._table = tables.event_store
         self._tables = tables
         self._sleep = sleep
-        # Counters are added up in an item of this execution environment alone: no two writers ever meet there.
-        self._counter_id = f"{COUNTERS}{uuid4()}"
+        self._counters = CounterWriter(tables.metrics)
 
     def read(self, stream_id: str) -> tuple[Commit, ...]:
         """All commits of an order's stream as of now, oldest first; they are few and small, so one page holds them."""
@@ -140,7 +139,8 @@ class EventStore:
         Raises VersionTakenError, StockRefusedError, or ContentionError once its attempts are used up.
         """
         changes = commit.stock_changes()
-        counters = counted(commit)
+        added = counted(commit)
+        counting = self._counters.update(added, commit.cause.at) if added else None
         put: PutTypeDef = {
             "TableName": self._table,
             "Item": commit_to_item(commit),
@@ -151,7 +151,7 @@ class EventStore:
             if attempt:
                 # The SDK does not retry a conflict. Full jitter: two writers that met must not meet again.
                 self._sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
-            written = self._transact(put, changes, counters) if changes or counters else self._put(put)
+            written = self._transact(put, changes, counting) if changes or counting else self._put(put)
             if written:
                 return
         raise ContentionError(f"{_ATTEMPTS} attempts each met another transaction")
@@ -167,11 +167,11 @@ class EventStore:
             return False
         return True
 
-    def _transact(self, put: "PutTypeDef", changes: Sequence[StockChange], counters: Mapping[str, int]) -> bool:
+    def _transact(self, put: "PutTypeDef", changes: Sequence[StockChange], counting: "UpdateTypeDef | None") -> bool:
         items: list[TransactWriteItemTypeDef] = [{"Put": put}]
         items += [{"Update": stock_update(self._tables.inventory, change)} for change in changes]
-        if counters:
-            items.append({"Update": self._counter_update(counters)})
+        if counting:
+            items.append({"Update": counting})
         try:
             self._client.transact_write_items(TransactItems=items)
         except self._client.exceptions.TransactionCanceledException as cancelled:
@@ -180,16 +180,6 @@ class EventStore:
             _raise_if_final(changes, response["CancellationReasons"])
             return False
         return True
-
-    def _counter_update(self, counters: Mapping[str, int]) -> "UpdateTypeDef":
-        names = {f"#{index}": name for index, name in enumerate(counters)}
-        return {
-            "TableName": self._tables.metrics,
-            "Key": to_item({"id": self._counter_id}),
-            "UpdateExpression": "ADD " + ", ".join(f"#{index} :{index}" for index in range(len(counters))),
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": to_item({f":{i}": added for i, added in enumerate(counters.values())}),
-        }
 
 
 def due_shard(stream_id: str) -> str:

@@ -50,3 +50,15 @@ class BatchResponse(TypedDict):
     """What is named here comes again; everything else is done."""
 
     batchItemFailures: list[BatchItemFailure]
+
+
+class HttpRequest(TypedDict):
+    """What an HTTP API hands over, payload format 2.0; the names of headers are in lower case."""
+
+    headers: Mapping[str, str]
+
+
+class HttpResponse(TypedDict):
+    statusCode: int
+    headers: Mapping[str, str]
+    body: str

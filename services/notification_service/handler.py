@@ -6,8 +6,10 @@ from services.libs import aws_clients
 from services.libs.dead_letters import DeadLetters
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
 from services.libs.messages import validate_json
+from services.libs.metrics import Function
 from services.libs.parameters import Parameters
-from services.libs.queue_consumer import consume_bodies
+from services.libs.queue_consumer import QueueConsumer
+from services.libs.request_metrics import Request, RequestMetrics
 from services.libs.settings import Settings
 from services.libs.structured_logging import configure_logging
 from services.notification_service.domain import slack_message, teams_message
@@ -24,16 +26,20 @@ class NotificationSettings(Settings):
 
 class _Application:
     def __init__(self, settings: NotificationSettings) -> None:
-        configure_logging("notification-service", settings.log_level)
+        configure_logging(Function.NOTIFICATION_SERVICE, settings.log_level)
         parameters = Parameters(aws_clients.ssm())
         channels = {
             "slack": Channel(partial(parameters.find, settings.slack_webhook_parameter), slack_message),
             "teams": Channel(partial(parameters.find, settings.teams_webhook_parameter), teams_message),
         }
         self._service = NotificationService(Webhooks(), channels)
-        self.dead_letters = DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url)
+        self.consumer = QueueConsumer(
+            self._handle,
+            DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
+            RequestMetrics(Function.NOTIFICATION_SERVICE, settings.environment),
+        )
 
-    def handle(self, body: str) -> None:
+    def _handle(self, body: str, _: Request) -> None:
         self._service.notify(validate_json(AlarmMessage, body).to_alarm())
 
 
@@ -43,5 +49,4 @@ def _application() -> _Application:
 
 
 def handler(event: SqsEvent, context: LambdaContext) -> BatchResponse:
-    application = _application()
-    return consume_bodies(event, context, application.dead_letters, application.handle)
+    return _application().consumer.consume(event, context)

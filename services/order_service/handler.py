@@ -12,7 +12,9 @@ from services.libs.event_store import EventStore
 from services.libs.inventory_table import InventoryTable
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
 from services.libs.messages import Message, OrderReference, validate
-from services.libs.queue_consumer import consume
+from services.libs.metrics import ORDER_PROCESSING_DURATION, Function
+from services.libs.queue_consumer import QueueConsumer, event_handler
+from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import StoreSettings
 from services.libs.structured_logging import configure_logging
 from services.order_service.messages import OrderPlaced
@@ -29,7 +31,7 @@ class OrderSettings(StoreSettings):
 
 class _Application:
     def __init__(self, settings: OrderSettings) -> None:
-        configure_logging("order-service", settings.log_level)
+        configure_logging(Function.ORDER_SERVICE, settings.log_level)
         client = aws_clients.dynamodb()
         self._service = OrderService(
             EventStore(client, settings.tables),
@@ -37,9 +39,13 @@ class _Application:
             timedelta(seconds=settings.payment_timeout_seconds),
         )
         self._allow_forced_payment_result = settings.allow_forced_payment_result
-        self.dead_letters = DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url)
+        self.consumer = QueueConsumer(
+            event_handler(self._handle, {EventType.ORDER_PLACED: ORDER_PROCESSING_DURATION}),
+            DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
+            RequestMetrics(Function.ORDER_SERVICE, settings.environment),
+        )
 
-    def handle(self, message: Message) -> None:
+    def _handle(self, message: Message) -> None:
         match message.event_type:
             case EventType.ORDER_PLACED:
                 placed = validate(OrderPlaced, message.detail)
@@ -57,5 +63,4 @@ def _application() -> _Application:
 
 
 def handler(event: SqsEvent, context: LambdaContext) -> BatchResponse:
-    application = _application()
-    return consume(event, context, application.dead_letters, application.handle)
+    return _application().consumer.consume(event, context)

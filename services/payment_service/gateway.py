@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.shared.faults import DependencyError
 
-class GatewayError(Exception):
+
+class GatewayError(DependencyError):
     """The provider gave no answer that can be acted on; the charge may be asked for again."""
 
 

@@ -10,7 +10,9 @@ from services.libs.dead_letters import DeadLetters
 from services.libs.event_store import EventStore
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
 from services.libs.messages import Message, OrderReference, validate
-from services.libs.queue_consumer import consume
+from services.libs.metrics import PAYMENT_PROCESSING_DURATION, Function
+from services.libs.queue_consumer import QueueConsumer, event_handler
+from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import StoreSettings
 from services.libs.structured_logging import configure_logging
 from services.payment_service.service import PaymentService
@@ -27,15 +29,19 @@ class PaymentSettings(StoreSettings):
 
 class _Application:
     def __init__(self, settings: PaymentSettings) -> None:
-        configure_logging("payment-service", settings.log_level)
+        configure_logging(Function.PAYMENT_SERVICE, settings.log_level)
         client = aws_clients.dynamodb()
         self._service = PaymentService(
             EventStore(client, settings.tables),
             SimulatedGateway(client, settings.gateway_table, settings.payment_success_rate),
         )
-        self.dead_letters = DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url)
+        self.consumer = QueueConsumer(
+            event_handler(self._handle, {EventType.PAYMENT_REQUESTED: PAYMENT_PROCESSING_DURATION}),
+            DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
+            RequestMetrics(Function.PAYMENT_SERVICE, settings.environment),
+        )
 
-    def handle(self, message: Message) -> None:
+    def _handle(self, message: Message) -> None:
         match message.event_type:
             case EventType.PAYMENT_REQUESTED:
                 self._service.pay(validate(OrderReference, message.detail).order_id, message.cause)
@@ -53,5 +59,4 @@ def _application() -> _Application:
 
 
 def handler(event: SqsEvent, context: LambdaContext) -> BatchResponse:
-    application = _application()
-    return consume(event, context, application.dead_letters, application.handle)
+    return _application().consumer.consume(event, context)

@@ -6,8 +6,10 @@ from functools import cache
 from services.libs import aws_clients
 from services.libs.event_store import EventStore
 from services.libs.lambda_types import LambdaContext
+from services.libs.metrics import ErrorType, Function
+from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import StoreSettings
-from services.libs.structured_logging import configure_logging, logger
+from services.libs.structured_logging import configure_logging
 from services.reservation_sweeper.cursor import SweepCursor
 from services.reservation_sweeper.service import ReservationSweeper
 
@@ -15,17 +17,29 @@ from services.reservation_sweeper.service import ReservationSweeper
 _RESERVE_MILLISECONDS = 10_000
 
 
+class _Application:
+    def __init__(self, settings: StoreSettings) -> None:
+        configure_logging(Function.RESERVATION_SWEEPER, settings.log_level)
+        client = aws_clients.dynamodb()
+        self.sweeper = ReservationSweeper(
+            EventStore(client, settings.tables), SweepCursor(client, settings.metrics_table)
+        )
+        self.metrics = RequestMetrics(Function.RESERVATION_SWEEPER, settings.environment)
+
+
 @cache
-def _sweeper() -> ReservationSweeper:
-    settings = StoreSettings.from_environment()
-    configure_logging("reservation-sweeper", settings.log_level)
-    client = aws_clients.dynamodb()
-    return ReservationSweeper(EventStore(client, settings.tables), SweepCursor(client, settings.metrics_table))
+def _application() -> _Application:
+    return _Application(StoreSettings.from_environment())
 
 
 def handler(_: object, context: LambdaContext) -> dict[str, int]:
     """Sweep once; the schedule's event says nothing that matters."""
-    swept = _sweeper().sweep(datetime.now(UTC), lambda: context.get_remaining_time_in_millis() < _RESERVE_MILLISECONDS)
-    counts = {"expired": swept.expired, "settled": swept.settled, "failed": swept.failed}
-    logger.info("swept", extra=counts)
+    application = _application()
+    with application.metrics.invocation(), application.metrics.request() as request:
+        swept = application.sweeper.sweep(
+            datetime.now(UTC), lambda: context.get_remaining_time_in_millis() < _RESERVE_MILLISECONDS
+        )
+        counts = {"expired": swept.expired, "settled": swept.settled, "failed": swept.failed}
+        request.fields |= counts
+        request.error = ErrorType.UNKNOWN_ERROR if swept.failed else None
     return counts

@@ -61,7 +61,7 @@ class AdapterSystem:
         added: Counter[str] = Counter()
         for item in map(from_item, self._scan(METRICS_TABLE)):
             if text(item, "id").startswith("counters#"):
-                added.update({name: integer(item, name) for name in item if name != "id"})
+                added.update({name: integer(item, name) for name in item if "|" in name})
         return added
 
     def ledger(self) -> dict[str, Charged]:

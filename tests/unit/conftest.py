@@ -137,5 +137,11 @@ def _key_schema(keys: Iterable[str]) -> "list[KeySchemaElementTypeDef]":
 
 
 def _forget_clients() -> None:
-    for cached in (aws_clients.dynamodb, aws_clients.events, aws_clients.sqs, aws_clients.ssm):
+    for cached in (
+        aws_clients.cloudwatch,
+        aws_clients.dynamodb,
+        aws_clients.events,
+        aws_clients.sqs,
+        aws_clients.ssm,
+    ):
         cached.cache_clear()

@@ -31,9 +31,8 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    for module in (order_service, payment_service, relay):
+    for module in (order_service, payment_service, relay, reservation_sweeper):
         module._application.cache_clear()  # noqa: SLF001
-    reservation_sweeper._sweeper.cache_clear()  # noqa: SLF001
 
 
 @pytest.fixture(autouse=True)

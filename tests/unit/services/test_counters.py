@@ -1,6 +1,7 @@
 from collections import Counter
 
-from scripts.ledger import Ledger, read_commits, read_counters
+from scripts.ledger import Ledger, read_commits
+from services.libs.ledger_counters import LedgerCounters
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
@@ -27,7 +28,7 @@ def test_every_outcome_is_counted_in_the_transaction_of_its_commit(aws: Aws) -> 
         payments.pay("declined", CAUSE)
     ReservationSweeper(aws.store, SweepCursor(aws.dynamodb, METRICS_TABLE)).sweep(NOW + PAYMENT_TIMEOUT)
 
-    counters = read_counters(aws.dynamodb, aws.deployment)
+    counters = LedgerCounters(aws.dynamodb, METRICS_TABLE).read()
 
     assert counters == Counter(
         {

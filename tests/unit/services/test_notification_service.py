@@ -271,7 +271,7 @@ def test_an_alarm_that_a_webhook_refuses_comes_again_and_no_log_line_has_the_url
 def test_without_any_webhook_an_alarm_is_done_with_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
     assert notification_service.handler(sqs_event(alarm_message()), Context()) == {"batchItemFailures": []}
 
-    line = json.loads(capsys.readouterr().out)
+    line = json.loads(capsys.readouterr().out.splitlines()[0])
     assert (line["level"], line["message"]) == ("WARNING", "no webhook is set, so nobody is told")
 
 

@@ -1,11 +1,14 @@
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from services.libs.dead_letters import DeadLetters
 from services.libs.messages import Message
-from services.libs.queue_consumer import consume
+from services.libs.metrics import Function
+from services.libs.queue_consumer import QueueConsumer, event_handler
+from services.libs.request_metrics import RequestMetrics
 from services.libs.structured_logging import configure_logging, logger
 from services.shared.rejections import RejectedError, RejectionReason
 from tests.factories import Context, order_placed, sqs_event
@@ -13,6 +16,10 @@ from tests.unit.conftest import Aws
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
+
+
+def _consumer(handle: Callable[[Message], None], dead_letters: DeadLetters) -> QueueConsumer:
+    return QueueConsumer(event_handler(handle, {}), dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test"))
 
 
 def test_a_fault_is_handed_back_and_its_neighbours_are_done(aws: Aws) -> None:
@@ -23,7 +30,7 @@ def test_a_fault_is_handed_back_and_its_neighbours_are_done(aws: Aws) -> None:
             raise RuntimeError("the table is away")
         handled.append(message.detail["orderId"])
 
-    response = consume(sqs_event(*map(order_placed, "abc")), Context(), aws.dead_letters, handle)
+    response = _consumer(handle, aws.dead_letters).consume(sqs_event(*map(order_placed, "abc")), Context())
 
     assert response == {"batchItemFailures": [{"itemIdentifier": "message-2"}]}
     assert handled == ["a", "c"]
@@ -35,9 +42,13 @@ def test_what_one_message_logs_does_not_carry_the_ids_of_the_one_before(
 ) -> None:
     configure_logging("test-service", "INFO")
 
-    consume(sqs_event(order_placed(), "not json"), Context(), aws.dead_letters, lambda _: logger.info("handled"))
+    _consumer(lambda _: logger.info("handled"), aws.dead_letters).consume(
+        sqs_event(order_placed(), "not json"), Context()
+    )
 
-    first, second = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    first = next(line for line in lines if line.get("message") == "handled")
+    second = next(line for line in lines if line.get("message") == "message rejected")
     assert (first["message_id"], first["order_id"], first["correlation_id"]) == ("message-1", "order-1", "bridge-1")
     assert second["message_id"] == "message-2"
     assert second.keys().isdisjoint({"order_id", "correlation_id"})
@@ -47,7 +58,7 @@ def test_a_message_that_can_never_succeed_is_a_dead_letter_at_once_with_its_reas
     def handle(_: Message) -> None:
         raise RejectedError(RejectionReason.CONFLICT, "orderId: taken")
 
-    response = consume(sqs_event(order_placed()), Context(), aws.dead_letters, handle)
+    response = _consumer(handle, aws.dead_letters).consume(sqs_event(order_placed()), Context())
 
     assert response == {"batchItemFailures": []}
     assert aws.read_dead_letters() == [
@@ -64,7 +75,7 @@ def test_a_message_that_can_never_succeed_is_a_dead_letter_at_once_with_its_reas
 
 @pytest.mark.parametrize("body", ["not json", "[1, 2]", "null"])
 def test_a_body_that_is_no_event_is_a_dead_letter_too(aws: Aws, body: str) -> None:
-    response = consume(sqs_event(body), Context(), aws.dead_letters, lambda _: None)
+    response = _consumer(lambda _: None, aws.dead_letters).consume(sqs_event(body), Context())
 
     assert response == {"batchItemFailures": []}
     assert [(letter["body"], letter["reason"]) for letter in aws.read_dead_letters()] == [(body, "validation_error")]
@@ -73,7 +84,7 @@ def test_a_body_that_is_no_event_is_a_dead_letter_too(aws: Aws, body: str) -> No
 def test_a_message_that_cannot_reach_the_dead_letters_comes_again(aws: Aws) -> None:
     nowhere = DeadLetters(aws.sqs, aws.dead_letter_queue_url + "-missing")
 
-    response = consume(sqs_event("not json", order_placed()), Context(), nowhere, lambda _: None)
+    response = _consumer(lambda _: None, nowhere).consume(sqs_event("not json", order_placed()), Context())
 
     assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
 
@@ -84,7 +95,7 @@ def test_messages_that_no_time_is_left_for_come_again(aws: Aws) -> None:
     def handle(_: Message) -> None:
         context.remaining_milliseconds = 1000
 
-    response = consume(sqs_event(*map(order_placed, "abc")), context, aws.dead_letters, handle)
+    response = _consumer(handle, aws.dead_letters).consume(sqs_event(*map(order_placed, "abc")), context)
 
     assert response == {"batchItemFailures": [{"itemIdentifier": "message-2"}, {"itemIdentifier": "message-3"}]}
 

@@ -1,0 +1,82 @@
+"""The checkpoint's place in the metrics table, and the turn to read CloudWatch, which one reader a minute takes."""
+
+import json
+from typing import TYPE_CHECKING
+
+from services.libs.dynamodb_items import to_item
+from services.metrics_service.domain import Checkpoint
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+_CHECKPOINT = "metrics#checkpoint"
+_TURN = "metrics#turn"
+
+
+class Checkpoints:
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def read(self) -> Checkpoint | None:
+        found = self._client.get_item(TableName=self._table, Key=to_item({"id": _CHECKPOINT}), ConsistentRead=True)
+        return _decoded(found["Item"]["content"]["S"]) if "Item" in found else None
+
+    def save(self, checkpoint: Checkpoint) -> bool:
+        """Return false, and change nothing, where another reader has saved its own since this one was read."""
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=to_item({"id": _CHECKPOINT, "version": checkpoint.version, "content": _encoded(checkpoint)}),
+                ConditionExpression="attribute_not_exists(id) OR version = :before",
+                ExpressionAttributeValues=to_item({":before": checkpoint.version - 1}),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def take_turn(self, turn: int) -> bool:
+        """Take a turn that nobody took yet. Whoever dies in its turn leaves the next one free."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=to_item({"id": _TURN}),
+                UpdateExpression="SET turn = :turn",
+                ConditionExpression="attribute_not_exists(turn) OR turn < :turn",
+                ExpressionAttributeValues=to_item({":turn": turn}),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def count_error(self) -> None:
+        self._client.update_item(
+            TableName=self._table,
+            Key=to_item({"id": _TURN}),
+            UpdateExpression="ADD refresh_errors :one",
+            ExpressionAttributeValues=to_item({":one": 1}),
+        )
+
+    def errors(self) -> int:
+        found = self._client.get_item(TableName=self._table, Key=to_item({"id": _TURN}), ConsistentRead=True)
+        return int(found.get("Item", {}).get("refresh_errors", {"N": "0"})["N"])
+
+
+def _encoded(checkpoint: Checkpoint) -> str:
+    content = {
+        "settled_until": checkpoint.settled_until,
+        "version": checkpoint.version,
+        "read_at": checkpoint.read_at,
+        "settled": checkpoint.settled,
+        "recent": checkpoint.recent,
+        "gauges": checkpoint.gauges,
+    }
+    return json.dumps(content, separators=(",", ":"))
+
+
+def _decoded(text: str) -> Checkpoint:
+    content = json.loads(text)
+    recent = {
+        name: {int(minute): units for minute, units in minutes.items()} for name, minutes in content["recent"].items()
+    }
+    return Checkpoint(**content | {"recent": recent})

@@ -1,0 +1,100 @@
+"""Reads the sums of every declared series from CloudWatch, whole or not at all."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from services.libs.embedded_metrics import ENVIRONMENT_DIMENSION, cloudwatch_names
+from services.libs.metrics import DECLARATIONS, NAMESPACE, QUEUE_OLDEST_MESSAGE_AGE, Source
+from services.metrics_service.domain import MINUTE_SECONDS, MinuteSums
+from services.shared.counters import counter
+from services.shared.faults import DependencyError
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch import CloudWatchClient
+    from types_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef, MetricDataResultTypeDef
+
+_QUERIES_A_CALL = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Metric:
+    series: str
+    """As we name it."""
+    namespace: str
+    name: str
+    dimensions: Mapping[str, str]
+    statistic: str
+
+
+class CloudWatchReader:
+    """`queues` are the queues' names in AWS, by the value of the label `queue`."""
+
+    def __init__(self, client: "CloudWatchClient", environment: str, queues: Mapping[str, str]) -> None:
+        self._client = client
+        self._sums = [
+            _Metric(counter(name, **labels), NAMESPACE, name, {ENVIRONMENT_DIMENSION: environment, **labels}, "Sum")
+            for name, labels in _declared_sums()
+        ]
+        self._ages = [
+            _Metric(label, "AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": name}, "Maximum")
+            for label, name in queues.items()
+        ]
+
+    def sums(self, since: datetime, until: datetime) -> dict[str, MinuteSums]:
+        """What each minute added, by series; a series without a value is left out. Raises DependencyError."""
+        return self._read(self._sums, since, until)
+
+    def oldest_message_ages(self, since: datetime, until: datetime) -> dict[str, float]:
+        """Seconds, by queue, at the end of the time; a queue of which nothing is known has none."""
+        return {queue: ages[max(ages)] for queue, ages in self._read(self._ages, since, until).items()}
+
+    def _read(self, metrics: Sequence[_Metric], since: datetime, until: datetime) -> dict[str, MinuteSums]:
+        found: dict[str, dict[int, float]] = {}
+        for start in range(0, len(metrics), _QUERIES_A_CALL):
+            batch = {f"q{number}": metric for number, metric in enumerate(metrics[start : start + _QUERIES_A_CALL])}
+            for result in self._results(batch, since, until):
+                minutes = found.setdefault(batch[result["Id"]].series, {})
+                for time, value in zip(result["Timestamps"], result["Values"], strict=True):
+                    minutes[int(time.timestamp())] = value
+        return {series: minutes for series, minutes in found.items() if minutes}
+
+    def _results(
+        self, metrics: Mapping[str, _Metric], since: datetime, until: datetime
+    ) -> "Iterator[MetricDataResultTypeDef]":
+        pages = self._client.get_paginator("get_metric_data").paginate(
+            MetricDataQueries=[_query(query_id, metric) for query_id, metric in metrics.items()],
+            StartTime=since,
+            EndTime=until,
+            ScanBy="TimestampAscending",
+        )
+        for page in pages:
+            for result in page["MetricDataResults"]:
+                # PartialData has its rest on a later page; whatever else is not Complete has none.
+                if result["StatusCode"] not in {"Complete", "PartialData"}:
+                    raise DependencyError(f"CloudWatch answered {result['StatusCode']}")
+                yield result
+
+
+def _query(query_id: str, metric: _Metric) -> "MetricDataQueryTypeDef":
+    return {
+        "Id": query_id,
+        "MetricStat": {
+            "Metric": {
+                "Namespace": metric.namespace,
+                "MetricName": metric.name,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions.items()],
+            },
+            "Period": MINUTE_SECONDS,
+            "Stat": metric.statistic,
+        },
+    }
+
+
+def _declared_sums() -> Iterator[tuple[str, dict[str, str]]]:
+    for declaration in DECLARATIONS.values():
+        if declaration.source is Source.CLOUDWATCH and declaration.metric is not QUEUE_OLDEST_MESSAGE_AGE:
+            for values in declaration.label_sets:
+                labels = dict(zip(declaration.labels, values, strict=True))
+                yield from ((name, labels) for name in cloudwatch_names(declaration))

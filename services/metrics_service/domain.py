@@ -1,0 +1,71 @@
+"""What the metrics service knows of CloudWatch's sums: totals that never fall, made of minutes that may still grow."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+MINUTE_SECONDS = 60
+# A value may reach CloudWatch minutes after its time; a minute that is older than this is read no more.
+SETTLING = timedelta(minutes=15)
+# A first reading goes back so far, and one after a longer break at most so far at once.
+FIRST_READING = timedelta(hours=3)
+LONGEST_READING = timedelta(days=1)
+# Sums are kept as whole billionths: added in any order and any grouping, the same sum, which floats do not give.
+_UNITS = 1_000_000_000
+
+MinuteSums = Mapping[int, float]
+"""By the Unix time at which the minute begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything that was read so far. Each new one holds at least what the one before held, series by series."""
+
+    settled_until: int
+    """Unix time: the minutes before it are settled, those since are read again."""
+    version: int = 0
+    read_at: float = 0
+    """When CloudWatch was last read, Unix time; 0 for never."""
+    settled: Mapping[str, int] = field(default_factory=dict)
+    recent: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    gauges: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def first(cls, now: datetime) -> "Checkpoint":
+        return cls(_minute(now - FIRST_READING))
+
+    def span(self, now: datetime) -> tuple[datetime, datetime]:
+        """The whole minutes to read next, the one that is under way included."""
+        since = datetime.fromtimestamp(self.settled_until, UTC)
+        until = datetime.fromtimestamp(_minute(now) + MINUTE_SECONDS, UTC)
+        return since, min(until, since + LONGEST_READING)
+
+    def totals(self) -> dict[str, float]:
+        """Each series that has a value, since the first reading."""
+        names = self.settled.keys() | self.recent.keys()
+        return {name: (self.settled.get(name, 0) + sum(self.recent.get(name, {}).values())) / _UNITS for name in names}
+
+    def advanced(self, read: Mapping[str, MinuteSums], gauges: Mapping[str, float], now: datetime) -> "Checkpoint":
+        """Take in what was read of `span`: a minute's sum may grow since it was read last, and never falls."""
+        _, until = self.span(now)
+        settled_until = max(self.settled_until, min(_minute(now - SETTLING), int(until.timestamp())))
+        settled, recent = dict(self.settled), {}
+        for name in self.recent.keys() | read.keys():
+            minutes = _grown(self.recent.get(name, {}), read.get(name, {}))
+            done = sum(units for minute, units in minutes.items() if minute < settled_until)
+            if done:
+                settled[name] = settled.get(name, 0) + done
+            if still := {minute: units for minute, units in minutes.items() if minute >= settled_until}:
+                recent[name] = still
+        return Checkpoint(settled_until, self.version + 1, now.timestamp(), settled, recent, dict(gauges))
+
+
+def _grown(before: Mapping[int, int], read: MinuteSums) -> dict[int, int]:
+    minutes = dict(before)
+    for minute, value in read.items():
+        minutes[minute] = max(minutes.get(minute, 0), round(value * _UNITS))
+    return minutes
+
+
+def _minute(time: datetime) -> int:
+    return int(time.timestamp()) // MINUTE_SECONDS * MINUTE_SECONDS

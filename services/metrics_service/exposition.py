@@ -1,0 +1,69 @@
+"""The page that Prometheus reads: every declared metric with its values, in the form that the reader asks for."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import choose_encoder
+
+from services.libs.embedded_metrics import bucket_name
+from services.libs.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
+from services.shared.counters import counter
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    sums: Mapping[str, float] = field(default_factory=dict)
+    """Of counters and of the parts of histograms, by series; one that is missing is 0."""
+    gauges: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By metric, and by the value of its one label, empty where it has none."""
+
+
+class Page:
+    """Has what `prometheus_client` writes out: it takes this for a registry."""
+
+    def __init__(self, values: Values) -> None:
+        self._values = values
+
+    def render(self, accept: str) -> tuple[str, str]:
+        """Give the content type that suits an Accept header best, and the text."""
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # it does not expect a version that is none
+            encode, content_type = choose_encoder("")
+        return content_type, encode(self).decode()
+
+    def collect(self) -> Iterator[Metric]:
+        for name, declaration in DECLARATIONS.items():
+            (family,) = declaration.metric.describe()
+            collect = {"counter": self._counter, "histogram": self._histogram, "gauge": self._gauge}[family.type]
+            yield collect(name, family.documentation, declaration)
+
+    def _counter(self, name: str, text: str, declaration: Declaration) -> Metric:
+        family = CounterMetricFamily(name, text, labels=declaration.labels)
+        for values, labels in _label_sets(declaration):
+            family.add_metric(values, self._sum(name, labels))
+        return family
+
+    def _histogram(self, name: str, text: str, declaration: Declaration) -> Metric:
+        family = HistogramMetricFamily(name, text, labels=declaration.labels)
+        for values, labels in _label_sets(declaration):
+            buckets = [(str(bound), self._sum(bucket_name(name, str(bound)), labels)) for bound in BUCKETS_SECONDS]
+            buckets.append(("+Inf", self._sum(f"{name}_count", labels)))
+            family.add_metric(values, buckets, self._sum(f"{name}_sum", labels))
+        return family
+
+    def _gauge(self, name: str, text: str, declaration: Declaration) -> Metric:
+        family = GaugeMetricFamily(name, text, labels=declaration.labels)
+        for label, value in self._values.gauges.get(name, {}).items():
+            family.add_metric([label] if declaration.labels else [], value)
+        return family
+
+    def _sum(self, name: str, labels: Mapping[str, str]) -> float:
+        return self._values.sums.get(counter(name, **labels), 0)
+
+
+def _label_sets(declaration: Declaration) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
+    for values in declaration.label_sets:
+        yield values, dict(zip(declaration.labels, values, strict=True))

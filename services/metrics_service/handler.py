@@ -1,0 +1,77 @@
+"""The metrics service: one Lambda behind the HTTP API that Prometheus scrapes."""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Annotated
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import Field, Json
+
+from services.libs import aws_clients
+from services.libs.lambda_types import HttpRequest, HttpResponse, LambdaContext
+from services.libs.ledger_counters import LedgerCounters
+from services.libs.metrics import ErrorType, Function
+from services.libs.parameters import Parameters
+from services.libs.request_metrics import RequestMetrics
+from services.libs.settings import Settings
+from services.libs.structured_logging import configure_logging, logger
+from services.metrics_service.access import BearerToken
+from services.metrics_service.checkpoints import Checkpoints
+from services.metrics_service.cloudwatch_reader import CloudWatchReader
+from services.metrics_service.gauges import QueueGauges, StockGauges
+from services.metrics_service.service import MetricsService
+from services.shared.faults import DependencyError
+
+
+class MetricsSettings(Settings):
+    metrics_table: str
+    inventory_table: str
+    queue_urls: Json[dict[str, str]]
+    """By the value of the label `queue`, dead-letter queues too."""
+    metrics_token_parameter: str
+    refresh_seconds: Annotated[int, Field(ge=60)]
+
+
+class _Application:
+    def __init__(self, settings: MetricsSettings) -> None:
+        configure_logging(Function.METRICS_SERVICE, settings.log_level)
+        client = aws_clients.dynamodb()
+        queues = {label: f"{settings.environment}-{label}" for label in settings.queue_urls if label.endswith("-queue")}
+        self.token = BearerToken(Parameters(aws_clients.ssm()), settings.metrics_token_parameter)
+        self.service = MetricsService(
+            Checkpoints(client, settings.metrics_table),
+            CloudWatchReader(aws_clients.cloudwatch(), settings.environment, queues),
+            LedgerCounters(client, settings.metrics_table),
+            (
+                StockGauges(client, settings.inventory_table),
+                QueueGauges(aws_clients.sqs(), settings.queue_urls),
+            ),
+            timedelta(seconds=settings.refresh_seconds),
+        )
+        self.metrics = RequestMetrics(Function.METRICS_SERVICE, settings.environment)
+
+
+@cache
+def _application() -> _Application:
+    return _Application(MetricsSettings.from_environment())
+
+
+def handler(event: HttpRequest, _: LambdaContext) -> HttpResponse:
+    application = _application()
+    with application.metrics.invocation(), application.metrics.request() as request:
+        try:
+            if not application.token.admits(event["headers"].get("authorization", "")):
+                request.error = ErrorType.VALIDATION_ERROR
+                return _plain(401, "a bearer token is needed", {"www-authenticate": "Bearer"})
+            content_type, text = application.service.page(datetime.now(UTC)).render(event["headers"].get("accept", ""))
+        except (BotoCoreError, ClientError, DependencyError) as error:
+            # A page that lacks something must not look like a whole one.
+            logger.exception("no page")
+            request.error = ErrorType.DEPENDENCY_ERROR
+            return _plain(503, str(error) if isinstance(error, DependencyError) else "the metrics cannot be read now")
+        return {"statusCode": 200, "headers": {"content-type": content_type}, "body": text}
+
+
+def _plain(status: int, text: str, headers: dict[str, str] | None = None) -> HttpResponse:
+    content = {"content-type": "text/plain; charset=utf-8", **(headers or {})}
+    return {"statusCode": status, "headers": content, "body": f"{text}\n"}

@@ -1,0 +1,49 @@
+from services.libs.metrics import DECLARATIONS, Source
+from services.shared.counters import counted, counter
+from tests.factories import decide, inventory, placed_order, stock_item
+
+
+def test_the_names_types_and_labels_are_those_that_others_rely_on() -> None:
+    """The names and types of the original, which dashboards elsewhere may use."""
+    declared = {name: (_type(name), declaration.labels) for name, declaration in DECLARATIONS.items()}
+
+    assert declared == {
+        "orders_processed_total": ("counter", ("status", "error_type")),
+        "payments_processed_total": ("counter", ("status", "error_type")),
+        "stock_reservations_total": ("counter", ("status",)),
+        "inventory_operations_total": ("counter", ("operation_type", "status")),
+        "lambda_requests_total": ("counter", ("function_name", "status")),
+        "lambda_errors_total": ("counter", ("function_name", "error_type")),
+        "lambda_request_duration_seconds": ("histogram", ("function_name",)),
+        "order_processing_duration_seconds": ("histogram", ()),
+        "payment_processing_duration_seconds": ("histogram", ()),
+        "stock_quantity": ("gauge", ("sku",)),
+        "stock_reserved": ("gauge", ("sku",)),
+        "queue_messages": ("gauge", ("queue",)),
+        "dead_letters": ("gauge", ("queue",)),
+        "queue_oldest_message_age_seconds": ("gauge", ("queue",)),
+        "pulsequeue_metrics_refresh_errors_total": ("counter", ()),
+        "pulsequeue_metrics_last_refresh_timestamp_seconds": ("gauge", ()),
+    }
+
+
+def test_what_a_commit_counts_is_a_declared_series() -> None:
+    series = {
+        counter(name, **dict(zip(declaration.labels, values, strict=True)))
+        for name, declaration in DECLARATIONS.items()
+        if declaration.source is Source.LEDGER
+        for values in declaration.label_sets
+    }
+    stock = inventory(stock_item(stock=5))
+    accepted = decide(placed_order(), stock)
+    short = decide(placed_order(quantities={"prod-001": 9}), stock)
+    unknown = decide(placed_order(quantities={"nowhere": 9}), stock)
+
+    added = [counted(commit) for commit in (accepted, short, unknown)]
+
+    assert all(set(one) <= series for one in added)
+
+
+def _type(name: str) -> str:
+    (family,) = DECLARATIONS[name].metric.describe()
+    return str(family.type)

@@ -1,0 +1,311 @@
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeAlias
+
+import pytest
+from botocore.exceptions import ClientError
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from services.libs import aws_clients
+from services.libs.lambda_types import HttpRequest, HttpResponse
+from services.libs.ledger_counters import LedgerCounters
+from services.libs.metrics import DECLARATIONS
+from services.metrics_service import handler as metrics_handler
+from services.metrics_service.checkpoints import Checkpoints
+from services.metrics_service.cloudwatch_reader import CloudWatchReader
+from services.metrics_service.domain import MinuteSums
+from services.metrics_service.service import MetricsService
+from tests.factories import NOW, Context, decide, inventory, placed_order, seeding, stock_item
+from tests.unit.conftest import INVENTORY_TABLE, METRICS_TABLE, REGION, Aws
+
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch import CloudWatchClient
+
+_MINUTE = timedelta(minutes=1)
+_REQUESTS = {"function_name": "order-service", "status": "success"}
+CloudWatch: TypeAlias = "CloudWatchClient"
+NewService = Callable[..., MetricsService]
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+@pytest.fixture
+def cloudwatch(aws: Aws) -> CloudWatch:  # noqa: ARG001
+    return aws_clients._session().client("cloudwatch", region_name=REGION)  # noqa: SLF001
+
+
+@pytest.fixture
+def new_service(aws: Aws, cloudwatch: CloudWatch) -> NewService:
+    def new(reader: CloudWatchReader | None = None) -> MetricsService:
+        return MetricsService(
+            Checkpoints(aws.dynamodb, METRICS_TABLE),
+            reader or CloudWatchReader(cloudwatch, "test", {"order-queue": "test-order-queue"}),
+            LedgerCounters(aws.dynamodb, METRICS_TABLE),
+            (),
+            _MINUTE,
+        )
+
+    return new
+
+
+def _emit(cloudwatch: CloudWatch, name: str, value: float, labels: Mapping[str, str] = {}, at: datetime = NOW) -> None:
+    labels = {"environment": "test", **labels}
+    cloudwatch.put_metric_data(
+        Namespace="PulseQueue",
+        MetricData=[
+            {
+                "MetricName": name,
+                "Dimensions": [{"Name": label, "Value": text} for label, text in labels.items()],
+                "Timestamp": at,
+                "Value": value,
+            }
+        ],
+    )
+
+
+def _samples(service: MetricsService, now: datetime) -> Samples:
+    _, text = service.page(now).render("")
+    return _parsed(text)
+
+
+def _parsed(text: str) -> Samples:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in parse_text(text)
+        for sample in family.samples
+    }
+
+
+def _sample(samples: Samples, name: str, **labels: str) -> float:
+    return samples[name, tuple(sorted(labels.items()))]
+
+
+class _BrokenReader(CloudWatchReader):
+    def sums(self, *_: object) -> dict[str, MinuteSums]:
+        raise ClientError({"Error": {"Code": "Throttling", "Message": "later"}}, "GetMetricData")
+
+
+def test_every_series_is_there_at_0_before_its_first_event(new_service: NewService) -> None:
+    samples = _samples(new_service(), NOW)
+
+    for name, declaration in DECLARATIONS.items():
+        for values in declaration.label_sets:
+            labels = dict(zip(declaration.labels, values, strict=True))
+            is_histogram = next(iter(declaration.metric.describe())).type == "histogram"
+            if name.endswith("_timestamp_seconds"):
+                assert _sample(samples, name) == NOW.timestamp()
+            else:
+                assert _sample(samples, f"{name}_count" if is_histogram else name, **labels) == 0
+
+
+def test_a_counter_is_what_cloudwatch_added_up(new_service: NewService, cloudwatch: CloudWatch) -> None:
+    for _ in range(3):
+        _emit(cloudwatch, "lambda_requests_total", 2, _REQUESTS)
+    _emit(cloudwatch, "lambda_requests_total", 9, {**_REQUESTS, "status": "error"})
+    service = new_service()
+
+    assert _sample(_samples(service, NOW), "lambda_requests_total", **_REQUESTS) == 6
+
+    _emit(cloudwatch, "lambda_requests_total", 4, _REQUESTS, at=NOW + _MINUTE)
+    assert _sample(_samples(service, NOW + _MINUTE), "lambda_requests_total", **_REQUESTS) == 10
+
+
+def test_a_histogram_has_its_real_buckets(new_service: NewService, cloudwatch: CloudWatch) -> None:
+    for bound, count in {"0_005": 1, "0_1": 2, "0_5": 2, "10_0": 3}.items():
+        _emit(cloudwatch, f"order_processing_duration_seconds_bucket_le_{bound}", count)
+    _emit(cloudwatch, "order_processing_duration_seconds_count", 4)
+    _emit(cloudwatch, "order_processing_duration_seconds_sum", 40.5)
+
+    samples = _samples(new_service(), NOW)
+
+    name = "order_processing_duration_seconds"
+    assert _sample(samples, f"{name}_bucket", le="0.005") == 1
+    assert _sample(samples, f"{name}_bucket", le="0.1") == 2
+    assert _sample(samples, f"{name}_bucket", le="+Inf") == 4
+    assert (_sample(samples, f"{name}_count"), _sample(samples, f"{name}_sum")) == (4, 40.5)
+
+
+def test_cloudwatch_is_asked_once_a_minute_however_many_scrape(new_service: NewService, cloudwatch: CloudWatch) -> None:
+    asked: list[object] = []
+    cloudwatch.meta.events.register("before-call.cloudwatch.GetMetricData", lambda **_: asked.append(1))
+    first, second = new_service(), new_service()
+
+    for seconds in range(0, 60, 5):
+        _samples(first, NOW.replace(second=0) + timedelta(seconds=seconds))
+        _samples(second, NOW.replace(second=0) + timedelta(seconds=seconds))
+
+    sums_and_ages = 2
+    assert len(asked) == sums_and_ages
+
+
+def test_a_new_instance_goes_on_where_the_last_one_was(new_service: NewService, cloudwatch: CloudWatch) -> None:
+    _emit(cloudwatch, "lambda_requests_total", 6, _REQUESTS)
+    _samples(new_service(), NOW)
+    later = NOW + timedelta(hours=5)
+    _samples(new_service(), later)
+
+    assert _sample(_samples(new_service(), later + _MINUTE), "lambda_requests_total", **_REQUESTS) == 6
+
+
+def test_a_cloudwatch_fault_shows_the_last_good_values_and_is_counted(
+    new_service: NewService, cloudwatch: CloudWatch
+) -> None:
+    _emit(cloudwatch, "lambda_requests_total", 6, _REQUESTS)
+    _samples(new_service(), NOW)
+    broken = new_service(_BrokenReader(cloudwatch, "test", {}))
+
+    for minute in (1, 2):
+        samples = _samples(broken, NOW + minute * _MINUTE)
+
+        assert _sample(samples, "lambda_requests_total", **_REQUESTS) == 6
+        assert _sample(samples, "pulsequeue_metrics_refresh_errors_total") == minute
+        assert _sample(samples, "pulsequeue_metrics_last_refresh_timestamp_seconds") == NOW.timestamp()
+
+
+def test_an_answer_that_is_not_whole_is_a_fault(
+    new_service: NewService, cloudwatch: CloudWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(*_: object, **__: object) -> object:
+        result = {"Id": "q0", "Timestamps": [], "Values": [], "StatusCode": "InternalError"}
+        return iter([{"MetricDataResults": [result]}])
+
+    paginator = cloudwatch.get_paginator("get_metric_data")
+    monkeypatch.setattr(paginator, "paginate", half)
+    monkeypatch.setattr(cloudwatch, "get_paginator", lambda _: paginator)
+
+    samples = _samples(new_service(), NOW)
+
+    assert _sample(samples, "pulsequeue_metrics_refresh_errors_total") == 1
+
+
+def test_of_two_that_read_at_once_one_saves_and_both_show_it(
+    new_service: NewService, cloudwatch: CloudWatch, aws: Aws
+) -> None:
+    _emit(cloudwatch, "lambda_requests_total", 6, _REQUESTS)
+    other = new_service()
+
+    class SlowReader(CloudWatchReader):
+        def sums(self, *span: datetime) -> dict[str, MinuteSums]:
+            found = super().sums(*span)
+            _emit(cloudwatch, "lambda_requests_total", 1, _REQUESTS)
+            _samples(other, NOW + _MINUTE)
+            return found
+
+    samples = _samples(new_service(SlowReader(cloudwatch, "test", {})), NOW)
+
+    assert _sample(samples, "lambda_requests_total", **_REQUESTS) == 7
+    checkpoint = Checkpoints(aws.dynamodb, METRICS_TABLE).read()
+    assert checkpoint is not None
+    assert checkpoint.version == 1
+
+
+def test_the_age_of_the_oldest_message_is_that_of_its_queue(new_service: NewService, cloudwatch: CloudWatch) -> None:
+    for minutes, age in ((2, 50.0), (1, 70.0)):
+        cloudwatch.put_metric_data(
+            Namespace="AWS/SQS",
+            MetricData=[
+                {
+                    "MetricName": "ApproximateAgeOfOldestMessage",
+                    "Dimensions": [{"Name": "QueueName", "Value": "test-order-queue"}],
+                    "Timestamp": NOW - minutes * _MINUTE,
+                    "Value": age,
+                }
+            ],
+        )
+
+    samples = _samples(new_service(), NOW)
+
+    assert _sample(samples, "queue_oldest_message_age_seconds", queue="order-queue") == 70
+
+
+@pytest.mark.usefixtures("environment")
+class TestEndpoint:
+    @pytest.fixture(autouse=True)
+    def _deployed(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        urls = {
+            name: aws.sqs.create_queue(QueueName=f"test-{name}")["QueueUrl"] for name in ("order-queue", "order-dlq")
+        }
+        monkeypatch.setenv("QUEUE_URLS", json.dumps(urls))
+        monkeypatch.setenv("METRICS_TOKEN_PARAMETER", "/test/metrics-token")
+        monkeypatch.setenv("REFRESH_SECONDS", "60")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+        self.ssm = aws_clients._session().client("ssm", region_name=REGION)  # noqa: SLF001
+        self.ssm.put_parameter(Name="/test/metrics-token", Value="secret", Type="SecureString")
+        self.urls = urls
+        metrics_handler._application.cache_clear()  # noqa: SLF001
+        yield
+        metrics_handler._application.cache_clear()  # noqa: SLF001
+
+    def _get(self, authorization: str | None = "Bearer secret", accept: str = "text/plain") -> HttpResponse:
+        headers = {"accept": accept} | ({"authorization": authorization} if authorization else {})
+        return metrics_handler.handler(HttpRequest(headers=headers), Context())
+
+    @pytest.mark.parametrize(
+        "authorization",
+        [None, "", "secret", "Bearer", "Bearer wrong", "Basic secret", "Bearer secretsecret", "Bearer ü"],
+    )
+    def test_nobody_reads_without_the_token(self, authorization: str | None) -> None:
+        response = self._get(authorization)
+
+        assert response["statusCode"] == 401
+        assert response["headers"]["www-authenticate"] == "Bearer"
+        assert "orders_processed" not in response["body"]
+
+    def test_ledger_stock_and_queues_are_on_the_page(self, aws: Aws) -> None:
+        aws.store.append(seeding(stock=10))
+        aws.store.append(decide(placed_order(quantities={"prod-001": 2}), inventory(stock_item(stock=10))))
+        aws.sqs.send_message(QueueUrl=self.urls["order-queue"], MessageBody="a")
+        aws.sqs.send_message(QueueUrl=self.urls["order-dlq"], MessageBody="a")
+
+        samples = _parsed(self._get()["body"])
+
+        assert _sample(samples, "orders_processed_total", status="success", error_type="none") == 1
+        assert _sample(samples, "orders_processed_total", status="error", error_type="unknown_sku") == 0
+        assert _sample(samples, "stock_quantity", sku="prod-001") == 10
+        assert _sample(samples, "stock_reserved", sku="prod-001") == 2
+        assert _sample(samples, "queue_messages", queue="order-queue") == 1
+        assert _sample(samples, "dead_letters", queue="order-dlq") == 1
+
+    def test_the_page_comes_in_the_form_that_is_asked_for(self) -> None:
+        text = self._get()
+        openmetrics = self._get(accept="application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")
+
+        assert text["headers"]["content-type"].startswith("text/plain; version=0.0.4")
+        assert openmetrics["headers"]["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+        assert openmetrics["body"].endswith("# EOF\n")
+        families = parse_openmetrics(openmetrics["body"])  # type: ignore[no-untyped-call]
+        assert {family.name for family in families} == {name.removesuffix("_total") for name in DECLARATIONS}
+
+    def test_an_accept_header_that_makes_no_sense_gets_plain_text(self) -> None:
+        response = self._get(accept="application/openmetrics-text;version=new, */*")
+
+        assert response["statusCode"] == 200
+        assert response["headers"]["content-type"].startswith("text/plain")
+
+    def test_a_page_that_cannot_be_whole_is_none(self, aws: Aws) -> None:
+        aws.dynamodb.delete_table(TableName=INVENTORY_TABLE)
+
+        response = self._get()
+
+        assert response["statusCode"] == 503
+        assert response["body"] == "the metrics cannot be read now\n"
+
+    def test_where_there_is_no_token_it_says_how_to_make_one(self) -> None:
+        self.ssm.delete_parameter(Name="/test/metrics-token")
+
+        response = self._get()
+
+        assert response["statusCode"] == 503
+        assert "invoke metrics-token" in response["body"]
+
+    def test_a_new_token_is_known_after_a_minute(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._get()
+        self.ssm.put_parameter(Name="/test/metrics-token", Value="new", Type="SecureString", Overwrite=True)
+        assert self._get("Bearer new")["statusCode"] == 401
+
+        parameters = metrics_handler._application().token._parameters  # noqa: SLF001
+        monkeypatch.setattr(parameters, "_clock", lambda: float("inf"))
+
+        assert self._get("Bearer new")["statusCode"] == 200
+        assert self._get("Bearer secret")["statusCode"] == 401
