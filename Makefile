@@ -4,7 +4,7 @@ INVOKE := .venv/bin/invoke
 READY := .venv/.requirements-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo down test test-long lint fix clean
+.PHONY: help setup demo down test monitoring-tools test-long lint fix clean
 
 help: $(READY) ## list every step
 	@$(INVOKE) --list
@@ -19,6 +19,9 @@ down: $(READY) ## end the demo
 
 test: $(READY) ## run all tests, beside a demo if there is one
 	@PULSEQUEUE_INSTANCE=test PULSEQUEUE_PORT=0 $(INVOKE) test
+
+monitoring-tools: $(READY) ## get Prometheus and Alertmanager, without root
+	@$(INVOKE) monitoring-tools
 
 test-long: $(READY) ## run a million random operations, and 10,000 orders under faults
 	@$(INVOKE) test-soak test-faults --orders 10000

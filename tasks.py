@@ -22,8 +22,18 @@ from scripts.target import Target
 from scripts.terraform import terraform_path
 
 _SEED_FILE = str(REPO_ROOT / "scripts" / "inventory-seed.json")
+_PICTURES = str(REPO_ROOT / "docs" / "images")
 _CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis")
 _HELP = {
+    "check": "change nothing, and fail if something would change",
+    "url": "where Grafana answers, for example http://127.0.0.1:3000",
+    "user": "a user of Grafana, administrator of its organisation",
+    "password": "the user's password, or - for the one in GRAFANA_PASSWORD, which no other user of the machine sees",
+    "prometheus_url": "where Prometheus answers, as Grafana sees it",
+    "prometheus": "where Prometheus answers, for example http://127.0.0.1:9090",
+    "environment": "whose metrics; ENVIRONMENT, or else dev, by default",
+    "minutes": "how far back",
+    "folder": "where the pictures go",
     "target": "where to: local (the embedded AWS) or aws",
     "file": "a JSON file to take it from, see scripts/order-example.json and scripts/inventory-seed.json",
     "order_id": "the order's id; one is made up by default",
@@ -41,6 +51,8 @@ _HELP = {
     "seed": "another number makes another run, and the same number the same",
     "channel": "slack or teams",
     "remove": "forget the URL, so that alarms no longer go there",
+    "rotate": "make a new one in place of the old",
+    "show": "print it",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
 
@@ -119,6 +131,12 @@ def soak_test(_: Context, operations: str = "1000000", seed: str = "1") -> None:
     run_tool("tests.model.soak", "--operations", str(_count("operations", operations)), "--seed", seed)
 
 
+@_command(name="test-monitoring")
+def monitoring_tests(_: Context) -> None:
+    """Check rules and alert routes, and run a real Prometheus and Alertmanager against a small endpoint."""
+    run_tool("pytest", "tests/monitoring")
+
+
 @_command(name="test-faults")
 def fault_tests(_: Context, orders: str = "1000", seed: str = "1") -> None:
     """Run orders through an embedded AWS while workers are killed and its API fails."""
@@ -145,6 +163,7 @@ def test(context: Context) -> None:
         "test-unit": unit_tests,
         "test-model": model_tests,
         "test-infra": infra_tests,
+        "test-monitoring": monitoring_tests,
         "test-deployed": deployed_tests,
     }
     steps = [(command, functools.partial(suite, context)) for command, suite in suites.items()]
@@ -303,9 +322,70 @@ def set_webhook(_: Context, channel: str, target: str = "local", remove: bool = 
 
 
 @_command()
-def setup_grafana(_: Context, target: str = "local") -> None:
-    """Set up the dashboards."""
-    out.print(f"monitoring is not set up yet: there is nothing to do on {target}")
+def metrics_token(_: Context, target: str = "local", rotate: bool = False, show: bool = False) -> None:  # noqa: FBT001, FBT002 - flags of invoke
+    """Make the token that the metrics endpoint wants, unless there is one."""
+    from scripts import metrics_token  # noqa: PLC0415
+
+    metrics_token.run(_target(target), rotate=rotate, show=show)
+
+
+@_command()
+def monitoring_tools(_: Context) -> None:
+    """Show which Prometheus and Alertmanager are used; on Debian and Ubuntu fetch them where they are missing."""
+    from scripts.local import monitoring_tools  # noqa: PLC0415
+
+    monitoring_tools.provide()
+
+
+@_command()
+def monitoring_up(_: Context, target: str = "local") -> None:
+    """Start a Prometheus and an Alertmanager on this machine, which watch a deployment."""
+    from scripts import monitoring  # noqa: PLC0415
+
+    monitoring.up(_target(target))
+
+
+@_command()
+def monitoring_down(_: Context, target: str = "local") -> None:
+    """Stop that Prometheus and Alertmanager."""
+    from scripts import monitoring  # noqa: PLC0415
+
+    monitoring.down(_target(target))
+
+
+@_command()
+def dashboards(_: Context, check: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+    """Write the dashboards as the code builds them."""
+    from scripts.grafana import dashboards  # noqa: PLC0415
+
+    (dashboards.check if check else dashboards.write)()
+
+
+@_command()
+def setup_grafana(_: Context, url: str, user: str, password: str, prometheus_url: str) -> None:
+    """Bring a Grafana's data source and dashboards to what they should be."""
+    from scripts import setup_grafana  # noqa: PLC0415
+
+    setup_grafana.set_up(url, user, password, prometheus_url)
+
+
+@_command()
+def deliver_dashboards(_: Context, target: str = "local") -> None:  # noqa: ARG001 - as every step of deploy-dev
+    """Set up the Grafana that GRAFANA_URL names, or else write the files that one mounts."""
+    from scripts import setup_grafana  # noqa: PLC0415
+
+    setup_grafana.deliver()
+
+
+@_command()
+def dashboard_picture(
+    _: Context, prometheus: str, environment: str | None = None, minutes: str = "30", folder: str = _PICTURES
+) -> None:
+    """Draw the dashboards from what a Prometheus knows."""
+    from scripts.grafana import picture  # noqa: PLC0415 - it takes a second to import
+
+    environment = environment or os.environ.get("ENVIRONMENT") or "dev"
+    picture.draw(prometheus, environment, Path(folder), minutes=_count("minutes", minutes))
 
 
 @_command()
@@ -326,7 +406,7 @@ def deploy_dev(context: Context, target: str = "local") -> None:
         "plan": plan,
         "apply": apply,
         "post-deploy-test": post_deploy_test,
-        "setup-grafana": setup_grafana,
+        "deliver-dashboards": deliver_dashboards,
     }
     steps = [(command, functools.partial(step, context)) for command, step in checks.items()]
     steps += [
@@ -338,7 +418,10 @@ def deploy_dev(context: Context, target: str = "local") -> None:
 
 @_command()
 def clean(_: Context) -> None:
-    """Stop every embedded AWS of this checkout, and remove what the tasks made."""
+    """Stop every embedded AWS of this checkout and what watches a deployment, and remove what the tasks made."""
+    from scripts import monitoring  # noqa: PLC0415
+
+    monitoring.stop_all()
     for emulator in Emulator.all():
         emulator.stop()
     # What is below aws/ describes real accounts, and no task can make it again.

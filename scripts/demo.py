@@ -10,6 +10,7 @@ from time import monotonic, sleep
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from scripts import monitoring
 from scripts.console import out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
@@ -61,6 +62,8 @@ class Outcome:
 def run(target: Target, orders: int) -> None:
     """Place `orders` orders; raise UserError where one stays without a final state or a check fails."""
     deployment = Deployment.of(target)
+    if target.is_local:  # elsewhere the deployment has its own
+        monitoring.up_if_possible(target)
     client = OrderClient(target, deployment)
     details = _orders(orders)
     events = _with_repetitions(details)
@@ -174,3 +177,5 @@ def _say_what_next(target: Target) -> None:
         "  .venv/bin/invoke --list                            everything else\n"
         "  .venv/bin/invoke local-down                        stop it"
     )
+    if prometheus := monitoring.url(target):
+        out.print(f"  {prometheus}  its metrics and alerts in Prometheus")

@@ -50,6 +50,12 @@ class Deployment:
     def tables(self) -> Tables:
         return Tables(self.event_store_table_name, self.inventory_table_name, self.metrics_table_name)
 
+    def metrics_url(self, target: Target) -> str:
+        """Where the metrics are scraped; the embedded AWS serves an API elsewhere than its URL says."""
+        if target.is_local:
+            return f"{target.endpoint_url}/_aws/execute-api/{self.metrics_api_id}/{target.environment}/metrics"
+        return self.metrics_api_gateway_url
+
     @classmethod
     def of(cls, target: Target) -> Self:
         outputs = _outputs(target)

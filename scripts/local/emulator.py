@@ -2,47 +2,34 @@
 
 import fcntl
 import hashlib
-import http.client
-import json
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
 from scripts.console import out
 from scripts.errors import UserError
+from scripts.local.daemon import Daemon, answers, free_port, wait_until
 
 REPO_ROOT = Path(__file__).parents[2]
 LOCAL_FOLDER = REPO_ROOT / ".local"
 DEFAULT_PORT = 4566
+MONITORING_FOLDER = "monitoring"
+"""In the folder of a target's state."""
 
 _REQUIREMENTS = REPO_ROOT / "requirements" / "emulator.txt"
 _START_SECONDS = 60
-_STOP_SECONDS = 15
-# Another process that looks whether the lock is held, holds it for a moment itself.
-_PROBE_SECONDS = 0.1
-_LOG_TAIL_LINES = 8
-
-# A process that this one started stays a zombie until this one collects it.
-_started_here: dict[int, subprocess.Popen[bytes]] = {}
 
 
 @dataclass(frozen=True)
 class Emulator:
-    """One instance, known by its folder.
-
-    Its process holds a lock on `emulator.lock` for as long as it lives. So a held lock, and only that, says that the
-    recorded pid is alive and ours: a pid that the system has given to another process can never be mistaken for it.
-    """
+    """One instance, known by its folder."""
 
     instance: str = "default"
 
@@ -65,79 +52,64 @@ class Emulator:
 
     @property
     def log_file(self) -> Path:
-        return self.folder / "emulator.log"
+        return self._daemon.log_file
 
     def start(self, region: str, environ: Mapping[str, str] = os.environ) -> int:
         """Start it if it is not up, wait until it is healthy, and give its port."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self._lock_file() as lock:
-            if not _wait_until(lambda: _try_lock(lock), _PROBE_SECONDS):
+        with self._daemon.claimed() as lock:
+            if lock is None:
                 port = self.running_port()
                 out.print(f"the embedded AWS is up already, on port {port}")
                 return port
             self._remove_remains()
-            port = _free_port(environ.get("PULSEQUEUE_PORT") or str(DEFAULT_PORT))
+            port = free_port(environ.get("PULSEQUEUE_PORT") or str(DEFAULT_PORT), "PULSEQUEUE_PORT", example=4600)
             python = _virtual_environment()
             began = time.monotonic()
             process = self._launch(python, port, region, environ, lock)
-        if not _wait_until(lambda: process.poll() is not None or _is_healthy(port), _START_SECONDS):
-            raise UserError(f"the embedded AWS was not ready within {_START_SECONDS} s: {self._log_tail()}")
+        if not wait_until(lambda: process.poll() is not None or _is_healthy(port), _START_SECONDS):
+            raise UserError(f"the embedded AWS was not ready within {_START_SECONDS} s: {self._daemon.log_tail()}")
         if process.poll() is not None:
-            raise UserError(f"the embedded AWS did not start: {self._log_tail()}")
+            raise UserError(f"the embedded AWS did not start: {self._daemon.log_tail()}")
         out.print(f"the embedded AWS is up, on port {port} ({time.monotonic() - began:.1f} s)")
         return port
 
     def running_port(self) -> int:
-        if not self._is_alive():
-            if self._state_file.exists():
+        if not self._daemon.is_alive():
+            if self._daemon.state_file.exists():
                 raise UserError(
-                    f"{self._log_tail()}\nthe embedded AWS has died, and what was deployed to it is gone: begin again "
-                    "with `make demo`, or with `invoke local-up deploy-dev`"
+                    f"{self._daemon.log_tail()}\nthe embedded AWS has died, and what was deployed to it is gone: begin "
+                    "again with `make demo`, or with `invoke local-up deploy-dev`"
                 )
             raise UserError("the embedded AWS is not running: `invoke local-up`")
-        _wait_until(self._state_file.exists, _START_SECONDS)
-        port = self._state()["port"]
-        if not _wait_until(lambda: _is_healthy(port), _START_SECONDS):
-            raise UserError(f"the embedded AWS does not answer on port {port}: {self._log_tail()}")
+        wait_until(self._daemon.state_file.exists, _START_SECONDS)
+        port = self._daemon.port
+        if not wait_until(lambda: _is_healthy(port), _START_SECONDS):
+            raise UserError(f"the embedded AWS does not answer on port {port}: {self._daemon.log_tail()}")
         return port
 
     def stop(self) -> bool:
-        """End it, its workers and its state; false if there was nothing to end."""
-        was_alive = self._is_alive()
-        if was_alive:
-            pid = self._state()["pid"]
-            _signal_group(pid, signal.SIGTERM)
-            _wait_until(lambda: not self._is_alive(), _STOP_SECONDS)
-            # Workers have nothing to save, and some outlive the server by seconds.
-            _signal_group(pid, signal.SIGKILL)
-            if process := _started_here.pop(pid, None):
-                process.wait()
+        """End it, its workers, what watches it, and its state; false if there was nothing to end."""
+        self._stop_monitoring()
+        was_alive = self._daemon.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
         return was_alive
 
     @property
-    def _state_file(self) -> Path:
-        return self.folder / "emulator.json"
+    def _daemon(self) -> Daemon:
+        return Daemon(self.folder, "emulator")
 
-    def _state(self) -> dict[str, int]:
-        state: dict[str, int] = json.loads(self._state_file.read_text())
-        return state
-
-    def _lock_file(self) -> IO[str]:
-        return (self.folder / "emulator.lock").open("a")
-
-    def _is_alive(self) -> bool:
-        if not self.folder.is_dir():
-            return False
-        with self._lock_file() as lock:
-            return not _wait_until(lambda: _try_lock(lock), _PROBE_SECONDS)
+    def _stop_monitoring(self) -> None:
+        # Its locks are in this instance's folder, and without them nobody could find it any more.
+        for daemon in Daemon.all_in(self.folder / MONITORING_FOLDER):
+            daemon.stop()
 
     def _remove_remains(self) -> None:
         """Remove what a dead instance has left: Terraform's state of it, above all, describes nothing any more."""
+        self._stop_monitoring()
         for path in self.folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
-            elif path.name != "emulator.lock":
+            elif path != self._daemon.lock_file:
                 path.unlink()
 
     def _launch(
@@ -145,26 +117,9 @@ class Emulator:
     ) -> subprocess.Popen[bytes]:
         temporary = self.folder / "tmp"
         temporary.mkdir(exist_ok=True)
-        with self.log_file.open("wb") as log:
-            process = subprocess.Popen(
-                [python, "-m", "scripts.local.ministack_server"],
-                cwd=REPO_ROOT,
-                env=_server_environment(environ, port, region, temporary),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=[lock.fileno()],
-            )
-        partial = self.folder / "emulator.json.tmp"
-        partial.write_text(json.dumps({"pid": process.pid, "port": port}))
-        partial.replace(self._state_file)
-        _started_here[process.pid] = process
-        return process
-
-    def _log_tail(self) -> str:
-        lines = self.log_file.read_text(errors="replace").splitlines() if self.log_file.exists() else []
-        return "\n  ".join([f"the end of {self.log_file}:", *(line[:200] for line in lines[-_LOG_TAIL_LINES:])])
+        command = [str(python), "-m", "scripts.local.ministack_server"]
+        environment = _server_environment(environ, port, region, temporary)
+        return self._daemon.launch(command, lock, port=port, cwd=REPO_ROOT, env=environment)
 
 
 def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
@@ -213,49 +168,5 @@ def _run_or_explain(command: list[str]) -> None:
         raise UserError(f"`{' '.join(command)}` failed:\n{result.stderr.strip() or result.stdout.strip()}")
 
 
-def _free_port(wanted: str) -> int:
-    """Give the port itself if nothing listens on it, and one that the system picks for 0."""
-    advice = "choose another with PULSEQUEUE_PORT, for example `PULSEQUEUE_PORT=4600` (0 picks a free one)"
-    if not wanted.isdecimal() or int(wanted) > 65535:  # noqa: PLR2004 - the last port
-        raise UserError(f"PULSEQUEUE_PORT is {wanted!r}, not a port: {advice}")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", int(wanted)))
-        except OSError as error:
-            raise UserError(f"port {wanted} is in use by another program: {advice}") from error
-        return int(probe.getsockname()[1])
-
-
 def _is_healthy(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/_ministack/health")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _try_lock(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _signal_group(group: int, number: int) -> None:
-    """Signal the server and its workers, which are one process group."""
-    with suppress(ProcessLookupError, PermissionError):  # macOS answers the second where only zombies are left
-        os.killpg(group, number)
-
-
-def _wait_until(condition: Callable[[], bool], timeout_seconds: float) -> bool:
-    deadline = time.monotonic() + timeout_seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+    return answers(port, "/_ministack/health")

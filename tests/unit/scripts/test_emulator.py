@@ -2,12 +2,14 @@ import fcntl
 import json
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from scripts.errors import UserError
 from scripts.local import emulator
+from scripts.local.daemon import Daemon
 from scripts.local.emulator import Emulator
 
 
@@ -70,6 +72,19 @@ def test_a_live_instance_that_does_not_answer_is_told_apart_from_a_dead_one(
 
         with pytest.raises(UserError, match="does not answer"):
             instance.running_port()
+
+
+def test_what_watches_an_instance_is_stopped_with_it(instance: Emulator) -> None:
+    watcher = Daemon(instance.folder / "monitoring", "prometheus")
+    with watcher.claimed() as lock:
+        assert lock
+        sleeps = [sys.executable, "-c", "import time; time.sleep(60)"]
+        process = watcher.launch(sleeps, lock, port=1, cwd=watcher.folder, env=os.environ)
+
+    instance.stop()
+
+    assert process.poll() is not None
+    assert not instance.folder.exists()
 
 
 def record(instance: Emulator, pid: int) -> None:

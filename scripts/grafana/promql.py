@@ -1,0 +1,88 @@
+"""PromQL over the declared metrics: what is not declared is found while the dashboards are built.
+
+Counts are the last sample less the first, so exact: `increase()` would extrapolate to the ends of the range.
+"""
+
+from prometheus_client import Histogram
+
+from services.libs.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
+
+ENVIRONMENT = "environment"
+"""The label that Prometheus puts on the target, and the dashboards' variable that picks its value."""
+_IN_ENVIRONMENT = f'{ENVIRONMENT}="${ENVIRONMENT}"'
+_HISTOGRAM_PARTS = ("_bucket", "_sum", "_count")
+
+
+def declaration(name: str) -> Declaration:
+    """Find the metric that a series belongs to: those of a histogram have a suffix."""
+    for part in _HISTOGRAM_PARTS:
+        histogram = DECLARATIONS.get(name.removesuffix(part))
+        if histogram and name.endswith(part) and isinstance(histogram.metric, Histogram):
+            return histogram
+    return DECLARATIONS[name]
+
+
+def series(name: str, **labels: str) -> str:
+    """Select a metric's series in the environment that the dashboard shows."""
+    declared = declaration(name)
+    for label, value in labels.items():
+        if label not in declared.labels or value not in values_of(declared, label):
+            raise ValueError(f"{name} is not declared with {label}={value!r}")
+    return _selector(name, *(f'{label}="{value}"' for label, value in labels.items()))
+
+
+def values_of(declared: Declaration, label: str) -> set[str]:
+    place = declared.labels.index(label)
+    return {values[place] for values in declared.label_sets}
+
+
+def rate(counter: str, *by: str) -> str:
+    """Give the mean of each second, over some minutes."""
+    return f"sum{_by(by)}(rate({counter}[$__rate_interval]))"
+
+
+def per_minute(counter: str, *by: str) -> str:
+    return f"{rate(counter, *by)} * 60"
+
+
+def count(counter: str, *by: str) -> str:
+    """Count what happened in the time shown."""
+    return f"sum{_by(by)}(max_over_time({counter}[$__range]) - min_over_time({counter}[$__range]))"
+
+
+def share(part: str, whole: str) -> str:
+    """Divide, and give nothing where nothing happened, for 0/0 is no number."""
+    return f"{part} / ({whole} > 0)"
+
+
+def rate_share(part: str, whole: str, *by: str) -> str:
+    return share(rate(part, *by), rate(whole, *by))
+
+
+def quantile(fraction: float, histogram: str, *by: str) -> str:
+    """Estimate it within the bucket that it lies in; it gives NaN, a gap in a graph, where nothing happened."""
+    return f"histogram_quantile({fraction}, {rate(series(f'{histogram}_bucket'), 'le', *by)})"
+
+
+def quantile_in_range(fraction: float, histogram: str, *by: str) -> str:
+    """Estimate it for the whole time shown; it gives nothing where nothing happened."""
+    return f"histogram_quantile({fraction}, {count(series(f'{histogram}_bucket'), 'le', *by)}) >= 0"
+
+
+def mean(histogram: str, *by: str) -> str:
+    return rate_share(series(f"{histogram}_sum"), series(f"{histogram}_count"), *by)
+
+
+def within(histogram: str) -> dict[str, str]:
+    """Give the share of what took no longer than each bucket's bound, by that bound."""
+    whole = count(series(f"{histogram}_count"))
+    buckets = {bound: _selector(f"{histogram}_bucket", f'le="{float(bound)}"') for bound in BUCKETS_SECONDS}
+    return {f"within {bound:g} s": share(count(bucket), whole) for bound, bucket in buckets.items()}
+
+
+def _by(labels: tuple[str, ...]) -> str:
+    return f" by ({', '.join(labels)}) " if labels else ""
+
+
+def _selector(name: str, *matchers: str) -> str:
+    return f"{name}{{{','.join([_IN_ENVIRONMENT, *matchers])}}}"

@@ -1,0 +1,59 @@
+"""The programs' own checkers on what we configure."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.local.monitoring_tools import Tools
+from scripts.monitoring_config import SLACK, TEAMS, render_alertmanager, render_prometheus
+from tests.unit.monitoring.rules import PROMETHEUS, rules
+
+ALERTS = rules("alert")
+WEBHOOK = "https://hooks.example/1"
+
+
+def run(*command: str | Path) -> str:
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def receiver(tools: Tools, configuration: Path, labels: dict[str, Any]) -> str:
+    given = [f"{name}={value}" for name, value in labels.items()]
+    return run(tools.amtool, "config", "routes", "test", f"--config.file={configuration}", *given).strip()
+
+
+def test_promtool_accepts_the_configuration_and_its_rules(tools: Tools, tmp_path: Path) -> None:
+    path = render_prometheus(tmp_path, url="http://h/m", environment="dev", token="secret", alertmanager_port=1)  # noqa: S106 - no real one
+
+    assert "WARNING" not in run(tools.promtool, "check", "config", path)
+
+
+def test_every_rule_does_what_its_tests_say(tools: Tools) -> None:
+    run(tools.promtool, "test", "rules", *sorted((PROMETHEUS / "tests").glob("*.yml")))
+
+
+def test_amtool_accepts_the_configuration_for_each_set_of_webhooks(tools: Tools, tmp_path: Path) -> None:
+    sets = [{}, {SLACK: WEBHOOK}]
+    if tools.knows_teams:
+        sets += [{TEAMS: WEBHOOK}, {SLACK: WEBHOOK, TEAMS: WEBHOOK}]
+
+    for number, webhooks in enumerate(sets):
+        run(tools.amtool, "check-config", render_alertmanager(tmp_path / str(number), webhooks))
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=[rule["alert"] for rule in ALERTS])
+def test_no_alert_takes_both_paths(tools: Tools, tmp_path: Path, rule: dict[str, Any]) -> None:
+    configuration = render_alertmanager(tmp_path, {SLACK: WEBHOOK})
+    labels = {"alertname": rule["alert"], "environment": "dev", **rule["labels"]}
+
+    expected = "nobody" if rule["labels"].get("notified_by") == "cloudwatch" else "people"
+    assert receiver(tools, configuration, labels) == expected
+
+
+def test_cloudwatch_tells_people_of_dead_letters_and_of_metrics_that_stop() -> None:
+    told = {rule["alert"] for rule in ALERTS if rule["labels"].get("notified_by") == "cloudwatch"}
+
+    assert told == {"DeadLettersNotEmpty", "MetricsEndpointDown", "MetricsStale", "MetricsRefreshFailing"}
