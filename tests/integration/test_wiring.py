@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from scripts import deployment
+from scripts.local.emulator import REPO_ROOT
 from tests.integration.world import World
 
 # Every wildcard in a role's policy, with its reason.
@@ -198,11 +199,22 @@ def test_only_alarms_of_the_environment_may_publish_to_the_encrypted_topic(resou
 def test_every_dead_letter_queue_and_every_function_has_its_alarm(resources: list[Resource]) -> None:
     (topic,) = _all(resources, "aws_sns_topic")
     alarms = _all(resources, "aws_cloudwatch_metric_alarm")
-    watched = {(alarm["metric_name"], value) for alarm in alarms for value in alarm["dimensions"].values()}
+    watched = {(alarm["metric_name"], value) for alarm in alarms for value in (alarm["dimensions"] or {}).values()}
     dead_letters = {queue["name"] for queue in _all(resources, "aws_sqs_queue") if queue["name"].endswith("-dlq")}
     functions = {function["function_name"] for function in _all(resources, "aws_lambda_function")}
 
     assert watched >= {("ApproximateNumberOfMessagesVisible", name) for name in dead_letters}
     assert watched >= {(metric, name) for metric in ("Errors", "Throttles") for name in functions}
     assert all(alarm["alarm_actions"] == [topic["arn"]] for alarm in alarms)
-    assert all("Runbook: docs/runbook.md#" in alarm["alarm_description"] for alarm in alarms)
+
+
+def test_every_alarm_has_an_entry_in_the_runbook(resources: list[Resource]) -> None:
+    runbook = (REPO_ROOT / "docs" / "runbook.md").read_text()
+    entries = {line.removeprefix("## ").lower() for line in runbook.splitlines() if line.startswith("## ")}
+
+    linked = {
+        alarm["alarm_description"].rpartition("Runbook: docs/runbook.md#")[2]
+        for alarm in _all(resources, "aws_cloudwatch_metric_alarm")
+    }
+
+    assert linked <= entries
