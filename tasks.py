@@ -51,6 +51,7 @@ _HELP = {
     "seed": "another number makes another run, and the same number the same",
     "channel": "slack or teams",
     "remove": "forget the URL, so that alarms no longer go there",
+    "rebuild": "first make the counters what the event store says; only while the services are paused",
     "rotate": "make a new one in place of the old",
     "show": "print it",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
@@ -319,6 +320,14 @@ def set_webhook(_: Context, channel: str, target: str = "local", remove: bool = 
         webhooks.remove_webhook(_target(target), channel)
     else:
         webhooks.set_webhook(_target(target), channel)
+
+
+@_command()
+def metrics_audit(_: Context, target: str = "local", rebuild: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+    """Recount the business counters from the event store, and compare with the metrics endpoint."""
+    from scripts import metrics_audit  # noqa: PLC0415
+
+    metrics_audit.run(_target(target), rebuild=rebuild)
 
 
 @_command()

@@ -14,7 +14,7 @@ from scripts.console import out, table
 from scripts.errors import UserError
 from scripts.grafana import dashboards
 from scripts.grafana.client import Grafana
-from scripts.grafana.web import checked_url
+from scripts.web import checked_url
 
 _FILES = dashboards.FOLDER.parent
 _BUNDLE = DIST / "grafana"

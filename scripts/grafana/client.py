@@ -6,7 +6,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from scripts.errors import UserError
-from scripts.grafana.web import TIMEOUT_SECONDS, checked_url, session, unreachable
+from scripts.web import TIMEOUT_SECONDS, checked_url, session, unreachable
 
 
 class Grafana:

@@ -14,7 +14,7 @@ import requests
 from scripts.errors import UserError
 from scripts.grafana.dashboards import FOLDER
 from scripts.grafana.promql import ENVIRONMENT
-from scripts.grafana.web import TIMEOUT_SECONDS, checked_url, session, unreachable
+from scripts.web import TIMEOUT_SECONDS, checked_url, session, unreachable
 
 _STEP_SECONDS = 30
 # What Grafana makes of a minimum step of a minute.

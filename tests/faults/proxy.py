@@ -25,13 +25,13 @@ class Fault(StrEnum):
 
 
 class FaultProxy:
-    """Answers on `url` for the embedded AWS at `upstream_port`, and spoils calls while `faulty` is set.
+    """Answers on `url` for the embedded AWS that it forwards to, and spoils calls while `faulty` is set.
 
     What it passes on, it passes on to the byte: the host is signed too.
     """
 
     def __init__(self, rates: Mapping[Fault, float], seed: int) -> None:
-        self.upstream_port = 0
+        self._upstream_port = 0
         self.faulty = threading.Event()
         self.calls = 0
         self.counts: Counter[tuple[Fault, str]] = Counter()
@@ -45,6 +45,9 @@ class FaultProxy:
         self._stopped = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def forward_to(self, port: int) -> None:
+        self._upstream_port = port
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -120,7 +123,7 @@ class FaultProxy:
             self.hanging -= 1
 
     async def _forward(self, request: bytes) -> bytes:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.upstream_port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._upstream_port)
         try:
             writer.write(request)
             return await _read_message(reader)

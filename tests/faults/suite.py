@@ -1,7 +1,6 @@
 """The fault suite: orders through the embedded AWS while everything around the services misbehaves."""
 
 import json
-import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -9,9 +8,7 @@ from time import monotonic, sleep
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from scripts import deployment as deploying
 from scripts.audit import Auditor
-from scripts.build_lambda import build
 from scripts.console import out
 from scripts.dead_letter_queues import Letter, Look, move_back, queues
 from scripts.deployment import Deployment
@@ -22,6 +19,7 @@ from scripts.seed_inventory import Seeder
 from scripts.target import Target
 from services.shared.events import CATALOGUE, Bus, EventType
 from services.shared.rejections import RejectionReason
+from tests.deployed import deployed
 from tests.faults.chaos import Deployer, Killer, Sweeping, repeated
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.report import Report
@@ -29,10 +27,9 @@ from tests.faults.workload import STRAY, Delivery, batches, catalogue, deliverie
 
 _FAULT_RATE = 0.02
 _SHARES = {Fault.INTERNAL_ERROR: 0.35, Fault.THROTTLING: 0.3, Fault.LOST_RESPONSE: 0.3, Fault.HANG: 0.05}
-_ENVIRONMENT = {
+_SETTINGS = {
     "ENVIRONMENT": "faults",
     "PULSEQUEUE_INSTANCE": "faults",
-    "PULSEQUEUE_PORT": "0",
     "TF_VAR_function_timeout_seconds": "6",
     # A message that failed comes again after six timeouts: an order whose payment did is due just then, so that the
     # second attempt and the expiry race.
@@ -61,24 +58,9 @@ _SETTLE_SECONDS = 600
 def run(orders: int, seed: int, fault_rate: float = _FAULT_RATE) -> Report:
     """Deploy to an embedded AWS of its own, run `orders` orders through it with faults on, and look at what is left."""
     proxy = FaultProxy({fault: share * fault_rate for fault, share in _SHARES.items()}, seed)
-    with proxy.running(), _deployed(proxy) as target:
+    settings = {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}
+    with proxy.running(), deployed(settings, proxy.forward_to) as target:
         return _Run(target, Deployment.of(target), proxy, orders, seed).run()
-
-
-@contextmanager
-def _deployed(proxy: FaultProxy) -> Iterator[Target]:
-    environ = {**os.environ, **_ENVIRONMENT, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}
-    target = Target.from_environment("local", environ)
-    target.emulator.stop()
-    try:
-        proxy.upstream_port = target.emulator.start(target.region, environ)
-        build(target.name)
-        deploying.bootstrap(target)
-        deploying.plan(target)
-        deploying.apply(target)
-        yield target
-    finally:
-        target.emulator.stop()
 
 
 class _Run:

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts import deployment
-from scripts.build_lambda import build
 from scripts.deployment import Deployment
 from scripts.target import Target
+from tests.deployed import deployed
 from tests.integration.world import World
 
 # A failed batch is hidden for six function timeouts: short ones, so that a test need not wait for a minute.
@@ -17,24 +16,13 @@ _FUNCTION_TIMEOUT_SECONDS = "5"
 
 @pytest.fixture(scope="session")
 def target() -> Iterator[Target]:
-    environ = {
-        **os.environ,
+    settings = {
         "ENVIRONMENT": "test",
         "PULSEQUEUE_INSTANCE": os.environ.get("PULSEQUEUE_INSTANCE", "test"),
-        "PULSEQUEUE_PORT": "0",
         "TF_VAR_function_timeout_seconds": _FUNCTION_TIMEOUT_SECONDS,
     }
-    target = Target.from_environment("local", environ)
-    target.emulator.stop()
-    target.emulator.start(target.region, environ)
-    try:
-        build(target.name)
-        deployment.bootstrap(target)
-        deployment.plan(target)
-        deployment.apply(target)
+    with deployed(settings) as target:
         yield target
-    finally:
-        target.emulator.stop()
 
 
 @pytest.fixture(scope="session")

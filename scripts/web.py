@@ -1,4 +1,4 @@
-"""Talking HTTP to monitoring servers, whose URLs people give."""
+"""Talking HTTP to servers whose URLs people give."""
 
 from urllib.parse import urlsplit
 

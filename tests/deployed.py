@@ -1,0 +1,26 @@
+"""An embedded AWS of a suite's own, with the system deployed to it by the real Terraform."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from scripts import deployment
+from scripts.build_lambda import build
+from scripts.target import Target
+
+
+@contextmanager
+def deployed(settings: Mapping[str, str], on_start: Callable[[int], object] = lambda _: None) -> Iterator[Target]:
+    """Deploy with these environment variables; `on_start` is told the port. Nothing of it is left at the end."""
+    environ = {**os.environ, "PULSEQUEUE_PORT": "0", **settings}
+    target = Target.from_environment("local", environ)
+    target.emulator.stop()
+    try:
+        on_start(target.emulator.start(target.region, environ))
+        build(target.name)
+        deployment.bootstrap(target)
+        deployment.plan(target)
+        deployment.apply(target)
+        yield target
+    finally:
+        target.emulator.stop()

@@ -1,0 +1,68 @@
+"""A deployment of its own, watched by a real Prometheus that scrapes it twice over and more often than in use."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from scripts import monitoring
+from scripts.deployment import Deployment
+from scripts.errors import UserError
+from scripts.local import monitoring_tools
+from scripts.target import Target
+from tests.deployed import deployed
+from tests.integration.world import World
+from tests.metrics.prometheus import JOBS, Prometheus
+
+_SETTINGS = {
+    "ENVIRONMENT": "metrics",
+    "PULSEQUEUE_INSTANCE": "metrics",
+    "PULSEQUEUE_PROMETHEUS_PORT": "0",
+    "PULSEQUEUE_ALERTMANAGER_PORT": "0",
+    # What a killed worker held comes again after six of them.
+    "TF_VAR_function_timeout_seconds": "5",
+}
+_SCRAPE_INTERVAL = "3s"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tools() -> None:
+    try:
+        monitoring_tools.find(os.environ)
+    except UserError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"NOT TESTED: the metrics' way to Prometheus. {missing}")
+
+
+@pytest.fixture(scope="session")
+def target(_tools: None) -> Iterator[Target]:
+    with deployed(_SETTINGS) as target:
+        yield target
+
+
+@pytest.fixture(scope="session")
+def world(target: Target) -> World:
+    return World(target, Deployment.of(target))
+
+
+@pytest.fixture(scope="session")
+def prometheus(target: Target) -> Prometheus:
+    monitoring.up(target)
+    _scrape_twice_and_often(target)
+    url = monitoring.url(target)
+    assert url is not None
+    return Prometheus(url)
+
+
+def _scrape_twice_and_often(target: Target) -> None:
+    watching = monitoring.of(target)
+    file = watching.folder / "prometheus" / "prometheus.yml"
+    configuration = yaml.safe_load(file.read_text())
+    (job,) = configuration["scrape_configs"]
+    configuration["global"] |= {"scrape_interval": _SCRAPE_INTERVAL, "scrape_timeout": _SCRAPE_INTERVAL}
+    configuration["scrape_configs"] = [job | {"job_name": name} for name in JOBS]
+    file.write_text(yaml.safe_dump(configuration))
+    watching.prometheus.signal(signal.SIGHUP)

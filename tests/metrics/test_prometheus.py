@@ -1,0 +1,172 @@
+"""What Prometheus shows is what happened: counts, durations, and nothing that ever falls. In this order: first calm."""
+
+import json
+import os
+import random
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from scripts.grafana.panel_data import check_panels
+from scripts.ledger import Ledger, read_commits
+from scripts.metrics_audit import declared_series
+from services.libs.metrics import BUCKETS_SECONDS
+from tests.faults.chaos import repeated
+from tests.integration.world import World, eventually
+from tests.metrics.prometheus import JOBS, Prometheus
+
+_CALM_ORDERS, _ORDERS = 150, 500
+_DUPLICATES = 0.2
+_BATCH = 20
+_KILL_SECONDS = 1.5
+# CloudWatch is asked once a minute.
+_REFRESH_SECONDS = 150
+_SETTLE_SECONDS = 300
+
+
+def _place(world: World, skus: list[str], count: int, between: Callable[[], None] = lambda: None) -> None:
+    """Place orders, some of them twice, and see each to its end."""
+    dice = random.Random(count)  # noqa: S311 - no secret
+    orders = [
+        world.order(
+            dict.fromkeys(dice.sample(skus, dice.randint(1, 2)), 1) | ({"nowhere": 1} if dice.random() < 0.05 else {}),
+            pays=dice.random() < 0.8,
+        )
+        for _ in range(count)
+    ]
+    events = [copy for order in orders for copy in [order] * (2 if dice.random() < _DUPLICATES else 1)]
+    for start in range(0, len(events), _BATCH):
+        world.orders.place(events[start : start + _BATCH])
+        between()
+    world.wait(*(str(order["orderId"]) for order in orders), timeout_seconds=_SETTLE_SECONDS)
+
+
+def _durations(world: World, service: str) -> Iterator[tuple[str | None, float]]:
+    """What the function logged: the type of each event that it handled, and how long that took."""
+    pages = world.target.client("logs").get_paginator("filter_log_events")
+    for page in pages.paginate(logGroupName=world.deployment.log_group_names[service]):
+        for event in page["events"]:
+            with suppress(ValueError):
+                line: dict[str, Any] = json.loads(event["message"])
+                if line.get("message") == "request handled":
+                    yield line.get("event_type"), line["duration_seconds"]
+
+
+def _logged_histograms(world: World) -> dict[tuple[str, str], list[float]]:
+    """Durations by metric and function."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for service in ("order-service", "payment-service", "event-relay"):
+        for event_type, seconds in _durations(world, service):
+            found.setdefault(("lambda_request_duration_seconds", service), []).append(seconds)
+            if event_type == "OrderPlaced":
+                found.setdefault(("order_processing_duration_seconds", ""), []).append(seconds)
+            if event_type == "PaymentRequested":
+                found.setdefault(("payment_processing_duration_seconds", ""), []).append(seconds)
+    return found
+
+
+def _buckets(durations: list[float]) -> dict[str, int]:
+    counts = {str(bound): sum(seconds <= bound for seconds in durations) for bound in BUCKETS_SECONDS}
+    return counts | {"+Inf": len(durations)}
+
+
+def _shown_buckets(prometheus: Prometheus, metric: str, function: str) -> dict[str, int]:
+    matchers = f'{{function_name="{function}"}}' if function else ""
+    shown = prometheus.latest(f"{metric}_bucket{matchers}", JOBS[0])
+    return {dict(labels)["le"]: int(value) for labels, value in shown.items()}
+
+
+@pytest.fixture(scope="module")
+def skus(world: World) -> list[str]:
+    # One of them runs out.
+    return [world.new_sku(stock=stock) for stock in (30, 5_000, 5_000, 5_000)]
+
+
+def test_each_histogram_has_the_buckets_of_the_durations_that_were_logged(
+    world: World, prometheus: Prometheus, skus: list[str]
+) -> None:
+    eventually(lambda: prometheus.recorded("orders_processed_total", JOBS[1]), "a first scrape")
+    _place(world, skus, _CALM_ORDERS)
+
+    def agree() -> bool:
+        logged = _logged_histograms(world)
+        return len(logged) == 5 and all(
+            _shown_buckets(prometheus, *metric) == _buckets(durations) for metric, durations in logged.items()
+        )
+
+    eventually(agree, f"agreement, as in {_logged_histograms(world).keys()}", _REFRESH_SECONDS)
+    for metric, durations in _logged_histograms(world).items():
+        assert _shown_buckets(prometheus, *metric) == _buckets(durations)
+        assert len(durations) >= _CALM_ORDERS or metric[1] == "event-relay" or "payment" in metric[0] + metric[1]
+
+
+def test_each_business_counter_is_what_the_event_store_says_whoever_is_killed(
+    world: World, prometheus: Prometheus, skus: list[str]
+) -> None:
+    dice = random.Random(1)  # noqa: S311 - no secret
+    killed = []
+
+    def kill() -> None:
+        service = dice.choice(("metrics-service", ""))
+        if workers := world.workers(service):
+            with suppress(ProcessLookupError):
+                os.kill(dice.choice(workers), signal.SIGKILL)
+                killed.append(service)
+
+    with repeated(kill, _KILL_SECONDS):
+        _place(world, skus, _ORDERS - _CALM_ORDERS)
+
+    counted = Ledger.of(read_commits(world.target.client("dynamodb"), world.deployment)).counters
+    for job in JOBS:
+        eventually(lambda job=job: _shown_counters(prometheus, job) == _all_declared(counted), "agreement")  # type: ignore[misc]
+        orders = prometheus.recorded("orders_processed_total", job)
+        assert sum(values[-1] - values[0] for values in orders.values()) == _ORDERS
+        failed_scrapes = next(iter(prometheus.recorded("up", job).values())).count(0)
+        print(f"{job}: {failed_scrapes} scrapes hit a killed worker")  # noqa: T201 - shown when it fails
+    assert "metrics-service" in killed
+    assert "" in killed
+
+
+def _shown_counters(prometheus: Prometheus, job: str) -> dict[str, int]:
+    shown = {}
+    for name in {series.partition("|")[0] for series in declared_series()}:
+        for labels, value in prometheus.latest(name, job).items():
+            texts = {label: text for label, text in labels if label != "__name__"}
+            shown[_series(name, texts)] = int(value)
+    return shown
+
+
+def _series(name: str, texts: Mapping[str, str]) -> str:
+    return next(
+        series
+        for series in declared_series()
+        if series.startswith(f"{name}|") and dict(part.split("=") for part in series.split("|")[1:]) == texts
+    )
+
+
+def _all_declared(counted: Mapping[str, int]) -> dict[str, int]:
+    return {series: counted.get(series, 0) for series in declared_series()}
+
+
+def test_no_sample_of_any_counter_is_lower_than_the_one_before(prometheus: Prometheus) -> None:
+    for job in JOBS:
+        recorded = prometheus.sums(job)
+
+        assert len(recorded) > 100
+        assert [labels for labels, values in recorded.items() if values != sorted(values)] == []
+
+
+def test_every_panel_of_every_dashboard_has_data(world: World, prometheus: Prometheus) -> None:
+    assert check_panels(prometheus.url, world.target.environment) == []
+
+
+def test_every_series_was_there_at_0_before_its_first_event(prometheus: Prometheus) -> None:
+    for job in JOBS:
+        counters = prometheus.recorded("orders_processed_total", job) | prometheus.recorded(
+            "lambda_requests_total{function_name='order-service'}", job
+        )
+
+        assert {values[0] for values in counters.values()} == {0}
