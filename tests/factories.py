@@ -95,8 +95,8 @@ class Context:
 def alarm_message(**fields: object) -> str:
     """Make a CloudWatch alarm's message as SNS hands it on raw."""
     alarm: dict[str, object] = {
-        "AlarmName": "dev-DeadLetters-order-dlq",
-        "AlarmDescription": "Messages in dev-order-dlq were given up. Runbook: docs/runbook.md#deadletters",
+        "AlarmName": "dev-DeadLettersNotEmpty-order-dlq",
+        "AlarmDescription": "Messages in dev-order-dlq were given up. Runbook: docs/runbook.md#deadlettersnotempty",
         "AWSAccountId": "123456789012",
         "NewStateValue": "ALARM",
         "NewStateReason": "Threshold Crossed: 1 datapoint [1.0] was greater than the threshold (0.0).",

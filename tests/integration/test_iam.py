@@ -1,8 +1,10 @@
 """Each role against each call, with the credentials that its function really has: what is not listed is denied."""
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,10 +18,20 @@ from services.libs.event_store import DUE_INDEX
 from tests.integration.world import World
 
 if TYPE_CHECKING:
+    from types_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
     from types_boto3_dynamodb import DynamoDBClient
 
 ORDER, PAYMENT, RELAY, SWEEPER = "order-service", "payment-service", "event-relay", "reservation-sweeper"
-ROLES = (ORDER, PAYMENT, RELAY, SWEEPER)
+METRICS, NOTIFICATION = "metrics-service", "notification-service"
+# What each role's function is invoked with, to have a worker: nothing that changes anything.
+ROLES: Mapping[str, Mapping[str, object]] = {
+    ORDER: {"Records": []},
+    PAYMENT: {"Records": []},
+    RELAY: {"Records": []},
+    NOTIFICATION: {"Records": []},
+    SWEEPER: {},
+    METRICS: {"version": "2.0", "rawPath": "/metrics", "headers": {}, "requestContext": {"http": {"method": "GET"}}},
+}
 
 # A write that is allowed and still changes nothing.
 _NEVER = "attribute_exists(there_is_no_such_attribute)"
@@ -90,7 +102,12 @@ def _queue_calls(queue: str, sender: set[str], consumer: set[str]) -> list[Call]
         }
         return calls[action]()
 
-    allowed = {"SendMessage": sender, "ReceiveMessage": consumer, "GetQueueAttributes": consumer, "PurgeQueue": set()}
+    allowed = {
+        "SendMessage": sender,
+        "ReceiveMessage": consumer,
+        "GetQueueAttributes": consumer | {METRICS},
+        "PurgeQueue": set(),
+    }
     return [Call(f"{action} on {queue}", partial(call, action), frozenset(roles)) for action, roles in allowed.items()]
 
 
@@ -109,6 +126,26 @@ def _invoke(session: boto3.Session, world: World) -> object:
     return client.invoke(FunctionName=world.deployment.function_names[SWEEPER], Payload=b"{}")
 
 
+def _get_parameter(name: str, session: boto3.Session, world: World) -> object:
+    client = session.client("ssm", endpoint_url=world.target.endpoint_url)
+    return client.get_parameter(Name=f"/{world.target.environment}/{name}", WithDecryption=True)
+
+
+def _get_metric_data(session: boto3.Session, world: World) -> object:
+    now = datetime.now(UTC)
+    query: MetricDataQueryTypeDef = {
+        "Id": "x",
+        "MetricStat": {"Metric": {"Namespace": "PulseQueue", "MetricName": "x"}, "Period": 60, "Stat": "Sum"},
+    }
+    client = session.client("cloudwatch", endpoint_url=world.target.endpoint_url)
+    return client.get_metric_data(MetricDataQueries=[query], StartTime=now - timedelta(minutes=5), EndTime=now)
+
+
+def _publish_alarm(session: boto3.Session, world: World) -> object:
+    client = session.client("sns", endpoint_url=world.target.endpoint_url)
+    return client.publish(TopicArn=world.deployment.alarm_topic_arn, Message="from test_iam")
+
+
 def _list_buckets(session: boto3.Session, world: World) -> object:
     return session.client("s3", endpoint_url=world.target.endpoint_url).list_buckets()
 
@@ -118,7 +155,11 @@ def _list_roles(session: boto3.Session, world: World) -> object:
 
 
 CALLS = [
-    *_table_calls("inventory", {"item_id": "x"}, {"BatchGetItem": {ORDER}, "UpdateItem": {ORDER, PAYMENT, SWEEPER}}),
+    *_table_calls(
+        "inventory",
+        {"item_id": "x"},
+        {"BatchGetItem": {ORDER}, "UpdateItem": {ORDER, PAYMENT, SWEEPER}, "Scan": {METRICS}},
+    ),
     *_table_calls(
         "event_store",
         {"stream_id": "x", "version": 1},
@@ -131,13 +172,31 @@ CALLS = [
         },
     ),
     *_table_calls("simulated_gateway", {"order_id": "x"}, {"UpdateItem": {PAYMENT}}),
-    *_table_calls("metrics", {"id": "x"}, {"GetItem": {SWEEPER}, "UpdateItem": {ORDER, PAYMENT, SWEEPER}}),
+    *_table_calls(
+        "metrics",
+        {"id": "x"},
+        {
+            "GetItem": {SWEEPER, METRICS},
+            "UpdateItem": {ORDER, PAYMENT, SWEEPER, METRICS},
+            "Scan": {METRICS},
+            "PutItem": {METRICS},
+            "DeleteItem": {METRICS},
+        },
+    ),
     *_queue_calls("order_queue", sender=set(), consumer={ORDER}),
     *_queue_calls("payment_queue", sender=set(), consumer={PAYMENT}),
     *_queue_calls("order_dlq", sender={ORDER}, consumer=set()),
     *_queue_calls("payment_dlq", sender={PAYMENT}, consumer=set()),
     *_queue_calls("relay_dlq", sender={RELAY}, consumer=set()),
     *_queue_calls("sweep_dlq", sender=set(), consumer=set()),
+    *_queue_calls("notification_queue", sender=set(), consumer={NOTIFICATION}),
+    *_queue_calls("notification_dlq", sender={NOTIFICATION}, consumer=set()),
+    Call("GetParameter of the metrics' token", partial(_get_parameter, "metrics-token"), frozenset({METRICS})),
+    Call("GetParameter of Slack", partial(_get_parameter, "slack-webhook-url"), frozenset({NOTIFICATION})),
+    Call("GetParameter of Teams", partial(_get_parameter, "teams-webhook-url"), frozenset({NOTIFICATION})),
+    Call("GetParameter of Grafana", partial(_get_parameter, "grafana-admin-password"), frozenset()),
+    Call("GetMetricData", _get_metric_data, frozenset({METRICS})),
+    Call("Publish to the alarms' topic", _publish_alarm, frozenset()),
     Call("PutEvents on the order bus", partial(_put_event, "order"), frozenset({RELAY})),
     Call("PutEvents on the payment bus", partial(_put_event, "payment"), frozenset({RELAY})),
     Call("Invoke", _invoke, frozenset()),
@@ -150,7 +209,7 @@ CALLS = [
 def role(request: pytest.FixtureRequest, world: World) -> tuple[str, boto3.Session]:
     """A role, and a session with the credentials of a worker that runs in it."""
     service: str = request.param
-    payload = b"{}" if service == SWEEPER else b'{"Records": []}'
+    payload = json.dumps(ROLES[service])
     world.target.client("lambda").invoke(FunctionName=world.deployment.function_names[service], Payload=payload)
     for worker in world.workers(service):
         with suppress(OSError):
@@ -178,5 +237,5 @@ def test_a_role_may_do_what_its_function_does_and_nothing_else(
     except ClientError as error:
         refused = error.response["Error"]["Code"]
 
-    denied = refused in {"AccessDenied", "AccessDeniedException"}
+    denied = refused in {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
     assert denied == (service not in call.allowed), f"{service}: {call.name}: {refused or 'went through'}"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from scripts import deployment
+from scripts.local.emulator import REPO_ROOT
 from tests.integration.world import World
 
 # Every wildcard in a role's policy, with its reason.
@@ -48,7 +49,7 @@ def _as_list(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def test_every_queue_admits_exactly_the_rules_that_send_to_it(resources: list[Resource]) -> None:
+def test_every_queue_admits_exactly_the_rules_and_topics_that_send_to_it(resources: list[Resource]) -> None:
     urls = {queue["url"]: queue["arn"] for queue in _all(resources, "aws_sqs_queue")}
     rules = {
         (rule["name"], rule["event_bus_name"]): rule["arn"] for rule in _all(resources, "aws_cloudwatch_event_rule")
@@ -59,6 +60,9 @@ def test_every_queue_admits_exactly_the_rules_that_send_to_it(resources: list[Re
         for arn in (target["arn"], target["dead_letter_config"][0]["arn"]):
             if arn in senders:
                 senders[arn].add(rule)
+    for subscription in _all(resources, "aws_sns_topic_subscription"):
+        for arn in (subscription["endpoint"], json.loads(subscription["redrive_policy"])["deadLetterTargetArn"]):
+            senders[arn].add(subscription["topic_arn"])
 
     admitted: dict[str, set[str]] = {arn: set() for arn in urls.values()}
     for policy in _all(resources, "aws_sqs_queue_policy"):
@@ -68,8 +72,10 @@ def test_every_queue_admits_exactly_the_rules_that_send_to_it(resources: list[Re
                 continue
             assert statement["Action"] == "sqs:SendMessage"
             assert statement["Resource"] == queue
-            assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-            admitted[queue].update(_as_list(statement["Condition"]["ArnEquals"]["aws:SourceArn"]))
+            service = statement["Principal"]["Service"].removesuffix(".amazonaws.com")
+            sources = _as_list(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
+            assert {source.split(":")[2] for source in sources} == {service}
+            admitted[queue].update(sources)
 
     assert admitted == senders
 
@@ -160,3 +166,55 @@ def test_what_is_kept_is_encrypted_and_recoverable_and_what_is_logged_ends(resou
         assert table["server_side_encryption"][0]["enabled"]
         assert table["point_in_time_recovery"][0]["enabled"]
     assert all(group["retention_in_days"] > 0 for group in _all(resources, "aws_cloudwatch_log_group"))
+
+
+def test_only_the_metrics_route_of_the_api_may_invoke_its_function(resources: list[Resource]) -> None:
+    (permission,) = [
+        permission
+        for permission in _all(resources, "aws_lambda_permission")
+        if permission["principal"] == "apigateway.amazonaws.com"
+    ]
+    (api,), (stage,) = _all(resources, "aws_apigatewayv2_api"), _all(resources, "aws_apigatewayv2_stage")
+
+    assert permission["function_name"].endswith("-metrics-service-handler")
+    assert permission["source_arn"] == f"{api['execution_arn']}/{stage['name']}/GET/metrics"
+    assert stage["name"] == "test"
+    assert stage["default_route_settings"][0]["throttling_rate_limit"] > 0
+
+
+def test_only_alarms_of_the_environment_may_publish_to_the_encrypted_topic(resources: list[Resource]) -> None:
+    (topic,), (policy,) = _all(resources, "aws_sns_topic"), _all(resources, "aws_sns_topic_policy")
+    (key,) = _all(resources, "aws_kms_key")
+
+    deny, admit = _statements(policy["policy"])
+    assert (deny["Effect"], deny["Condition"]["Bool"]) == ("Deny", {"aws:SecureTransport": "false"})
+    publishers = [admit, _statements(key["policy"])[1]]
+    for statement in publishers:
+        assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        assert statement["Condition"]["ArnLike"]["aws:SourceArn"].endswith(":alarm:test-*")
+        assert statement["Condition"]["StringEquals"].keys() == {"aws:SourceAccount"}
+    assert topic["kms_master_key_id"] == key["arn"]
+
+
+def test_every_dead_letter_queue_and_every_function_has_its_alarm(resources: list[Resource]) -> None:
+    (topic,) = _all(resources, "aws_sns_topic")
+    alarms = _all(resources, "aws_cloudwatch_metric_alarm")
+    watched = {(alarm["metric_name"], value) for alarm in alarms for value in (alarm["dimensions"] or {}).values()}
+    dead_letters = {queue["name"] for queue in _all(resources, "aws_sqs_queue") if queue["name"].endswith("-dlq")}
+    functions = {function["function_name"] for function in _all(resources, "aws_lambda_function")}
+
+    assert watched >= {("ApproximateNumberOfMessagesVisible", name) for name in dead_letters}
+    assert watched >= {(metric, name) for metric in ("Errors", "Throttles") for name in functions}
+    assert all(alarm["alarm_actions"] == [topic["arn"]] for alarm in alarms)
+
+
+def test_every_alarm_has_an_entry_in_the_runbook(resources: list[Resource]) -> None:
+    runbook = (REPO_ROOT / "docs" / "runbook.md").read_text()
+    entries = {line.removeprefix("## ").lower() for line in runbook.splitlines() if line.startswith("## ")}
+
+    linked = {
+        alarm["alarm_description"].rpartition("Runbook: docs/runbook.md#")[2]
+        for alarm in _all(resources, "aws_cloudwatch_metric_alarm")
+    }
+
+    assert linked <= entries

@@ -57,7 +57,8 @@ module "cloudwatch" {
   queue_names             = { for label in keys(local.working_queues) : label => "${var.environment}-${label}" }
   function_names          = { for service, function in module.function : service => function.function_name }
   metrics_api             = { api_id = module.metrics_api.api_id, stage_name = var.environment }
-  scrapes_expected        = var.scrapes_expected
+  metrics_log_group_name  = module.function["metrics-service"].log_group_name
+  scrapes_expected        = coalesce(var.scrapes_expected, var.monitoring_enabled)
   runbook_url             = var.runbook_url
 }
 
@@ -75,4 +76,19 @@ resource "aws_sns_topic_subscription" "notifications" {
   endpoint             = module.notification_queue.queue_arn
   raw_message_delivery = true
   redrive_policy       = jsonencode({ deadLetterTargetArn = module.notification_queue.dead_letter_queue_arn })
+}
+
+# The embedded AWS cannot run containers, so this is off by default; `invoke monitoring-up` serves a laptop.
+module "monitoring" {
+  source = "../../modules/monitoring"
+  count  = var.monitoring_enabled ? 1 : 0
+
+  environment                          = var.environment
+  bundle_dir                           = var.monitoring_bundle_dir
+  metrics_endpoint                     = { host = regex("^https://([^/]+)/", module.metrics_api.stage_url)[0], path = "/${var.environment}/metrics" }
+  metrics_token_parameter_arn          = local.parameters.metrics_token.arn
+  grafana_admin_password_parameter_arn = local.parameters.grafana_admin_password.arn
+  webhook_parameter_arns               = { for channel in var.alert_channels : channel => local.parameters["${channel}_webhook_url"].arn }
+  allowed_cidr_blocks                  = var.monitoring_allowed_cidr_blocks
+  log_retention_days                   = var.log_retention_days
 }

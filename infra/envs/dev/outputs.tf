@@ -107,3 +107,13 @@ output "notification_dlq_url" {
   description = "URL of the notification queue's dead letters."
   value       = module.notification_queue.dead_letter_queue_url
 }
+
+output "grafana_access_instructions" {
+  description = "How to open Grafana."
+  value       = var.monitoring_enabled ? module.monitoring[0].grafana_access_instructions : "No Grafana runs here: set monitoring_enabled, or give yours to `invoke setup-grafana`."
+}
+
+output "prometheus_access_instructions" {
+  description = "How to open Prometheus."
+  value       = var.monitoring_enabled ? module.monitoring[0].prometheus_access_instructions : "No Prometheus runs here: set monitoring_enabled, or run one on this machine with `invoke monitoring-up`."
+}

@@ -105,9 +105,38 @@ variable "metrics_refresh_seconds" {
 }
 
 variable "scrapes_expected" {
-  description = "Whether it is an alarm that nobody scrapes the metrics: true once a Prometheus does for good."
+  description = "Whether it is an alarm that nobody scrapes the metrics. As monitoring_enabled unless told otherwise."
+  type        = bool
+  default     = null
+}
+
+variable "monitoring_enabled" {
+  description = "Whether Prometheus, Alertmanager and Grafana run on ECS here."
   type        = bool
   default     = false
+}
+
+variable "monitoring_bundle_dir" {
+  description = "Folder with the configuration of Prometheus, Alertmanager and Grafana."
+  type        = string
+  default     = "../../monitoring"
+}
+
+variable "monitoring_allowed_cidr_blocks" {
+  description = "Networks that may open Grafana and Prometheus. Nobody by default: use a forwarded port."
+  type        = list(string)
+  default     = []
+}
+
+variable "alert_channels" {
+  description = "Where Alertmanager sends alerts, slack or teams or both; `invoke set-webhook` must have been run for each."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(setsubtract(var.alert_channels, ["slack", "teams"])) == 0
+    error_message = "An alert channel is slack or teams."
+  }
 }
 
 variable "runbook_url" {

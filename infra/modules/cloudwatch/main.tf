@@ -5,8 +5,8 @@ locals {
   # Each rings once its metric is above 0 for that many periods of 5 minutes.
   alarms = merge(
     {
-      for label, queue in var.dead_letter_queue_names : "DeadLetters-${label}" => {
-        kind       = "DeadLetters"
+      for label, queue in var.dead_letter_queue_names : "DeadLettersNotEmpty-${label}" => {
+        kind       = "DeadLettersNotEmpty"
         about      = "Messages in ${queue} were given up."
         namespace  = "AWS/SQS"
         metric     = "ApproximateNumberOfMessagesVisible"
@@ -39,8 +39,8 @@ locals {
       }
     },
     {
-      MetricsEndpointErrors = {
-        kind       = "MetricsEndpointErrors"
+      MetricsEndpointDown = {
+        kind       = "MetricsEndpointDown"
         about      = "The metrics endpoint has answered with server errors for 15 minutes."
         namespace  = "AWS/ApiGateway"
         metric     = "5xx"
@@ -48,8 +48,32 @@ locals {
         dimensions = local.metrics_api_dimensions
         periods    = 3
       }
+      # The endpoint answers all the same, with what it read last.
+      MetricsRefreshFailing = {
+        kind       = "MetricsRefreshFailing"
+        about      = "The metrics service has logged errors for 15 minutes: its figures may be old."
+        namespace  = local.logged_errors.namespace
+        metric     = local.logged_errors.name
+        statistic  = "Sum"
+        dimensions = {}
+        periods    = 3
+      }
     },
   )
+
+  logged_errors = { namespace = "PulseQueue/Logs", name = "${var.environment}-metrics-service-errors" }
+}
+
+resource "aws_cloudwatch_log_metric_filter" "metrics_service_errors" {
+  name           = local.logged_errors.name
+  log_group_name = var.metrics_log_group_name
+  pattern        = "{ $.level = \"ERROR\" }"
+
+  metric_transformation {
+    namespace = local.logged_errors.namespace
+    name      = local.logged_errors.name
+    value     = "1"
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "above_zero" {

@@ -4,6 +4,12 @@ mock_provider "aws" {
       json = "{}"
     }
   }
+
+  mock_data "aws_availability_zones" {
+    defaults = {
+      names = ["eu-west-2a", "eu-west-2b"]
+    }
+  }
 }
 
 # The packages are not built when the inputs are checked.
@@ -32,6 +38,39 @@ run "names_start_with_the_environment" {
   }
 }
 
+run "no_monitoring_runs_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = length(module.monitoring) == 0 && strcontains(output.grafana_access_instructions, "No Grafana runs here")
+    error_message = "Containers run where nobody asked for them."
+  }
+}
+
+run "monitoring_can_be_switched_on" {
+  command = plan
+
+  variables {
+    monitoring_enabled    = true
+    monitoring_bundle_dir = "../../modules/monitoring/tests/bundle"
+    alert_channels        = ["slack"]
+  }
+
+  override_module {
+    target = module.metrics_api
+
+    outputs = {
+      api_id    = "abc123"
+      stage_url = "https://abc123.execute-api.eu-west-2.amazonaws.com/dev"
+    }
+  }
+
+  assert {
+    condition     = length(module.monitoring) == 1
+    error_message = "Monitoring does not run."
+  }
+}
+
 run "production_is_refused" {
   command = plan
 
@@ -49,11 +88,13 @@ run "bad_inputs_are_refused" {
     environment          = "Dev"
     payment_success_rate = 1.1
     log_level            = "TRACE"
+    alert_channels       = ["pager"]
   }
 
   expect_failures = [
     var.environment,
     var.payment_success_rate,
     var.log_level,
+    var.alert_channels,
   ]
 }

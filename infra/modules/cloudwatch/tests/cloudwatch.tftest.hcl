@@ -42,6 +42,7 @@ variables {
   queue_names             = { order-queue = "dev-order-queue" }
   function_names          = { order-service = "dev-order-service-handler", metrics-service = "dev-metrics-service-handler" }
   metrics_api             = { api_id = "abc123", stage_name = "dev" }
+  metrics_log_group_name  = "/aws/lambda/dev-metrics-service-handler"
   scrapes_expected        = true
   runbook_url             = "https://example.org/docs/runbook.md"
 }
@@ -49,25 +50,26 @@ variables {
 run "every_dead_letter_queue_function_and_the_endpoint_has_its_alarms" {
   assert {
     condition = toset(keys(aws_cloudwatch_metric_alarm.above_zero)) == toset([
-      "DeadLetters-order-dlq",
-      "DeadLetters-relay-dlq",
+      "DeadLettersNotEmpty-order-dlq",
+      "DeadLettersNotEmpty-relay-dlq",
       "FunctionErrors-metrics-service",
       "FunctionErrors-order-service",
       "FunctionThrottles-metrics-service",
       "FunctionThrottles-order-service",
-      "MetricsEndpointErrors",
+      "MetricsEndpointDown",
+      "MetricsRefreshFailing",
     ])
     error_message = "A queue or a function has no alarm."
   }
 
   assert {
     condition = (
-      aws_cloudwatch_metric_alarm.above_zero["DeadLetters-order-dlq"].alarm_name == "dev-DeadLetters-order-dlq" &&
-      aws_cloudwatch_metric_alarm.above_zero["DeadLetters-order-dlq"].dimensions == tomap({ QueueName = "dev-order-dlq" }) &&
-      aws_cloudwatch_metric_alarm.above_zero["DeadLetters-order-dlq"].metric_name == "ApproximateNumberOfMessagesVisible" &&
-      aws_cloudwatch_metric_alarm.above_zero["DeadLetters-order-dlq"].comparison_operator == "GreaterThanThreshold" &&
-      aws_cloudwatch_metric_alarm.above_zero["DeadLetters-order-dlq"].threshold == 0 &&
-      aws_cloudwatch_metric_alarm.above_zero["DeadLetters-order-dlq"].evaluation_periods == 1
+      aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].alarm_name == "dev-DeadLettersNotEmpty-order-dlq" &&
+      aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].dimensions == tomap({ QueueName = "dev-order-dlq" }) &&
+      aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].metric_name == "ApproximateNumberOfMessagesVisible" &&
+      aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].comparison_operator == "GreaterThanThreshold" &&
+      aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].threshold == 0 &&
+      aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].evaluation_periods == 1
     )
     error_message = "One dead letter does not ring."
   }
@@ -81,10 +83,22 @@ run "every_dead_letter_queue_function_and_the_endpoint_has_its_alarms" {
   }
 }
 
+run "errors_that_the_metrics_service_logs_ring" {
+  assert {
+    condition = (
+      aws_cloudwatch_log_metric_filter.metrics_service_errors.log_group_name == var.metrics_log_group_name &&
+      aws_cloudwatch_log_metric_filter.metrics_service_errors.pattern == "{ $.level = \"ERROR\" }" &&
+      one(aws_cloudwatch_log_metric_filter.metrics_service_errors.metric_transformation).name == aws_cloudwatch_metric_alarm.above_zero["MetricsRefreshFailing"].metric_name &&
+      one(aws_cloudwatch_log_metric_filter.metrics_service_errors.metric_transformation).namespace == aws_cloudwatch_metric_alarm.above_zero["MetricsRefreshFailing"].namespace
+    )
+    error_message = "The alarm does not see the errors in the log."
+  }
+}
+
 run "a_description_ends_with_its_entry_in_the_runbook" {
   assert {
     condition = (
-      endswith(aws_cloudwatch_metric_alarm.above_zero["DeadLetters-relay-dlq"].alarm_description, " Runbook: https://example.org/docs/runbook.md#deadletters") &&
+      endswith(aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-relay-dlq"].alarm_description, " Runbook: https://example.org/docs/runbook.md#deadlettersnotempty") &&
       endswith(aws_cloudwatch_metric_alarm.not_scraped.alarm_description, " Runbook: https://example.org/docs/runbook.md#metricsnotscraped")
     )
     error_message = "A description does not link to the runbook's entry."

@@ -1,0 +1,251 @@
+mock_provider "aws" {
+  mock_data "aws_iam_policy_document" {
+    defaults = {
+      json = "{}"
+    }
+  }
+
+  mock_data "aws_caller_identity" {
+    defaults = {
+      account_id = "123456789012"
+    }
+  }
+
+  mock_data "aws_region" {
+    defaults = {
+      name = "eu-west-2"
+    }
+  }
+
+  mock_data "aws_availability_zones" {
+    defaults = {
+      names = ["eu-west-2a", "eu-west-2b", "eu-west-2c"]
+    }
+  }
+
+  mock_resource "aws_s3_bucket" {
+    defaults = {
+      id  = "pulsequeue-dev-monitoring-123456789012"
+      arn = "arn:aws:s3:::pulsequeue-dev-monitoring-123456789012"
+    }
+  }
+
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = {
+      arn = "arn:aws:logs:eu-west-2:123456789012:log-group:/aws/ecs/dev-monitoring"
+    }
+  }
+
+  mock_resource "aws_iam_role" {
+    defaults = {
+      arn = "arn:aws:iam::123456789012:role/dev-monitoring"
+    }
+  }
+
+  mock_resource "aws_ecs_cluster" {
+    defaults = {
+      arn = "arn:aws:ecs:eu-west-2:123456789012:cluster/dev-monitoring"
+    }
+  }
+
+  mock_resource "aws_ecs_task_definition" {
+    defaults = {
+      arn = "arn:aws:ecs:eu-west-2:123456789012:task-definition/dev-monitoring:1"
+    }
+  }
+}
+
+variables {
+  environment                          = "dev"
+  bundle_dir                           = "tests/bundle"
+  metrics_endpoint                     = { host = "abc123.execute-api.eu-west-2.amazonaws.com", path = "/dev/metrics" }
+  metrics_token_parameter_arn          = "arn:aws:ssm:eu-west-2:123456789012:parameter/dev/metrics-token"
+  grafana_admin_password_parameter_arn = "arn:aws:ssm:eu-west-2:123456789012:parameter/dev/grafana-admin-password"
+  webhook_parameter_arns               = { slack = "arn:aws:ssm:eu-west-2:123456789012:parameter/dev/slack-webhook-url" }
+}
+
+run "nobody_may_call_in" {
+  assert {
+    condition     = length(aws_vpc_security_group_ingress_rule.allowed) == 0
+    error_message = "A port is open."
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_egress_rule.https.from_port == 443 && aws_vpc_security_group_egress_rule.https.to_port == 443 && aws_vpc_security_group_egress_rule.https.ip_protocol == "tcp"
+    error_message = "More than HTTPS gets out."
+  }
+
+  assert {
+    condition     = length(aws_default_security_group.this.ingress) == 0
+    error_message = "The network's default group admits somebody."
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.enable_execute_command && strcontains(output.grafana_access_instructions, "aws ssm start-session") && strcontains(output.prometheus_access_instructions, "portNumber=9090")
+    error_message = "There is no other way in, or nobody is told of it."
+  }
+}
+
+run "a_named_network_may_open_grafana_and_prometheus" {
+  command = plan
+
+  variables {
+    allowed_cidr_blocks = ["192.0.2.0/24"]
+  }
+
+  assert {
+    condition     = toset(values(aws_vpc_security_group_ingress_rule.allowed)[*].from_port) == toset([3000, 9090])
+    error_message = "The two ports are not open."
+  }
+
+  assert {
+    condition     = toset(values(aws_vpc_security_group_ingress_rule.allowed)[*].cidr_ipv4) == toset(["192.0.2.0/24"])
+    error_message = "Another network is admitted."
+  }
+}
+
+run "the_configuration_is_delivered_and_its_tests_are_not" {
+  assert {
+    condition = toset(keys(aws_s3_object.bundle)) == toset([
+      "alertmanager/alertmanager.yml",
+      "grafana/dashboards/orders.json",
+      "grafana/provisioning/datasources/prometheus.yml",
+      "prometheus/prometheus.yml",
+      "prometheus/rules/alerts.yml",
+    ])
+    error_message = "The bundle is not what the servers read."
+  }
+
+  assert {
+    condition = aws_s3_object.target.key == "prometheus/targets/metrics.json" && jsondecode(aws_s3_object.target.content) == [{
+      targets = ["abc123.execute-api.eu-west-2.amazonaws.com"]
+      labels  = { environment = "dev", __scheme__ = "https", __metrics_path__ = "/dev/metrics" }
+    }]
+    error_message = "Prometheus is not told what to scrape."
+  }
+
+  assert {
+    condition = (
+      aws_s3_bucket_public_access_block.bundle.block_public_policy && aws_s3_bucket_public_access_block.bundle.restrict_public_buckets &&
+      one(aws_s3_bucket_server_side_encryption_configuration.bundle.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256" &&
+      one(data.aws_iam_policy_document.tls_only.statement).effect == "Deny"
+    )
+    error_message = "The bucket is public, plain, or open to plain HTTP."
+  }
+}
+
+run "the_servers_start_once_their_configuration_is_there" {
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[*].name == ["deliver", "alertmanager", "grafana", "prometheus"]
+    error_message = "A container is missing."
+  }
+
+  assert {
+    condition = alltrue([
+      for container in slice(jsondecode(aws_ecs_task_definition.this.container_definitions), 1, 4) :
+      container.dependsOn == [{ containerName = "deliver", condition = "SUCCESS" }] && alltrue(container.mountPoints[*].readOnly)
+    ])
+    error_message = "A server does not wait, or may change its configuration."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for container in jsondecode(aws_ecs_task_definition.this.container_definitions) : container.mountPoints[*].containerPath if container.name != "deliver"
+    ])) == toset(["/etc/prometheus", "/etc/alertmanager", "/etc/grafana/provisioning", "/etc/grafana/dashboards"])
+    error_message = "A server does not find its configuration."
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.deployment_maximum_percent == 100
+    error_message = "Two tasks at once would tell people twice."
+  }
+}
+
+run "secrets_come_from_the_parameter_store_and_each_server_gets_its_own" {
+  assert {
+    condition = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].secrets == [
+      { name = "METRICS_TOKEN", valueFrom = var.metrics_token_parameter_arn },
+      { name = "SLACK_WEBHOOK_URL", valueFrom = var.webhook_parameter_arns.slack },
+    ]
+    error_message = "The token and the webhooks that are set are not handed over."
+  }
+
+  assert {
+    condition = (
+      strcontains(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].command[0], "printf %s \"$METRICS_TOKEN\" > /delivery/prometheus/secrets/metrics-token") &&
+      strcontains(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].command[0], "printf %s \"$SLACK_WEBHOOK_URL\" > /delivery/alertmanager/secrets/slack-webhook-url") &&
+      !strcontains(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].command[0], "TEAMS")
+    )
+    error_message = "A secret is not where its server reads it."
+  }
+
+  assert {
+    condition = [
+      for container in jsondecode(aws_ecs_task_definition.this.container_definitions) : container.secrets if container.name == "grafana"
+    ][0] == [{ name = "GF_SECURITY_ADMIN_PASSWORD", valueFrom = var.grafana_admin_password_parameter_arn }]
+    error_message = "Grafana has its default password."
+  }
+
+  assert {
+    condition = data.aws_iam_policy_document.execution.statement[1].actions == toset(["ssm:GetParameters"]) && data.aws_iam_policy_document.execution.statement[1].resources == toset([
+      var.metrics_token_parameter_arn,
+      var.webhook_parameter_arns.slack,
+      var.grafana_admin_password_parameter_arn,
+    ])
+    error_message = "ECS may read other secrets than these."
+  }
+}
+
+run "the_task_may_fetch_its_bundle_and_be_reached" {
+  assert {
+    condition = [for statement in data.aws_iam_policy_document.task.statement : statement.resources if statement.sid != "ForwardPorts"] == [
+      toset([aws_s3_bucket.bundle.arn]),
+      toset(["${aws_s3_bucket.bundle.arn}/*"]),
+    ]
+    error_message = "The task may read more than its bundle."
+  }
+
+  assert {
+    condition = toset(flatten([for statement in data.aws_iam_policy_document.task.statement : tolist(statement.actions)])) == toset([
+      "s3:ListBucket",
+      "s3:GetObject",
+      "ssmmessages:CreateControlChannel",
+      "ssmmessages:CreateDataChannel",
+      "ssmmessages:OpenControlChannel",
+      "ssmmessages:OpenDataChannel",
+    ])
+    error_message = "The task may do more."
+  }
+}
+
+run "bad_inputs_are_refused" {
+  command = plan
+
+  variables {
+    environment            = "Dev"
+    bundle_dir             = "tests"
+    metrics_endpoint       = { host = "https://abc123", path = "/dev/metrics" }
+    webhook_parameter_arns = { pager = "arn:aws:ssm:eu-west-2:123456789012:parameter/dev/pager" }
+    allowed_cidr_blocks    = ["0.0.0.0/0"]
+    vpc_cidr_block         = "10.90.0.0/28"
+    images                 = { prometheus = "docker.io/prom/prometheus:latest", alertmanager = "a:1.0.0", grafana = "g:1.0.0", aws_cli = "c:1.0.0" }
+    cpu_units              = 256
+    memory_mb              = 1000
+    metrics_retention_days = 0
+    log_retention_days     = 0
+  }
+
+  expect_failures = [
+    var.environment,
+    var.bundle_dir,
+    var.metrics_endpoint,
+    var.webhook_parameter_arns,
+    var.allowed_cidr_blocks,
+    var.vpc_cidr_block,
+    var.images,
+    var.cpu_units,
+    var.memory_mb,
+    var.metrics_retention_days,
+    var.log_retention_days,
+  ]
+}
