@@ -96,8 +96,9 @@ class Monitoring:
                 daemon.signal(signal.SIGHUP)  # read the configuration again
                 return daemon.port
             port = free_port(self.environ.get(variable) or str(default_port), variable, example=default_port + 100)
+            address = f"127.0.0.1:{port}"
             process = daemon.launch(
-                [*command, f"--web.listen-address=127.0.0.1:{port}"],
+                [*command, f"--web.listen-address={address}", f"--web.external-url=http://{address}"],
                 lock,
                 port=port,
                 cwd=cwd,

@@ -101,6 +101,7 @@ class Daemon:
     def stop(self) -> bool:
         """End it and its children; false if there was nothing to end."""
         if not self.is_alive():
+            self._collect()
             return False
         if not wait_until(self.state_file.exists, _STOP_SECONDS):
             raise UserError(f"{self.name} is just being started: try again in a moment")
@@ -109,13 +110,16 @@ class Daemon:
         wait_until(lambda: not self.is_alive(), _STOP_SECONDS)
         # Children have nothing to save, and some outlive the server by seconds.
         _signal_group(pid, signal.SIGKILL)
-        if process := _started_here.pop(pid, None):
-            process.wait()
+        self._collect()
         return True
 
     def log_tail(self) -> str:
         lines = self.log_file.read_text(errors="replace").splitlines() if self.log_file.exists() else []
         return "\n  ".join([f"the end of {self.log_file}:", *(line[:500] for line in lines[-_LOG_TAIL_LINES:])])
+
+    def _collect(self) -> None:
+        if self.state_file.exists() and (process := _started_here.pop(self._state()["pid"], None)):
+            process.wait()
 
     def _state(self) -> dict[str, int]:
         state: dict[str, int] = json.loads(self.state_file.read_text())

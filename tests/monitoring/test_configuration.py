@@ -53,7 +53,7 @@ def test_no_alert_takes_both_paths(tools: Tools, tmp_path: Path, rule: dict[str,
     assert receiver(tools, configuration, labels) == expected
 
 
-def test_cloudwatch_tells_people_of_dead_letters_and_of_metrics_that_stop() -> None:
+def test_cloudwatch_tells_people_of_what_it_has_an_alarm_for_and_of_nothing_else() -> None:
     told = {rule["alert"] for rule in ALERTS if rule["labels"].get("notified_by") == "cloudwatch"}
 
-    assert told == {"DeadLettersNotEmpty", "MetricsEndpointDown", "MetricsStale", "MetricsRefreshFailing"}
+    assert told == {"DeadLettersNotEmpty", "MetricsEndpointDown"}

@@ -130,14 +130,19 @@ def test_what_cloudwatch_tells_people_of_reaches_alertmanager_and_nobody_else(
     assert "DeadLetters" not in json.dumps(webhook.received)
 
 
-def test_starting_again_mends_address_and_token_and_keeps_the_servers(
-    watched: Monitoring, tools: Tools, webhook: Webhook
+def test_starting_again_mends_address_token_and_receivers_and_keeps_the_servers(
+    watched: Monitoring, tools: Tools
 ) -> None:
+    def configuration() -> str:
+        text: str = get_json(watched.alertmanager.port, "/api/v2/status")["config"]["original"]
+        return text
+
+    assert "slack_configs" in configuration()
     pids = [daemon.state_file.read_text() for daemon in (watched.prometheus, watched.alertmanager)]
     moved = MetricsEndpoint(token="second", text=METRICS)  # noqa: S106 - no real one
 
     with serving(moved):
-        watched.up(tools, described(moved), {SLACK: webhook.url})
+        watched.up(tools, described(moved), {})
 
         assert eventually(
             lambda: (
@@ -145,6 +150,7 @@ def test_starting_again_mends_address_and_token_and_keeps_the_servers(
                 == [(f"127.0.0.1:{moved.port}", "1")]
             )
         )
+        assert eventually(lambda: "slack_configs" not in configuration())
     assert [daemon.state_file.read_text() for daemon in (watched.prometheus, watched.alertmanager)] == pids
 
 

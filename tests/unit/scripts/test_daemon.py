@@ -64,6 +64,7 @@ def test_a_signal_reaches_the_process(tmp_path: Path) -> None:
     daemon.signal(signal.SIGTERM)
 
     assert wait_until(lambda: not daemon.is_alive(), 10)
+    assert not daemon.stop()
 
 
 def test_port_0_picks_a_free_one_and_a_taken_one_is_named() -> None:

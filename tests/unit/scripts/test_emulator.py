@@ -2,6 +2,7 @@ import fcntl
 import json
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -75,16 +76,30 @@ def test_a_live_instance_that_does_not_answer_is_told_apart_from_a_dead_one(
 
 
 def test_what_watches_an_instance_is_stopped_with_it(instance: Emulator) -> None:
-    watcher = Daemon(instance.folder / "monitoring", "prometheus")
-    with watcher.claimed() as lock:
-        assert lock
-        sleeps = [sys.executable, "-c", "import time; time.sleep(60)"]
-        process = watcher.launch(sleeps, lock, port=1, cwd=watcher.folder, env=os.environ)
+    watcher = watching(instance)
 
     instance.stop()
 
-    assert process.poll() is not None
+    assert watcher.poll() is not None
     assert not instance.folder.exists()
+
+
+def test_what_watched_an_instance_that_died_is_stopped_before_its_remains_are_removed(instance: Emulator) -> None:
+    watcher = watching(instance)
+
+    with pytest.raises(UserError, match="not a port"):
+        instance.start("eu-west-2", {"PULSEQUEUE_PORT": "none"})
+
+    assert watcher.poll() is not None
+    assert not (instance.folder / "monitoring").exists()
+
+
+def watching(instance: Emulator) -> subprocess.Popen[bytes]:
+    daemon = Daemon(instance.folder / "monitoring", "prometheus")
+    with daemon.claimed() as lock:
+        assert lock
+        sleeps = [sys.executable, "-c", "import time; time.sleep(60)"]
+        return daemon.launch(sleeps, lock, port=1, cwd=daemon.folder, env=os.environ)
 
 
 def record(instance: Emulator, pid: int) -> None:

@@ -69,10 +69,8 @@ def test_alertmanager_finds_templates_and_secrets_in_its_folder(tmp_path: Path) 
 
 def test_the_embedded_aws_serves_the_metrics_elsewhere_than_aws(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Emulator, "running_port", lambda _: 4800)
-    with_path = replace(aws.deployment, metrics_api_gateway_url="https://api.example/test/metrics")
+    url = "https://api.example/test/metrics"
+    deployment = replace(aws.deployment, metrics_api_id="api", metrics_api_gateway_url=url)
 
-    assert aws.deployment.metrics_url(Target("local", "dev")) == (
-        "http://127.0.0.1:4800/_aws/execute-api/api/dev/metrics"
-    )
-    assert aws.deployment.metrics_url(Target("aws", "test")) == "https://api.example/test/metrics"
-    assert with_path.metrics_url(Target("aws", "test")) == "https://api.example/test/metrics"
+    assert deployment.metrics_url(Target("local", "dev")) == "http://127.0.0.1:4800/_aws/execute-api/api/dev/metrics"
+    assert deployment.metrics_url(Target("aws", "test")) == url
