@@ -149,10 +149,16 @@ def fault_tests(_: Context, orders: str = "1000", seed: str = "1") -> None:
         raise UserError(", ".join(f"{len(subjects)} {name}" for name, subjects in report.failures.items()))
 
 
+@_command(name="test-metrics")
+def metrics_tests(_: Context) -> None:
+    """Compare what a real Prometheus recorded with the event store and the logs, also while workers are killed."""
+    run_tool("pytest", "tests/metrics")
+
+
 @_command(name="test-deployed")
 def deployed_tests(_: Context) -> None:
-    """Run test-integration, and the fault suite in short beside it, each on an embedded AWS of its own."""
-    run_tools_together(("pytest", "tests/integration"), ("pytest", "tests/faults"))
+    """Run test-integration, test-metrics and the fault suite in short side by side, each on an AWS of its own."""
+    run_tools_together(("pytest", "tests/integration"), ("pytest", "tests/faults"), ("pytest", "tests/metrics"))
 
 
 @_command()
@@ -414,6 +420,7 @@ def deploy_dev(context: Context, target: str = "local") -> None:
         "build": build,
         "plan": plan,
         "apply": apply,
+        "metrics-token": metrics_token,
         "post-deploy-test": post_deploy_test,
         "deliver-dashboards": deliver_dashboards,
     }

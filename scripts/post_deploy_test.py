@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from time import monotonic, sleep
 from uuid import uuid4
@@ -11,13 +12,16 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from rich.text import Text
 
+from scripts import metrics_token
 from scripts.console import out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.json_files import load_json
+from scripts.metrics_audit import business_counters, read_page
 from scripts.order_client import History, OrderClient
 from scripts.seed_inventory import Catalogue, Seeder
 from scripts.target import Target
+from scripts.web import TIMEOUT_SECONDS, session
 from services.libs.dynamodb_items import from_item, to_item
 from services.libs.inventory_table import InventoryTable
 from services.shared.inventory import StockItem
@@ -79,6 +83,7 @@ def run(target: Target) -> None:
 
 class _PostDeployTest:
     def __init__(self, target: Target, deployment: Deployment, suite: Suite) -> None:
+        self._metrics_url, self._token = deployment.metrics_url(target), metrics_token.ensure(target)
         self._dynamodb = target.client("dynamodb")
         self._logs = target.client("logs")
         self._deployment = deployment
@@ -92,7 +97,7 @@ class _PostDeployTest:
         refused = [change for change in self._seeder.seed(self._suite.inventory) if change.refused]
         if refused:
             raise UserError(f"cannot set the test stock: {refused[0].product.sku}: {refused[0].refused}")
-        before = self._inventory.read(self._skus)
+        before, counted_before = self._inventory.read(self._skus), self._orders_counted()
         started = datetime.now(UTC)
         orders = {f"test-{uuid4()}": case for case in self._suite.cases}
         self._orders.place(
@@ -105,6 +110,7 @@ class _PostDeployTest:
             yield from self._gateway_checks(case, order_id)
             yield from self._log_checks(case, order_id, started)
         yield from self._stock_checks(before)
+        yield from self._metrics_checks(counted_before)
 
     def _order_checks(self, case: Case, history: History) -> Iterator[Check]:
         yield Check(case.name, "events in the event store", case.expect.events, history.events)
@@ -148,6 +154,17 @@ class _PostDeployTest:
             expected = (was.stock - sold[sku], was.reserved, was.available - sold[sku])
             seen = (now.stock, now.reserved, now.available)
             yield Check("inventory", f"{sku} (stock, reserved, available)", expected, seen)
+
+    def _metrics_checks(self, counted_before: int) -> Iterator[Check]:
+        # Others may place orders too.
+        counted = self._orders_counted() - counted_before >= len(self._suite.cases)
+        yield Check("metrics", "the endpoint shows the orders", True, counted)  # noqa: FBT003
+        refused = session(self._metrics_url).get(self._metrics_url, timeout=TIMEOUT_SECONDS).status_code
+        yield Check("metrics", "status without the token", HTTPStatus.UNAUTHORIZED, refused)
+
+    def _orders_counted(self) -> int:
+        counters = business_counters(read_page(self._metrics_url, self._token))
+        return sum(count for series, count in counters.items() if series.startswith("orders_processed_total|"))
 
 
 def _poll(condition: Callable[[], bool]) -> bool:

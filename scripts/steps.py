@@ -55,21 +55,31 @@ def mistakes_explained() -> Iterator[None]:
 
 def run_tool(*arguments: str) -> None:
     """Run a Python tool of the development environment on the repository."""
-    if subprocess.run([sys.executable, "-m", *arguments], cwd=REPO_ROOT, check=False).returncode:
+    if subprocess.run(_tool(arguments), cwd=REPO_ROOT, check=False).returncode:
         raise UserError(f"`{' '.join(arguments)}` failed")
 
 
-def run_tools_together(first: Sequence[str], second: Sequence[str]) -> None:
-    """Run two tools that mostly wait side by side; the second's output is printed once both have ended."""
-    command = [sys.executable, "-m", *second]
-    with subprocess.Popen(command, cwd=REPO_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as other:
-        # Read as it comes: a full pipe would stop it.
-        with ThreadPoolExecutor(1) as pool:
-            output = pool.submit(other.communicate)
-            failed = subprocess.run([sys.executable, "-m", *first], cwd=REPO_ROOT, check=False).returncode
-            out.print(output.result()[0], markup=False)
-        if failed or other.returncode:
-            raise UserError(f"`{' '.join(first if failed else second)}` failed")
+def run_tools_together(first: Sequence[str], *others: Sequence[str]) -> None:
+    """Run tools that mostly wait side by side; what all but the first print is shown once they have ended."""
+    with ThreadPoolExecutor(len(others)) as pool:
+        outputs = [pool.submit(_run_quietly, tool) for tool in others]
+        failed = [first] if subprocess.run(_tool(first), cwd=REPO_ROOT, check=False).returncode else []
+        for tool, output in zip(others, outputs, strict=True):
+            ended = output.result()
+            out.print(ended.stdout, markup=False)
+            failed += [tool] if ended.returncode else []
+    if failed:
+        raise UserError(" and ".join(f"`{' '.join(tool)}`" for tool in failed) + " failed")
+
+
+def _run_quietly(tool: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        _tool(tool), cwd=REPO_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+
+
+def _tool(tool: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", *tool]
 
 
 def run_steps(steps: Sequence[tuple[str, Callable[[], object]]], *, keep_going: bool = False) -> None:
