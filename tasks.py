@@ -105,7 +105,7 @@ def typecheck(_: Context) -> None:
 @_command(name="test-unit")
 def unit_tests(_: Context) -> None:
     """Run the tests that need nothing but Python."""
-    run_tool("pytest", "tests/unit")
+    run_tool("pytest", "-n", "auto", "tests/unit")
 
 
 @_command(name="test-infra")

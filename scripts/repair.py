@@ -1,6 +1,7 @@
 """Rewrite the inventory from the log. The log is right by definition: a repair is a commit that moves no stock."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -33,7 +34,10 @@ class Repair:
 class Repairer:
     """Use it only while nobody else writes."""
 
-    def __init__(self, client: "DynamoDBClient", deployment: Deployment) -> None:
+    def __init__(
+        self, client: "DynamoDBClient", deployment: Deployment, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._auditor = Auditor(client, deployment, sleep=sleep)
         self._client = client
         self._deployment = deployment
         self._store = EventStore(client, deployment.tables)
@@ -41,7 +45,7 @@ class Repairer:
 
     def repair(self) -> Iterator[Repair]:
         """Make every SKU what the log says; one that the log does not know is left, as there is nothing to make it."""
-        audit = Auditor(self._client, self._deployment).audit()
+        audit = self._auditor.audit()
         inventory = {item.sku: item for item in read_inventory(self._client, self._deployment)}
         for difference in audit.differences:
             if difference.kind == "stock" and (totals := audit.ledger.skus.get(difference.subject)):

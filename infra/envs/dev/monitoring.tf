@@ -57,7 +57,6 @@ module "cloudwatch" {
   queue_names             = { for label in keys(local.working_queues) : label => "${var.environment}-${label}" }
   function_names          = { for service, function in module.function : service => function.function_name }
   metrics_api             = { api_id = module.metrics_api.api_id, stage_name = var.environment }
-  metrics_log_group_name  = module.function["metrics-service"].log_group_name
   scrapes_expected        = coalesce(var.scrapes_expected, var.monitoring_enabled)
   runbook_url             = var.runbook_url
 }

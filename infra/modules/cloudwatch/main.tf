@@ -1,7 +1,5 @@
 # Alarms of AWS's own metrics, for what Prometheus cannot tell while it is down itself.
 locals {
-  metrics_api_dimensions = { ApiId = var.metrics_api.api_id, Stage = var.metrics_api.stage_name }
-
   # Each rings once its metric is above 0 for that many periods of 5 minutes.
   alarms = merge(
     {
@@ -38,42 +36,7 @@ locals {
         periods = 3
       }
     },
-    {
-      MetricsEndpointDown = {
-        kind       = "MetricsEndpointDown"
-        about      = "The metrics endpoint has answered with server errors for 15 minutes."
-        namespace  = "AWS/ApiGateway"
-        metric     = "5xx"
-        statistic  = "Sum"
-        dimensions = local.metrics_api_dimensions
-        periods    = 3
-      }
-      # The endpoint answers all the same, with what it read last.
-      MetricsRefreshFailing = {
-        kind       = "MetricsRefreshFailing"
-        about      = "The metrics service has logged errors for 15 minutes: its figures may be old."
-        namespace  = local.logged_errors.namespace
-        metric     = local.logged_errors.name
-        statistic  = "Sum"
-        dimensions = {}
-        periods    = 3
-      }
-    },
   )
-
-  logged_errors = { namespace = "PulseQueue/Logs", name = "${var.environment}-metrics-service-errors" }
-}
-
-resource "aws_cloudwatch_log_metric_filter" "metrics_service_errors" {
-  name           = local.logged_errors.name
-  log_group_name = var.metrics_log_group_name
-  pattern        = "{ $.level = \"ERROR\" }"
-
-  metric_transformation {
-    namespace = local.logged_errors.namespace
-    name      = local.logged_errors.name
-    value     = "1"
-  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "above_zero" {
@@ -101,7 +64,7 @@ resource "aws_cloudwatch_metric_alarm" "not_scraped" {
   namespace           = "AWS/ApiGateway"
   metric_name         = "Count"
   statistic           = "Sum"
-  dimensions          = local.metrics_api_dimensions
+  dimensions          = { ApiId = var.metrics_api.api_id, Stage = var.metrics_api.stage_name }
   period              = 300
   evaluation_periods  = 2
   comparison_operator = "LessThanThreshold"

@@ -33,11 +33,6 @@ variable "metrics_api" {
   type        = object({ api_id = string, stage_name = string })
 }
 
-variable "metrics_log_group_name" {
-  description = "Name of the metrics service's log group."
-  type        = string
-}
-
 variable "scrapes_expected" {
   description = "Whether it is an alarm that nobody scrapes the metrics."
   type        = bool

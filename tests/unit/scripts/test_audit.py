@@ -152,7 +152,7 @@ def test_a_repair_makes_the_inventory_what_the_log_says_and_is_a_commit(busy: Aw
     right = busy.stock()
     _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, stock=1, reserved=2, available=3)
 
-    (repair,) = Repairer(busy.dynamodb, busy.deployment).repair()
+    (repair,) = Repairer(busy.dynamodb, busy.deployment, sleep=lambda _: None).repair()
 
     assert busy.stock() == right
     assert repair.before
@@ -165,10 +165,10 @@ def test_a_repair_brings_back_a_sku_that_is_gone(busy: Aws) -> None:
     right = busy.stock()
     busy.dynamodb.delete_item(TableName=INVENTORY_TABLE, Key=to_item({"item_id": "prod-001"}))
 
-    list(Repairer(busy.dynamodb, busy.deployment).repair())
+    list(Repairer(busy.dynamodb, busy.deployment, sleep=lambda _: None).repair())
 
     assert busy.stock() == right
 
 
 def test_where_nothing_differs_nothing_is_repaired(busy: Aws) -> None:
-    assert list(Repairer(busy.dynamodb, busy.deployment).repair()) == []
+    assert list(Repairer(busy.dynamodb, busy.deployment, sleep=lambda _: None).repair()) == []

@@ -42,12 +42,11 @@ variables {
   queue_names             = { order-queue = "dev-order-queue" }
   function_names          = { order-service = "dev-order-service-handler", metrics-service = "dev-metrics-service-handler" }
   metrics_api             = { api_id = "abc123", stage_name = "dev" }
-  metrics_log_group_name  = "/aws/lambda/dev-metrics-service-handler"
   scrapes_expected        = true
   runbook_url             = "https://example.org/docs/runbook.md"
 }
 
-run "every_dead_letter_queue_function_and_the_endpoint_has_its_alarms" {
+run "every_dead_letter_queue_and_function_has_its_alarms" {
   assert {
     condition = toset(keys(aws_cloudwatch_metric_alarm.above_zero)) == toset([
       "DeadLettersNotEmpty-order-dlq",
@@ -56,8 +55,6 @@ run "every_dead_letter_queue_function_and_the_endpoint_has_its_alarms" {
       "FunctionErrors-order-service",
       "FunctionThrottles-metrics-service",
       "FunctionThrottles-order-service",
-      "MetricsEndpointDown",
-      "MetricsRefreshFailing",
     ])
     error_message = "A queue or a function has no alarm."
   }
@@ -80,18 +77,6 @@ run "every_dead_letter_queue_function_and_the_endpoint_has_its_alarms" {
       alarm.alarm_actions == toset([output.topic_arn]) && alarm.ok_actions == toset([output.topic_arn])
     ])
     error_message = "An alarm tells nobody that it began, or that it is over."
-  }
-}
-
-run "errors_that_the_metrics_service_logs_ring" {
-  assert {
-    condition = (
-      aws_cloudwatch_log_metric_filter.metrics_service_errors.log_group_name == var.metrics_log_group_name &&
-      aws_cloudwatch_log_metric_filter.metrics_service_errors.pattern == "{ $.level = \"ERROR\" }" &&
-      one(aws_cloudwatch_log_metric_filter.metrics_service_errors.metric_transformation).name == aws_cloudwatch_metric_alarm.above_zero["MetricsRefreshFailing"].metric_name &&
-      one(aws_cloudwatch_log_metric_filter.metrics_service_errors.metric_transformation).namespace == aws_cloudwatch_metric_alarm.above_zero["MetricsRefreshFailing"].namespace
-    )
-    error_message = "The alarm does not see the errors in the log."
   }
 }
 
