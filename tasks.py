@@ -339,9 +339,17 @@ def metrics_audit(_: Context, target: str = "local", rebuild: bool = False) -> N
 @_command()
 def metrics_token(_: Context, target: str = "local", rotate: bool = False, show: bool = False) -> None:  # noqa: FBT001, FBT002 - flags of invoke
     """Make the token that the metrics endpoint wants, unless there is one."""
-    from scripts import metrics_token  # noqa: PLC0415
+    from scripts import made_secrets  # noqa: PLC0415
 
-    metrics_token.run(_target(target), rotate=rotate, show=show)
+    made_secrets.run(_target(target), made_secrets.METRICS_TOKEN, rotate=rotate, show=show)
+
+
+@_command()
+def grafana_password(_: Context, target: str = "local", rotate: bool = False, show: bool = False) -> None:  # noqa: FBT001, FBT002 - flags of invoke
+    """Make the password of the Grafana on ECS, unless there is one."""
+    from scripts import made_secrets  # noqa: PLC0415
+
+    made_secrets.run(_target(target), made_secrets.GRAFANA_PASSWORD, rotate=rotate, show=show)
 
 
 @_command()

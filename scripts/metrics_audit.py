@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from scripts import metrics_token
 from scripts.console import out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import Ledger, read_commits
+from scripts.made_secrets import METRICS_TOKEN, ensure
 from scripts.target import Target
 from scripts.web import TIMEOUT_SECONDS, session, unreachable
 from scripts.writers import Writers
@@ -79,7 +79,7 @@ def read_page(url: str, token: str) -> str:
 def run(target: Target, *, rebuild: bool) -> None:
     """Print each counter and its difference; raise UserError where there is one."""
     deployment = Deployment.of(target)
-    url, token = deployment.metrics_url(target), metrics_token.ensure(target)
+    url, token = deployment.metrics_url(target), ensure(target, METRICS_TOKEN)
     dynamodb = target.client("dynamodb")
 
     def count() -> Counters:

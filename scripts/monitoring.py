@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts import metrics_token
+from scripts import made_secrets
 from scripts.console import out
 from scripts.deployment import Deployment
 from scripts.errors import UserError
@@ -16,6 +16,7 @@ from scripts.local import monitoring_tools
 from scripts.local.daemon import Daemon, answers, free_port, wait_until
 from scripts.local.emulator import LOCAL_FOLDER, MONITORING_FOLDER, without_aws
 from scripts.local.monitoring_tools import Tools
+from scripts.made_secrets import METRICS_TOKEN
 from scripts.monitoring_config import SLACK, TEAMS, render_alertmanager, render_prometheus
 from scripts.target import Target
 
@@ -110,7 +111,9 @@ class Monitoring:
 
 def up(target: Target) -> None:
     tools = monitoring_tools.find(target.environ)
-    endpoint = Endpoint(Deployment.of(target).metrics_url(target), target.environment, metrics_token.ensure(target))
+    endpoint = Endpoint(
+        Deployment.of(target).metrics_url(target), target.environment, made_secrets.ensure(target, METRICS_TOKEN)
+    )
     monitoring = of(target)
     monitoring.up(tools, endpoint, _webhooks(target, tools))
     out.print(f"Prometheus is up, on {url(target)}, and scrapes {endpoint.url}")
@@ -152,7 +155,7 @@ def _webhooks(target: Target, tools: Tools) -> dict[str, str]:
     found = {
         service: webhook
         for service in (SLACK, TEAMS)
-        if (webhook := metrics_token.read_parameter(target, f"{service}-webhook-url"))
+        if (webhook := made_secrets.read(target, f"{service}-webhook-url"))
     }
     if TEAMS in found and not tools.knows_teams:
         out.print("this Alertmanager cannot send to Microsoft Teams, which takes 0.28 or newer: nothing is sent there")

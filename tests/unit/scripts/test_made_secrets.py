@@ -1,6 +1,7 @@
 import pytest
 
-from scripts import metrics_token
+from scripts import made_secrets
+from scripts.made_secrets import GRAFANA_PASSWORD, METRICS_TOKEN
 from scripts.target import Target
 
 PARAMETER = "/test/metrics-token"
@@ -15,21 +16,21 @@ def target() -> Target:
 
 
 def test_a_token_is_made_once_long_and_encrypted(target: Target) -> None:
-    token = metrics_token.ensure(target)
+    token = made_secrets.ensure(target, METRICS_TOKEN)
 
-    assert metrics_token.ensure(target) == token
+    assert made_secrets.ensure(target, METRICS_TOKEN) == token
     assert len(token) == 43
     assert target.client("ssm").get_parameter(Name=PARAMETER)["Parameter"]["Type"] == "SecureString"
 
 
 def test_without_a_token_there_is_none_to_read(target: Target) -> None:
-    assert metrics_token.read(target) is None
+    assert made_secrets.read(target, "metrics-token") is None
 
 
 def test_the_task_makes_one_and_says_nothing_of_it(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
-    metrics_token.run(target, rotate=False, show=False)
+    made_secrets.run(target, METRICS_TOKEN, rotate=False, show=False)
 
-    token = metrics_token.read(target)
+    token = made_secrets.read(target, "metrics-token")
     shown = capsys.readouterr().out
     assert token
     assert token not in shown
@@ -37,11 +38,16 @@ def test_the_task_makes_one_and_says_nothing_of_it(target: Target, capsys: pytes
 
 
 def test_the_task_keeps_a_token_unless_told_to_rotate(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
-    first = metrics_token.ensure(target)
+    first = made_secrets.ensure(target, METRICS_TOKEN)
 
-    metrics_token.run(target, rotate=False, show=True)
+    made_secrets.run(target, METRICS_TOKEN, rotate=False, show=True)
     assert first in capsys.readouterr().out
 
-    metrics_token.run(target, rotate=True, show=False)
-    assert metrics_token.read(target) != first
+    made_secrets.run(target, METRICS_TOKEN, rotate=True, show=False)
+    assert made_secrets.read(target, "metrics-token") != first
     assert "monitoring-up" in capsys.readouterr().out
+
+
+def test_each_secret_has_a_place_of_its_own(target: Target) -> None:
+    assert made_secrets.ensure(target, METRICS_TOKEN) != made_secrets.ensure(target, GRAFANA_PASSWORD)
+    assert made_secrets.read(target, "grafana-admin-password")
