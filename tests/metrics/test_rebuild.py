@@ -1,0 +1,35 @@
+"""Counters that somebody spoilt, found and mended. It makes counters fall, so it comes last."""
+
+import pytest
+
+from scripts import metrics_audit, writers
+from scripts.errors import UserError
+from services.libs.dynamodb_items import to_item
+from tests.integration.world import World
+
+_SERIES = "orders_processed_total|status=success|error_type=none"
+
+
+def test_the_endpoint_shows_what_the_event_store_holds(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics_audit.run(world.target, rebuild=False)
+
+    assert "what the endpoint shows is what happened" in capsys.readouterr().out
+
+
+def test_a_spoilt_counter_is_found_and_rebuilt_once_nobody_writes(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stray = {"id": "counters#stray", _SERIES: 5, "writes": 1, "updated_at": "2026-01-01T00:00:00.000Z"}
+    world.target.client("dynamodb").put_item(TableName=world.deployment.metrics_table_name, Item=to_item(dict(stray)))
+
+    with pytest.raises(UserError, match="1 counters differ"):
+        metrics_audit.run(world.target, rebuild=False)
+    assert "+5" in capsys.readouterr().out
+    with pytest.raises(UserError, match="nothing was rebuilt: order-service"):
+        metrics_audit.run(world.target, rebuild=True)
+
+    writers.pause(world.target)
+    metrics_audit.run(world.target, rebuild=True)
+    writers.resume(world.target)
+
+    metrics_audit.run(world.target, rebuild=False)
