@@ -10,7 +10,7 @@ from scripts.console import out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import Ledger, read_commits
-from scripts.made_secrets import METRICS_TOKEN, ensure
+from scripts.made_secrets import METRICS_TOKEN, required
 from scripts.target import Target
 from scripts.web import TIMEOUT_SECONDS, session, unreachable
 from scripts.writers import Writers
@@ -79,7 +79,7 @@ def read_page(url: str, token: str) -> str:
 def run(target: Target, *, rebuild: bool) -> None:
     """Print each counter and its difference; raise UserError where there is one."""
     deployment = Deployment.of(target)
-    url, token = deployment.metrics_url(target), ensure(target, METRICS_TOKEN)
+    url, token = deployment.metrics_url(target), required(target, METRICS_TOKEN)
     dynamodb = target.client("dynamodb")
 
     def count() -> Counters:
@@ -87,7 +87,7 @@ def run(target: Target, *, rebuild: bool) -> None:
             return Ledger.of(read_commits(dynamodb, deployment)).counters
 
     if rebuild:
-        _rebuild(target, deployment, count())
+        _rebuild(target, deployment, count)
     recounts = recount(lambda: business_counters(read_page(url, token)), count)
     _print(recounts)
     wrong = [one for one in recounts if one.difference]
@@ -98,10 +98,10 @@ def run(target: Target, *, rebuild: bool) -> None:
         )
 
 
-def _rebuild(target: Target, deployment: Deployment, counted: Counters) -> None:
+def _rebuild(target: Target, deployment: Deployment, count: Callable[[], Counters]) -> None:
     if active := Writers(target, deployment).active():
         raise UserError(f"nothing was rebuilt: {', '.join(active)} may be writing. First `invoke pause`, then again")
-    LedgerCounters(target.client("dynamodb"), deployment.metrics_table_name).replace(counted)
+    LedgerCounters(target.client("dynamodb"), deployment.metrics_table_name).replace(count())
     out.print("the counters are what the event store says; `invoke resume` lets the services write again")
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from scripts import made_secrets
 from scripts.console import out
 from scripts.deployment import Deployment
@@ -131,7 +133,7 @@ def up_if_possible(target: Target) -> None:
     """Do as `up`; where that cannot be, say why, and go on."""
     try:
         up(target)
-    except UserError as error:
+    except (UserError, BotoCoreError, ClientError, OSError) as error:
         out.print(f"no monitoring: {error}", markup=False)
 
 

@@ -16,7 +16,7 @@ from scripts.console import out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.json_files import load_json
-from scripts.made_secrets import METRICS_TOKEN, ensure
+from scripts.made_secrets import METRICS_TOKEN, required
 from scripts.metrics_audit import business_counters, read_page
 from scripts.order_client import History, OrderClient
 from scripts.seed_inventory import Catalogue, Seeder
@@ -83,7 +83,7 @@ def run(target: Target) -> None:
 
 class _PostDeployTest:
     def __init__(self, target: Target, deployment: Deployment, suite: Suite) -> None:
-        self._metrics_url, self._token = deployment.metrics_url(target), ensure(target, METRICS_TOKEN)
+        self._metrics_url, self._token = deployment.metrics_url(target), required(target, METRICS_TOKEN)
         self._dynamodb = target.client("dynamodb")
         self._logs = target.client("logs")
         self._deployment = deployment

@@ -55,8 +55,9 @@ def _text(value: object) -> str:
 
 def _numbers(value: object) -> tuple[float, ...]:
     values = value if isinstance(value, list) else [value]
-    if len(values) > _MOST_METRICS or any(isinstance(one, bool) or not isinstance(one, int | float) for one in values):
-        raise ValueError("not a number, nor up to 100 of them")
+    are_numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
+    if not are_numbers or not 0 < len(values) <= _MOST_METRICS:
+        raise ValueError("not a number, nor 1 to 100 of them")
     return tuple(map(float, values))
 
 

@@ -26,7 +26,8 @@ def _session() -> boto3.Session:
 
 @cache
 def cloudwatch() -> "CloudWatchClient":
-    return _session().client("cloudwatch", config=_CONFIG)
+    # A reading after a long break brings tens of thousands of points.
+    return _session().client("cloudwatch", config=_CONFIG.merge(Config(read_timeout=8)))
 
 
 @cache

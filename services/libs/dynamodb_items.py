@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from services.shared.faults import DependencyError
 from services.shared.json_types import Json, JsonObject
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def from_item(item: "Mapping[str, AttributeValueTypeDef]") -> JsonObject:
     return {name: _plain(_deserializer.deserialize(value)) for name, value in item.items()}
 
 
-class ReadThrottledError(Exception):
+class ReadThrottledError(DependencyError):
     """DynamoDB kept handing keys back unread."""
 
 

@@ -69,8 +69,8 @@ class LedgerCounters:
 
     def replace(self, counters: Mapping[str, int]) -> None:
         """Make the counters what is given, in place of all there is; only while nobody writes."""
-        while self.fold(datetime.max.replace(tzinfo=UTC)):
-            pass
+        while any(item["id"]["S"] != _FOLDED for item in self._items()):
+            self.fold(datetime.max.replace(tzinfo=UTC))
         item = to_item({"id": _FOLDED, "foldings": self._foldings() + 1, **counters})
         self._client.put_item(TableName=self._table, Item=item)
 

@@ -9,7 +9,7 @@ MINUTE_SECONDS = 60
 SETTLING = timedelta(minutes=15)
 # A first reading goes back so far, and one after a longer break at most so far at once.
 FIRST_READING = timedelta(hours=3)
-LONGEST_READING = timedelta(days=1)
+LONGEST_READING = timedelta(hours=6)
 # Sums are kept as whole billionths: added in any order and any grouping, the same sum, which floats do not give.
 _UNITS = 1_000_000_000
 
@@ -25,7 +25,7 @@ class Checkpoint:
     """Unix time: the minutes before it are settled, those since are read again."""
     version: int = 0
     read_at: float = 0
-    """When CloudWatch was last read, Unix time; 0 for never."""
+    """Up to when CloudWatch was last read, Unix time; 0 for never."""
     settled: Mapping[str, int] = field(default_factory=dict)
     recent: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     gauges: Mapping[str, float] = field(default_factory=dict)
@@ -48,6 +48,7 @@ class Checkpoint:
     def advanced(self, read: Mapping[str, MinuteSums], gauges: Mapping[str, float], now: datetime) -> "Checkpoint":
         """Take in what was read of `span`: a minute's sum may grow since it was read last, and never falls."""
         _, until = self.span(now)
+        read_at = min(now, until).timestamp()
         settled_until = max(self.settled_until, min(_minute(now - SETTLING), int(until.timestamp())))
         settled, recent = dict(self.settled), {}
         for name in self.recent.keys() | read.keys():
@@ -57,7 +58,7 @@ class Checkpoint:
                 settled[name] = settled.get(name, 0) + done
             if still := {minute: units for minute, units in minutes.items() if minute >= settled_until}:
                 recent[name] = still
-        return Checkpoint(settled_until, self.version + 1, now.timestamp(), settled, recent, dict(gauges))
+        return Checkpoint(settled_until, self.version + 1, read_at, settled, recent, dict(gauges))
 
 
 def _grown(before: Mapping[int, int], read: MinuteSums) -> dict[int, int]:

@@ -55,19 +55,28 @@ class MetricsService:
 
     def _refreshed(self, now: datetime) -> Checkpoint:
         """Read CloudWatch in this reader's turn; at any other time, and upon a fault, what was last read stands."""
-        is_due = self._checkpoints.take_turn(int(now.timestamp() // self._refresh_seconds))
+        # A time, so that turns of another length still come after it.
+        turn = int(now.timestamp() // self._refresh_seconds * self._refresh_seconds)
+        is_due = self._checkpoints.take_turn(turn)
         checkpoint = self._checkpoints.read() or Checkpoint.first(now)
         if not is_due:
             return checkpoint
         try:
             advanced = self._advanced(checkpoint, now)
-            self._counters.fold(now - _IDLE)
         except (BotoCoreError, ClientError, DependencyError):
             logger.exception("metrics could not be refreshed")
             self._checkpoints.count_error()
             return checkpoint
         # Two turns may overlap, where one takes long: then what the other saved stands.
-        return advanced if self._checkpoints.save(advanced) else self._checkpoints.read() or checkpoint
+        stands = advanced if self._checkpoints.save(advanced) else self._checkpoints.read() or checkpoint
+        self._fold(now)
+        return stands
+
+    def _fold(self, now: datetime) -> None:
+        try:
+            self._counters.fold(now - _IDLE)
+        except (BotoCoreError, ClientError):
+            logger.exception("counters could not be folded")  # the next turn tries again, and the sum is right as it is
 
     def _advanced(self, checkpoint: Checkpoint, now: datetime) -> Checkpoint:
         since, until = checkpoint.span(now)

@@ -22,6 +22,12 @@ class Alarm:
     region: str
     changed_at: datetime
     description: str = ""
+    is_first: bool = False
+    """Nothing was known before, as upon a deployment."""
+
+    @property
+    def is_news(self) -> bool:
+        return not (self.is_first and self.state == "OK")
 
     @property
     def title(self) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol
 from services.libs.structured_logging import logger
 from services.notification_service.domain import Alarm
 from services.notification_service.webhooks import WebhookError
+from services.shared.faults import DependencyError
 from services.shared.json_types import JsonObject
 
 _REMEMBERED = 1000
@@ -26,7 +27,7 @@ class Channel:
     message: Callable[[Alarm], JsonObject]
 
 
-class NotificationError(Exception):
+class NotificationError(DependencyError):
     """At least one channel was not told."""
 
 
@@ -39,6 +40,8 @@ class NotificationService:
 
     def notify(self, alarm: Alarm) -> None:
         """Tell each channel, at least once; raise NotificationError with those that failed."""
+        if not alarm.is_news:
+            return
         urls = {name: channel.url() for name, channel in self._channels.items()}
         if not any(urls.values()):
             logger.warning("no webhook is set, so nobody is told", extra={"alarm": alarm.name, "state": alarm.state})

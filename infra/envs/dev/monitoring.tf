@@ -52,8 +52,9 @@ module "metrics_api" {
 module "cloudwatch" {
   source = "../../modules/cloudwatch"
 
-  environment             = var.environment
-  dead_letter_queue_names = { for label in keys(local.dead_letter_queues) : label => "${var.environment}-${label}" }
+  environment = var.environment
+  # What the notification service gave up on cannot be told by itself: Prometheus tells of it.
+  dead_letter_queue_names = { for label in keys(local.dead_letter_queues) : label => "${var.environment}-${label}" if label != "notification-dlq" }
   queue_names             = { for label in keys(local.working_queues) : label => "${var.environment}-${label}" }
   function_names          = { for service, function in module.function : service => function.function_name }
   metrics_api             = { api_id = module.metrics_api.api_id, stage_name = var.environment }

@@ -99,8 +99,8 @@ variable "metrics_refresh_seconds" {
   default     = 60
 
   validation {
-    condition     = var.metrics_refresh_seconds >= 1 && var.metrics_refresh_seconds <= 3600
-    error_message = "The metrics are refreshed every 1 to 3600 seconds."
+    condition     = var.metrics_refresh_seconds >= 60 && var.metrics_refresh_seconds <= 240
+    error_message = "The metrics are refreshed every 60 to 240 seconds: CloudWatch has one value a minute, and at 300 the alert MetricsStale rings."
   }
 }
 

@@ -59,17 +59,19 @@ resource "aws_cloudwatch_metric_alarm" "above_zero" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "not_scraped" {
-  alarm_name          = "${var.environment}-MetricsNotScraped"
-  alarm_description   = "Nobody has read the metrics for 10 minutes: Prometheus is down, and no alert of its own would ring. Runbook: ${var.runbook_url}#metricsnotscraped"
-  namespace           = "AWS/ApiGateway"
-  metric_name         = "Count"
+  alarm_name        = "${var.environment}-MetricsNotScraped"
+  alarm_description = "The metrics have hardly been read for 10 minutes: Prometheus is down, and no alert of its own would ring. Runbook: ${var.runbook_url}#metricsnotscraped"
+  # Not the API's own count, which whoever calls without a token would raise too.
+  namespace           = "PulseQueue"
+  metric_name         = "lambda_requests_total"
   statistic           = "Sum"
-  dimensions          = { ApiId = var.metrics_api.api_id, Stage = var.metrics_api.stage_name }
+  dimensions          = { environment = var.environment, function_name = "metrics-service", status = "success" }
   period              = 300
   evaluation_periods  = 2
   comparison_operator = "LessThanThreshold"
-  threshold           = 1
-  # An API that nobody calls has no points.
+  # Half of what a Prometheus that scrapes twice a minute reads.
+  threshold = 5
+  # A service that nobody calls has no points.
   treat_missing_data = var.scrapes_expected ? "breaching" : "notBreaching"
   alarm_actions      = [aws_sns_topic.alarms.arn]
   ok_actions         = [aws_sns_topic.alarms.arn]

@@ -48,6 +48,7 @@ def test_a_line_that_is_a_document_becomes_its_values() -> None:
         json.dumps(_document(a="many")),
         json.dumps(_document(a=True)),
         json.dumps(_document(b=[1.0] * 101)),
+        json.dumps(_document(b=[])),
     ],
 )
 def test_a_line_that_is_no_valid_document_is_ignored_whole(document: str) -> None:

@@ -78,17 +78,18 @@ def test_the_first_reading_goes_back_some_hours() -> None:
     assert _unix(since) == _minute(NOW - FIRST_READING)
 
 
-def test_after_a_long_break_a_day_is_read_at_a_time_and_nothing_is_skipped() -> None:
+def test_after_a_long_break_some_hours_are_read_at_a_time_and_nothing_is_skipped() -> None:
     sums = {_minute(NOW + timedelta(hours=hour)): 1.0 for hour in range(100)}
     checkpoint = _read(Checkpoint.first(NOW), NOW, sums)
 
     later = NOW + timedelta(hours=100)
     totals = []
-    for _ in range(6):
+    for _ in range(20):
         since, until = checkpoint.span(later)
         assert until - since <= LONGEST_READING
         checkpoint = _read(checkpoint, later, sums)
         totals.append(checkpoint.totals()["a"])
+        assert checkpoint.read_at == min(later, until).timestamp()
 
     assert totals == sorted(totals)
     assert totals[-1] == 100

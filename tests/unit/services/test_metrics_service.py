@@ -37,13 +37,13 @@ def cloudwatch(aws: Aws) -> CloudWatch:  # noqa: ARG001
 
 @pytest.fixture
 def new_service(aws: Aws, cloudwatch: CloudWatch) -> NewService:
-    def new(reader: CloudWatchReader | None = None) -> MetricsService:
+    def new(reader: CloudWatchReader | None = None, refresh: timedelta = _MINUTE) -> MetricsService:
         return MetricsService(
             Checkpoints(aws.dynamodb, METRICS_TABLE),
             reader or CloudWatchReader(cloudwatch, "test", {"order-queue": "test-order-queue"}),
             LedgerCounters(aws.dynamodb, METRICS_TABLE),
             (),
-            _MINUTE,
+            refresh,
         )
 
     return new
@@ -146,6 +146,48 @@ def test_a_new_instance_goes_on_where_the_last_one_was(new_service: NewService, 
     _samples(new_service(), later)
 
     assert _sample(_samples(new_service(), later + _MINUTE), "lambda_requests_total", **_REQUESTS) == 6
+
+
+def test_turns_of_another_length_go_on_after_those_before(new_service: NewService, cloudwatch: CloudWatch) -> None:
+    _samples(new_service(), NOW)
+    _emit(cloudwatch, "lambda_requests_total", 6, _REQUESTS)
+
+    for refresh in (timedelta(minutes=4), timedelta(minutes=1)):
+        later = NOW + timedelta(minutes=5) + refresh
+        assert _sample(_samples(new_service(refresh=refresh), later), "lambda_requests_total", **_REQUESTS) == 6
+
+
+def test_a_reader_that_dies_in_its_turn_takes_nothing_with_it(new_service: NewService, cloudwatch: CloudWatch) -> None:
+    class DyingReader(CloudWatchReader):
+        def sums(self, *_: object) -> dict[str, MinuteSums]:
+            raise SystemExit
+
+    _emit(cloudwatch, "lambda_requests_total", 6, _REQUESTS)
+    _samples(new_service(), NOW)
+    _emit(cloudwatch, "lambda_requests_total", 1, _REQUESTS)
+    with pytest.raises(SystemExit):
+        _samples(new_service(DyingReader(cloudwatch, "test", {})), NOW + _MINUTE)
+
+    in_its_turn = _samples(new_service(), NOW + _MINUTE)
+    in_the_next = _samples(new_service(), NOW + 2 * _MINUTE)
+
+    assert _sample(in_its_turn, "lambda_requests_total", **_REQUESTS) == 6
+    assert _sample(in_the_next, "lambda_requests_total", **_REQUESTS) == 7
+
+
+def test_a_folding_that_fails_costs_no_reading(
+    new_service: NewService, cloudwatch: CloudWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> int:
+        raise ClientError({"Error": {"Code": "Throttling", "Message": "later"}}, "Scan")
+
+    monkeypatch.setattr(LedgerCounters, "fold", broken)
+    _emit(cloudwatch, "lambda_requests_total", 6, _REQUESTS)
+
+    samples = _samples(new_service(), NOW)
+
+    assert _sample(samples, "lambda_requests_total", **_REQUESTS) == 6
+    assert _sample(samples, "pulsequeue_metrics_refresh_errors_total") == 0
 
 
 def test_a_cloudwatch_fault_shows_the_last_good_values_and_is_counted(

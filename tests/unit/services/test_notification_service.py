@@ -276,6 +276,15 @@ def test_without_any_webhook_an_alarm_is_done_with_a_warning(capsys: pytest.Capt
 
 
 @pytest.mark.usefixtures("environment")
+def test_a_fresh_alarm_that_is_all_right_is_no_news(capsys: pytest.CaptureFixture[str]) -> None:
+    message = alarm_message(OldStateValue="INSUFFICIENT_DATA", NewStateValue="OK")
+
+    assert notification_service.handler(sqs_event(message), Context()) == {"batchItemFailures": []}
+
+    assert "nobody is told" not in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize("body", ["hello", "{}", alarm_message(NewStateValue="FINE"), alarm_message(AlarmName="")])
 def test_what_is_no_alarm_is_a_dead_letter_with_its_reason(aws: Aws, body: str) -> None:
     assert notification_service.handler(sqs_event(body), Context()) == {"batchItemFailures": []}
