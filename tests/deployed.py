@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from scripts import deployment
 from scripts.build_lambda import build
+from scripts.made_secrets import METRICS_TOKEN, ensure
 from scripts.target import Target
 
 
@@ -21,6 +22,7 @@ def deployed(settings: Mapping[str, str], on_start: Callable[[int], object] = la
         deployment.bootstrap(target)
         deployment.plan(target)
         deployment.apply(target)
+        ensure(target, METRICS_TOKEN)
         yield target
     finally:
         target.emulator.stop()
