@@ -15,8 +15,8 @@ from scripts.errors import UserError
 from scripts.ledger import Ledger, read_commits, read_gateway, read_inventory
 from scripts.order_history import history_problems, money_problem
 from scripts.target import Target
+from services.libs.commit_items import commit_from_item
 from services.libs.dynamodb_items import batch_get, from_item, to_item
-from services.libs.event_store import commit_from_item
 from services.libs.ledger_counters import LedgerCounters
 from services.shared.commits import Commit, order_stream
 from services.shared.inventory import StockItem

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scripts.deployment import Deployment
+from services.libs.commit_items import commit_from_item
 from services.libs.dynamodb_items import from_item
-from services.libs.event_store import commit_from_item
 from services.libs.inventory_table import stock_item
 from services.shared.commits import Commit
 from services.shared.counters import counted

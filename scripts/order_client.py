@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.target import Target
+from services.libs.commit_items import commit_from_item
 from services.libs.dynamodb_items import batch_get, to_item
-from services.libs.event_store import commit_from_item
 from services.shared.commits import Commit, order_stream
 from services.shared.events import CATALOGUE, EventType
 

@@ -13,9 +13,9 @@ from scripts.console import out
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.target import Target
+from services.libs.commit_items import commit_from_item
 from services.libs.dynamodb_items import to_item
 from services.libs.event_publisher import EventPublisher
-from services.libs.event_store import commit_from_item
 from services.shared.commits import Commit, timestamp
 from services.shared.events import Bus
 

@@ -14,8 +14,9 @@ from scripts.errors import UserError
 from scripts.ledger import SkuTotals, read_inventory
 from scripts.target import Target
 from scripts.writers import Writers
+from services.libs.commit_items import commit_to_item
 from services.libs.dynamodb_items import to_item
-from services.libs.event_store import EventStore, commit_to_item
+from services.libs.event_store import EventStore
 from services.shared.commits import Cause, Commit, sku_stream
 from services.shared.events import EventType
 from services.shared.inventory import StockItem

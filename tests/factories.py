@@ -1,13 +1,15 @@
 """Test data with defaults: a test names only what it is about."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from services.libs.lambda_types import SqsEvent, SqsRecord
 from services.order_service.domain import PlacedOrder
 from services.order_service.domain import decide as decide_order
+from services.order_service.service import OrderService
+from services.payment_service.service import PaymentService
 from services.shared.commits import Cause, Commit, sku_stream
 from services.shared.events import EventType
 from services.shared.inventory import Product, StockItem
@@ -44,6 +46,25 @@ def placed_order(
 
 def decide(order: PlacedOrder, stock: Mapping[str, StockItem], cause: Cause = CAUSE) -> Commit:
     return decide_order(order, stock, cause, PAYMENT_TIMEOUT)
+
+
+def place(service: OrderService, order: PlacedOrder, cause: Cause = CAUSE) -> None:
+    """Place one order, and raise what its outcome is."""
+    _raise(service.place_all([(order, cause)]))
+
+
+def conclude(service: OrderService, order_id: str, cause: Cause = CAUSE) -> None:
+    _raise(service.conclude_all([(order_id, cause)]))
+
+
+def pay(service: PaymentService, order_id: str, cause: Cause = CAUSE) -> None:
+    _raise(service.pay_all([(order_id, cause)]))
+
+
+def _raise(outcomes: Sequence[Exception | None]) -> None:
+    (outcome,) = outcomes
+    if outcome:
+        raise outcome
 
 
 def seeding(

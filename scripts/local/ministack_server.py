@@ -4,9 +4,11 @@ Run by the emulator's interpreter, which has MiniStack and boto3 and nothing of 
 """
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from scripts.local.emf import DataPoint, add_to_minute, data_points
@@ -14,6 +16,10 @@ from scripts.local.emf import DataPoint, add_to_minute, data_points
 Document = dict[str, Any]  # JSON, as MiniStack passes it around
 Execute = Callable[[Document, Any], Document]
 Store = Callable[[DataPoint], None]
+Response = tuple[int, Document, bytes]
+Insert = Callable[[Document, Document], Response]
+Check = Callable[[str, bytes, str, str], list[tuple[str, str]]]
+"""Gives the action and the resource of each permission that a request needs."""
 
 _RETRY_PAUSE_SECONDS = 0.2
 _MAX_ATTEMPTS_WITHOUT_PROGRESS = 2
@@ -87,6 +93,35 @@ def extract_metrics(emit_logs: Callable[..., None], store: Store) -> Callable[..
     return emit_logs_and_metrics
 
 
+def stream_inserts(insert: Insert, emit: Callable[[str, str, None, Document], None]) -> Insert:
+    """Stand in for the stream records of items that a statement inserts, which MiniStack forgets."""
+
+    def insert_and_emit(table: Document, statement: Document) -> Response:
+        response = insert(table, statement)
+        if response[0] == HTTPStatus.OK:
+            item = statement["item"]
+            emit(table["TableName"], "INSERT", None, item.get("M", item))
+        return response
+
+    return insert_and_emit
+
+
+def check_statements(check: Check) -> Check:
+    """Stand in for the permission that an INSERT statement needs; MiniStack asks for one that AWS does not know.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
+    """
+
+    def check_items_and_statements(action: str, body: bytes, region: str, account: str) -> list[tuple[str, str]]:
+        if action != "dynamodb:BatchExecuteStatement":
+            return check(action, body, region, account)
+        statements = [one.get("Statement", "") for one in json.loads(body).get("Statements", [])]
+        tables = {match[1] for one in statements if (match := re.match(r'\s*INSERT\s+INTO\s+"([^"]+)"', one))}
+        return [("dynamodb:PartiQLInsert", f"arn:aws:dynamodb:{region}:{account}:table/{name}") for name in tables]
+
+    return check_items_and_statements
+
+
 def queue_metrics(queues: Mapping[str, Document], now: float) -> Iterator[DataPoint]:
     """Stand in for the metrics that SQS itself publishes, of which MiniStack has none."""
     for queue in queues.values():
@@ -103,7 +138,8 @@ def queue_metrics(queues: Mapping[str, Document], now: float) -> Iterator[DataPo
 
 def main() -> None:
     from ministack import app  # noqa: PLC0415 - only the emulator's interpreter has it
-    from ministack.services import cloudwatch, lambda_svc, sqs  # noqa: PLC0415
+    from ministack.core import iam_actions  # noqa: PLC0415
+    from ministack.services import cloudwatch, dynamodb, lambda_svc, sqs  # noqa: PLC0415
 
     lock = threading.Lock()
 
@@ -133,6 +169,8 @@ def main() -> None:
         reports_item_failures,
     )
     lambda_svc._emit_lambda_logs = extract_metrics(lambda_svc._emit_lambda_logs, store)  # noqa: SLF001
+    dynamodb._partiql_insert = stream_inserts(dynamodb._partiql_insert, dynamodb._emit_stream_event)  # noqa: SLF001
+    iam_actions.dynamodb_transaction_checks = check_statements(iam_actions.dynamodb_transaction_checks)
     threading.Thread(target=publish_queue_metrics, daemon=True).start()
     app.main()
 

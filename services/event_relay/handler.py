@@ -4,9 +4,9 @@ import json
 from functools import cache
 
 from services.libs import aws_clients
+from services.libs.commit_items import commit_from_item
 from services.libs.dead_letters import DeadLetters
 from services.libs.event_publisher import EventPublisher, event_detail
-from services.libs.event_store import commit_from_item
 from services.libs.lambda_types import BatchResponse, LambdaContext, StreamEvent, StreamRecord
 from services.libs.metrics import ErrorType, Function
 from services.libs.request_metrics import RequestMetrics
@@ -41,10 +41,10 @@ def _application() -> _Application:
 def handler(event: StreamEvent, context: LambdaContext) -> BatchResponse:
     """Publish a batch; Lambda reads the stream again from the first record that is reported as failed."""
     application = _application()
-    with application.metrics.invocation(), application.metrics.request() as request:
+    with application.metrics.invocation(), application.metrics.batch() as batch:
         failed = _publish(event, context, application)
-        request.fields = {"commits": len(event["Records"]) - len(failed), "unpublished": len(failed)}
-        request.error = ErrorType.DEPENDENCY_ERROR if failed else None
+        batch.fields = {"commits": len(event["Records"]) - len(failed), "unpublished": len(failed)}
+        batch.outcomes = [ErrorType.DEPENDENCY_ERROR if failed else None]
     return {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]} for record in failed]}
 
 

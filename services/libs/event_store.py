@@ -2,38 +2,37 @@
 
 import random
 import time
-import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Required, TypedDict, cast
 
-from services.libs.dynamodb_items import Item, batch_get, from_item, to_item
+from services.libs.commit_items import DUE_INDEX, commit_from_item, commit_to_item
+from services.libs.dynamodb_items import Item, batch_get, to_item
 from services.libs.inventory_table import stock_item, stock_update
 from services.libs.ledger_counters import CounterWriter
-from services.shared.commits import Cause, Commit, timestamp
+from services.shared.commits import Commit
 from services.shared.counters import counted
-from services.shared.events import EventType
 from services.shared.faults import DependencyError
-from services.shared.inventory import StockChange, StockItem
-from services.shared.json_types import JsonObject, integer, text
+from services.shared.inventory import StockChange, StockItem, merged
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import (
-        AttributeValueTypeDef,
+        BatchStatementRequestTypeDef,
         PutTypeDef,
         TransactWriteItemTypeDef,
         UpdateTypeDef,
     )
 
-DUE_INDEX = "due-index"
-DUE_SHARDS = 8
-
 _ATTEMPTS = 5
 _REFUSED = "ConditionalCheckFailed"
+_DUPLICATE = "DuplicateItem"
 _TRANSIENT = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 _FIRST_PAUSE_SECONDS = 0.02
+# Of DynamoDB; the commits of as many items stay far below its 4 MB.
+_ITEMS_A_TRANSACTION = 100
+_STATEMENTS_A_CALL = 25
 
 
 class _CancellationReason(TypedDict, total=False):
@@ -63,6 +62,15 @@ class StockRefusedError(Exception):
 
     def __init__(self, found: Mapping[str, StockItem | None]) -> None:
         super().__init__(f"refused by {', '.join(sorted(found))}")
+        self.found = found
+
+
+class GroupRefusedError(Exception):
+    """Nothing of a group was written; `taken` and `found` say what stands in its way, by stream and by SKU."""
+
+    def __init__(self, taken: Mapping[str, Commit], found: Mapping[str, StockItem | None]) -> None:
+        super().__init__(f"refused by {', '.join(sorted([*taken, *found]))}")
+        self.taken = taken
         self.found = found
 
 
@@ -121,6 +129,15 @@ class EventStore:
             for item in page["Items"]:
                 yield item["due_at"]["S"], item["stream_id"]["S"]
 
+    def read_versions(self, stream_ids: Sequence[str], versions: Sequence[int]) -> dict[str, tuple[Commit, ...]]:
+        """Those versions of each stream, the oldest first; a stream that has none of them is left out."""
+        keys = [to_item({"stream_id": stream, "version": version}) for stream in stream_ids for version in versions]
+        found: dict[str, tuple[Commit, ...]] = {}
+        commits = (commit_from_item(item) for item in batch_get(self._client, self._table, keys))
+        for commit in sorted(commits, key=lambda commit: commit.version):
+            found[commit.stream_id] = (*found.get(commit.stream_id, ()), commit)
+        return found
+
     def latest_version(self, stream_id: str) -> int:
         """Return 0 for a stream that has no commit yet."""
         page = self._client.query(
@@ -138,105 +155,124 @@ class EventStore:
 
         Raises VersionTakenError, StockRefusedError, or ContentionError once its attempts are used up.
         """
-        changes = commit.stock_changes()
-        added = counted(commit)
-        counting = self._counters.update(added, commit.cause.at) if added else None
-        put: PutTypeDef = {
+        if not commit.stock_changes() and not counted(commit):
+            return self._put(commit)
+        try:
+            self.append_group([commit])
+        except GroupRefusedError as refused:
+            if existing := refused.taken.get(commit.stream_id):
+                raise VersionTakenError(existing) from refused
+            raise StockRefusedError(refused.found) from refused
+
+    def append_group(self, commits: Sequence[Commit]) -> None:
+        """Write commits of different streams and the sum of their stock changes in one transaction, all or none.
+
+        No more than `first_group` gives. Raises GroupRefusedError, or as `append` does.
+        """
+        changes = merged(change for commit in commits for change in commit.stock_changes())
+        items: list[TransactWriteItemTypeDef] = [{"Put": self._put_request(commit)} for commit in commits]
+        items += [{"Update": stock_update(self._tables.inventory, change)} for change in changes]
+        items += [{"Update": update} for update in self._counting(commits)]
+        for attempt in range(_ATTEMPTS):
+            self._pause(attempt)
+            reasons = self._transact(items)
+            if reasons is None:
+                return
+            _raise_if_final(commits, changes, reasons)
+        raise ContentionError(f"{_ATTEMPTS} attempts each met another transaction")
+
+    def insert_all(self, commits: Sequence[Commit]) -> dict[str, DependencyError]:
+        """Write commits that move no stock and are not counted, each by itself; give those that failed, by stream.
+
+        A version that exists stays as it is, and is no failure.
+        """
+        failures: dict[str, DependencyError] = {}
+        for start in range(0, len(commits), _STATEMENTS_A_CALL):
+            batch = commits[start : start + _STATEMENTS_A_CALL]
+            statements = [self._insert(commit) for commit in batch]
+            responses = self._client.batch_execute_statement(Statements=statements)["Responses"]
+            for commit, response in zip(batch, responses, strict=True):
+                code = response.get("Error", {}).get("Code", _DUPLICATE)
+                if code != _DUPLICATE:
+                    failures[commit.stream_id] = TransactionFaultError(code)
+        return failures
+
+    def _put(self, commit: Commit) -> None:
+        """A transaction on the same item, even one that fails, keeps it from being written."""
+        for attempt in range(_ATTEMPTS):
+            self._pause(attempt)
+            try:
+                self._client.put_item(**self._put_request(commit))
+            except self._client.exceptions.ConditionalCheckFailedException as failed:
+                existing = cast("Item", failed.response["Item"])  # type: ignore[typeddict-item] # missing in the stubs
+                raise VersionTakenError(commit_from_item(existing)) from failed
+            except self._client.exceptions.TransactionConflictException:
+                continue
+            return
+        raise ContentionError(f"{_ATTEMPTS} attempts each met another transaction")
+
+    def _transact(self, items: "Sequence[TransactWriteItemTypeDef]") -> "Sequence[_CancellationReason] | None":
+        """Return why it was cancelled, a reason for each item and in their order, or None where it was written."""
+        try:
+            self._client.transact_write_items(TransactItems=items)
+        except self._client.exceptions.TransactionCanceledException as cancelled:
+            # The stubs do not know that this error brings them.
+            return cast("Mapping[str, Sequence[_CancellationReason]]", cancelled.response)["CancellationReasons"]
+        return None
+
+    def _put_request(self, commit: Commit) -> "PutTypeDef":
+        return {
             "TableName": self._table,
             "Item": commit_to_item(commit),
             "ConditionExpression": "attribute_not_exists(stream_id)",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                # The SDK does not retry a conflict. Full jitter: two writers that met must not meet again.
-                self._sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
-            written = self._transact(put, changes, counting) if changes or counting else self._put(put)
-            if written:
-                return
-        raise ContentionError(f"{_ATTEMPTS} attempts each met another transaction")
 
-    def _put(self, put: "PutTypeDef") -> bool:
-        """Return whether it was written; a transaction on the same item, even one that fails, keeps it from being."""
-        try:
-            self._client.put_item(**put)
-        except self._client.exceptions.ConditionalCheckFailedException as failed:
-            existing = cast("Item", failed.response["Item"])  # type: ignore[typeddict-item] # missing in the stubs
-            raise VersionTakenError(commit_from_item(existing)) from failed
-        except self._client.exceptions.TransactionConflictException:
-            return False
-        return True
+    def _insert(self, commit: Commit) -> "BatchStatementRequestTypeDef":
+        item = commit_to_item(commit)
+        fields = ", ".join(f"'{name}': ?" for name in item)
+        return {"Statement": f'INSERT INTO "{self._table}" VALUE {{{fields}}}', "Parameters": list(item.values())}
 
-    def _transact(self, put: "PutTypeDef", changes: Sequence[StockChange], counting: "UpdateTypeDef | None") -> bool:
-        items: list[TransactWriteItemTypeDef] = [{"Put": put}]
-        items += [{"Update": stock_update(self._tables.inventory, change)} for change in changes]
-        if counting:
-            items.append({"Update": counting})
-        try:
-            self._client.transact_write_items(TransactItems=items)
-        except self._client.exceptions.TransactionCanceledException as cancelled:
-            # The stubs do not know that this error brings a reason for each item, in the order of the items.
-            response = cast("Mapping[str, Sequence[_CancellationReason]]", cancelled.response)
-            _raise_if_final(changes, response["CancellationReasons"])
-            return False
-        return True
+    def _counting(self, commits: Sequence[Commit]) -> "Iterator[UpdateTypeDef]":
+        added: Counter[str] = Counter()
+        for commit in commits:
+            added.update(counted(commit))
+        if added:
+            yield self._counters.update(added, max(commit.cause.at for commit in commits))
+
+    def _pause(self, attempt: int) -> None:
+        # The SDK does not retry a conflict. Full jitter: two writers that met must not meet again.
+        if attempt:
+            self._sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
 
 
-def due_shard(stream_id: str) -> str:
-    """Spread the index of due orders over partitions, so that it takes as many writes as the table does."""
-    return str(zlib.crc32(stream_id.encode()) % DUE_SHARDS)
+def first_group(commits: Sequence[Commit]) -> Sequence[Commit]:
+    """As many of the commits, from the first on, as one transaction holds: at least one."""
+    skus: set[str] = set()
+    for number, commit in enumerate(commits):
+        skus.update(change.sku for change in commit.stock_changes())
+        counters = 1
+        if number and number + 1 + len(skus) + counters > _ITEMS_A_TRANSACTION:
+            return commits[:number]
+    return commits
 
 
-def commit_to_item(commit: Commit) -> Item:
-    due: JsonObject = {}
-    if commit.due_at:
-        due = {"due_shard": due_shard(commit.stream_id), "due_at": timestamp(commit.due_at)}
-    return to_item(
-        due
-        | {
-            "stream_id": commit.stream_id,
-            "version": commit.version,
-            "events": [event.value for event in commit.events],
-            "body": commit.body,
-            "correlation_id": commit.cause.correlation_id,
-            "causation_id": commit.cause.event_id,
-            "committed_at": commit.cause.occurred_at,
-        }
-    )
-
-
-def commit_from_item(item: "Mapping[str, AttributeValueTypeDef]") -> Commit:
-    """Raise KeyError, TypeError or ValueError where the item is not a commit."""
-    values = from_item(item)
-    events, body = values["events"], values["body"]
-    if not isinstance(events, list) or not isinstance(body, dict):
-        raise TypeError("events or body of the commit are of the wrong kind")
-    return Commit(
-        stream_id=text(values, "stream_id"),
-        version=integer(values, "version"),
-        events=tuple(EventType(str(event)) for event in events),
-        body=body,
-        cause=Cause(
-            event_id=text(values, "causation_id"),
-            correlation_id=text(values, "correlation_id"),
-            at=datetime.fromisoformat(text(values, "committed_at")),
-        ),
-        due_at=datetime.fromisoformat(text(values, "due_at")) if "due_at" in values else None,
-    )
-
-
-def _raise_if_final(changes: Sequence[StockChange], reasons: "Sequence[_CancellationReason]") -> None:
+def _raise_if_final(
+    commits: Sequence[Commit], changes: Sequence[StockChange], reasons: "Sequence[_CancellationReason]"
+) -> None:
     """Return only where nothing but other transactions stood in the way."""
-    commit_reason, stock_reasons = reasons[0], reasons[1 : 1 + len(changes)]
-    if commit_reason["Code"] == _REFUSED:
-        raise VersionTakenError(commit_from_item(commit_reason["Item"]))
-    found = {
-        change.sku: stock_item(reason["Item"]) if reason.get("Item") else None
-        for change, reason in zip(changes, stock_reasons, strict=True)
+    taken = {
+        commit.stream_id: commit_from_item(reason["Item"])
+        for commit, reason in zip(commits, reasons, strict=False)
         if reason["Code"] == _REFUSED
     }
-    if found:
-        raise StockRefusedError(found)
+    found = {
+        change.sku: stock_item(reason["Item"]) if reason.get("Item") else None
+        for change, reason in zip(changes, reasons[len(commits) :], strict=False)
+        if reason["Code"] == _REFUSED
+    }
+    if taken or found:
+        raise GroupRefusedError(taken, found)
     faults = {reason["Code"] for reason in reasons} - _TRANSIENT - {"None"}
     if faults:
         raise TransactionFaultError(", ".join(sorted(faults)))

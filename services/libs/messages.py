@@ -39,6 +39,11 @@ class OrderReference(BaseModel):
     order_id: Identifier = Field(alias="orderId")
 
 
+def order_id(message: Message) -> str:
+    """Raise RejectedError where the event is about no order."""
+    return validate(OrderReference, message.detail).order_id
+
+
 def parse_message(body: str, now: datetime) -> Message:
     """Raise RejectedError where the body is not an event in our form."""
     envelope = validate_json(_Envelope, body)

@@ -1,6 +1,6 @@
-"""What a function tells of each message or request: how it ended, and how long it took."""
+"""What a function tells of the messages and requests that it handles: how they ended, and how long they took."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -24,15 +24,13 @@ if TYPE_CHECKING:
     from prometheus_client import Histogram
 
 
-class Request:
-    """One message or request under way; its fields are logged when it ends."""
+class Batch:
+    """Messages that are handled together, or one request; its fields are logged when it ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
         self.fields: dict[str, object] = {}
-        self.duration_metric: Histogram | None = None
-        """Observes how long it took too, if it succeeds."""
-        self.error: ErrorType | None = None
-        """For a request that fails without raising."""
+        self.outcomes: Sequence[Exception | ErrorType | None] = [None] * size
+        """Why each failed, None where it did not."""
 
 
 class RequestMetrics:
@@ -50,31 +48,38 @@ class RequestMetrics:
                 self._embedded.flush()
 
     @contextmanager
-    def request(self) -> Iterator[Request]:
-        """Time what happens inside, count it by how it ends, and log both; what is raised goes on."""
-        request = Request()
+    def batch(self, size: int = 1, duration_metric: "Histogram | None" = None) -> Iterator[Batch]:
+        """Time what happens inside, count and log how each message ended; what is raised fails them all, and goes on.
+
+        Each took as long as the batch. `duration_metric` observes those that succeeded too.
+        """
+        batch = Batch(size)
         began = perf_counter()
         try:
-            yield request
+            yield batch
         except Exception as error:
-            request.error = _error_type(error)
+            batch.outcomes = [error] * size
             raise
         finally:
             with _faults_logged():
-                self._observe(request, perf_counter() - began)
+                self._observe(batch, perf_counter() - began, duration_metric)
 
-    def _observe(self, request: Request, duration_seconds: float) -> None:
-        status = Status.ERROR if request.error else Status.SUCCESS
-        logger.info(
-            "request handled",
-            extra={"status": status.value, "duration_seconds": duration_seconds, **request.fields},
-        )
-        LAMBDA_REQUESTS.labels(self._function, status).inc()
-        LAMBDA_REQUEST_DURATION.labels(self._function).observe(duration_seconds)
-        if request.error:
-            LAMBDA_ERRORS.labels(self._function, request.error).inc()
-        elif request.duration_metric:
-            request.duration_metric.observe(duration_seconds)
+    def _observe(self, batch: Batch, duration_seconds: float, duration_metric: "Histogram | None") -> None:
+        if not batch.outcomes:
+            return
+        failures = [_error_type(outcome) for outcome in batch.outcomes if outcome]
+        succeeded = len(batch.outcomes) - len(failures)
+        counts = {"succeeded": succeeded, "failed": len(failures), "duration_seconds": duration_seconds}
+        logger.info("handled", extra={**counts, **batch.fields})
+        LAMBDA_REQUESTS.labels(self._function, Status.SUCCESS).inc(succeeded)
+        LAMBDA_REQUESTS.labels(self._function, Status.ERROR).inc(len(failures))
+        for error in failures:
+            LAMBDA_ERRORS.labels(self._function, error).inc()
+        for _ in batch.outcomes:
+            LAMBDA_REQUEST_DURATION.labels(self._function).observe(duration_seconds)
+        if duration_metric:
+            for _ in range(succeeded):
+                duration_metric.observe(duration_seconds)
 
 
 @contextmanager
@@ -86,8 +91,10 @@ def _faults_logged() -> Iterator[None]:
         logger.exception("metrics lost")
 
 
-def _error_type(error: Exception) -> ErrorType:
-    match error:
+def _error_type(outcome: Exception | ErrorType) -> ErrorType:
+    match outcome:
+        case ErrorType():
+            return outcome
         case RejectedError(reason=RejectionReason.CONFLICT):
             return ErrorType.CONFLICT
         case RejectedError():

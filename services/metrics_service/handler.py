@@ -58,16 +58,16 @@ def _application() -> _Application:
 
 def handler(event: HttpRequest, _: LambdaContext) -> HttpResponse:
     application = _application()
-    with application.metrics.invocation(), application.metrics.request() as request:
+    with application.metrics.invocation(), application.metrics.batch() as batch:
         try:
             if not application.token.admits(event["headers"].get("authorization", "")):
-                request.error = ErrorType.VALIDATION_ERROR
+                batch.outcomes = [ErrorType.VALIDATION_ERROR]
                 return _plain(401, "a bearer token is needed", {"www-authenticate": "Bearer"})
             content_type, text = application.service.page(datetime.now(UTC)).render(event["headers"].get("accept", ""))
         except (BotoCoreError, ClientError, DependencyError) as error:
             # A page that lacks something must not look like a whole one.
             logger.exception("no page")
-            request.error = ErrorType.DEPENDENCY_ERROR
+            batch.outcomes = [ErrorType.DEPENDENCY_ERROR]
             return _plain(503, str(error) if isinstance(error, DependencyError) else "the metrics cannot be read now")
         return {"statusCode": 200, "headers": {"content-type": content_type}, "body": text}
 

@@ -5,15 +5,15 @@ from functools import cache, partial
 from services.libs import aws_clients
 from services.libs.dead_letters import DeadLetters
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
-from services.libs.messages import validate_json
+from services.libs.messages import Message, validate
 from services.libs.metrics import Function
 from services.libs.parameters import Parameters
-from services.libs.queue_consumer import QueueConsumer
-from services.libs.request_metrics import Request, RequestMetrics
+from services.libs.queue_consumer import Kind, QueueConsumer, one_by_one
+from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import Settings
 from services.libs.structured_logging import configure_logging
 from services.notification_service.domain import slack_message, teams_message
-from services.notification_service.messages import AlarmMessage
+from services.notification_service.messages import ALARM, AlarmMessage, parse_alarm
 from services.notification_service.service import Channel, NotificationService
 from services.notification_service.webhooks import Webhooks
 
@@ -34,13 +34,14 @@ class _Application:
         }
         self._service = NotificationService(Webhooks(), channels)
         self.consumer = QueueConsumer(
-            self._handle,
+            (Kind(one_by_one(self._notify), (ALARM,)),),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(Function.NOTIFICATION_SERVICE, settings.environment),
+            parse_alarm,
         )
 
-    def _handle(self, body: str, _: Request) -> None:
-        self._service.notify(validate_json(AlarmMessage, body).to_alarm())
+    def _notify(self, message: Message) -> None:
+        self._service.notify(validate(AlarmMessage, message.detail).to_alarm())
 
 
 @cache

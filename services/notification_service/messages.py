@@ -1,10 +1,15 @@
 """A CloudWatch alarm's message, as SNS hands it on raw."""
 
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
+from services.libs.messages import Message, validate_json
 from services.notification_service.domain import Alarm
+from services.shared.commits import Cause
+
+ALARM = "Alarm"
 
 
 class AlarmMessage(BaseModel):
@@ -26,3 +31,10 @@ class AlarmMessage(BaseModel):
             description=self.description or "",
             is_first=self.old_state == "INSUFFICIENT_DATA",
         )
+
+
+def parse_alarm(body: str, now: datetime) -> Message:
+    """Raise RejectedError where the body is no object; what an alarm must say is seen to later."""
+    detail = validate_json(RootModel[dict[str, object]], body).root
+    # CloudWatch gives its messages no id.
+    return Message(ALARM, detail, Cause("alarm", "alarm", now))

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -43,6 +43,31 @@ def decide(order: PlacedOrder, inventory: Mapping[str, StockItem], cause: Cause,
     if any(items[sku].available < quantity for sku, quantity in order.quantities.items()):
         return _refuse(order, CancelReason.INSUFFICIENT_STOCK, cause)
     return _accept(order, items, cause, payment_timeout)
+
+
+def decide_all(
+    placed: Sequence[tuple[PlacedOrder, Cause]], inventory: Mapping[str, StockItem], payment_timeout: timedelta
+) -> list[Commit | MixedCurrenciesError]:
+    """Version 1 of each order, in this order: each finds what those before it have left."""
+    decided: list[Commit | MixedCurrenciesError] = []
+    left = dict(inventory)
+    for order, cause in placed:
+        try:
+            commit = decide(order, left, cause, payment_timeout)
+        except MixedCurrenciesError as mixed:
+            decided.append(mixed)
+            continue
+        left = after(left, [commit])
+        decided.append(commit)
+    return decided
+
+
+def after(inventory: Mapping[str, StockItem], commits: Iterable[Commit]) -> dict[str, StockItem]:
+    """The inventory once these are written."""
+    left = dict(inventory)
+    for commit in commits:
+        left |= {change.sku: left[change.sku].after(change) for change in commit.stock_changes()}
+    return left
 
 
 def conclude(settled: Commit, cause: Cause) -> Commit | None:

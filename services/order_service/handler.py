@@ -1,5 +1,6 @@
 """The order service: one Lambda behind the order queue."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cache
 from typing import Annotated
@@ -11,16 +12,16 @@ from services.libs.dead_letters import DeadLetters
 from services.libs.event_store import EventStore
 from services.libs.inventory_table import InventoryTable
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
-from services.libs.messages import Message, OrderReference, validate
+from services.libs.messages import Message, order_id, validate
 from services.libs.metrics import ORDER_PROCESSING_DURATION, Function
-from services.libs.queue_consumer import QueueConsumer, event_handler
+from services.libs.queue_consumer import Kind, Outcome, QueueConsumer, validated
 from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import StoreSettings
 from services.libs.structured_logging import configure_logging
+from services.order_service.domain import PlacedOrder
 from services.order_service.messages import OrderPlaced
 from services.order_service.service import OrderService
 from services.shared.events import EventType
-from services.shared.rejections import RejectedError, RejectionReason
 
 
 class OrderSettings(StoreSettings):
@@ -40,21 +41,23 @@ class _Application:
         )
         self._allow_forced_payment_result = settings.allow_forced_payment_result
         self.consumer = QueueConsumer(
-            event_handler(self._handle, {EventType.ORDER_PLACED: ORDER_PROCESSING_DURATION}),
+            (
+                Kind(self._place, (EventType.ORDER_PLACED,), ORDER_PROCESSING_DURATION),
+                Kind(self._conclude, (EventType.PAYMENT_PROCESSED, EventType.PAYMENT_FAILED)),
+            ),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(Function.ORDER_SERVICE, settings.environment),
         )
 
-    def _handle(self, message: Message) -> None:
-        match message.event_type:
-            case EventType.ORDER_PLACED:
-                placed = validate(OrderPlaced, message.detail)
-                order = placed.to_order(allow_forced_payment_result=self._allow_forced_payment_result)
-                self._service.place(order, message.cause)
-            case EventType.PAYMENT_PROCESSED | EventType.PAYMENT_FAILED:
-                self._service.conclude(validate(OrderReference, message.detail).order_id, message.cause)
-            case _:
-                raise RejectedError(RejectionReason.UNKNOWN_EVENT, "detail-type: not one that the order service takes")
+    def _place(self, messages: Sequence[Message]) -> Sequence[Outcome]:
+        return validated(messages, self._order, self._service.place_all)
+
+    def _conclude(self, messages: Sequence[Message]) -> Sequence[Outcome]:
+        return validated(messages, order_id, self._service.conclude_all)
+
+    def _order(self, message: Message) -> PlacedOrder:
+        placed = validate(OrderPlaced, message.detail)
+        return placed.to_order(allow_forced_payment_result=self._allow_forced_payment_result)
 
 
 @cache

@@ -1,16 +1,26 @@
-"""The order service's use cases: place an order, and conclude one whose payment is settled."""
+"""The order service's use cases: place orders, and conclude those whose payment is settled; a batch of them at once."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from services.libs.event_store import ContentionError, EventStore, StockRefusedError, VersionTakenError
+from services.libs.event_store import (
+    ContentionError,
+    EventStore,
+    GroupRefusedError,
+    TransactionFaultError,
+    first_group,
+)
 from services.libs.inventory_table import InventoryTable
-from services.libs.structured_logging import logger
-from services.order_service.domain import MixedCurrenciesError, PlacedOrder, conclude, decide
+from services.order_service.domain import MixedCurrenciesError, PlacedOrder, after, conclude, decide_all
 from services.shared.commits import Cause, Commit, order_stream
 from services.shared.inventory import StockItem
 from services.shared.rejections import RejectedError, RejectionReason
 
 _DECISIONS = 5
+
+Placed = tuple[PlacedOrder, Cause]
+_Standing = dict[str, Commit | Exception]
+"""What stands as version 1, ours or another's, or why there is none; by order id."""
 
 
 class OrderService:
@@ -19,53 +29,95 @@ class OrderService:
         self._inventory = inventory
         self._payment_timeout = payment_timeout
 
-    def place(self, order: PlacedOrder, cause: Cause) -> None:
-        """Write version 1 of the order. A second delivery of the same order does nothing."""
-        inventory = self._inventory.read(order.quantities)
-        for _ in range(_DECISIONS):
+    def place_all(self, placed: Sequence[Placed]) -> list[Exception | None]:
+        """Write version 1 of each order, as if they came one after the other; a second delivery of one does nothing.
+
+        Give for each, in this order, None or why it failed.
+        """
+        firsts: dict[str, Placed] = {}
+        for order, cause in placed:
+            firsts.setdefault(order.order_id, (order, cause))
+        standing = self._write(list(firsts.values()))
+        return [_outcome(order, standing[order.order_id]) for order, _ in placed]
+
+    def conclude_all(self, settled: Sequence[tuple[str, Cause]]) -> list[Exception | None]:
+        """Write version 3 of each order from its version 2: the event is a hint, the store is the truth.
+
+        Give for each, in this order, None or why it failed.
+        """
+        causes = {order_stream(order_id): cause for order_id, cause in settled}
+        histories = self._store.read_versions(list(causes), [2])
+        concluded = [conclude(history[0], causes[stream]) for stream, history in histories.items()]
+        failures = self._store.insert_all([commit for commit in concluded if commit])
+        return [
+            failures.get(order_stream(order_id)) if order_stream(order_id) in histories else _not_settled()
+            for order_id, _ in settled
+        ]
+
+    def _write(self, waiting: list[Placed]) -> _Standing:
+        standing: _Standing = {}
+        inventory = self._inventory.read({sku for order, _ in waiting for sku in order.quantities})
+        refusals, most = 0, len(waiting)
+        while waiting:
+            commits = self._decide(waiting, inventory, standing)
+            waiting = [one for one in waiting if one[0].order_id not in standing]
+            group = first_group(commits)[:most]
+            if not group:
+                break
             try:
-                commit = self._decide(order, inventory, cause)
-                self._store.append(commit)
-            except VersionTakenError as taken:
-                _reject_unless_same(order, taken.existing)
-                logger.info("duplicate order ignored")
-                return
-            except StockRefusedError as refused:
+                self._store.append_group(group)
+            except GroupRefusedError as refused:
                 # Somebody was faster: decide again on what stands there now.
-                now = {**inventory, **refused.found}
-                inventory = {sku: item for sku, item in now.items() if item}
-                continue
-            logger.info("order decided", extra={"events": commit.events})
-            return
-        raise ContentionError(f"the stock changed under {_DECISIONS} decisions")
+                standing |= {_order_id(stream): existing for stream, existing in refused.taken.items()}
+                inventory = _with(inventory, refused.found)
+                refusals += bool(refused.found)
+                if refusals == _DECISIONS:
+                    raise ContentionError(f"the stock changed under {_DECISIONS} decisions") from refused
+            except TransactionFaultError as fault:
+                # Which of them is at fault shows when each is written by itself.
+                if len(group) == 1:
+                    standing[_order_id(group[0].stream_id)] = fault
+                most = 1
+            else:
+                standing |= {_order_id(commit.stream_id): commit for commit in group}
+                inventory, refusals = after(inventory, group), 0
+            waiting = [one for one in waiting if one[0].order_id not in standing]
+        return standing
 
-    def conclude(self, order_id: str, cause: Cause) -> None:
-        """Write version 3 of the order from its version 2: the event is a hint, the store is the truth."""
-        settled = self._store.read_version(order_stream(order_id), 2)
-        if settled is None:
-            raise RejectedError(RejectionReason.PAYMENT_NOT_SETTLED, "the order has no settled payment")
-        commit = conclude(settled, cause)
-        if commit is None:
-            return
-        try:
-            self._store.append(commit)
-        except VersionTakenError:
-            logger.info("duplicate settlement ignored")
-            return
-        logger.info("order concluded", extra={"events": commit.events})
+    def _decide(
+        self, placed: Sequence[Placed], inventory: Mapping[str, StockItem], standing: _Standing
+    ) -> Sequence[Commit]:
+        """Decide all; an order of more than one currency stands as what it is."""
+        commits = []
+        for (order, _), decided in zip(placed, decide_all(placed, inventory, self._payment_timeout), strict=True):
+            if isinstance(decided, MixedCurrenciesError):
+                standing[order.order_id] = self._mixed(order, decided)
+            else:
+                commits.append(decided)
+        return commits
 
-    def _decide(self, order: PlacedOrder, inventory: dict[str, StockItem], cause: Cause) -> Commit:
-        try:
-            return decide(order, inventory, cause, self._payment_timeout)
-        except MixedCurrenciesError as mixed:
-            # The prices of an order that was accepted are frozen: for its repetitions a later currency says nothing.
-            if existing := self._store.read_version(order_stream(order.order_id), 1):
-                raise VersionTakenError(existing) from mixed
-            raise RejectedError(
-                RejectionReason.MIXED_CURRENCIES, f"items: priced in more than one currency ({mixed})"
-            ) from mixed
+    def _mixed(self, order: PlacedOrder, mixed: MixedCurrenciesError) -> Commit | Exception:
+        # The prices of an order that was accepted are frozen: for its repetitions a later currency says nothing.
+        detail = f"items: priced in more than one currency ({mixed})"
+        existing = self._store.read_version(order_stream(order.order_id), 1)
+        return existing or RejectedError(RejectionReason.MIXED_CURRENCIES, detail)
 
 
-def _reject_unless_same(order: PlacedOrder, existing: Commit) -> None:
-    if existing.body.get("contentHash") != order.content_hash:
-        raise RejectedError(RejectionReason.CONFLICT, "orderId: taken by an order with other content")
+def _with(inventory: Mapping[str, StockItem], found: Mapping[str, StockItem | None]) -> dict[str, StockItem]:
+    return {sku: item for sku, item in {**inventory, **found}.items() if item}
+
+
+def _outcome(order: PlacedOrder, standing: Commit | Exception) -> Exception | None:
+    if isinstance(standing, Exception):
+        return standing
+    if standing.body.get("contentHash") == order.content_hash:
+        return None
+    return RejectedError(RejectionReason.CONFLICT, "orderId: taken by an order with other content")
+
+
+def _not_settled() -> RejectedError:
+    return RejectedError(RejectionReason.PAYMENT_NOT_SETTLED, "the order has no settled payment")
+
+
+def _order_id(stream_id: str) -> str:
+    return stream_id.removeprefix(order_stream(""))

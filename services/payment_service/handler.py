@@ -1,5 +1,7 @@
 """The payment service: one Lambda behind the payment queue."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Annotated
 
@@ -9,16 +11,18 @@ from services.libs import aws_clients
 from services.libs.dead_letters import DeadLetters
 from services.libs.event_store import EventStore
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
-from services.libs.messages import Message, OrderReference, validate
+from services.libs.messages import Message, order_id
 from services.libs.metrics import PAYMENT_PROCESSING_DURATION, Function
-from services.libs.queue_consumer import QueueConsumer, event_handler
+from services.libs.queue_consumer import Kind, Outcome, QueueConsumer, one_by_one, validated
 from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import StoreSettings
 from services.libs.structured_logging import configure_logging
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.events import EventType
-from services.shared.rejections import RejectedError, RejectionReason
+
+# A provider takes its time, and takes many at once.
+_CHARGES_AT_ONCE = 10
 
 
 class PaymentSettings(StoreSettings):
@@ -34,23 +38,22 @@ class _Application:
         self._service = PaymentService(
             EventStore(client, settings.tables),
             SimulatedGateway(client, settings.gateway_table, settings.payment_success_rate),
+            ThreadPoolExecutor(_CHARGES_AT_ONCE).map,
         )
         self.consumer = QueueConsumer(
-            event_handler(self._handle, {EventType.PAYMENT_REQUESTED: PAYMENT_PROCESSING_DURATION}),
+            (
+                Kind(self._pay, (EventType.PAYMENT_REQUESTED,), PAYMENT_PROCESSING_DURATION),
+                Kind(one_by_one(self._call_off), (EventType.REFUND_REQUESTED,)),
+            ),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(Function.PAYMENT_SERVICE, settings.environment),
         )
 
-    def _handle(self, message: Message) -> None:
-        match message.event_type:
-            case EventType.PAYMENT_REQUESTED:
-                self._service.pay(validate(OrderReference, message.detail).order_id, message.cause)
-            case EventType.REFUND_REQUESTED:
-                self._service.call_off(validate(OrderReference, message.detail).order_id, message.cause)
-            case _:
-                raise RejectedError(
-                    RejectionReason.UNKNOWN_EVENT, "detail-type: not one that the payment service takes"
-                )
+    def _pay(self, messages: Sequence[Message]) -> Sequence[Outcome]:
+        return validated(messages, order_id, self._service.pay_all)
+
+    def _call_off(self, message: Message) -> None:
+        self._service.call_off(order_id(message), message.cause)
 
 
 @cache

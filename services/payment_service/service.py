@@ -1,6 +1,15 @@
-"""The payment service's use cases: charge an order that is reserved, and call off one that expired."""
+"""The payment service's use cases: charge orders that are reserved, a batch at once, and call off one that expired."""
 
-from services.libs.event_store import EventStore, VersionTakenError
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from services.libs.event_store import (
+    EventStore,
+    GroupRefusedError,
+    StockRefusedError,
+    TransactionFaultError,
+    VersionTakenError,
+    first_group,
+)
 from services.libs.structured_logging import logger
 from services.payment_service.domain import (
     NotReservedError,
@@ -10,15 +19,22 @@ from services.payment_service.domain import (
     refunded,
     settle,
 )
-from services.payment_service.gateway import ChargeConflictError, PaymentGateway
-from services.shared.commits import Cause, order_stream
+from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, PaymentGateway
+from services.shared.commits import Cause, Commit, order_stream
 from services.shared.rejections import RejectedError, RejectionReason
+
+Requested = tuple[str, Cause]
+"""An order's id, and what asks for its payment."""
+Charged = Charge | Exception
+SideBySide = Callable[[Callable[[ChargeRequest], Charged], Iterable[ChargeRequest]], Iterable[Charged]]
+"""Like `map`, whose order it keeps."""
 
 
 class PaymentService:
-    def __init__(self, store: EventStore, gateway: PaymentGateway) -> None:
+    def __init__(self, store: EventStore, gateway: PaymentGateway, side_by_side: SideBySide = map) -> None:
         self._store = store
         self._gateway = gateway
+        self._side_by_side = side_by_side
 
     def call_off(self, order_id: str, cause: Cause) -> None:
         """Write version 3 of an order that expired. A second delivery of the same request does nothing.
@@ -41,27 +57,64 @@ class PaymentService:
             return
         logger.info("payment called off", extra={"refunded_minor": commit.body["refundedMinor"]})
 
-    def pay(self, order_id: str, cause: Cause) -> None:
-        """Write version 2 of the order. A second delivery of the same request does nothing.
+    def pay_all(self, requested: Sequence[Requested]) -> list[Exception | None]:
+        """Write version 2 of each order; a second delivery of a request does nothing.
 
-        A crash between the charge and the commit charges nobody twice: the gateway gives the same answer again.
+        Give for each, in this order, None or why it failed. A crash between a charge and its commit charges nobody
+        twice: the gateway gives the same answer again.
         """
-        history = self._store.read(order_stream(order_id))
+        causes = {order_stream(order_id): cause for order_id, cause in requested}
+        histories = self._store.read_versions(list(causes), [1, 2])
+        failures: dict[str, Exception] = {}
+        requests = dict(self._requests(causes, histories, failures))
+        charges = self._side_by_side(self._charge, requests.values())
+        commits = []
+        for stream, charge in zip(requests, charges, strict=True):
+            if isinstance(charge, Exception):
+                failures[stream] = charge
+            else:
+                commits.append(settle(histories[stream][0], charge, causes[stream]))
+        self._write(commits, failures)
+        return [failures.get(order_stream(order_id)) for order_id, _ in requested]
+
+    @staticmethod
+    def _requests(
+        streams: Iterable[str], histories: Mapping[str, tuple[Commit, ...]], failures: dict[str, Exception]
+    ) -> Iterator[tuple[str, ChargeRequest]]:
+        for stream in streams:
+            try:
+                request = charge_for(histories.get(stream, ()))
+            except NotReservedError as refusal:
+                failures[stream] = RejectedError(RejectionReason.ORDER_NOT_RESERVED, str(refusal))
+                continue
+            if request:
+                yield stream, request
+
+    def _charge(self, request: ChargeRequest) -> Charged:
         try:
-            request = charge_for(history)
-        except NotReservedError as refusal:
-            raise RejectedError(RejectionReason.ORDER_NOT_RESERVED, str(refusal)) from refusal
-        if request is None:
-            logger.info("duplicate payment request ignored")
-            return
-        try:
-            charge = self._gateway.charge(request)
-        except ChargeConflictError as conflict:
-            raise RejectedError(RejectionReason.CONFLICT, "orderId: charged before with another amount") from conflict
-        commit = settle(history[0], charge, cause)
-        try:
-            self._store.append(commit)
-        except VersionTakenError:
-            logger.info("payment was settled by another delivery")
-            return
-        logger.info("payment settled", extra={"events": commit.events})
+            return self._gateway.charge(request)
+        except ChargeConflictError:
+            return RejectedError(RejectionReason.CONFLICT, "orderId: charged before with another amount")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other orders of the batch were charged
+            return error
+
+    def _write(self, waiting: Sequence[Commit], failures: dict[str, Exception]) -> None:
+        """Write the settlements, all of a group or one by one; one that another delivery wrote first is done."""
+        most = len(waiting)
+        while waiting:
+            group = first_group(waiting)[:most]
+            done = {commit.stream_id for commit in group}
+            failure: Exception | None = None
+            try:
+                self._store.append_group(group)
+            except GroupRefusedError as refused:
+                done = set(refused.taken)
+                # A reservation that is not there, unless another delivery settled it: whose it is shows one by one.
+                failure = None if done else StockRefusedError(refused.found)
+            except TransactionFaultError as fault:
+                done, failure = set(), fault
+            if failure and len(group) == 1:
+                failures[group[0].stream_id] = failure
+                done = {group[0].stream_id}
+            most = 1 if failure else most
+            waiting = [commit for commit in waiting if commit.stream_id not in done]

@@ -35,11 +35,11 @@ def _application() -> _Application:
 def handler(_: object, context: LambdaContext) -> dict[str, int]:
     """Sweep once; the schedule's event says nothing that matters."""
     application = _application()
-    with application.metrics.invocation(), application.metrics.request() as request:
+    with application.metrics.invocation(), application.metrics.batch() as batch:
         swept = application.sweeper.sweep(
             datetime.now(UTC), lambda: context.get_remaining_time_in_millis() < _RESERVE_MILLISECONDS
         )
         counts = {"expired": swept.expired, "settled": swept.settled, "failed": swept.failed}
-        request.fields |= counts
-        request.error = ErrorType.UNKNOWN_ERROR if swept.failed else None
+        batch.fields |= counts
+        batch.outcomes = [ErrorType.UNKNOWN_ERROR if swept.failed else None]
     return counts

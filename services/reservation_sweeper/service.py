@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from services.libs.event_store import DUE_SHARDS, EventStore, VersionTakenError
+from services.libs.commit_items import DUE_SHARDS
+from services.libs.event_store import EventStore, VersionTakenError
 from services.libs.structured_logging import bind_log_fields, log_fields, logger
 from services.reservation_sweeper.cursor import SweepCursor
 from services.reservation_sweeper.domain import expire

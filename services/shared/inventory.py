@@ -1,6 +1,7 @@
 """The arithmetic of stock: `stock = available + reserved`, always, and no quantity ever below zero."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,14 @@ class StockItem:
     reserved: int
     available: int
 
+    def after(self, change: "StockChange") -> "StockItem":
+        return replace(
+            self,
+            stock=self.stock + change.stock,
+            reserved=self.reserved + change.reserved,
+            available=self.available + change.available,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StockChange:
@@ -34,6 +43,14 @@ class StockChange:
     available: int
     product: Product | None = None
     expected_stock: int | None = None
+
+    def plus(self, other: "StockChange") -> "StockChange":
+        return replace(
+            self,
+            stock=self.stock + other.stock,
+            reserved=self.reserved + other.reserved,
+            available=self.available + other.available,
+        )
 
 
 def reserve(sku: str, quantity: int) -> StockChange:
@@ -53,3 +70,14 @@ def adjust(sku: str, delta: int, *, stock_after: int, product: Product) -> Stock
     return StockChange(
         sku, stock=delta, reserved=0, available=delta, product=product, expected_stock=stock_after - delta
     )
+
+
+def merged(changes: Iterable[StockChange]) -> tuple[StockChange, ...]:
+    """One change a SKU, which does what all of them do. An adjustment stands alone: it rests on the stock before it."""
+    sums: dict[str, StockChange] = {}
+    for change in changes:
+        before = sums.get(change.sku)
+        if before and (before.product or change.product):
+            raise ValueError(f"{change.sku} is adjusted, and changed otherwise")
+        sums[change.sku] = before.plus(change) if before else change
+    return tuple(sums.values())

@@ -13,8 +13,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from services.libs.commit_items import DUE_INDEX
 from services.libs.dynamodb_items import to_item
-from services.libs.event_store import DUE_INDEX
 from tests.integration.world import World
 
 if TYPE_CHECKING:
@@ -69,10 +69,15 @@ def _table_calls(table: str, key: Mapping[str, str | int], allowed: Mapping[str,
             "Query": lambda: _query(client, name, next(iter(key)), next(iter(item.values()))),
             "QueryDueIndex": lambda: _query(client, name, "due_shard", {"S": "0"}, IndexName=DUE_INDEX),
             "DeleteTable": lambda: client.delete_table(TableName=name),
+            # An item without a key: who may insert is told so, and nothing is written.
+            "PartiQLInsert": lambda: client.batch_execute_statement(
+                Statements=[{"Statement": f"INSERT INTO \"{name}\" VALUE {{'x': ?}}", "Parameters": [{"S": "x"}]}]
+            ),
         }
         return calls[action]()
 
     actions = ["GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Scan", "Query", "DeleteTable"]
+    actions += ["PartiQLInsert"]
     actions += ["QueryDueIndex"] if table == "event_store" else []
     return [
         Call(f"{action} on {table}", partial(call, action), frozenset(allowed.get(action, set()))) for action in actions
@@ -165,7 +170,8 @@ CALLS = [
         {"stream_id": "x", "version": 1},
         {
             "GetItem": {ORDER},
-            "BatchGetItem": {SWEEPER},
+            "BatchGetItem": {ORDER, PAYMENT, SWEEPER},
+            "PartiQLInsert": {ORDER},
             "PutItem": {ORDER, PAYMENT, SWEEPER},
             "Query": {PAYMENT, SWEEPER},
             "QueryDueIndex": {SWEEPER},

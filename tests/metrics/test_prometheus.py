@@ -49,27 +49,30 @@ def _place(world: World, skus: list[str], count: int, between: Callable[[], None
     world.wait(*(str(order["orderId"]) for order in orders), timeout_seconds=_SETTLE_SECONDS)
 
 
-def _durations(world: World, service: str) -> Iterator[tuple[str | None, float]]:
-    """What the function logged: the type of each event that it handled, and how long that took."""
+def _batches(world: World, service: str) -> Iterator[dict[str, Any]]:
+    """What the function logged of each batch: the type of its events, how many ended how, and how long it took."""
     pages = world.target.client("logs").get_paginator("filter_log_events")
     for page in pages.paginate(logGroupName=world.deployment.log_group_names[service]):
         for event in page["events"]:
             with suppress(ValueError):
                 line: dict[str, Any] = json.loads(event["message"])
-                if line.get("message") == "request handled":
-                    yield line.get("event_type"), line["duration_seconds"]
+                if line.get("message") == "handled":
+                    yield line
 
 
 def _logged_histograms(world: World) -> dict[tuple[str, str], list[float]]:
-    """Durations by metric and function."""
+    """Durations by metric and function: each message took as long as its batch."""
     found: dict[tuple[str, str], list[float]] = {}
+    own = {
+        "OrderPlaced": "order_processing_duration_seconds",
+        "PaymentRequested": "payment_processing_duration_seconds",
+    }
     for service in ("order-service", "payment-service", "event-relay"):
-        for event_type, seconds in _durations(world, service):
-            found.setdefault(("lambda_request_duration_seconds", service), []).append(seconds)
-            if event_type == "OrderPlaced":
-                found.setdefault(("order_processing_duration_seconds", ""), []).append(seconds)
-            if event_type == "PaymentRequested":
-                found.setdefault(("payment_processing_duration_seconds", ""), []).append(seconds)
+        for batch in _batches(world, service):
+            seconds, messages = [batch["duration_seconds"]], batch["succeeded"] + batch["failed"]
+            found.setdefault(("lambda_request_duration_seconds", service), []).extend(seconds * messages)
+            if metric := own.get(batch.get("event_type", "")):
+                found.setdefault((metric, ""), []).extend(seconds * batch["succeeded"])
     return found
 
 

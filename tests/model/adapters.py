@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, cast
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from services.libs.commit_items import commit_from_item
 from services.libs.dynamodb_items import Item, from_item
-from services.libs.event_store import EventStore, commit_from_item
+from services.libs.event_store import EventStore
 from services.libs.inventory_table import InventoryTable, stock_item
 from services.payment_service.gateway import PaymentGateway
 from services.payment_service.simulated_gateway import SimulatedGateway

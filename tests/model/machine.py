@@ -67,6 +67,16 @@ class OrderSystem(RuleBasedStateMachine):
     def deliver(self, choice: int, *, again: bool) -> None:
         self.world.deliver(choice, again=again)
 
+    @rule(choice=_CHOICES, size=st.integers(2, 10))
+    def deliver_batch(self, choice: int, size: int) -> None:
+        self.world.deliver_batch(choice, size)
+
+    @rule(choice=_CHOICES, size=st.integers(2, 10), call=_CALLS, trouble=st.sampled_from(TROUBLES))
+    def deliver_batch_in_trouble(self, choice: int, size: int, call: int, trouble: str) -> None:
+        self.world.relay(_EVERY_COMMIT)
+        self.world.arm(call, trouble)
+        self.world.deliver_batch(choice, size)
+
     @rule()
     def everything_arrives(self) -> None:
         self.world.arrive()

@@ -7,20 +7,21 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
+from services.libs.commit_items import DUE_SHARDS, due_shard
 from services.libs.event_store import (
-    DUE_SHARDS,
     ContentionError,
     EventStore,
+    GroupRefusedError,
     StockRefusedError,
     VersionTakenError,
-    due_shard,
 )
 from services.libs.inventory_table import InventoryTable
 from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, PaymentGateway
 from services.reservation_sweeper.cursor import SweepCursor
 from services.shared.commits import Commit, timestamp
 from services.shared.counters import counted
-from services.shared.inventory import StockChange, StockItem
+from services.shared.faults import DependencyError
+from services.shared.inventory import StockChange, StockItem, merged
 from tests.model.faults import Faults, Unreliable
 from tests.model.system import Charged
 
@@ -43,6 +44,12 @@ class MemoryEventStore(EventStore):
     def read_version(self, stream_id: str, version: int) -> Commit | None:
         return self._streams.get(stream_id, {}).get(version)
 
+    def read_versions(self, stream_ids: Sequence[str], versions: Sequence[int]) -> dict[str, tuple[Commit, ...]]:
+        found = {
+            stream: tuple(commit for commit in self.read(stream) if commit.version in versions) for stream in stream_ids
+        }
+        return {stream: commits for stream, commits in found.items() if commits}
+
     def latest_version(self, stream_id: str) -> int:
         return max(self._streams.get(stream_id, {}), default=0)
 
@@ -58,17 +65,36 @@ class MemoryEventStore(EventStore):
                 yield due_at, stream_id
 
     def append(self, commit: Commit) -> None:
-        stream = self._streams.get(commit.stream_id, {})
-        if commit.version in stream:
-            raise VersionTakenError(stream[commit.version])
-        changes = commit.stock_changes()
+        try:
+            self.append_group([commit])
+        except GroupRefusedError as refused:
+            if existing := refused.taken.get(commit.stream_id):
+                raise VersionTakenError(existing) from refused
+            raise StockRefusedError(refused.found) from refused
+
+    def append_group(self, commits: Sequence[Commit]) -> None:
+        taken = {commit.stream_id: existing for commit in commits if (existing := self._existing(commit))}
+        changes = merged(change for commit in commits for change in commit.stock_changes())
         changed = {change.sku: _changed(self.stock.get(change.sku), change) for change in changes}
-        refused = {sku: self.stock.get(sku) for sku, item in changed.items() if item is None}
-        if refused:
-            raise StockRefusedError(refused)
+        found = {sku: self.stock.get(sku) for sku, item in changed.items() if item is None}
+        if taken or found:
+            raise GroupRefusedError(taken, found)
+        for commit in commits:
+            self._write(commit)
+        self.stock |= {sku: item for sku, item in changed.items() if item}
+
+    def insert_all(self, commits: Sequence[Commit]) -> dict[str, DependencyError]:
+        for commit in commits:
+            if not self._existing(commit):
+                self._write(commit)
+        return {}
+
+    def _existing(self, commit: Commit) -> Commit | None:
+        return self._streams.get(commit.stream_id, {}).get(commit.version)
+
+    def _write(self, commit: Commit) -> None:
         self._streams.setdefault(commit.stream_id, {})[commit.version] = commit
         self.log.append(commit)
-        self.stock |= {sku: item for sku, item in changed.items() if item}
         self.counters.update(counted(commit))
         if commit.due_at:
             shown_at = timestamp(commit.cause.at + _INDEX_LAG)
@@ -140,7 +166,9 @@ class MemorySystem:
     def __init__(self) -> None:
         self.faults = Faults()
         self._store, self._gateway = MemoryEventStore(), MemoryGateway()
-        contention = {"append": lambda _: ContentionError("other transactions were faster each time")}
+        contention = dict.fromkeys(
+            ("append", "append_group"), lambda _: ContentionError("other transactions were faster each time")
+        )
         self.store = cast("EventStore", Unreliable(self._store, self.faults, contention))
         self.inventory = cast("InventoryTable", Unreliable(MemoryInventory(self._store), self.faults))
         self.gateway = cast("PaymentGateway", Unreliable(self._gateway, self.faults))

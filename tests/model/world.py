@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, cast
 from scripts.seed_inventory import Seeder, SeedProduct
 from services.libs.event_publisher import EventPublisher
 from services.libs.event_store import ContentionError
-from services.libs.messages import Message, OrderReference, parse_message, validate
+from services.libs.messages import Message, parse_message, validate
+from services.libs.messages import order_id as order_id_of
+from services.libs.queue_consumer import one_by_one, validated
 from services.order_service.domain import PlacedOrder
 from services.order_service.messages import OrderPlaced
 from services.order_service.service import OrderService
 from services.payment_service.gateway import GatewayError
 from services.payment_service.service import PaymentService
 from services.reservation_sweeper.service import ReservationSweeper
-from services.shared.commits import Cause
 from services.shared.events import Bus, EventType
 from services.shared.json_types import integer, objects, text
 from services.shared.rejections import RejectedError, RejectionReason
@@ -34,7 +35,7 @@ PAYMENT_TIMEOUT = timedelta(minutes=1)
 # The timeout, and what the sweeper waits for its index.
 PAST_EVERY_DEADLINE_SECONDS = 200
 _INDEX_DELAY = timedelta(minutes=2)
-_COMMITTING_CALLS = ("append", "transact_write_items")
+_COMMITTING_CALLS = ("append", "append_group", "transact_write_items")
 # OrderPlaced, the payment's request, its outcome, and a conflict on the way.
 _LONGEST_FLOW = 5
 _INVOCATION_FAILED = (ProcessDiedError, FaultError, ContentionError, GatewayError)
@@ -100,20 +101,37 @@ class World:
         """Hand a message to its service. It stays on its way if that fails, or if it is to come `again`."""
         if not self.pending:
             return
-        place = choice % len(self.pending)
-        body = self.pending[place] if again else self.pending.pop(place)
-        self.deliveries["again" if hash(body) in self._delivered else "first"] += 1
-        self._delivered.add(hash(body))
-        message = parse_message(body, self._now)
+        place_ = choice % len(self.pending)
+        body = self.pending[place_] if again else self.pending.pop(place_)
+        self._take([body], again=again)
+
+    def deliver_batch(self, choice: int, size: int) -> None:
+        """Hand a service the next messages of one kind that are on their way, all at once."""
+        if not self.pending:
+            return
+        kind = _kind(self.pending[choice % len(self.pending)])
+        bodies = [body for body in self.pending if _kind(body) == kind][:size]
+        for body in bodies:
+            self.pending.remove(body)
+        self._take(bodies)
+
+    def _take(self, bodies: Sequence[str], *, again: bool = False) -> None:
+        for body in bodies:
+            self.deliveries["again" if hash(body) in self._delivered else "first"] += 1
+            self._delivered.add(hash(body))
+        messages = [parse_message(body, self._now) for body in bodies]
         try:
-            self._handle(message)
-        except RejectedError as rejected:
-            self._check_rejection(message, rejected)
-            self.dead_letters.append(body)
-        except _INVOCATION_FAILED:
-            if not again:
-                self.pending.append(body)
-        finally:
+            outcomes = self._handle(messages)
+        except _INVOCATION_FAILED as error:
+            outcomes = [error] * len(bodies)
+        for body, message, outcome in zip(bodies, messages, outcomes, strict=True):
+            if isinstance(outcome, RejectedError):
+                self._check_rejection(message, outcome)
+                self.dead_letters.append(body)
+            elif isinstance(outcome, _INVOCATION_FAILED):
+                self.pending += [] if again else [body]
+            elif outcome:
+                raise outcome
             self.truth.touch(str(message.detail["orderId"]))
 
     def redrive(self, messages: int) -> None:
@@ -179,26 +197,39 @@ class World:
         assert not self.pending, f"never done: {self.pending}"
         self.truth.check_settled(self._order_ids)
 
-    def _handle(self, message: Message) -> None:
-        match message.event_type:
+    def _handle(self, messages: Sequence[Message]) -> "Sequence[BaseException | None]":
+        """As the services' handlers do; all messages are of one kind."""
+        match _handled_kind(messages[0].event_type):
             case EventType.ORDER_PLACED:
-                order = _order(message)
-                self._orders.place(order, message.cause)
-                assert self._stored(order.order_id) == order.quantities, "an order was taken for another"
-            case EventType.PAYMENT_PROCESSED | EventType.PAYMENT_FAILED:
-                self._orders.conclude(_order_id(message), message.cause)
+                outcomes = validated(messages, _order, self._orders.place_all)
+                for message, outcome in zip(messages, outcomes, strict=True):
+                    order = _order(message)
+                    assert outcome or self._stored(order.order_id) == order.quantities, "an order was taken for another"
+                return outcomes
+            case EventType.PAYMENT_PROCESSED:
+                return validated(messages, order_id_of, self._orders.conclude_all)
             case EventType.PAYMENT_REQUESTED:
-                self._pay(_order_id(message), message.cause)
-            case EventType.REFUND_REQUESTED:
-                self._payments.call_off(_order_id(message), message.cause)
-                assert self.truth.versions(_order_id(message)) == 3, "a refund is done, and not in the log"
+                return self._pay(messages)
+            case _:
+                return one_by_one(self._call_off)(messages)
 
-    def _pay(self, order_id: str, cause: Cause) -> None:
-        settled, before = self.truth.versions(order_id) > 1, self._system.ledger().get(order_id)
-        self._payments.pay(order_id, cause)
-        after = self._system.ledger().get(order_id)
-        assert not settled or before or not after or after.charge_id is None, f"{order_id} was charged after its end"
-        assert self.truth.versions(order_id) > 1, f"{order_id}: a payment is done, and not in the log"
+    def _call_off(self, message: Message) -> None:
+        order_id = order_id_of(message)
+        self._payments.call_off(order_id, message.cause)
+        assert self.truth.versions(order_id) == 3, "a refund is done, and not in the log"
+
+    def _pay(self, messages: Sequence[Message]) -> "Sequence[BaseException | None]":
+        ids = [order_id_of(message) for message in messages]
+        before = {
+            order_id: (self.truth.versions(order_id) > 1, self._system.ledger().get(order_id)) for order_id in ids
+        }
+        outcomes = validated(messages, order_id_of, self._payments.pay_all)
+        for order_id, outcome in zip(ids, outcomes, strict=True):
+            settled, entry = before[order_id]
+            after = self._system.ledger().get(order_id)
+            assert not settled or entry or not after or after.charge_id is None, f"{order_id} was charged after its end"
+            assert outcome or self.truth.versions(order_id) > 1, f"{order_id}: a payment is done, and not in the log"
+        return outcomes
 
     def _check_rejection(self, message: Message, rejected: RejectedError) -> None:
         assert "metadata" not in message.detail, f"an event of ours was rejected: {rejected}"
@@ -260,5 +291,10 @@ def _order(message: Message) -> PlacedOrder:
     return validate(OrderPlaced, message.detail).to_order(allow_forced_payment_result=True)
 
 
-def _order_id(message: Message) -> str:
-    return validate(OrderReference, message.detail).order_id
+def _kind(body: str) -> str:
+    return _handled_kind(json.loads(body)["detail-type"])
+
+
+def _handled_kind(event_type: str) -> str:
+    """Both outcomes of a payment are handled together."""
+    return EventType.PAYMENT_PROCESSED if event_type == EventType.PAYMENT_FAILED else event_type

@@ -1,17 +1,23 @@
 """The services' tables, queues and buses on moto, and the services wired to them."""
 
+import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from moto import mock_aws
 
 from scripts.deployment import Deployment
 from services.libs import aws_clients
+from services.libs.commit_items import DUE_INDEX
 from services.libs.dead_letters import DeadLetters
-from services.libs.event_store import DUE_INDEX, EventStore, Tables
+from services.libs.event_store import EventStore, Tables
 from services.libs.inventory_table import InventoryTable
 
 if TYPE_CHECKING:
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
 REGION = "eu-west-2"
 # Made once: what a session costs is to find and read the services' models.
 _SESSION = boto3.Session("testing", "testing", region_name=REGION)
+_INSERTS = "before-call.dynamodb.BatchExecuteStatement"
 EVENT_STORE_TABLE = "test-event-store-table"
 INVENTORY_TABLE = "test-inventory-table"
 METRICS_TABLE = "test-metrics-table"
@@ -101,6 +108,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
+    for session in (_SESSION, aws_clients._session()):  # noqa: SLF001 - the one that the services make theirs of
+        session.events.register(_INSERTS, insert_statements, unique_id=_INSERTS)  # type: ignore[arg-type] # what it returns counts
     with mock_aws():
         dynamodb, sqs, events = _SESSION.client("dynamodb"), _SESSION.client("sqs"), _SESSION.client("events")
         _create_table(dynamodb, EVENT_STORE_TABLE, stream_id="S", version="N", index={"due_shard": "S", "due_at": "S"})
@@ -113,6 +122,29 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         _forget_clients()
         yield Aws(dynamodb, sqs, events, queue_url)
     _forget_clients()
+
+
+@cache
+def _plain_client() -> "DynamoDBClient":
+    return boto3.client("dynamodb", REGION, aws_access_key_id="testing", aws_secret_access_key="testing")  # noqa: S106
+
+
+def insert_statements(params: Mapping[str, bytes], **_: object) -> tuple[AWSResponse, dict[str, object]]:
+    """Stand in for moto, which knows no parameters in an INSERT: each becomes a put of what does not exist yet."""
+    responses: list[dict[str, object]] = []
+    for statement in json.loads(params["body"])["Statements"]:
+        table, fields = re.fullmatch(r'INSERT INTO "(.+)" VALUE {(.+)}', statement["Statement"]).groups()  # type: ignore[union-attr] # or the test fails
+        names = re.findall(r"'(\w+)': \?", fields)
+        item = dict(zip(names, statement["Parameters"], strict=True))
+        try:
+            condition = f"attribute_not_exists({names[0]})"
+            _plain_client().put_item(TableName=table, Item=item, ConditionExpression=condition)
+        except _plain_client().exceptions.ConditionalCheckFailedException:
+            responses.append({"Error": {"Code": "DuplicateItem", "Message": "Duplicate primary key exists in table"}})
+        else:
+            responses.append({"TableName": table})
+    metadata = {"HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}
+    return AWSResponse("", 200, HTTPHeaders(), None), {"Responses": responses, "ResponseMetadata": metadata}
 
 
 def _create_table(

@@ -24,7 +24,7 @@ locals {
         },
         {
           sid       = "CommitEvents"
-          actions   = ["dynamodb:GetItem", "dynamodb:PutItem"]
+          actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:PartiQLInsert"]
           resources = [module.event_store_table.table_arn]
         },
         {
@@ -63,7 +63,7 @@ locals {
         },
         {
           sid       = "CommitEvents"
-          actions   = ["dynamodb:Query", "dynamodb:PutItem"]
+          actions   = ["dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem"]
           resources = [module.event_store_table.table_arn]
         },
         {

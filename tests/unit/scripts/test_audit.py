@@ -14,7 +14,7 @@ from services.reservation_sweeper.service import ReservationSweeper
 from services.shared.commits import Commit
 from services.shared.events import EventType
 from services.shared.json_types import Json
-from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, placed_order, seeding
+from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
 from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
 
 DUE = NOW + PAYMENT_TIMEOUT
@@ -27,15 +27,15 @@ def busy(aws: Aws) -> Aws:
     orders = OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
     payments = PaymentService(aws.store, SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=1.0))
     for order_id, forced in {"paid": "SUCCESS", "settled": "SUCCESS", "declined": "FAILURE", "expired": None}.items():
-        orders.place(placed_order(order_id, {"prod-001": 2}, forced), CAUSE)
-    orders.place(placed_order("refused", {"prod-001": 1000}), CAUSE)
+        place(orders, placed_order(order_id, {"prod-001": 2}, forced), CAUSE)
+    place(orders, placed_order("refused", {"prod-001": 1000}), CAUSE)
     for order_id in ("paid", "settled", "declined"):
-        payments.pay(order_id, CAUSE)
+        pay(payments, order_id, CAUSE)
     for order_id in ("paid", "declined"):
-        orders.conclude(order_id, CAUSE)
+        conclude(orders, order_id, CAUSE)
     ReservationSweeper(aws.store, SweepCursor(aws.dynamodb, METRICS_TABLE)).sweep(DUE)
     payments.call_off("expired", CAUSE)
-    orders.place(placed_order("open", {"prod-001": 2}), CAUSE)
+    place(orders, placed_order("open", {"prod-001": 2}), CAUSE)
     return aws
 
 

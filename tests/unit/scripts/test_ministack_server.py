@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from scripts.local.ministack_server import Document, Execute, retry_failed_stream_records
+from scripts.local.ministack_server import (
+    Document,
+    Execute,
+    check_statements,
+    retry_failed_stream_records,
+    stream_inserts,
+)
 
 
 class Consumer:
@@ -100,3 +106,38 @@ def test_an_error_of_the_function_is_left_to_the_poller() -> None:
 @pytest.mark.parametrize("event", [[], "text", {}, {"Records": []}])
 def test_an_event_without_records_is_passed_on(event: Any) -> None:  # noqa: ANN401 - any JSON
     assert wrapped(lambda _, received: {"body": received})({}, event) == {"body": event}
+
+
+def test_an_inserted_item_is_a_record_of_the_stream() -> None:
+    emitted: list[object] = []
+    item = {"stream_id": {"S": "a"}}
+    insert = stream_inserts(lambda *_: (200, {}, b"{}"), lambda *record: emitted.append(record))
+
+    assert insert({"TableName": "log"}, {"item": {"M": item}}) == (200, {}, b"{}")
+
+    assert emitted == [("log", "INSERT", None, item)]
+
+
+def test_an_item_that_exists_is_none() -> None:
+    emitted: list[object] = []
+    insert = stream_inserts(lambda *_: (400, {}, b"{}"), lambda *record: emitted.append(record))
+
+    insert({"TableName": "log"}, {"item": {"M": {}}})
+
+    assert emitted == []
+
+
+def test_an_insert_needs_the_permission_that_aws_asks_for() -> None:
+    check = check_statements(lambda *_: [("dynamodb:PutItem", "some table")])
+    body = json.dumps({"Statements": [{"Statement": "INSERT INTO \"log\" VALUE {'a': ?}"}] * 2}).encode()
+
+    assert check("dynamodb:BatchExecuteStatement", body, "eu-west-2", "1") == [
+        ("dynamodb:PartiQLInsert", "arn:aws:dynamodb:eu-west-2:1:table/log")
+    ]
+    assert check("dynamodb:TransactWriteItems", b"", "eu-west-2", "1") == [("dynamodb:PutItem", "some table")]
+
+
+def test_another_statement_is_left_to_a_permission_that_nobody_has() -> None:
+    body = json.dumps({"Statements": [{"Statement": 'DELETE FROM "log" WHERE a = ?'}]}).encode()
+
+    assert check_statements(lambda *_: [])("dynamodb:BatchExecuteStatement", body, "eu-west-2", "1") == []

@@ -10,7 +10,7 @@ from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.reservation_sweeper.domain import expire
 from services.shared.commits import Cause
-from tests.factories import NOW, PAYMENT_TIMEOUT, placed_order, seeding
+from tests.factories import NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
 from tests.unit.conftest import GATEWAY_TABLE, Aws
 
 _ID = "order-1"
@@ -29,13 +29,13 @@ class _Shop:
 
     def place(self, **quantities: int) -> None:
         order = placed_order(_ID, {sku.replace("_", "-"): quantity for sku, quantity in quantities.items()})
-        self.orders.place(order, _cause("checkout-1", 0))
+        place(self.orders, order, _cause("checkout-1", 0))
 
     def pay(self) -> None:
-        self.payments.pay(_ID, _cause(f"order#{_ID}/1/1", 250))
+        pay(self.payments, _ID, _cause(f"order#{_ID}/1/1", 250))
 
     def conclude(self) -> None:
-        self.orders.conclude(_ID, _cause(f"order#{_ID}/2/0", 1500))
+        conclude(self.orders, _ID, _cause(f"order#{_ID}/2/0", 1500))
 
     def expire(self) -> None:
         (reserved,) = self._aws.store.read(f"order#{_ID}")

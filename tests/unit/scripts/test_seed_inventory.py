@@ -7,7 +7,7 @@ from scripts.json_files import load_json
 from scripts.seed_inventory import CATALOGUE, Change, Seeder, SeedProduct
 from services.order_service.service import OrderService
 from services.shared.events import EventType
-from tests.factories import CAUSE, PAYMENT_TIMEOUT, placed_order
+from tests.factories import CAUSE, PAYMENT_TIMEOUT, place, placed_order
 from tests.unit.conftest import Aws
 
 
@@ -59,7 +59,7 @@ def test_a_changed_stock_price_and_name_are_told(aws: Aws) -> None:
 
 def test_seeding_keeps_reservations_and_refuses_to_sink_below_them(aws: Aws) -> None:
     _seed(aws, _product(stock=10))
-    OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT).place(placed_order(quantities={"prod-001": 4}), CAUSE)
+    place(OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT), placed_order(quantities={"prod-001": 4}), CAUSE)
 
     assert _seed(aws, _product(stock=12)).refused is None
     assert aws.stock() == (12, 4, 8)

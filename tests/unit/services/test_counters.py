@@ -7,7 +7,7 @@ from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.reservation_sweeper.cursor import SweepCursor
 from services.reservation_sweeper.service import ReservationSweeper
-from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, placed_order, seeding
+from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, pay, place, placed_order, seeding
 from tests.unit.conftest import GATEWAY_TABLE, METRICS_TABLE, Aws
 
 
@@ -19,13 +19,13 @@ def test_every_outcome_is_counted_in_the_transaction_of_its_commit(aws: Aws) -> 
     payments = PaymentService(aws.store, SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=1.0))
     both = {"prod-001": 1, "prod-002": 1}
     for _ in range(2):
-        orders.place(placed_order("paid", both, forced="SUCCESS"), CAUSE)
-        orders.place(placed_order("declined", both, forced="FAILURE"), CAUSE)
-        orders.place(placed_order("expired", both), CAUSE)
-        orders.place(placed_order("short", {"prod-001": 99}), CAUSE)
-        orders.place(placed_order("unknown", {"nowhere": 1, "prod-001": 1}), CAUSE)
-        payments.pay("paid", CAUSE)
-        payments.pay("declined", CAUSE)
+        place(orders, placed_order("paid", both, forced="SUCCESS"), CAUSE)
+        place(orders, placed_order("declined", both, forced="FAILURE"), CAUSE)
+        place(orders, placed_order("expired", both), CAUSE)
+        place(orders, placed_order("short", {"prod-001": 99}), CAUSE)
+        place(orders, placed_order("unknown", {"nowhere": 1, "prod-001": 1}), CAUSE)
+        pay(payments, "paid", CAUSE)
+        pay(payments, "declined", CAUSE)
     ReservationSweeper(aws.store, SweepCursor(aws.dynamodb, METRICS_TABLE)).sweep(NOW + PAYMENT_TIMEOUT)
 
     counters = LedgerCounters(aws.dynamodb, METRICS_TABLE).read()

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from services.event_relay import handler as relay
 from services.libs import aws_clients
-from services.libs.event_store import commit_to_item
+from services.libs.commit_items import commit_to_item
 from services.libs.lambda_types import BatchResponse, StreamEvent
 from services.shared.commits import Commit
 from tests.factories import Context, decide, inventory, placed_order, seeding, stock_item

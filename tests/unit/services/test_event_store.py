@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from services.libs.commit_items import commit_from_item, commit_to_item
 from services.libs.dynamodb_items import to_item
 from services.libs.event_store import (
     ContentionError,
@@ -13,8 +14,6 @@ from services.libs.event_store import (
     StockRefusedError,
     TransactionFaultError,
     VersionTakenError,
-    commit_from_item,
-    commit_to_item,
 )
 from services.payment_service.domain import refunded
 from services.reservation_sweeper.cursor import SweepCursor

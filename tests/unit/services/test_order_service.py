@@ -1,8 +1,8 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pytest
 
-from services.libs.event_store import ContentionError, EventStore, StockRefusedError
+from services.libs.event_store import ContentionError, EventStore, GroupRefusedError
 from services.libs.inventory_table import InventoryTable
 from services.order_service.service import OrderService
 from services.payment_service.domain import settle
@@ -11,7 +11,17 @@ from services.shared.commits import Commit
 from services.shared.events import EventType
 from services.shared.inventory import StockItem
 from services.shared.rejections import RejectedError, RejectionReason
-from tests.factories import CAUSE, PAYMENT_TIMEOUT, decide, inventory, placed_order, seeding, stock_item
+from tests.factories import (
+    CAUSE,
+    PAYMENT_TIMEOUT,
+    conclude,
+    decide,
+    inventory,
+    place,
+    placed_order,
+    seeding,
+    stock_item,
+)
 from tests.unit.conftest import INVENTORY_TABLE, TABLES, Aws
 
 
@@ -27,11 +37,11 @@ class _ContendedStore(EventStore):
 
     refusals = 0
 
-    def append(self, commit: Commit) -> None:
+    def append_group(self, commits: Sequence[Commit]) -> None:
         if self.refusals:
             self.refusals -= 1
-            raise StockRefusedError({"prod-001": stock_item()})
-        super().append(commit)
+            raise GroupRefusedError({}, {"prod-001": stock_item()})
+        super().append_group(commits)
 
 
 class _StaleInventory(InventoryTable):
@@ -42,7 +52,7 @@ class _StaleInventory(InventoryTable):
 
 
 def test_a_placed_order_is_reserved(aws: Aws, service: OrderService) -> None:
-    service.place(placed_order(quantities={"prod-001": 2, "prod-002": 3}), CAUSE)
+    place(service, placed_order(quantities={"prod-001": 2, "prod-002": 3}), CAUSE)
 
     assert aws.stock("prod-001") == (10, 2, 8)
     assert aws.stock("prod-002") == (10, 3, 7)
@@ -50,7 +60,7 @@ def test_a_placed_order_is_reserved(aws: Aws, service: OrderService) -> None:
 
 def test_the_same_order_ten_times_reserves_once(aws: Aws, service: OrderService) -> None:
     for _ in range(10):
-        service.place(placed_order(quantities={"prod-001": 2}), CAUSE)
+        place(service, placed_order(quantities={"prod-001": 2}), CAUSE)
 
     assert aws.stock("prod-001") == (10, 2, 8)
     assert len(aws.store.read("order#order-1")) == 1
@@ -58,11 +68,11 @@ def test_the_same_order_ten_times_reserves_once(aws: Aws, service: OrderService)
 
 @pytest.mark.parametrize("first", [{"prod-001": 2}, {"prod-001": 11}])
 def test_another_order_under_a_taken_id_is_a_conflict(aws: Aws, service: OrderService, first: dict[str, int]) -> None:
-    service.place(placed_order(quantities=first), CAUSE)
+    place(service, placed_order(quantities=first), CAUSE)
     before = aws.stock("prod-001")
 
     with pytest.raises(RejectedError) as rejected:
-        service.place(placed_order(quantities={"prod-001": 1}), CAUSE)
+        place(service, placed_order(quantities={"prod-001": 1}), CAUSE)
 
     assert rejected.value.reason == RejectionReason.CONFLICT
     assert aws.stock("prod-001") == before
@@ -72,7 +82,7 @@ def test_another_order_under_a_taken_id_is_a_conflict(aws: Aws, service: OrderSe
 def test_an_order_whose_stock_was_taken_meanwhile_is_decided_again(aws: Aws) -> None:
     late = OrderService(aws.store, _StaleInventory(aws.dynamodb, INVENTORY_TABLE), PAYMENT_TIMEOUT)
 
-    late.place(placed_order(quantities={"prod-001": 11, "prod-002": 1}), CAUSE)
+    place(late, placed_order(quantities={"prod-001": 11, "prod-002": 1}), CAUSE)
 
     (refused,) = aws.store.read("order#order-1")
     assert refused.body["reason"] == "insufficient_stock"
@@ -83,7 +93,7 @@ def test_an_order_whose_stock_was_taken_meanwhile_is_decided_again(aws: Aws) -> 
 def test_an_order_whose_sku_went_away_meanwhile_is_decided_again(aws: Aws) -> None:
     late = OrderService(aws.store, _StaleInventory(aws.dynamodb, INVENTORY_TABLE), PAYMENT_TIMEOUT)
 
-    late.place(placed_order(quantities={"prod-001": 1, "prod-099": 1}), CAUSE)
+    place(late, placed_order(quantities={"prod-001": 1, "prod-099": 1}), CAUSE)
 
     (refused,) = aws.store.read("order#order-1")
     assert refused.body["reason"] == "unknown_sku"
@@ -92,7 +102,7 @@ def test_an_order_whose_sku_went_away_meanwhile_is_decided_again(aws: Aws) -> No
 def _place_contended(aws: Aws, refusals: int) -> None:
     store = _ContendedStore(aws.dynamodb, TABLES)
     store.refusals = refusals
-    OrderService(store, aws.inventory, PAYMENT_TIMEOUT).place(placed_order(), CAUSE)
+    place(OrderService(store, aws.inventory, PAYMENT_TIMEOUT), placed_order(), CAUSE)
 
 
 @pytest.mark.usefixtures("service")
@@ -112,14 +122,14 @@ def test_an_order_whose_stock_changes_under_every_decision_is_handed_back(aws: A
 
 def test_a_second_delivery_is_no_conflict_after_a_currency_has_changed(aws: Aws, service: OrderService) -> None:
     both = {"prod-001": 1, "prod-002": 1}
-    service.place(placed_order(quantities=both), CAUSE)
+    place(service, placed_order(quantities=both), CAUSE)
     aws.store.append(seeding("prod-002", stock=10, version=2, delta=0, currency="EUR"))
 
-    service.place(placed_order(quantities=both), CAUSE)
+    place(service, placed_order(quantities=both), CAUSE)
 
     assert len(aws.store.read("order#order-1")) == 1
     with pytest.raises(RejectedError) as rejected:
-        service.place(placed_order(quantities=both | {"prod-001": 2}), CAUSE)
+        place(service, placed_order(quantities=both | {"prod-001": 2}), CAUSE)
     assert rejected.value.reason == RejectionReason.CONFLICT
 
 
@@ -129,7 +139,7 @@ def test_an_order_over_two_currencies_is_rejected(aws: Aws) -> None:
     service = OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
 
     with pytest.raises(RejectedError) as rejected:
-        service.place(placed_order(quantities={"prod-001": 1, "prod-002": 1}), CAUSE)
+        place(service, placed_order(quantities={"prod-001": 1, "prod-002": 1}), CAUSE)
 
     assert rejected.value.reason == RejectionReason.MIXED_CURRENCIES
 
@@ -141,28 +151,28 @@ def test_a_settled_order_is_concluded_once(
     accepted: bool,  # noqa: FBT001
     final: EventType,
 ) -> None:
-    service.place(placed_order(), CAUSE)
+    place(service, placed_order(), CAUSE)
     (reserved,) = aws.store.read("order#order-1")
     aws.store.append(settle(reserved, Charge("charge-1", accepted=accepted), CAUSE))
 
     for _ in range(10):
-        service.conclude("order-1", CAUSE)
+        conclude(service, "order-1", CAUSE)
 
     assert [commit.events for commit in aws.store.read("order#order-1")][2:] == [(final,)]
 
 
 def test_a_settlement_that_never_happened_is_rejected(aws: Aws, service: OrderService) -> None:
-    service.place(placed_order(), CAUSE)
+    place(service, placed_order(), CAUSE)
 
     with pytest.raises(RejectedError) as rejected:
-        service.conclude("order-1", CAUSE)
+        conclude(service, "order-1", CAUSE)
 
     assert rejected.value.reason == RejectionReason.PAYMENT_NOT_SETTLED
     assert len(aws.store.read("order#order-1")) == 1
 
 
 def test_the_prices_are_frozen_when_the_order_is_reserved(aws: Aws, service: OrderService) -> None:
-    service.place(placed_order(quantities={"prod-001": 2}), CAUSE)
+    place(service, placed_order(quantities={"prod-001": 2}), CAUSE)
     aws.store.append(seeding("prod-001", stock=10, version=2, delta=0, priceMinor=99_900))
 
     (reserved,) = aws.store.read("order#order-1")

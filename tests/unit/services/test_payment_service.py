@@ -9,7 +9,7 @@ from services.shared.commits import Commit
 from services.shared.events import EventType
 from services.shared.json_types import JsonObject
 from services.shared.rejections import RejectedError, RejectionReason
-from tests.factories import CAUSE, PAYMENT_TIMEOUT, decide, inventory, placed_order, seeding, stock_item
+from tests.factories import CAUSE, PAYMENT_TIMEOUT, decide, inventory, pay, place, placed_order, seeding, stock_item
 from tests.unit.conftest import GATEWAY_TABLE, Aws
 
 SETTLED: JsonObject = {
@@ -33,8 +33,10 @@ def service(aws: Aws, gateway: SimulatedGateway) -> PaymentService:
 
 
 def _reserve(aws: Aws, forced: str | None = None) -> None:
-    OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT).place(
-        placed_order(quantities={"prod-001": 3}, forced=forced), CAUSE
+    place(
+        OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT),
+        placed_order(quantities={"prod-001": 3}, forced=forced),
+        CAUSE,
     )
 
 
@@ -50,7 +52,7 @@ def _last(aws: Aws) -> Commit:
 def test_a_paid_order_takes_its_stock_away(aws: Aws, service: PaymentService) -> None:
     _reserve(aws)
 
-    service.pay("order-1", CAUSE)
+    pay(service, "order-1", CAUSE)
 
     assert aws.stock() == (7, 0, 7)
     assert _last(aws).events == (EventType.PAYMENT_PROCESSED,)
@@ -61,7 +63,7 @@ def test_a_paid_order_takes_its_stock_away(aws: Aws, service: PaymentService) ->
 def test_a_declined_payment_releases_the_reservation(aws: Aws, service: PaymentService) -> None:
     _reserve(aws, forced="FAILURE")
 
-    service.pay("order-1", CAUSE)
+    pay(service, "order-1", CAUSE)
 
     assert aws.stock() == (10, 0, 10)
     assert _last(aws).events == (EventType.PAYMENT_FAILED,)
@@ -73,7 +75,7 @@ def test_the_same_request_ten_times_charges_and_settles_once(aws: Aws, service: 
     _reserve(aws)
 
     for _ in range(10):
-        service.pay("order-1", CAUSE)
+        pay(service, "order-1", CAUSE)
 
     assert aws.stock() == (7, 0, 7)
     assert _ledger(aws)["attempts"] == 1
@@ -86,7 +88,7 @@ def test_a_crash_after_the_charge_charges_nobody_twice(
     _reserve(aws)
     gateway.charge(ChargeRequest("order-1", 1500, "GBP"))
 
-    service.pay("order-1", CAUSE)
+    pay(service, "order-1", CAUSE)
 
     assert aws.stock() == (7, 0, 7)
     assert _ledger(aws)["attempts"] == 2
@@ -100,7 +102,7 @@ class _SlowGateway(PaymentGateway):
         self._other = other
 
     def charge(self, request: ChargeRequest) -> Charge:
-        self._other.pay(request.order_id, CAUSE)
+        pay(self._other, request.order_id, CAUSE)
         return Charge("charge-of-the-loser", accepted=True)
 
     def call_off(self, order_id: str) -> int:
@@ -110,7 +112,7 @@ class _SlowGateway(PaymentGateway):
 def test_of_two_deliveries_at_once_one_settles_and_the_other_does_nothing(aws: Aws, service: PaymentService) -> None:
     _reserve(aws)
 
-    PaymentService(aws.store, _SlowGateway(other=service)).pay("order-1", CAUSE)
+    pay(PaymentService(aws.store, _SlowGateway(other=service)), "order-1", CAUSE)
 
     assert aws.stock() == (7, 0, 7)
     assert _last(aws).body["chargeId"] != "charge-of-the-loser"
@@ -118,7 +120,7 @@ def test_of_two_deliveries_at_once_one_settles_and_the_other_does_nothing(aws: A
 
 def test_an_order_that_was_never_placed_is_charged_nothing(aws: Aws, service: PaymentService) -> None:
     with pytest.raises(RejectedError) as rejected:
-        service.pay("order-1", CAUSE)
+        pay(service, "order-1", CAUSE)
 
     assert rejected.value.reason == RejectionReason.ORDER_NOT_RESERVED
     assert _ledger(aws) == {}
@@ -128,7 +130,7 @@ def test_a_refused_order_is_charged_nothing(aws: Aws, service: PaymentService) -
     aws.store.append(decide(placed_order(quantities={"prod-001": 11}), inventory(stock_item()), CAUSE))
 
     with pytest.raises(RejectedError) as rejected:
-        service.pay("order-1", CAUSE)
+        pay(service, "order-1", CAUSE)
 
     assert rejected.value.reason == RejectionReason.ORDER_NOT_RESERVED
     assert _ledger(aws) == {}

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -7,11 +7,11 @@ import pytest
 from services.libs.dead_letters import DeadLetters
 from services.libs.messages import Message
 from services.libs.metrics import Function
-from services.libs.queue_consumer import QueueConsumer, event_handler
+from services.libs.queue_consumer import Kind, QueueConsumer, one_by_one
 from services.libs.request_metrics import RequestMetrics
 from services.libs.structured_logging import configure_logging, logger
 from services.shared.rejections import RejectedError, RejectionReason
-from tests.factories import Context, order_placed, sqs_event
+from tests.factories import Context, event_body, order_placed, sqs_event
 from tests.unit.conftest import Aws
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 def _consumer(handle: Callable[[Message], None], dead_letters: DeadLetters) -> QueueConsumer:
-    return QueueConsumer(event_handler(handle, {}), dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test"))
+    kind = Kind(one_by_one(handle), ("OrderPlaced",))
+    return QueueConsumer((kind,), dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test"))
 
 
 def test_a_fault_is_handed_back_and_its_neighbours_are_done(aws: Aws) -> None:
@@ -42,14 +43,12 @@ def test_what_one_message_logs_does_not_carry_the_ids_of_the_one_before(
 ) -> None:
     configure_logging("test-service", "INFO")
 
-    _consumer(lambda _: logger.info("handled"), aws.dead_letters).consume(
-        sqs_event(order_placed(), "not json"), Context()
-    )
+    _consumer(lambda _: logger.info("done"), aws.dead_letters).consume(sqs_event(order_placed(), "not json"), Context())
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    first = next(line for line in lines if line.get("message") == "handled")
+    first = next(line for line in lines if line.get("message") == "done")
     second = next(line for line in lines if line.get("message") == "message rejected")
-    assert (first["message_id"], first["order_id"], first["correlation_id"]) == ("message-1", "order-1", "bridge-1")
+    assert (first["order_id"], first["correlation_id"]) == ("order-1", "bridge-1")
     assert second["message_id"] == "message-2"
     assert second.keys().isdisjoint({"order_id", "correlation_id"})
 
@@ -95,9 +94,48 @@ def test_messages_that_no_time_is_left_for_come_again(aws: Aws) -> None:
     def handle(_: Message) -> None:
         context.remaining_milliseconds = 1000
 
-    response = _consumer(handle, aws.dead_letters).consume(sqs_event(*map(order_placed, "abc")), context)
+    kinds = (Kind(one_by_one(handle), ("OrderPlaced",)), Kind(one_by_one(handle), ("PaymentFailed",)))
+    consumer = QueueConsumer(kinds, aws.dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test"))
+    bodies = [event_body("PaymentFailed", orderId="a"), order_placed("b"), event_body("PaymentFailed", orderId="c")]
 
-    assert response == {"batchItemFailures": [{"itemIdentifier": "message-2"}, {"itemIdentifier": "message-3"}]}
+    response = consumer.consume(sqs_event(*bodies), context)
+
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}, {"itemIdentifier": "message-3"}]}
+
+
+def test_messages_of_one_kind_are_handled_together_in_their_order(aws: Aws) -> None:
+    handled: list[list[object]] = []
+
+    def handle(messages: Sequence[Message]) -> list[None]:
+        handled.append([message.detail["orderId"] for message in messages])
+        return [None] * len(messages)
+
+    kinds = (Kind(handle, ("OrderPlaced",)), Kind(handle, ("PaymentProcessed", "PaymentFailed")))
+    consumer = QueueConsumer(kinds, aws.dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test"))
+    bodies = [
+        event_body("PaymentFailed", orderId="a"),
+        order_placed("b"),
+        event_body("PaymentProcessed", orderId="c"),
+        order_placed("d"),
+    ]
+
+    assert consumer.consume(sqs_event(*bodies), Context()) == {"batchItemFailures": []}
+
+    assert handled == [["b", "d"], ["a", "c"]]
+
+
+def test_a_fault_of_all_hands_all_back(aws: Aws) -> None:
+    def handle(_: Sequence[Message]) -> list[None]:
+        raise RuntimeError("the table is away")
+
+    consumer = QueueConsumer(
+        (Kind(handle, ("OrderPlaced",)),), aws.dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test")
+    )
+
+    response = consumer.consume(sqs_event(order_placed("a"), "not json", order_placed("b")), Context())
+
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}, {"itemIdentifier": "message-3"}]}
+    assert [letter["body"] for letter in aws.read_dead_letters()] == ["not json"]
 
 
 def test_a_long_explanation_is_cut_to_what_an_attribute_should_hold() -> None:

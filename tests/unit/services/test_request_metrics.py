@@ -31,11 +31,11 @@ def test_a_request_is_counted_timed_and_logged(metrics: RequestMetrics, capsys: 
     configure_logging("test-service", "INFO")
     before = _count("lambda_requests_total", status="success"), _count("lambda_request_duration_seconds_sum")
 
-    with metrics.request() as request:
-        request.fields["event_type"] = "OrderPlaced"
+    with metrics.batch() as batch:
+        batch.fields["event_type"] = "OrderPlaced"
 
     line = _lines(capsys)[-1]
-    assert line.items() >= {"message": "request handled", "status": "success", "event_type": "OrderPlaced"}.items()
+    assert line.items() >= {"message": "handled", "succeeded": 1, "failed": 0, "event_type": "OrderPlaced"}.items()
     assert _count("lambda_requests_total", status="success") == before[0] + 1
     assert _count("lambda_request_duration_seconds_sum") == before[1] + line["duration_seconds"]
 
@@ -56,10 +56,11 @@ def test_a_request_that_raises_is_counted_by_why_and_still_raises(
     configure_logging("test-service", "INFO")
     before = _count("lambda_errors_total", error_type=error_type), _count("lambda_requests_total", status="error")
 
-    with pytest.raises(type(error)), metrics.request():
+    with pytest.raises(type(error)), metrics.batch():
         raise error
 
-    assert _lines(capsys)[-1]["status"] == "error"
+    line = _lines(capsys)[-1]
+    assert (line["succeeded"], line["failed"]) == (0, 1)
     after = _count("lambda_errors_total", error_type=error_type), _count("lambda_requests_total", status="error")
     assert after == (before[0] + 1, before[1] + 1)
 
@@ -69,8 +70,7 @@ def test_only_a_request_that_succeeds_is_in_the_duration_of_its_own_kind(metrics
     duration = Histogram("order_seconds", "", registry=registry)
 
     def handle(error: Exception | None) -> None:
-        with metrics.request() as request:
-            request.duration_metric = duration
+        with metrics.batch(duration_metric=duration):
             if error:
                 raise error
 
@@ -85,7 +85,7 @@ def test_an_invocation_writes_what_it_observed_even_if_it_fails(
     metrics: RequestMetrics, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging("test-service", "INFO")
-    with pytest.raises(KeyError), metrics.invocation(), metrics.request():
+    with pytest.raises(KeyError), metrics.invocation(), metrics.batch():
         raise KeyError
 
     documents = [line for line in _lines(capsys) if "_aws" in line]
@@ -103,7 +103,7 @@ def test_metrics_that_fail_fail_nothing_else(
     monkeypatch.setattr(RequestMetrics, "_observe", broken)
     monkeypatch.setattr(metrics, "_embedded", None)
 
-    with metrics.invocation(), metrics.request():
+    with metrics.invocation(), metrics.batch():
         pass
 
     assert [line["message"] for line in _lines(capsys)] == ["metrics lost", "metrics lost"]

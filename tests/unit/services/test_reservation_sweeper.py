@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from services.libs.commit_items import DUE_SHARDS, due_shard
 from services.libs.dynamodb_items import to_item
-from services.libs.event_store import DUE_SHARDS, EventStore, due_shard
+from services.libs.event_store import EventStore
 from services.libs.structured_logging import configure_logging
 from services.order_service.service import OrderService
 from services.payment_service.gateway import ChargeRequest
@@ -16,7 +17,7 @@ from services.reservation_sweeper.service import ReservationSweeper, Swept
 from services.shared.commits import Cause, timestamp
 from services.shared.events import EventType
 from services.shared.rejections import RejectedError, RejectionReason
-from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, placed_order, seeding
+from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
 from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
 
 DUE = NOW + PAYMENT_TIMEOUT
@@ -37,7 +38,7 @@ def payments(aws: Aws) -> PaymentService:
 def _place(aws: Aws, *order_ids: str, at: datetime = NOW) -> None:
     service = OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
     for order_id in order_ids:
-        service.place(placed_order(order_id, {"prod-001": 2}), replace(CAUSE, at=at))
+        place(service, placed_order(order_id, {"prod-001": 2}), replace(CAUSE, at=at))
 
 
 def _place_at_nine_times(aws: Aws) -> None:
@@ -90,7 +91,7 @@ def test_an_unpaid_order_is_cancelled_once_it_is_due_and_its_stock_released(
 
 def test_a_settled_order_is_left_alone(aws: Aws, sweeper: ReservationSweeper, payments: PaymentService) -> None:
     _place(aws, "order-1")
-    payments.pay("order-1", CAUSE)
+    pay(payments, "order-1", CAUSE)
     aws.dynamodb.meta.events.register(
         "before-call.dynamodb.TransactWriteItems", lambda **_: pytest.fail("a transaction that cannot succeed")
     )
@@ -103,7 +104,7 @@ def test_an_order_that_is_settled_while_it_is_swept_is_left_alone(
     aws: Aws, sweeper: ReservationSweeper, payments: PaymentService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _place(aws, "order-1")
-    payments.pay("order-1", CAUSE)
+    pay(payments, "order-1", CAUSE)
     monkeypatch.setattr(EventStore, "without_version", lambda _, stream_ids, __: stream_ids)
 
     assert sweeper.sweep(DUE + timedelta(hours=1)) == Swept(settled=1)
@@ -257,7 +258,7 @@ def test_a_payment_that_loses_against_the_sweeper_changes_nothing(
 
     store = aws.store
     monkeypatch.setattr(store, "read", lambda _: (reserved,))  # the payment service has read before the sweeper came
-    PaymentService(store, SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=1.0)).pay("order-1", CAUSE)
+    pay(PaymentService(store, SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=1.0)), "order-1", CAUSE)
 
     assert _events(aws)[2:] == [EventType.ORDER_CANCELLED, EventType.REFUND_REQUESTED]
     assert aws.stock() == (1000, 0, 1000)
@@ -271,7 +272,7 @@ def test_a_charge_is_called_off_only_for_an_order_that_expired(
     if history != "none":
         _place(aws, "order-1")
     if history == "paid":
-        payments.pay("order-1", CAUSE)
+        pay(payments, "order-1", CAUSE)
 
     with pytest.raises(RejectedError) as rejected:
         payments.call_off("order-1", CAUSE)
@@ -283,7 +284,7 @@ def test_the_order_service_has_nothing_to_conclude_for_an_expired_order(aws: Aws
     _place(aws, "order-1")
     sweeper.sweep(DUE)
 
-    OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT).conclude("order-1", CAUSE)
+    conclude(OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT), "order-1", CAUSE)
 
     assert len(aws.store.read("order#order-1")) == 2
 

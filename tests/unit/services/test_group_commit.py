@@ -1,0 +1,257 @@
+"""A batch written together is what it would be one at a time, and costs a fraction."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.libs.event_store import EventStore, TransactionFaultError, first_group
+from services.order_service.domain import PlacedOrder
+from services.order_service.service import OrderService
+from services.payment_service.service import PaymentService
+from services.payment_service.simulated_gateway import SimulatedGateway
+from services.shared.commits import Commit, order_stream
+from services.shared.inventory import merged, release, reserve, settle
+from services.shared.rejections import RejectedError
+from tests.factories import (
+    CAUSE,
+    PAYMENT_TIMEOUT,
+    conclude,
+    decide,
+    inventory,
+    pay,
+    place,
+    placed_order,
+    seeding,
+    stock_item,
+)
+from tests.model.memory import MemoryEventStore, MemoryGateway, MemoryInventory
+from tests.unit.conftest import GATEWAY_TABLE, TABLES, Aws
+
+_SKUS = ("a", "b", "c")
+_LIMIT = 100
+
+
+class _Shop:
+    """The services over memory, with some of each SKU."""
+
+    def __init__(self, stock: int) -> None:
+        self.store = MemoryEventStore()
+        for sku in _SKUS:
+            self.store.append(seeding(sku, stock=stock))
+        self.orders = OrderService(self.store, MemoryInventory(self.store), PAYMENT_TIMEOUT)
+        self.payments = PaymentService(self.store, MemoryGateway())
+
+    @property
+    def state(self) -> object:
+        log = {(commit.stream_id, commit.version): commit for commit in self.store.log}
+        return log, self.store.stock, self.store.counters
+
+
+def _one_by_one(shop: _Shop, placed: Sequence[PlacedOrder]) -> list[str]:
+    outcomes = []
+    for order in placed:
+        try:
+            place(shop.orders, order)
+        except RejectedError as rejected:
+            outcomes.append(str(rejected))
+        else:
+            outcomes.append("")
+    return outcomes
+
+
+@given(
+    stock=st.integers(0, 12),
+    placed=st.lists(
+        st.builds(
+            placed_order,
+            st.integers(1, 8).map("order-{}".format),
+            st.dictionaries(st.sampled_from([*_SKUS, "unknown"]), st.integers(1, 4), min_size=1, max_size=3),
+        ),
+        max_size=12,
+    ),
+    before=st.integers(0, 4),
+)
+def test_a_batch_is_decided_and_written_as_one_at_a_time(stock: int, placed: list[PlacedOrder], before: int) -> None:
+    """Repetitions, conflicts, unknown SKUs and SKUs that run out in the middle included."""
+    alone, together = _Shop(stock), _Shop(stock)
+    for shop in (alone, together):
+        _one_by_one(shop, placed[:before])
+
+    outcomes = _one_by_one(alone, placed)
+    batch = together.orders.place_all([(order, CAUSE) for order in placed])
+
+    assert [str(outcome or "") for outcome in batch] == outcomes
+    assert together.state == alone.state
+
+
+@given(stock=st.integers(1, 12), count=st.integers(1, 12), before=st.integers(0, 4))
+def test_a_batch_of_payments_is_settled_and_concluded_as_one_at_a_time(stock: int, count: int, before: int) -> None:
+    alone, together = _Shop(stock), _Shop(stock)
+    ids = [f"order-{number}" for number in range(count)]
+    for shop in (alone, together):
+        _one_by_one(shop, [placed_order(order_id, dict.fromkeys(_SKUS, 1)) for order_id in ids])
+        for order_id in ids[:before]:
+            if len(shop.store.read(order_stream(order_id))[0].events) > 1:
+                pay(shop.payments, order_id)
+    asked = [*ids, *ids[:2], "never-placed"]
+
+    def alone_outcome(order_id: str) -> str:
+        try:
+            pay(alone.payments, order_id)
+        except RejectedError as rejected:
+            return str(rejected)
+        return ""
+
+    expected = [alone_outcome(order_id) for order_id in asked]
+    outcomes = together.payments.pay_all([(order_id, CAUSE) for order_id in asked])
+
+    assert [str(outcome or "") for outcome in outcomes] == expected
+    assert together.state == alone.state
+
+    settled = [order_id for order_id in ids if len(alone.store.read(order_stream(order_id))) > 1]
+    for order_id in settled:
+        conclude(alone.orders, order_id)
+    assert together.orders.conclude_all([(order_id, CAUSE) for order_id in [*settled, *settled]]) == [None] * (
+        2 * len(settled)
+    )
+    assert together.state == alone.state
+
+
+def test_the_changes_of_one_sku_are_one_and_add_up() -> None:
+    changes = merged([reserve("a", 2), settle("a", 3), release("b", 1), release("a", 1)])
+
+    assert [(one.sku, one.stock, one.reserved, one.available) for one in changes] == [
+        ("a", -3, -2, -1),
+        ("b", 0, -1, 1),
+    ]
+
+
+def test_an_adjustment_is_not_added_to_anything() -> None:
+    adjustment = seeding("a").stock_changes()[0]
+
+    with pytest.raises(ValueError, match="a is adjusted"):
+        merged([adjustment, reserve("a", 1)])
+
+
+def _commit(order_id: str, skus: Sequence[str]) -> Commit:
+    order = placed_order(order_id, dict.fromkeys(skus, 1))
+    return decide(order, inventory(*(stock_item(sku, stock=99) for sku in skus)))
+
+
+def test_a_group_is_as_large_as_a_transaction_may_be() -> None:
+    one_sku = [_commit(f"order-{number}", ["a"]) for number in range(150)]
+    of_two = [_commit(f"order-{number}", [f"a-{number}", f"b-{number}"]) for number in range(150)]
+    of_fifty = [_commit(f"order-{number}", [f"{number}-{sku}" for sku in range(50)]) for number in range(3)]
+
+    def items(commits: Sequence[Commit]) -> int:
+        return len(commits) + len({change.sku for commit in commits for change in commit.stock_changes()}) + 1
+
+    for commits, expected in ((one_sku, 98), (of_two, 33), (of_fifty, 1)):
+        group = first_group(commits)
+        assert len(group) == expected
+        assert items(group) <= _LIMIT < items(commits[: expected + 1])
+    assert first_group([]) == []
+
+
+class _Counted:
+    """Looks at each request of a client."""
+
+    def __init__(self, aws: Aws) -> None:
+        self.calls: list[tuple[str, dict[str, list[object]]]] = []
+        aws.dynamodb.meta.events.register("provide-client-params.dynamodb", self._note)
+
+    def _note(self, model: object, params: dict[str, list[object]], **_: object) -> None:
+        self.calls.append((str(getattr(model, "name", "")), params))
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.calls]
+
+
+def test_fifty_orders_take_seven_calls_to_their_end_and_their_charges(aws: Aws) -> None:
+    skus = [f"sku-{number}" for number in range(12)]
+    for sku in skus:
+        aws.store.append(seeding(sku, stock=100))
+    ids = [f"order-{number}" for number in range(50)]
+    orders = OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
+    payments = PaymentService(aws.store, SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=1.0))
+    counted = _Counted(aws)
+
+    placed = [
+        (placed_order(order_id, {skus[n % 12]: 1, skus[(n + 1) % 12]: 1}), CAUSE) for n, order_id in enumerate(ids)
+    ]
+    assert orders.place_all(placed) == [None] * 50
+    assert counted.names() == ["BatchGetItem", "TransactWriteItems"]
+    assert len(counted.calls[1][1]["TransactItems"]) == 50 + 12 + 1
+
+    counted.calls.clear()
+    assert payments.pay_all([(order_id, CAUSE) for order_id in ids]) == [None] * 50
+    assert [name for name in counted.names() if name != "UpdateItem"] == ["BatchGetItem", "TransactWriteItems"]
+    assert counted.names().count("UpdateItem") == 50  # the gateway's: a provider is asked for each
+
+    counted.calls.clear()
+    assert orders.conclude_all([(order_id, CAUSE) for order_id in ids]) == [None] * 50
+    assert counted.names() == ["BatchGetItem", "BatchExecuteStatement", "BatchExecuteStatement"]
+    assert aws.stock(skus[0]) == (91, 0, 91)
+
+
+class _FaultyStore(EventStore):
+    """DynamoDB finds fault with one order, for whatever reason."""
+
+    def append_group(self, commits: Sequence[Commit]) -> None:
+        if any(commit.stream_id == order_stream("bad") for commit in commits):
+            raise TransactionFaultError("ValidationError")
+        super().append_group(commits)
+
+
+def test_an_order_that_dynamodb_finds_faulty_takes_no_other_down(aws: Aws) -> None:
+    aws.store.append(seeding("prod-001", stock=100))
+    store = _FaultyStore(aws.dynamodb, TABLES)
+    orders = OrderService(store, aws.inventory, PAYMENT_TIMEOUT)
+    ids = ["a", "b", "bad", "c", "d"]
+
+    outcomes = orders.place_all([(placed_order(order_id), CAUSE) for order_id in ids])
+
+    assert [type(outcome).__name__ for outcome in outcomes if outcome] == ["TransactionFaultError"]
+    assert outcomes.index(next(filter(None, outcomes))) == 2
+    assert aws.stock() == (100, 8, 92)
+
+
+def test_a_reservation_that_is_gone_keeps_no_other_from_being_settled(aws: Aws) -> None:
+    for sku in ("prod-001", "prod-002"):
+        aws.store.append(seeding(sku, stock=10))
+    orders = OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
+    payments = PaymentService(aws.store, SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=1.0))
+    place(orders, placed_order("sound", {"prod-001": 1}))
+    place(orders, placed_order("spoilt", {"prod-002": 1}))
+    aws.dynamodb.update_item(
+        TableName=TABLES.inventory,
+        Key={"item_id": {"S": "prod-002"}},
+        UpdateExpression="SET reserved = :zero",
+        ExpressionAttributeValues={":zero": {"N": "0"}},
+    )
+
+    outcomes = payments.pay_all([("spoilt", CAUSE), ("sound", CAUSE)])
+
+    assert [type(outcome).__name__ for outcome in outcomes] == ["StockRefusedError", "NoneType"]
+    assert aws.stock("prod-001") == (9, 0, 9)
+
+
+def test_the_counters_of_a_batch_are_written_once(aws: Aws) -> None:
+    aws.store.append(seeding("prod-001", stock=10))
+    counted = _Counted(aws)
+
+    OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT).place_all(
+        [
+            (placed_order(f"order-{number}"), replace(CAUSE, at=CAUSE.at + timedelta(seconds=number)))
+            for number in range(7)
+        ]
+    )
+
+    (transaction,) = [body for name, body in counted.calls if name == "TransactWriteItems"]
+    updates = [item for item in transaction["TransactItems"] if isinstance(item, dict) and "Update" in item]
+    tables = [update["Update"]["TableName"] for update in updates]
+    assert tables == [TABLES.inventory, TABLES.metrics]
