@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from scripts.deployed import deployed
 from scripts.deployment import Deployment
 from scripts.target import Target
-from tests.deployed import deployed
 from tests.integration.world import World
 
 # A failed batch is hidden for six function timeouts: short ones, so that a test need not wait for a minute.
