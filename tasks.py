@@ -62,6 +62,7 @@ _HELP = {
     "rate": "orders a second; as fast as they go by default",
     "counted": "count requests by a proxy, which takes some time of each",
     "json": "where to write the figures",
+    "repeat": "how often; the median counts",
     "compare": "figures that an earlier run wrote, to compare with",
     "ci": "only compare requests and units with scripts/bench/baseline.json, and fail if any has grown",
     "update_baseline": "make what is measured that baseline",
@@ -464,6 +465,14 @@ def bench(  # noqa: PLR0913, PLR0917 - the command's options
         counted=counted,
     )
     run.run(settings, Path(json) if json else None, Path(compare) if compare else None)
+
+
+@_command()
+def coldstart(_: Context, repeat: str = "5", json: str | None = None) -> None:
+    """Measure how fast each function starts, on an embedded AWS of its own."""
+    from scripts.bench import coldstart as measuring  # noqa: PLC0415
+
+    measuring.run(_count("repeat", repeat), Path(json) if json else None)
 
 
 @_command()

@@ -12,7 +12,7 @@ _CATALOGUE = 12
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`skus` SKUs an order, out of `catalogue`; stock for all or for `served` of the orders; each sent `copies` times."""
+    """`skus` SKUs an order out of `catalogue`; stock for all or for a share `served`; each is sent `copies` times."""
 
     name: str
     skus: int = 1
