@@ -70,7 +70,8 @@ class Workload:
     skus_an_order: int
     catalogue: int
     """Distinct SKUs of all orders."""
-    batch: int
+    batch: float
+    """Messages an invocation gets, on average."""
 
     @property
     def orders(self) -> int:

@@ -34,7 +34,6 @@ class EndToEnd:
 
     def run(self, scenario: Scenario, details: Sequence[dict[str, object]], rate: float) -> Run:
         """Send the orders, at `rate` a second unless that is 0, and wait for their ends."""
-        self._warm_up(scenario)
         deliveries = scenario.deliveries(details)
         self._meter.start()
         sent = self._send(deliveries, rate * scenario.copies)
@@ -46,7 +45,7 @@ class EndToEnd:
         accepted = sum(EventType.PAYMENT_REQUESTED in history.events for history in histories.values())
         return Run(_speed(sent, histories), usage, accepted)
 
-    def _warm_up(self, scenario: Scenario) -> None:
+    def warm_up(self, scenario: Scenario) -> None:
         """Start as many workers as there will be, so that no cold start is measured."""
         self._wait(list(self._send(scenario.details(4 * _ENTRIES_A_CALL, run="0"), rate=0)))
 

@@ -35,6 +35,8 @@ class Result:
 
     name: str
     orders: int
+    batch: float
+    """Messages an invocation got, on average."""
     speed: Speed
     counts: dict[str, float]
     calls: dict[str, float]
@@ -61,6 +63,7 @@ def make_result(name: str, work: Workload, usage: Usage, speed: Speed, prices: P
     return Result(
         name=name,
         orders=work.orders,
+        batch=work.batch,
         speed=speed,
         counts=per_order({"api_calls": usage.own_calls, "gateway_calls": usage.gateway_calls} | used),
         calls=per_order(dict(sorted(usage.calls.items()))),
@@ -86,6 +89,7 @@ def results_table(results: Sequence[Result], prices: Prices, title: str) -> Tabl
         shown.add_row(text, *("" if value is None else f"{value:,.{digits}f}" for value in values))
 
     row("orders", (result.orders for result in results), 0)
+    row("messages an invocation", (result.batch for result in results), 1)
     row("orders/s", (result.speed.orders_per_second for result in results), 1)
     row("event to final, p50 ms", (result.speed.p50_ms for result in results), 0)
     row("event to final, p99 ms", (result.speed.p99_ms for result in results), 0)
@@ -105,13 +109,35 @@ def results_table(results: Sequence[Result], prices: Prices, title: str) -> Tabl
     return shown
 
 
-def write_json(path: Path, document: Mapping[str, object], results: Sequence[Result]) -> None:
-    described = {
-        result.name: _rounded(asdict(result) | {"total_usd": result.total_usd, "ratio": result.ratio})
-        for result in results
-    }
+@dataclass
+class Measured:
+    """All that a run has found out."""
+
+    results: list[Result] = field(default_factory=list)
+    steps: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Figures of the functions invoked one after the other, by `<step> at batch <size>`."""
+
+    @property
+    def document(self) -> dict[str, object]:
+        described = {
+            result.name: asdict(result) | {"total_usd": result.total_usd, "ratio": result.ratio}
+            for result in self.results
+        }
+        return {"results": described, "steps": self.steps}
+
+
+def steps_table(steps: Mapping[str, Mapping[str, float]]) -> Table:
+    columns = list(next(iter(steps.values())))
+    headings = [name.replace("dynamodb_", "").replace("_", " ") for name in columns]
+    shown = table("step, an order", *headings, numbers=headings, title="The functions invoked one after the other")
+    for name, figures in steps.items():
+        shown.add_row(name, *(f"{figures[column]:.3f}" for column in columns))
+    return shown
+
+
+def write_json(path: Path, description: Mapping[str, object], measured: Measured) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**document, "results": described}, indent=2) + "\n")
+    path.write_text(json.dumps({**description, **_rounded(measured.document)}, indent=2) + "\n")
 
 
 def _rounded(value: _T) -> _T:
@@ -120,34 +146,29 @@ def _rounded(value: _T) -> _T:
     return round(value, 6) if isinstance(value, float) else value  # type: ignore[return-value] # a float again
 
 
-def comparison_table(results: Sequence[Result], file: Path) -> Table:
+def comparison_table(measured: Measured, file: Path) -> Table:
     """Each figure of ours beside the one of the same name in the file."""
-    before = load_json(file, TypeAdapter(_Recorded)).results
+    before = load_json(file, TypeAdapter(_Recorded))
     shown = table("figure", "before", "now", "ratio", numbers=("before", "now", "ratio"), title=f"Compared with {file}")
-    for result in results:
-        mine = asdict(result) | {"total_usd": result.total_usd}
-        for name, now, then in _both(mine, before.get(result.name, {})):
-            shown.add_row(f"{result.name}: {name}", f"{then:,.3f}", f"{now:,.3f}", f"{now / then:.2f}" if then else "-")
+    for path, now, then in _both(measured.document, {"results": before.results, "steps": before.steps}):
+        shown.add_row(": ".join(path[1:]), f"{then:,.3f}", f"{now:,.3f}", f"{now / then:.2f}" if then else "-")
     return shown
 
 
 class _Recorded(BaseModel):
     results: dict[str, dict[str, object]]
+    steps: dict[str, dict[str, float]]
 
 
 def _both(
-    mine: Mapping[str, object], theirs: Mapping[str, object], path: str = ""
-) -> Iterator[tuple[str, float, float]]:
+    mine: Mapping[str, object], theirs: Mapping[str, object], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], float, float]]:
     for name, value in mine.items():
         other = theirs.get(name)
         if isinstance(value, dict) and isinstance(other, dict):
-            yield from _both(value, other, f"{path}{name} ")
-        elif _is_number(value) and _is_number(other) and (value or other):
-            yield f"{path}{name}", float(value), float(other)  # type: ignore[arg-type] # both are numbers
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+            yield from _both(value, other, (*path, name))
+        elif isinstance(value, int | float) and isinstance(other, int | float) and (value or other):
+            yield (*path, name), value, other
 
 
 def above_baseline(counts: Mapping[str, float], baseline: Mapping[str, float]) -> list[str]:

@@ -4,7 +4,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,17 +15,19 @@ from scripts.bench.costs import Prices, Workload, read_prices
 from scripts.bench.direct import DirectRun, Step, total
 from scripts.bench.end_to_end import EndToEnd
 from scripts.bench.result import (
+    Measured,
     Result,
     Speed,
     above_baseline,
     comparison_table,
     make_result,
     results_table,
+    steps_table,
     write_json,
 )
 from scripts.bench.scenarios import Scenario
 from scripts.bench.usage import Meter
-from scripts.console import out, table
+from scripts.console import out
 from scripts.deployed import deployed
 from scripts.deployment import Deployment
 from scripts.errors import UserError
@@ -39,6 +41,7 @@ BASELINE_FILE = Path(__file__).parent / "baseline.json"
 _CHECKED_BATCHES = (1, 10, 50)
 _CHECKED_ORDERS = 50
 _CHECKED = ("api_calls", "gateway_calls", "dynamodb_write_units", "dynamodb_index_units", "dynamodb_read_units")
+_HOT_STEP = "reserve of a hot SKU"
 _LARGEST_BATCH_WITHOUT_WINDOW = 10
 
 
@@ -71,32 +74,21 @@ class Settings:
         return variables | ({"PULSEQUEUE_WORKER_ENDPOINT": proxy_url} if self.counted else {})
 
 
-@dataclass
-class Measured:
-    results: list[Result] = field(default_factory=list)
-    steps: list[dict[str, object]] = field(default_factory=list)
-
-
 def run(settings: Settings, json_file: Path | None, compare: Path | None) -> None:
     prices = read_prices()
     measured = _measure(settings, prices)
     _print(measured, prices)
     if json_file:
-        write_json(json_file, _description(settings, prices) | {"steps": measured.steps}, measured.results)
+        write_json(json_file, _description(settings, prices), measured)
         out.print(f"written to {json_file}", markup=False)
     if compare:
-        out.print(comparison_table(measured.results, compare))
+        out.print(comparison_table(measured, compare))
 
 
 def check(*, update: bool) -> None:
     """Compare calls and units of a short direct run with the committed baseline; raise UserError if any is above."""
     measured = _measure(Settings(direct=_CHECKED_BATCHES, orders=_CHECKED_ORDERS), read_prices())
-    counts = {
-        f"{step['step']} at batch {step['batch']}: {name}": value
-        for step in measured.steps
-        for name, value in step.items()
-        if name in _CHECKED and isinstance(value, float)
-    }
+    counts = {f"{step}: {name}": figures[name] for step, figures in measured.steps.items() for name in _CHECKED}
     if update:
         BASELINE_FILE.write_text(json.dumps(counts, indent=2) + "\n")
         out.print(f"{len(counts)} counts are the baseline now")
@@ -134,6 +126,8 @@ class _Bench:
     def end_to_end(self, scenario: Scenario) -> None:
         orders = scenario.orders or self._settings.orders
         self._seed(scenario, orders)
+        self._end_to_end.warm_up(scenario)
+        self._seed(scenario, orders)  # what the warm-up has sold
         details = scenario.details(orders)
         run = self._end_to_end.run(scenario, details, scenario.rate or self._settings.rate)
         work = Workload(
@@ -142,7 +136,7 @@ class _Bench:
             repeated=orders * (scenario.copies - 1),
             skus_an_order=scenario.skus,
             catalogue=scenario.catalogue,
-            batch=self._settings.batch_size,
+            batch=run.usage.batch,
         )
         self._add(make_result(scenario.name, work, run.usage, run.speed, self._prices))
 
@@ -169,7 +163,7 @@ class _Bench:
             scenario = Scenario(f"hot-{batch:03d}", catalogue=1)
             self._warm_up(scenario, batch)
             step = self._direct.reserve(scenario.details(self._settings.orders), batch)
-            self._add_step(step, batch, self._settings.orders, name="reserve hot SKU")
+            self._add_step(step, batch, self._settings.orders, name=_HOT_STEP)
 
     def _warm_up(self, scenario: Scenario, batch: int) -> None:
         """No cold start, and no first use of a connection, in what is measured."""
@@ -181,19 +175,15 @@ class _Bench:
 
     def _add_step(self, step: Step, batch: int, orders: int, name: str | None = None) -> None:
         usage = step.usage
-        self.measured.steps.append(
-            {
-                "step": name or step.name,
-                "batch": batch,
-                "api_calls": usage.own_calls / orders,
-                "gateway_calls": usage.gateway_calls / orders,
-                "dynamodb_write_units": float(usage.units.write / orders),
-                "dynamodb_index_units": float(usage.units.index / orders),
-                "dynamodb_read_units": float(usage.units.read / orders),
-                "function_ms": usage.busy_ms.total() / orders,
-                "wall_ms": step.seconds * 1000 / orders,
-            }
-        )
+        self.measured.steps[f"{name or step.name} at batch {batch}"] = {
+            "api_calls": usage.own_calls / orders,
+            "gateway_calls": usage.gateway_calls / orders,
+            "dynamodb_write_units": usage.units.write / orders,
+            "dynamodb_index_units": usage.units.index / orders,
+            "dynamodb_read_units": usage.units.read / orders,
+            "function_ms": usage.busy_ms.total() / orders,
+            "wall_ms": step.seconds * 1000 / orders,
+        }
 
     def _add(self, result: Result) -> None:
         self.measured.results.append(result)
@@ -206,17 +196,18 @@ def _print(measured: Measured, prices: Prices) -> None:
         title = f"Prices of {prices.date}, {prices.region}"
         out.print(results_table(measured.results, prices, title))
     if measured.steps:
-        out.print(_steps_table(measured.steps))
+        out.print(steps_table(measured.steps))
+        _print_hot_sku(measured.steps)
 
 
-def _steps_table(steps: Sequence[Mapping[str, object]]) -> object:
-    columns = [name for name in steps[0] if name != "step"]
-    headings = [name.replace("dynamodb_", "").replace("_", " ") for name in columns]
-    shown = table("step, an order", *headings, numbers=headings, title="The functions invoked one after the other")
-    for step in steps:
-        figures = (step[name] for name in columns)
-        shown.add_row(str(step["step"]), *(f"{x:.3f}" if isinstance(x, float) else str(x) for x in figures))
-    return shown
+def _print_hot_sku(steps: Mapping[str, Mapping[str, float]]) -> None:
+    alone = steps[f"{_HOT_STEP} at batch 1"]
+    for name, figures in steps.items():
+        if name.startswith(_HOT_STEP) and figures is not alone:
+            by_function, by_clock = (alone[key] / figures[key] for key in ("function_ms", "wall_ms"))
+            out.print(
+                f"{name}: {by_function:.1f} times as fast as one at a time in the function, {by_clock:.1f} by the clock"
+            )
 
 
 def _description(settings: Settings, prices: Prices) -> dict[str, object]:

@@ -72,12 +72,20 @@ class Usage:
         return sum(count for name, count in self.calls.items() if name.split()[0] == GATEWAY)
 
     @property
+    def batch(self) -> float:
+        """Messages that an invocation got, on average."""
+        return self.messages / self._queue_invocations if self._queue_invocations else 1
+
+    @property
     def sqs_requests(self) -> int:
         """EventBridge sends one by one; Lambda receives and deletes up to ten at a time, or a small batch at once."""
-        batches = self.invocations["order-service"] + self.invocations["payment-service"]
-        polls = max(batches, ceil(self.messages / _RECORDS_A_REQUEST))
+        polls = max(self._queue_invocations, ceil(self.messages / _RECORDS_A_REQUEST))
         sent = sum(count for name, count in self.calls.items() if " sqs:" in name and name.split()[0] in SERVICES)
         return self.messages + 2 * polls + sent
+
+    @property
+    def _queue_invocations(self) -> int:
+        return self.invocations["order-service"] + self.invocations["payment-service"]
 
     def place(self, details: Sequence[Mapping[str, object]]) -> Self:
         """Add what the producer of these OrderPlaced events has EventBridge do."""

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from scripts.bench.costs import Workload, read_prices
 from scripts.bench.result import (
+    Measured,
     Result,
     Speed,
     above_baseline,
@@ -55,18 +56,21 @@ def test_the_table_has_a_column_for_each_run() -> None:
 
 def test_a_comparison_shows_the_ratio_to_the_file(tmp_path: Path) -> None:
     file = tmp_path / "before.json"
-    write_json(file, {"settings": {"orders": 2}}, [result(writes=40)])
+    write_json(file, {}, Measured([result(writes=40)], {"reserve at batch 1": {"api_calls": 4}}))
 
-    text = shown(comparison_table([result(writes=20), result(name="unknown before")], file))
+    now = Measured([result(writes=20), result(name="unknown before")], {"reserve at batch 1": {"api_calls": 1}})
+    text = shown(comparison_table(now, file))
 
-    (line,) = [line for line in text.splitlines() if "counts dynamodb_write_units" in line]
+    (line,) = [line for line in text.splitlines() if "counts: dynamodb_write_units" in line]
     assert line.split()[-3:] == ["20.000", "10.000", "0.50"]
+    (line,) = [line for line in text.splitlines() if line.startswith("reserve at batch 1: api_calls")]
+    assert line.split()[-3:] == ["4.000", "1.000", "0.25"]
     assert "unknown before" not in text
 
 
 def test_what_is_written_is_json_with_the_settings(tmp_path: Path) -> None:
     file = tmp_path / "new" / "file.json"
-    write_json(file, {"settings": {"orders": 2}}, [result()])
+    write_json(file, {"settings": {"orders": 2}}, Measured([result()]))
 
     document = json.loads(file.read_text())
     assert document["settings"] == {"orders": 2}
@@ -78,7 +82,7 @@ def test_a_file_that_is_no_result_is_explained(tmp_path: Path) -> None:
     file.write_text("{}")
 
     with pytest.raises(UserError, match="results"):
-        comparison_table([result()], file)
+        comparison_table(Measured([result()]), file)
 
 
 @pytest.mark.parametrize(("percent", "value"), [(50, 51), (99, 100)])
