@@ -62,6 +62,7 @@ _HELP = {
     "rate": "orders a second; as fast as they go by default",
     "counted": "count requests by a proxy, which takes some time of each",
     "json": "where to write the figures",
+    "compiled": "as if the zips brought bytecode, which Lambda cannot keep",
     "repeat": "how often; the median counts",
     "compare": "figures that an earlier run wrote, to compare with",
     "ci": "only compare requests and units with scripts/bench/baseline.json, and fail if any has grown",
@@ -468,11 +469,16 @@ def bench(  # noqa: PLR0913, PLR0917 - the command's options
 
 
 @_command()
-def coldstart(_: Context, repeat: str = "5", json: str | None = None) -> None:
+def coldstart(
+    _: Context,
+    repeat: str = "5",
+    json: str | None = None,
+    compiled: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+) -> None:
     """Measure how fast each function starts, on an embedded AWS of its own."""
     from scripts.bench import coldstart as measuring  # noqa: PLC0415
 
-    measuring.run(_count("repeat", repeat), Path(json) if json else None)
+    measuring.run(_count("repeat", repeat), Path(json) if json else None, compiled=compiled)
 
 
 @_command()

@@ -1,7 +1,7 @@
 """One cold start in this fresh interpreter, timed; told by JSON on the standard input, answered by JSON.
 
-Run by the emulator's interpreter with -I -B: like the Lambda runtime it has boto3, and it writes no bytecode, as
-/var/task is read-only there and what a zip brings is compiled again at each cold start.
+Run by the emulator's interpreter, which like the Lambda runtime has boto3, with -I and, unless bytecode is wanted, -B:
+/var/task is read-only on AWS, so that what a zip brings as source is compiled again at each cold start.
 """
 
 import importlib

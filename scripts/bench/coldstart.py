@@ -57,21 +57,25 @@ class ColdStart:
         return (self.import_ms + self.clients_ms) / self.reference_ms
 
 
-def run(repeat: int, json_file: Path | None) -> None:
+def run(repeat: int, json_file: Path | None, *, compiled: bool = False) -> None:
+    """Measure; `compiled` has Python keep the bytecode of what a zip brings, as if the zip brought that too."""
     with deployed(_SETTINGS) as target:
-        measuring = _Measuring(target, repeat)
+        measuring = _Measuring(target, repeat, () if compiled else ("-B",))
         starts = [measuring.measure(config) for config in LAMBDAS]
     out.print()
-    out.print(_starts_table(starts, repeat))
+    out.print(_starts_table(starts, f"the median of {repeat}, {'with' if compiled else 'without'} bytecode"))
     out.print(_modules_table(starts))
     if json_file:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         document = [asdict(start) | {"ratio": start.ratio} for start in starts]
-        json_file.write_text(json.dumps({"repeat": repeat, "functions": document}, indent=2) + "\n")
+        json_file.write_text(
+            json.dumps({"repeat": repeat, "compiled": compiled, "functions": document}, indent=2) + "\n"
+        )
 
 
 class _Measuring:
-    def __init__(self, target: Target, repeat: int) -> None:
+    def __init__(self, target: Target, repeat: int, options: Sequence[str]) -> None:
+        self._options = options
         self._repeat = repeat
         self._target = target
         self._client = target.client("lambda")
@@ -85,11 +89,13 @@ class _Measuring:
         with _unpacked(package) as folder:
             environment = self._environment(config)
             asked = {"folder": str(folder), "module": config.module, "event": event}
+            # The first leaves the bytecode behind, where that is wanted.
+            clients = self._probe(asked, environment)["clients"]
             starts, references = [], []
             for _ in range(self._repeat):
-                starts.append(_probe(asked, environment))
-                references.append(_probe({"folder": str(folder), "clients": starts[0]["clients"]}, environment))
-            modules = _import_times(asked, environment)
+                starts.append(self._probe(asked, environment))
+                references.append(self._probe({"folder": str(folder), "clients": clients}, environment))
+            modules = import_times(_run_probe(asked, environment, *self._options, "-X", "importtime").stderr)
         failed = next((start["error"] for start in starts if start["error"]), "")
         if failed:
             raise UserError(f"{config.name} does not start: {failed}")
@@ -100,18 +106,24 @@ class _Measuring:
             **{name: median(start[name] for start in starts) for name in ("import_ms", "clients_ms")},
             first_response_ms=median(start["first_response_ms"] for start in starts),
             reference_ms=median(reference["import_ms"] for reference in references),
-            clients=starts[0]["clients"],
+            clients=clients,
             first_invocation_ms=median(first for first, _ in invocations),
             second_invocation_ms=median(second for _, second in invocations),
             modules_ms=modules,
         )
+
+    def _probe(self, asked: Mapping[str, object], environment: Mapping[str, str]) -> _Parts:
+        parts: _Parts = json.loads(_run_probe(asked, environment, *self._options).stdout)
+        return parts
 
     def _name(self, config: LambdaConfig) -> str:
         return self._functions[config.name.replace("_", "-")]
 
     def _environment(self, config: LambdaConfig) -> dict[str, str]:
         configuration = self._client.get_function_configuration(FunctionName=self._name(config))
-        return self._target.process_environment() | configuration["Environment"]["Variables"]
+        # The runtime sets both names of the region; boto3 reads the second.
+        region = {"AWS_DEFAULT_REGION": self._target.region}
+        return self._target.process_environment() | region | configuration["Environment"]["Variables"]
 
     def _invoke_twice(
         self, config: LambdaConfig, package: Path, event: Mapping[str, object], number: int
@@ -141,23 +153,19 @@ def _unpacked(package: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _probe(asked: Mapping[str, object], environment: Mapping[str, str]) -> _Parts:
-    parts: _Parts = json.loads(_run_probe(asked, environment).stdout)
-    return parts
-
-
-def _import_times(asked: Mapping[str, object], environment: Mapping[str, str]) -> dict[str, float]:
-    """By package, two levels of it; the watch makes all imports slower, so this tells shares and no times."""
+def import_times(report: str) -> dict[str, float]:
+    """By package, our own by service; the watch makes all imports slower, so this tells shares more than times."""
     own: Counter[str] = Counter()
-    for found in _IMPORT_TIME.finditer(_run_probe(asked, environment, "-X", "importtime").stderr):
-        own[".".join(found["module"].split(".")[:2])] += int(found["self"])
+    for found in _IMPORT_TIME.finditer(report):
+        parts = found["module"].split(".")
+        own[".".join(parts[: 2 if parts[0] == "services" else 1])] += int(found["self"])
     return {package: microseconds / 1000 for package, microseconds in own.most_common(_MODULES)}
 
 
 def _run_probe(
     asked: Mapping[str, object], environment: Mapping[str, str], *options: str
 ) -> subprocess.CompletedProcess[str]:
-    command = [str(emulator_python()), "-I", "-B", *options, str(_PROBE)]
+    command = [str(emulator_python()), "-I", *options, str(_PROBE)]
     ended = subprocess.run(
         command, input=json.dumps(asked), env=environment, capture_output=True, text=True, check=False
     )
@@ -166,9 +174,9 @@ def _run_probe(
     return ended
 
 
-def _starts_table(starts: Sequence[ColdStart], repeat: int) -> object:
+def _starts_table(starts: Sequence[ColdStart], how: str) -> object:
     numbers = ("zip KB", "import", "clients", "first response", "import + clients", "reference", "ratio", "1st", "2nd")
-    title = f"Cold starts in ms, the median of {repeat}; 1st and 2nd invocation on the embedded AWS"
+    title = f"Cold starts in ms, {how}; 1st and 2nd invocation on the embedded AWS"
     shown = table("function", *numbers, title=title, numbers=numbers)
     for start in starts:
         times = (
