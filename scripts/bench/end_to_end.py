@@ -38,8 +38,6 @@ class EndToEnd:
         self._meter.start()
         sent = self._send(deliveries, rate * scenario.copies)
         self._wait(list(sent))
-        # What is left are events that nobody waits for, and copies.
-        sleep(_POLL_SECONDS)
         usage = self._meter.read().place(deliveries)
         histories = self._client.histories(sent)
         accepted = sum(EventType.PAYMENT_REQUESTED in history.events for history in histories.values())
@@ -74,6 +72,8 @@ class EndToEnd:
             pending = left + pending[_LOOKED_AT:]
             if left:
                 sleep(_POLL_SECONDS)
+        # What is left are copies, and events that nobody waits for.
+        sleep(_POLL_SECONDS)
 
 
 def _speed(sent: Mapping[str, datetime], histories: Mapping[str, History]) -> Speed:

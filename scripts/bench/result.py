@@ -35,13 +35,13 @@ class Result:
 
     name: str
     orders: int
-    batch: float
-    """Messages an invocation got, on average."""
     speed: Speed
-    counts: dict[str, float]
-    calls: dict[str, float]
-    cost_usd: dict[str, float]
-    minimum_usd: float
+    batch: float | None = None
+    """Messages an invocation got, on average."""
+    counts: dict[str, float] = field(default_factory=dict)
+    calls: dict[str, float] = field(default_factory=dict)
+    cost_usd: dict[str, float] = field(default_factory=dict)
+    minimum_usd: float = 0
     functions: dict[str, dict[str, float]] = field(default_factory=dict)
     """Invocations and milliseconds, by function."""
 
@@ -94,6 +94,8 @@ def results_table(results: Sequence[Result], prices: Prices, title: str) -> Tabl
     row("event to final, p50 ms", (result.speed.p50_ms for result in results), 0)
     row("event to final, p99 ms", (result.speed.p99_ms for result in results), 0)
     row("lost", (result.speed.lost for result in results), 0)
+    if not all(result.counts for result in results):
+        return shown
     for name in ("api_calls", "gateway_calls"):
         row(name.replace("_", " ").replace("api", "API"), (result.counts[name] for result in results), 3)
     for line, price in prices.lines.items():

@@ -23,12 +23,14 @@ GATEWAY = "gateway"
 _REPORT = re.compile(r"^REPORT .*?\tDuration: (?P<ms>[\d.]+) ms.*?Memory Size: (?P<mb>\d+) MB", re.DOTALL)
 # CloudWatch Logs charges for the text of each line and 26 bytes.
 _LINE_BYTES = 26
-_QUEUED = {
+QUEUED = {
     EventType.PAYMENT_REQUESTED,
     EventType.REFUND_REQUESTED,
     EventType.PAYMENT_PROCESSED,
     EventType.PAYMENT_FAILED,
 }
+"""What the rules put on a queue, of the events that the relay publishes."""
+
 _RECORDS_A_REQUEST = 10
 
 
@@ -124,6 +126,7 @@ class Meter:
 
     def start(self) -> None:
         """Forget what was before."""
+        self._proxy.counting = True
         self._sizes.clear()
         self._proxy.take(self._callers)
         self._since_ms = int(time() * 1000)
@@ -172,4 +175,4 @@ def add_events(usage: Usage, calls: Sequence[Call]) -> None:
         for entry in call.request.get("Entries", ()) if call.name == "events:PutEvents" else ():
             usage.events += 1
             usage.event_bytes += len(entry["Detail"].encode())
-            usage.messages += entry["DetailType"] in _QUEUED
+            usage.messages += entry["DetailType"] in QUEUED

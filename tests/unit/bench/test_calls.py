@@ -63,6 +63,7 @@ class _Upstream(BaseHTTPRequestHandler):
 
 def test_the_proxy_passes_requests_on_and_keeps_each_once() -> None:
     proxy = CountingProxy()
+    proxy.counting = True
     with HTTPServer(("127.0.0.1", 0), _Upstream) as server:
         Thread(target=server.serve_forever).start()
         proxy.forward_to(server.server_port)

@@ -125,3 +125,10 @@ def test_half_of_the_demand_is_in_stock_where_half_is_out() -> None:
 def test_each_order_of_three_skus_has_three_different_ones() -> None:
     for detail in SCENARIOS["three"].details(24):
         assert len({item["sku"] for item in detail["items"]}) == 3  # type: ignore[attr-defined]
+
+
+def test_a_run_without_the_proxy_shows_its_speed_alone() -> None:
+    text = shown(results_table([Result("single", 2, Speed(12.5))], read_prices(), "Title"))
+
+    assert "12.5" in text
+    assert "API calls" not in text
