@@ -54,6 +54,19 @@ _HELP = {
     "rebuild": "first make the counters what the event store says; only while the services are paused",
     "rotate": "make a new one in place of the old",
     "show": "print it",
+    "scenario": "which, separated by commas: single, three, hot, half-out, duplicates, paced; all by default",
+    "direct": "invoke the functions with batches of these sizes, such as 1,10,50, in place of the scenarios",
+    "skus": "SKUs of an order, where functions are invoked directly",
+    "batch_size": "messages of a queue that an invocation gets; more than 10 only on AWS",
+    "concurrency": "invocations of a function side by side",
+    "rate": "orders a second; as fast as they go by default",
+    "counted": "count requests by a proxy, which takes some time of each",
+    "json": "where to write the figures",
+    "compiled": "as if the zips brought bytecode, which Lambda cannot keep",
+    "repeat": "how often; the median counts",
+    "compare": "figures that an earlier run wrote, to compare with",
+    "ci": "only compare requests and units with scripts/bench/baseline.json, and fail if any has grown",
+    "update_baseline": "make what is measured that baseline",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
 
@@ -417,6 +430,55 @@ def demo(_: Context, target: str = "local", orders: str = "200") -> None:
     from scripts import demo  # noqa: PLC0415
 
     demo.run(_target(target), _count("orders", orders))
+
+
+@_command()
+def bench(  # noqa: PLR0913, PLR0917 - the command's options
+    _: Context,
+    scenario: str | None = None,
+    direct: str | None = None,
+    orders: str = "300",
+    skus: str = "2",
+    batch_size: str = "10",
+    concurrency: str = "2",
+    rate: str | None = None,
+    counted: bool = True,  # noqa: FBT001, FBT002 - invoke makes --no-counted of it
+    json: str | None = None,
+    compare: str | None = None,
+    ci: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    update_baseline: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+) -> None:
+    """Measure speed, requests and cost of an order, on an embedded AWS of its own; docs/performance.md explains."""
+    from scripts.bench import run  # noqa: PLC0415
+    from scripts.bench.scenarios import chosen  # noqa: PLC0415
+
+    if ci or update_baseline:
+        run.check(update=update_baseline)
+        return
+    settings = run.Settings(
+        scenarios=chosen("" if direct and not scenario else scenario or "all"),
+        direct=[_count("direct", size) for size in direct.split(",")] if direct else (),
+        orders=_count("orders", orders),
+        skus=_count("skus", skus),
+        batch_size=_count("batch-size", batch_size),
+        concurrency=_count("concurrency", concurrency),
+        rate=_count("rate", rate) if rate else 0,
+        counted=counted,
+    )
+    run.run(settings, Path(json) if json else None, Path(compare) if compare else None)
+
+
+@_command()
+def coldstart(
+    _: Context,
+    repeat: str = "5",
+    json: str | None = None,
+    compiled: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+) -> None:
+    """Measure how fast each function starts, on an embedded AWS of its own."""
+    from scripts.bench import coldstart as measuring  # noqa: PLC0415
+
+    measuring.run(_count("repeat", repeat), Path(json) if json else None, compiled=compiled)
 
 
 @_command()

@@ -63,7 +63,7 @@ class Emulator:
                 return port
             self._remove_remains()
             port = free_port(environ.get("PULSEQUEUE_PORT") or str(DEFAULT_PORT), "PULSEQUEUE_PORT", example=4600)
-            python = _virtual_environment()
+            python = emulator_python()
             began = time.monotonic()
             process = self._launch(python, port, region, environ, lock)
         if not wait_until(lambda: process.poll() is not None or _is_healthy(port), _START_SECONDS):
@@ -147,7 +147,7 @@ def _server_environment(environ: Mapping[str, str], port: int, region: str, temp
     return environment
 
 
-def _virtual_environment() -> Path:
+def emulator_python() -> Path:
     """Make the emulator's own environment: workers that could see the project's would hide what a zip lacks."""
     folder = LOCAL_FOLDER / f"emulator-venv-py{sys.version_info.major}{sys.version_info.minor}"
     python, stamp = folder / "bin" / "python", folder / "requirements.sha256"

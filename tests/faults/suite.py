@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from scripts.audit import Auditor
 from scripts.console import out
 from scripts.dead_letter_queues import Letter, Look, move_back, queues
+from scripts.deployed import deployed
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import read_gateway, read_inventory
@@ -19,7 +20,6 @@ from scripts.seed_inventory import Seeder
 from scripts.target import Target
 from services.shared.events import CATALOGUE, Bus, EventType
 from services.shared.rejections import RejectionReason
-from tests.deployed import deployed
 from tests.faults.chaos import Deployer, Killer, Sweeping, repeated
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.report import Report

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from scripts.bench.calls import CountingProxy
+from scripts.deployed import deployed
 from scripts.deployment import Deployment
 from scripts.target import Target
-from tests.deployed import deployed
 from tests.integration.world import World
 
 # A failed batch is hidden for six function timeouts: short ones, so that a test need not wait for a minute.
@@ -15,13 +16,21 @@ _FUNCTION_TIMEOUT_SECONDS = "5"
 
 
 @pytest.fixture(scope="session")
-def target() -> Iterator[Target]:
+def proxy() -> Iterator[CountingProxy]:
+    proxy = CountingProxy()
+    with proxy.running():
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def target(proxy: CountingProxy) -> Iterator[Target]:
     settings = {
         "ENVIRONMENT": "test",
         "PULSEQUEUE_INSTANCE": os.environ.get("PULSEQUEUE_INSTANCE", "test"),
+        "PULSEQUEUE_WORKER_ENDPOINT": proxy.url,
         "TF_VAR_function_timeout_seconds": _FUNCTION_TIMEOUT_SECONDS,
     }
-    with deployed(settings) as target:
+    with deployed(settings, proxy.forward_to) as target:
         yield target
 
 

@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from scripts import monitoring
+from scripts.deployed import deployed
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.local import monitoring_tools
 from scripts.target import Target
-from tests.deployed import deployed
 from tests.integration.world import World
 from tests.metrics.prometheus import JOBS, Prometheus
 

@@ -1,4 +1,4 @@
-"""An embedded AWS of a suite's own, with the system deployed to it by the real Terraform."""
+"""An embedded AWS that a suite or a benchmark has to itself, with the system deployed to it by the real Terraform."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping

@@ -1,0 +1,109 @@
+"""What orders cost, line by line, and the least that the same guarantees can cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from scripts.bench.usage import Usage
+from scripts.json_files import load_json
+
+PRICES_FILE = Path(__file__).parent / "prices.json"
+
+_RECORDS_A_REQUEST = 10
+# The START, END and REPORT lines that Lambda itself writes of an invocation, with CloudWatch's 26 bytes for each.
+_PLATFORM_LOG_BYTES = 340
+
+Quantities = Mapping[str, float]
+"""How much of each line of the price table."""
+
+
+class Price(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str
+    usd: float
+    per: float
+    source: str
+
+
+class Prices(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    date: date
+    region: str
+    lines: dict[str, Price]
+
+    def cost(self, quantities: Quantities) -> dict[str, float]:
+        """US dollars by line."""
+        return {line: quantities.get(line, 0) * price.usd / price.per for line, price in self.lines.items()}
+
+
+def read_prices() -> Prices:
+    return load_json(PRICES_FILE, TypeAdapter(Prices))
+
+
+def quantities(usage: Usage) -> dict[str, float]:
+    return {
+        "dynamodb_write_units": usage.units.write,
+        "dynamodb_index_units": usage.units.index,
+        "dynamodb_read_units": usage.units.read,
+        "eventbridge_events": usage.events,
+        "eventbridge_archived_bytes": usage.event_bytes,
+        "sqs_requests": usage.sqs_requests,
+        "lambda_requests": usage.invocations.total(),
+        "lambda_gb_seconds": usage.gb_seconds,
+        "log_bytes": usage.log_bytes,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What was asked for, as far as the least cost depends on it."""
+
+    accepted: int
+    refused: int
+    repeated: int
+    """Deliveries of an order beyond its first."""
+    skus_an_order: int
+    catalogue: int
+    """Distinct SKUs of all orders."""
+    batch: float
+    """Messages an invocation gets, on average."""
+
+    @property
+    def orders(self) -> int:
+        return self.accepted + self.refused
+
+
+def minimum(work: Workload, event_bytes: float) -> dict[str, float]:
+    """What nobody can leave out who keeps the guarantees, at the same batch size.
+
+    Writes: version 1 and its counters in one transaction (2 units a commit), with the stock where it is accepted, and
+    version 2 alike; version 3 moves nothing and needs no transaction (1 unit); a SKU and the counters once a batch
+    (2 units each); an entry of the index while an order waits (1 unit), as nothing else finds one that is due.
+    Reads: version 1 before money is taken, version 2 before an order ends. Prices could be remembered: nothing.
+    Events and messages: the contract's, whose size is taken as measured. Batches: full ones, received and deleted by
+    up to ten. Computing takes no time, and only Lambda itself writes logs.
+    """
+    skus_a_batch = min(work.catalogue, work.batch * work.skus_an_order)
+    accepted_batches, all_batches = work.accepted / work.batch, work.orders / work.batch
+    messages = work.orders + work.repeated + 2 * work.accepted
+    invocations = (messages + 3 * work.accepted + work.refused) / work.batch
+    return {
+        "dynamodb_write_units": (
+            5 * work.accepted
+            + 2 * work.refused
+            + 2 * accepted_batches * (2 * skus_a_batch + 1)  # the SKUs of both versions, the counters of version 2
+            + 2 * all_batches  # the counters of version 1
+        ),
+        "dynamodb_index_units": work.accepted,
+        "dynamodb_read_units": 2 * work.accepted,
+        "eventbridge_events": 2 * work.orders + work.repeated + 3 * work.accepted,
+        "eventbridge_archived_bytes": event_bytes,
+        "sqs_requests": messages * (1 + 2 / min(work.batch, _RECORDS_A_REQUEST)),
+        "lambda_requests": invocations,
+        "log_bytes": invocations * _PLATFORM_LOG_BYTES,
+    }

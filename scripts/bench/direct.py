@@ -1,0 +1,200 @@
+"""The functions invoked with batches as large as wanted: the emulator's own mappings hand over ten records at most."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic, sleep, time
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from scripts.bench.usage import QUEUED, SERVICES, Meter, Usage
+from scripts.deployment import Deployment
+from scripts.errors import UserError
+from scripts.target import Target
+from services.libs.dynamodb_items import Item, batch_get, to_item
+from services.libs.event_publisher import event_detail
+from services.libs.event_store import commit_from_item
+from services.shared.commits import order_stream
+from services.shared.events import CATALOGUE, EventType
+
+if TYPE_CHECKING:
+    from types_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
+
+_SWITCH_SECONDS = 60
+_POLL_SECONDS = 0.2
+
+Record = Mapping[str, object]
+Order = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One function's part in the way of some orders."""
+
+    name: str
+    seconds: float
+    usage: Usage
+
+
+class DirectRun:
+    """Takes orders from OrderPlaced to OrderConfirmed by invoking each function in turn, one batch after the other."""
+
+    def __init__(self, target: Target, deployment: Deployment, meter: Meter) -> None:
+        self._client = target.client("lambda")
+        self._dynamodb = target.client("dynamodb")
+        self._deployment = deployment
+        self._meter = meter
+        self._region = target.region
+        account = self._client.get_function_configuration(FunctionName=deployment.function_names["event-relay"])
+        self._account = account["FunctionArn"].split(":")[4]
+        table = self._dynamodb.describe_table(TableName=deployment.event_store_table_name)["Table"]
+        self._stream_arn = table["LatestStreamArn"]
+
+    @contextmanager
+    def mappings_disabled(self) -> Iterator[None]:
+        """Let what is published wait, so that nobody but this takes it."""
+        self._switch(enabled=False)
+        try:
+            yield
+        finally:
+            self._switch(enabled=True)
+
+    def run(self, orders: Sequence[Order], batch: int) -> list[Step]:
+        """Each step for all orders before the next, `batch` at a time."""
+        ids = [str(order["orderId"]) for order in orders]
+        first = self.reserve(orders, batch)
+        first.usage.place(orders)
+        return [
+            first,
+            self._relay(ids, 1, batch),
+            self._step("payment", "payment-service", self._published(ids, 1), batch),
+            self._relay(ids, 2, batch),
+            self._step("settlement", "order-service", self._published(ids, 2), batch),
+            self._relay(ids, 3, batch),
+        ]
+
+    def reserve(self, orders: Sequence[Order], batch: int) -> Step:
+        records = [self._message(EventType.ORDER_PLACED, order) for order in orders]
+        return self._step("reserve", "order-service", records, batch)
+
+    def _relay(self, order_ids: Sequence[str], version: int, batch: int) -> Step:
+        records = [self._stream_record(item) for item in self._commits(order_ids, version)]
+        return self._step(f"relay {version}", "event-relay", records, batch)
+
+    def _published(self, order_ids: Sequence[str], version: int) -> list[Record]:
+        """Messages of the events of those commits that the rules put on a queue."""
+        commits = map(commit_from_item, self._commits(order_ids, version))
+        return [
+            self._message(event, event_detail(commit, index))
+            for commit in commits
+            for index, event in enumerate(commit.events)
+            if event in QUEUED
+        ]
+
+    def _commits(self, order_ids: Sequence[str], version: int) -> list[Item]:
+        """Those commits, in the order of the ids: a table hands items back as it likes."""
+        keys = [to_item({"stream_id": order_stream(order_id), "version": version}) for order_id in order_ids]
+        found = batch_get(self._dynamodb, self._deployment.event_store_table_name, keys)
+        items = {item["stream_id"]["S"]: item for item in found}
+        missing = [order_id for order_id in order_ids if order_stream(order_id) not in items]
+        if missing:
+            raise UserError(f"{len(missing)} orders have no version {version}, such as {missing[0]}")
+        return [items[order_stream(order_id)] for order_id in order_ids]
+
+    def _step(self, name: str, service: str, records: Sequence[Record], batch: int) -> Step:
+        self._meter.start()
+        began = monotonic()
+        for chunk in _chunks(records, batch):
+            self._invoke(service, chunk)
+        seconds = monotonic() - began
+        return Step(name, seconds, self._meter.read())
+
+    def _invoke(self, service: str, records: Sequence[Record]) -> None:
+        response = self._client.invoke(
+            FunctionName=self._deployment.function_names[service], Payload=json.dumps({"Records": records}).encode()
+        )
+        payload = json.loads(response["Payload"].read())
+        failed = payload.get("batchItemFailures", []) if isinstance(payload, dict) else [payload]
+        if "FunctionError" in response or failed:
+            raise UserError(f"{service} failed with a batch of {len(records)}: {json.dumps(payload)[:500]}")
+
+    def _message(self, event: EventType, detail: Mapping[str, object]) -> Record:
+        """A record of SQS, its body as EventBridge makes it."""
+        now, source = datetime.now(UTC), CATALOGUE[event].bus.source
+        envelope: Record = {
+            "version": "0",
+            "id": str(uuid4()),
+            "detail-type": event.value,
+            "source": source,
+            "account": self._account,
+            "time": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": self._region,
+            "resources": [],
+            "detail": detail,
+        }
+        queue = "payment" if event is EventType.PAYMENT_REQUESTED else "order"
+        url = {"payment": self._deployment.payment_queue_url, "order": self._deployment.order_queue_url}[queue]
+        milliseconds = str(int(now.timestamp() * 1000))
+        return {
+            "messageId": str(uuid4()),
+            "receiptHandle": str(uuid4()),
+            "body": json.dumps(envelope),
+            "attributes": {
+                "ApproximateReceiveCount": "1",
+                "SentTimestamp": milliseconds,
+                "SenderId": self._account,
+                "ApproximateFirstReceiveTimestamp": milliseconds,
+            },
+            "messageAttributes": {},
+            "md5OfBody": "",
+            "eventSource": "aws:sqs",
+            "eventSourceARN": f"arn:aws:sqs:{self._region}:{self._account}:{url.rpartition('/')[2]}",
+            "awsRegion": self._region,
+        }
+
+    def _stream_record(self, item: Item) -> Record:
+        return {
+            "eventID": str(uuid4()),
+            "eventName": "INSERT",
+            "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb",
+            "awsRegion": self._region,
+            "dynamodb": {
+                "ApproximateCreationDateTime": int(time()),
+                "Keys": {"stream_id": item["stream_id"], "version": item["version"]},
+                "NewImage": item,
+                "SequenceNumber": f"{uuid4().int % 10**21:021d}",
+                "SizeBytes": len(json.dumps(item)),
+                "StreamViewType": "NEW_IMAGE",
+            },
+            "eventSourceARN": self._stream_arn,
+        }
+
+    def _switch(self, *, enabled: bool) -> None:
+        for mapping in self._mappings():
+            self._client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
+        wanted = "Enabled" if enabled else "Disabled"
+        _wait(lambda: all(mapping["State"] == wanted for mapping in self._mappings()), f"the mappings {wanted.lower()}")
+
+    def _mappings(self) -> Iterator["EventSourceMappingConfigurationTypeDef"]:
+        for service in SERVICES:
+            name = self._deployment.function_names[service]
+            yield from self._client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+
+
+def total(steps: Iterable[Step]) -> Usage:
+    return sum((step.usage for step in steps), Usage())
+
+
+def _chunks(records: Sequence[Record], size: int) -> Iterator[Sequence[Record]]:
+    return (records[start : start + size] for start in range(0, len(records), size))
+
+
+def _wait(done: Callable[[], bool], what: str) -> None:
+    deadline = monotonic() + _SWITCH_SECONDS
+    while not done():
+        if monotonic() > deadline:
+            raise UserError(f"{what}: not within {_SWITCH_SECONDS} s")
+        sleep(_POLL_SECONDS)

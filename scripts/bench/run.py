@@ -1,0 +1,248 @@
+"""Measure an embedded AWS of the benchmark's own: orders end to end, and functions invoked with large batches."""
+
+import json
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from scripts.bench.calls import CountingProxy
+from scripts.bench.costs import Prices, Workload, read_prices
+from scripts.bench.direct import DirectRun, Step, total
+from scripts.bench.end_to_end import EndToEnd
+from scripts.bench.result import (
+    Measured,
+    Result,
+    Speed,
+    above_baseline,
+    comparison_table,
+    make_result,
+    results_table,
+    steps_table,
+    write_json,
+)
+from scripts.bench.scenarios import Scenario
+from scripts.bench.usage import Meter
+from scripts.console import out
+from scripts.deployed import deployed
+from scripts.deployment import Deployment
+from scripts.errors import UserError
+from scripts.json_files import load_json
+from scripts.local.emulator import REPO_ROOT
+from scripts.seed_inventory import Seeder
+from scripts.target import Target
+
+BASELINE_FILE = Path(__file__).parent / "baseline.json"
+
+_CHECKED_FIGURES = (
+    "api_calls",
+    "gateway_calls",
+    "dynamodb_write_units",
+    "dynamodb_index_units",
+    "dynamodb_read_units",
+)
+_HOT_STEP = "reserve of a hot SKU"
+_LARGEST_BATCH_WITHOUT_WINDOW = 10
+
+
+@dataclass(frozen=True)
+class Settings:
+    scenarios: Sequence[Scenario] = ()
+    direct: Sequence[int] = ()
+    """Batch sizes."""
+    orders: int = 300
+    skus: int = 2
+    """Of an order, in the direct runs."""
+    batch_size: int = 10
+    concurrency: int = 2
+    rate: float = 0
+    """Orders a second; 0 is as fast as they go."""
+    counted: bool = True
+    """Through the counting proxy, which takes a little time of each call."""
+
+    def environment(self, proxy_url: str) -> dict[str, str]:
+        window = 0 if self.batch_size <= _LARGEST_BATCH_WITHOUT_WINDOW else 1
+        variables = {
+            "ENVIRONMENT": "bench",
+            "PULSEQUEUE_INSTANCE": "bench",
+            "TF_VAR_batch_size": str(self.batch_size),
+            "TF_VAR_batching_window_seconds": str(window),
+            "TF_VAR_maximum_concurrency": str(self.concurrency),
+            # Every order goes the whole way.
+            "TF_VAR_payment_success_rate": "1",
+        }
+        return variables | ({"PULSEQUEUE_WORKER_ENDPOINT": proxy_url} if self.counted else {})
+
+
+_CHECKED = Settings(direct=(1, 10, 50), orders=50)
+
+
+def run(settings: Settings, json_file: Path | None, compare: Path | None) -> None:
+    if settings.direct and not settings.counted:
+        raise UserError("a direct run is about what is counted: leave out --no-counted")
+    prices = read_prices()
+    measured = _measure(settings, prices)
+    _print(measured, prices)
+    if json_file:
+        write_json(json_file, _description(settings, prices), measured)
+        out.print(f"written to {json_file}", markup=False)
+    if compare:
+        out.print(comparison_table(measured, compare))
+
+
+def check(*, update: bool) -> None:
+    """Compare calls and units of a short direct run with the committed baseline; raise UserError if any is above."""
+    proxy = CountingProxy()
+    with proxy.running(), deployed(_CHECKED.environment(proxy.url), proxy.forward_to) as target:
+        counts = count(target, proxy)
+    if update:
+        BASELINE_FILE.write_text(json.dumps({name: round(value, 6) for name, value in counts.items()}, indent=2) + "\n")
+        out.print(f"{len(counts)} counts are the baseline now")
+        return
+    if worse := grown(counts):
+        raise UserError("\n".join(worse) + "\nif that is meant, `invoke bench --update-baseline` makes it the baseline")
+    out.print(f"none of {len(counts)} counts is above the baseline")
+
+
+def count(target: Target, proxy: CountingProxy) -> dict[str, float]:
+    """Requests and units of each step an order, on any deployment whose functions call by way of the proxy."""
+    bench = _Bench(target, _CHECKED, read_prices(), proxy)
+    bench.direct()
+    return {
+        f"{step}: {name}": figures[name] for step, figures in bench.measured.steps.items() for name in _CHECKED_FIGURES
+    }
+
+
+def grown(counts: Mapping[str, float]) -> list[str]:
+    """Name the counts that are above the committed baseline."""
+    return above_baseline(counts, load_json(BASELINE_FILE, TypeAdapter(dict[str, float])))
+
+
+def _measure(settings: Settings, prices: Prices) -> Measured:
+    proxy = CountingProxy()
+    with proxy.running(), deployed(settings.environment(proxy.url), proxy.forward_to) as target:
+        bench = _Bench(target, settings, prices, proxy)
+        for scenario in settings.scenarios:
+            bench.end_to_end(scenario)
+        if settings.direct:
+            bench.direct()
+        return bench.measured
+
+
+class _Bench:
+    def __init__(self, target: Target, settings: Settings, prices: Prices, proxy: CountingProxy) -> None:
+        deployment = Deployment.of(target)
+        meter = Meter(target, deployment, proxy)
+        self.measured = Measured()
+        self._settings = settings
+        self._prices = prices
+        self._seeder = Seeder.of(target, deployment)
+        self._direct = DirectRun(target, deployment, meter)
+        self._end_to_end = EndToEnd(target, deployment, meter)
+
+    def end_to_end(self, scenario: Scenario) -> None:
+        orders = scenario.orders or self._settings.orders
+        self._seed(scenario, orders)
+        self._end_to_end.warm_up(scenario)
+        self._seed(scenario, orders)  # what the warm-up has sold
+        details = scenario.details(orders)
+        run = self._end_to_end.run(scenario, details, scenario.rate or self._settings.rate)
+        work = Workload(
+            accepted=run.accepted,
+            refused=orders - run.accepted,
+            repeated=orders * (scenario.copies - 1),
+            skus_an_order=scenario.skus,
+            catalogue=scenario.catalogue,
+            batch=run.usage.batch,
+        )
+        if self._settings.counted:
+            self._add(make_result(scenario.name, work, run.usage, run.speed, self._prices))
+        else:
+            self._add(Result(scenario.name, orders, run.speed))
+
+    def direct(self) -> None:
+        with self._direct.mappings_disabled():
+            for batch in self._settings.direct:
+                self._direct_batch(batch)
+            self._hot_sku()
+
+    def _direct_batch(self, batch: int) -> None:
+        orders = self._settings.orders
+        scenario = Scenario(f"direct-{batch:03d}", skus=self._settings.skus)
+        self._warm_up(scenario, batch)
+        steps = self._direct.run(scenario.details(orders), batch)
+        for step in steps:
+            self._add_step(step, batch, orders)
+        work = Workload(orders, 0, 0, scenario.skus, scenario.catalogue, batch)
+        speed = Speed(orders / sum(step.seconds for step in steps))
+        self._add(make_result(f"direct {batch}", work, total(steps), speed, self._prices))
+
+    def _hot_sku(self) -> None:
+        """The same number of orders of one SKU at each batch size, one at a time first."""
+        for batch in sorted({1, *self._settings.direct}):
+            scenario = Scenario(f"hot-{batch:03d}", catalogue=1)
+            self._warm_up(scenario, batch)
+            step = self._direct.reserve(scenario.details(self._settings.orders), batch)
+            self._add_step(step, batch, self._settings.orders, name=_HOT_STEP)
+
+    def _warm_up(self, scenario: Scenario, batch: int) -> None:
+        """No cold start, and no first use of a connection, in what is measured."""
+        self._seed(scenario, self._settings.orders)
+        self._direct.run(scenario.details(1, run="0"), batch)
+
+    def _seed(self, scenario: Scenario, orders: int) -> None:
+        list(self._seeder.seed(scenario.products(orders)))
+
+    def _add_step(self, step: Step, batch: int, orders: int, name: str | None = None) -> None:
+        usage = step.usage
+        self.measured.steps[f"{name or step.name} at batch {batch}"] = {
+            "api_calls": usage.own_calls / orders,
+            "gateway_calls": usage.gateway_calls / orders,
+            "dynamodb_write_units": usage.units.write / orders,
+            "dynamodb_index_units": usage.units.index / orders,
+            "dynamodb_read_units": usage.units.read / orders,
+            "function_ms": usage.busy_ms.total() / orders,
+            "wall_ms": step.seconds * 1000 / orders,
+        }
+
+    def _add(self, result: Result) -> None:
+        self.measured.results.append(result)
+        out.print(f"{result.name}: {result.speed.orders_per_second:.1f} orders/s", markup=False)
+
+
+def _print(measured: Measured, prices: Prices) -> None:
+    out.print()
+    if measured.results:
+        title = f"Prices of {prices.date}, {prices.region}"
+        out.print(results_table(measured.results, prices, title))
+    if measured.steps:
+        out.print(steps_table(measured.steps))
+        _print_hot_sku(measured.steps)
+
+
+def _print_hot_sku(steps: Mapping[str, Mapping[str, float]]) -> None:
+    alone = steps[f"{_HOT_STEP} at batch 1"]
+    for name, figures in steps.items():
+        if name.startswith(_HOT_STEP) and figures is not alone:
+            by_function, by_clock = (alone[key] / figures[key] for key in ("function_ms", "wall_ms"))
+            out.print(
+                f"{name}: {by_function:.1f} times as fast as one at a time in the function, {by_clock:.1f} by the clock"
+            )
+
+
+def _description(settings: Settings, prices: Prices) -> dict[str, object]:
+    revision = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=REPO_ROOT, capture_output=True, text=True, check=False
+    )
+    chosen = asdict(settings) | {"scenarios": [scenario.name for scenario in settings.scenarios]}
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "revision": revision.stdout.strip(),
+        "python": platform.python_version(),
+        "prices": str(prices.date),
+        "settings": chosen,
+    }
