@@ -39,15 +39,22 @@ class ReadThrottledError(DependencyError):
 
 
 def batch_get(
-    client: "DynamoDBClient", table: str, keys: Sequence[Item], sleep: Callable[[float], None] = time.sleep
+    client: "DynamoDBClient",
+    table: str,
+    keys: Sequence[Item],
+    sleep: Callable[[float], None] = time.sleep,
+    *,
+    consistent: bool = True,
 ) -> Iterator[Item]:
-    """Read the items that exist, as of now, in no particular order."""
+    """Read the items that exist, in no particular order; as of now unless `consistent` is false."""
     waiting: Sequence[Mapping[str, AttributeValueTypeDef]] = keys
     refusals = 0
     while waiting:
         if refusals:
             sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**refusals))  # noqa: S311 - no secret
-        response = client.batch_get_item(RequestItems={table: {"Keys": waiting[:_KEYS_A_CALL], "ConsistentRead": True}})
+        response = client.batch_get_item(
+            RequestItems={table: {"Keys": waiting[:_KEYS_A_CALL], "ConsistentRead": consistent}}
+        )
         yield from response["Responses"].get(table, [])
         # What does not fit into 16 MB, or into the throughput, comes back unread.
         unread = response["UnprocessedKeys"].get(table, {"Keys": []})["Keys"]

@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -126,6 +126,31 @@ def test_what_is_decided_on_is_read_as_of_now(aws: Aws, read: Callable[[Aws], ob
 
     (request,) = requests
     assert '"ConsistentRead": true' in request
+
+
+def test_a_first_version_that_a_cheap_read_misses_is_read_as_of_now(aws: Aws) -> None:
+    """Moto has no reads that lag behind: here one finds nothing at all."""
+    aws.store.append(seeding(stock=10))
+    aws.store.append(decide(placed_order("seen"), aws.inventory.read(["prod-001"])))
+    aws.store.append(decide(placed_order("missed"), aws.inventory.read(["prod-001"])))
+    read, asked = aws.dynamodb.batch_get_item, []
+
+    def lagging(**request: Any) -> Any:  # noqa: ANN401 - handed on
+        (table,) = request["RequestItems"].values()
+        asked.append((table["ConsistentRead"], len(table["Keys"])))
+        response = read(**request)
+        if not table["ConsistentRead"]:
+            for items in response["Responses"].values():
+                items[:] = [item for item in items if item["stream_id"]["S"] != "order#missed"]
+        return response
+
+    client = SimpleNamespace(batch_get_item=lagging)
+    store = EventStore(cast("DynamoDBClient", client), TABLES)
+
+    found = store.read_versions(["order#seen", "order#missed", "order#none"], [1, 2])
+
+    assert found.keys() == {"order#seen", "order#missed"}
+    assert asked == [(False, 6), (True, 4)]
 
 
 def test_the_due_orders_of_all_pages_are_found() -> None:
