@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from math import ceil
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from scripts.bench.units import TRANSACTIONAL, write_units
 from scripts.bench.usage import Usage
 from scripts.json_files import load_json
 
@@ -15,6 +17,8 @@ PRICES_FILE = Path(__file__).parent / "prices.json"
 _RECORDS_A_REQUEST = 10
 # The START, END and REPORT lines that Lambda itself writes of an invocation, with CloudWatch's 26 bytes for each.
 _PLATFORM_LOG_BYTES = 340
+# An order's id in a list.
+_LISTED_BYTES = 40
 
 Quantities = Mapping[str, float]
 """How much of each line of the price table."""
@@ -83,13 +87,15 @@ def minimum(work: Workload, event_bytes: float) -> dict[str, float]:
 
     Writes: version 1 and its counters in one transaction (2 units a commit), with the stock where it is accepted, and
     version 2 alike; version 3 moves nothing and needs no transaction (1 unit); a SKU and the counters once a batch
-    (2 units each); an entry of the index while an order waits (1 unit), as nothing else finds one that is due.
+    (2 units each); while an order waits, something that finds it once it is due: an entry of an index (1 unit), or a
+    list for the whole batch in its transaction (2 units a KB).
     Reads: version 1 before money is taken, version 2 before an order ends. Prices could be remembered: nothing.
     Events and messages: the contract's, whose size is taken as measured. Batches: full ones, received and deleted by
     up to ten. Computing takes no time, and only Lambda itself writes logs.
     """
     skus_a_batch = min(work.catalogue, work.batch * work.skus_an_order)
     accepted_batches, all_batches = work.accepted / work.batch, work.orders / work.batch
+    listed = ceil(work.batch * _LISTED_BYTES)
     messages = work.orders + work.repeated + 2 * work.accepted
     invocations = (messages + 3 * work.accepted + work.refused) / work.batch
     return {
@@ -99,7 +105,7 @@ def minimum(work: Workload, event_bytes: float) -> dict[str, float]:
             + 2 * accepted_batches * (2 * skus_a_batch + 1)  # the SKUs of both versions, the counters of version 2
             + 2 * all_batches  # the counters of version 1
         ),
-        "dynamodb_index_units": work.accepted,
+        "dynamodb_index_units": work.accepted * min(1, TRANSACTIONAL * write_units(listed) / work.batch),
         "dynamodb_read_units": 2 * work.accepted,
         "eventbridge_events": 2 * work.orders + work.repeated + 3 * work.accepted,
         "eventbridge_archived_bytes": event_bytes,

@@ -35,6 +35,7 @@ class EndToEnd:
     def run(self, scenario: Scenario, details: Sequence[dict[str, object]], rate: float) -> Run:
         """Send the orders, at `rate` a second unless that is 0, and wait for their ends."""
         deliveries = scenario.deliveries(details)
+        sleep(_POLL_SECONDS)  # what the seeding has published
         self._meter.start()
         sent = self._send(deliveries, rate * scenario.copies)
         self._wait(list(sent))

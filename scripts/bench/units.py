@@ -14,7 +14,7 @@ from scripts.bench.calls import Call, Document
 
 _WRITE_BYTES = 1024
 _READ_BYTES = 4096
-_TRANSACTIONAL = 2
+TRANSACTIONAL = 2
 _CONDITION_FAILED = ("ConditionalCheckFailed", "DuplicateItem")
 _NAME_IN_STATEMENT = re.compile(r"'([^']+)'\s*:")
 
@@ -74,10 +74,10 @@ class UnitRules:
         for item in call.request["TransactItems"]:
             if "Put" in item:
                 put = self._put(item["Put"], failed=call.status >= 400)  # noqa: PLR2004
-                total += Units(_TRANSACTIONAL * put.write, put.index)
+                total += Units(TRANSACTIONAL * put.write, put.index)
             else:
                 (change,) = item.values()
-                total += Units(_TRANSACTIONAL * self._changed(change))
+                total += Units(TRANSACTIONAL * self._changed(change))
         return total
 
     def _batch_write(self, request: Document) -> Units:
@@ -94,7 +94,7 @@ class UnitRules:
     def _statements(self, call: Call) -> Units:
         statements = call.request.get("Statements") or call.request.get("TransactStatements") or [call.request]
         answers = call.response.get("Responses", [{}] * len(statements))
-        factor = _TRANSACTIONAL if call.action == "ExecuteTransaction" else 1
+        factor = TRANSACTIONAL if call.action == "ExecuteTransaction" else 1
         total = Units()
         for statement, answer in zip(statements, answers, strict=True):
             size = statement_bytes(statement)
@@ -126,7 +126,7 @@ def _read(call: Call) -> float:
             return read_units(size, consistent=request.get("ConsistentRead", False))
         case "TransactGetItems":
             items = response.get("Responses", ())
-            return sum(_TRANSACTIONAL * read_units(item_bytes(item.get("Item", {}))) for item in items)
+            return sum(TRANSACTIONAL * read_units(item_bytes(item.get("Item", {}))) for item in items)
         case _:
             return 0
 

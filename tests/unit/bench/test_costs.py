@@ -41,6 +41,7 @@ def test_a_batch_shares_its_skus_and_counters() -> None:
     least = minimum(workload(batch=50, skus_an_order=2), event_bytes=0)
 
     assert least["dynamodb_write_units"] / 100 == pytest.approx(5 + 2 * (12 * 2 + 2) / 50)
+    assert least["dynamodb_index_units"] / 100 == pytest.approx(2 * 2 / 50)
 
 
 def test_a_refused_order_needs_one_commit_and_no_stock() -> None:
