@@ -23,6 +23,7 @@ from scripts.terraform import terraform_path
 
 _SEED_FILE = str(REPO_ROOT / "scripts" / "inventory-seed.json")
 _PICTURES = str(REPO_ROOT / "docs" / "images")
+_CAPACITY_PLOT = str(REPO_ROOT / "docs" / "images" / "capacity.svg")
 _CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis")
 _HELP = {
     "check": "change nothing, and fail if something would change",
@@ -54,6 +55,10 @@ _HELP = {
     "rebuild": "first make the counters what the event store says; only while the services are paused",
     "rotate": "make a new one in place of the old",
     "show": "print it",
+    "json": "print all figures as JSON",
+    "parameters": "a JSON file in place of scripts/bench/capacity_parameters.json",
+    "measured": "what `invoke bench --json` wrote, in place of scripts/bench/measured_runs.json",
+    "plot": "where the picture goes",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
 
@@ -409,6 +414,27 @@ def dashboard_picture(
 
     environment = environment or os.environ.get("ENVIRONMENT") or "dev"
     picture.draw(prometheus, environment, Path(folder), minutes=_count("minutes", minutes))
+
+
+@_command()
+def simulate(
+    _: Context,
+    json: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    seed: str = "1",
+    parameters: str | None = None,
+    measured: str | None = None,
+    plot: str = _CAPACITY_PLOT,
+) -> None:
+    """Predict throughput, latency and cost from 1 to 100,000 orders a second, and where each limit bites."""
+    from scripts.bench import capacity_parameters, simulate  # noqa: PLC0415 - other tasks need no simulation
+
+    simulate.run(
+        parameters_file=Path(parameters) if parameters else capacity_parameters.PARAMETERS_FILE,
+        measured_file=Path(measured) if measured else simulate.MEASURED_FILE,
+        seed=_count("seed", seed),
+        as_json=json,
+        plot=Path(plot),
+    )
 
 
 @_command()
