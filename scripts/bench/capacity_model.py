@@ -11,6 +11,7 @@ _RELAYED_EVENTS_AN_ORDER = 4
 DELIVERIES_AN_ORDER = 3
 """Events that a rule takes to a queue: OrderPlaced, PaymentRequested, PaymentProcessed."""
 MOST_BATCH_WITHOUT_WINDOW = 10
+_FIRST_POLLERS, _DOUBLING_MINUTES, _LAMBDA_SCALING_MINUTES = 5, 30, 1 / 6
 # As in services/libs/event_store.py.
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.02
@@ -260,6 +261,20 @@ def raised(parameters: Parameters, profile: Profile, workload: Workload) -> Depl
         table_write_units=units,
         parallelization_factor=max(1, math.ceil(relays / (units // partition))),
     )
+
+
+def ramp_minutes(parameters: Parameters, deployment: Deployment) -> dict[str, float]:
+    """How long each part takes to grow from what an idle, new account has, unless it is warmed before."""
+    limits = parameters.limits
+    doublings = math.log2(deployment.table_write_units / limits.new_table_write_units.value)
+    workers = deployment.maximum_concurrency - _FIRST_POLLERS
+    return {
+        "queue mapping": max(0.0, workers / limits.queue_mapping_scaling.value),
+        "execution environments": deployment.maximum_concurrency
+        / limits.lambda_scaling.value
+        * _LAMBDA_SCALING_MINUTES,
+        "table": max(0, math.ceil(doublings)) * _DOUBLING_MINUTES,
+    }
 
 
 def _retry_seconds(model: Model, orders_per_second: float) -> float:

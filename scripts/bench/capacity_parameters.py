@@ -3,8 +3,9 @@
 import math
 import random
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, TypeAdapter
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, TypeAdapter, model_validator
 
 from scripts.json_files import load_json
 
@@ -124,6 +125,12 @@ class Parameters(_Model):
     deployment: DeploymentDefaults
     conflict_share_aimed_at: PositiveFloat
     utilisation_aimed_at: PositiveFloat
+
+    @model_validator(mode="after")
+    def _has_quotas_of_its_region(self) -> Self:
+        if self.deployment.region not in self.regions:
+            raise ValueError(f"deployment.region is {self.deployment.region}: give its quotas in regions")
+        return self
 
 
 _PARAMETERS = TypeAdapter(Parameters)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from scripts.bench.capacity_model import Deployment, Model
+from scripts.bench.capacity_model import Deployment, Model, ramp_minutes
 from scripts.bench.capacity_parameters import PARAMETERS_FILE, Parameters, load_parameters
 from scripts.bench.capacity_predictions import (
     MIXES,
@@ -101,7 +101,7 @@ def _limit_table(parameters: Parameters, mix_index: int) -> Table:
 
 
 def _prediction_table(predictions: Sequence[Prediction], parameters: Parameters) -> Table:
-    figures = ("offered/s", "new account", "workers", "invocations/s", "write units/s", "stock shards")
+    figures = ("offered/s", "new account", "workers", "invocations/s", "write units/s", "stock shards", "ramp min")
     results = ("orders/s", "p50 s", "p99 s", "$/million", "conflicts", "back")
     title = "What each rate needs, and then gets: the first limit of a new account, what to raise, and the simulation"
     headings = ("mix", "mode", "offered/s", "new account", "first limit", *figures[2:], *results)
@@ -111,7 +111,8 @@ def _prediction_table(predictions: Sequence[Prediction], parameters: Parameters)
         shown.add_row(
             one.mix, one.mode, _number(one.offered_orders_per_second), _number(one.default_orders_per_second),
             one.default_limit, _number(needs.maximum_concurrency), _number(needs.invocations_a_second),
-            _number(needs.table_write_units), _number(needs.stock_shards), _number(one.orders_per_second),
+            _number(needs.table_write_units), _number(needs.stock_shards),
+            _number(max(ramp_minutes(parameters, needs).values())), _number(one.orders_per_second),
             f"{one.p50_seconds:.2f}", p99_shown(one, parameters), f"{sum(one.dollars_per_million.values()):.2f}",
             f"{one.conflicts_an_order:.2f}", f"{one.returned_share:.2%}",
         )  # fmt: skip
