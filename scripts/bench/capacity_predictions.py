@@ -14,9 +14,11 @@ from scripts.bench.capacity_simulation import Pipeline, Result, simulate
 from scripts.bench.capacity_usage import cost_per_million
 from scripts.json_files import load_json
 
+WORKERS = (2, 8, 32)
 RATES = (1, 10, 100, 1_000, 10_000, 100_000)
 _SECONDS = 20.0
 _LEAST_ORDERS, _MOST_ORDERS, _BURST = 1_000, 4_000, 600
+_MOST_UNSLICED_RATE, _LEAST_OVERLOAD, _PLENTY = 1_000, 400, 1_000_000
 _SMALLEST_POOL = 4
 """Workers and SKUs that a slice of the system must keep for its queues to behave as those of the whole."""
 
@@ -60,6 +62,17 @@ class Prediction:
     dollars_per_million: dict[str, float]
     conflicts_an_order: float
     returned_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overload:
+    """What conflicts leave of the workers where the stock of each SKU is one item."""
+
+    mode: str
+    mix: str
+    workers: int
+    offered_orders_per_second: float
+    orders_per_second: float
 
 
 class Run(BaseModel):
@@ -136,6 +149,23 @@ def predict(parameters: Parameters, mode: Mode, mix: Mix, rate: float, seed: int
         conflicts_an_order=result.usage.conflicts / completed,
         returned_share=result.usage.returned / pipeline.placed,
     )
+
+
+def overload(parameters: Parameters, mode: Mode, mix: Mix, workers: int, seed: int) -> Overload:
+    """Offer just what the order service's workers could do if no transaction ever met another; stock is not sharded."""
+    profile = parameters.profiles["aws"]
+    deployment = replace(
+        Deployment.default(parameters),
+        maximum_concurrency=workers,
+        invocations_a_second=_PLENTY,
+        put_events_a_second=_PLENTY,
+        table_write_units=parameters.limits.table_write_units.value,
+    )
+    limits = Model(parameters, profile, workload(mode, mix, None), deployment).limits()
+    offered = min(limits["order service workers"], _MOST_UNSLICED_RATE)
+    pipeline = Pipeline(parameters, profile, workload(mode, mix, offered), deployment, seed)
+    result = simulate(pipeline, max(_LEAST_OVERLOAD, min(_MOST_ORDERS, round(offered * _SECONDS))))
+    return Overload(mode.name, mix.name, workers, offered, result.orders_per_second)
 
 
 def sliced(whole: Workload, deployment: Deployment) -> tuple[Workload, Deployment]:

@@ -14,11 +14,14 @@ from scripts.bench.capacity_predictions import (
     MIXES,
     MODES,
     RATES,
+    WORKERS,
     Comparison,
     Mode,
+    Overload,
     Prediction,
     compare,
     load_runs,
+    overload,
     predict,
     workload,
 )
@@ -32,6 +35,7 @@ _RETURNED_BEFORE_P99 = 0.01
 class Report:
     parameters: Parameters
     predictions: Sequence[Prediction]
+    overloads: Sequence[Overload]
     comparisons: Sequence[Comparison]
 
     def as_json(self) -> str:
@@ -43,6 +47,7 @@ class Report:
                 for mode in MODES
             },
             "predictions": [asdict(prediction) for prediction in self.predictions],
+            "overloads": [asdict(overload) for overload in self.overloads],
             "measured": [
                 comparison.run.model_dump()
                 | {
@@ -59,6 +64,7 @@ class Report:
         for index in range(len(MIXES)):
             out.print(_limit_table(self.parameters, index), "")
         out.print(_prediction_table(self.predictions, self.parameters), "")
+        out.print(_overload_table(self.overloads), "")
         out.print(_comparison_table(self.comparisons))
 
 
@@ -73,7 +79,10 @@ def run(
     """Predict, print and draw; raise UserError where a file is not what it should be."""
     parameters, runs = load_parameters(parameters_file), load_runs(measured_file)
     predictions = [predict(parameters, mode, mix, rate, seed) for mix in MIXES for mode in MODES for rate in RATES]
-    report = Report(parameters, predictions, compare(parameters, runs, seed))
+    overloads = [
+        overload(parameters, mode, mix, workers, seed) for mix in MIXES for mode in MODES for workers in WORKERS
+    ]
+    report = Report(parameters, predictions, overloads, compare(parameters, runs, seed))
     if as_json:
         out.print(report.as_json(), markup=False)
     else:
@@ -101,18 +110,20 @@ def _limit_table(parameters: Parameters, mix_index: int) -> Table:
 
 
 def _prediction_table(predictions: Sequence[Prediction], parameters: Parameters) -> Table:
-    figures = ("offered/s", "new account", "workers", "invocations/s", "write units/s", "stock shards", "ramp min")
-    results = ("orders/s", "p50 s", "p99 s", "$/million", "conflicts", "back")
-    title = "What each rate needs, and then gets: the first limit of a new account, what to raise, and the simulation"
-    headings = ("mix", "mode", "offered/s", "new account", "first limit", *figures[2:], *results)
-    shown = table(*headings, title=title, numbers=(*figures, *results))
+    numbers = (
+        "offered/s", "holds to", "workers", "rules/s", "write units/s", "shards", "ramp min", "orders/s",
+        "p50 s", "p99 s", "$/million", "conflicts", "back",
+    )  # fmt: skip
+    title = "Each rate: up to where a new account holds, what must be raised to what, and what the simulation then gets"
+    headings = ("mix", "mode", *numbers[:2], "first limit", *numbers[2:])
+    shown = table(*headings, title=title, numbers=numbers)
     for one in predictions:
         needs = one.needs
         shown.add_row(
             one.mix, one.mode, _number(one.offered_orders_per_second), _number(one.default_orders_per_second),
             one.default_limit, _number(needs.maximum_concurrency), _number(needs.invocations_a_second),
             _number(needs.table_write_units), _number(needs.stock_shards),
-            _number(max(ramp_minutes(parameters, needs).values())), _number(one.orders_per_second),
+            f"{max(ramp_minutes(parameters, needs).values()):.0f}", _number(one.orders_per_second),
             f"{one.p50_seconds:.2f}", p99_shown(one, parameters), f"{sum(one.dollars_per_million.values()):.2f}",
             f"{one.conflicts_an_order:.2f}", f"{one.returned_share:.2%}",
         )  # fmt: skip
@@ -124,6 +135,20 @@ def p99_shown(prediction: Prediction, parameters: Parameters) -> str:
     if prediction.returned_share >= _RETURNED_BEFORE_P99:
         return f"> {parameters.deployment.visibility_timeout_seconds:.0f}"
     return f"{prediction.p99_seconds:.2f}"
+
+
+def _overload_table(overloads: Sequence[Overload]) -> Table:
+    names = [f"{workers} workers" for workers in WORKERS]
+    title = (
+        "Orders/s done of those offered, as much as the workers of a function can take, with a SKU's stock in one item"
+    )
+    shown = table("mix", "mode", *names, title=title, numbers=names)
+    for mix in MIXES:
+        for mode in MODES:
+            row = [one for one in overloads if (one.mix, one.mode) == (mix.name, mode.name)]
+            figures = [f"{_number(one.orders_per_second)} of {_number(one.offered_orders_per_second)}" for one in row]
+            shown.add_row(mix.name, mode.name, *figures)
+    return shown
 
 
 def _comparison_table(comparisons: Sequence[Comparison]) -> Table:

@@ -10,7 +10,18 @@ import simpy
 from scripts.bench import simulate as simulating
 from scripts.bench.capacity_model import Deployment, Model, Workload, distinct, raised, ramp_minutes
 from scripts.bench.capacity_parameters import PARAMETERS_FILE, Duration, Parameters, Profile, load_parameters
-from scripts.bench.capacity_predictions import MIXES, MODES, Mix, Mode, Run, compare, load_runs, predict, sliced
+from scripts.bench.capacity_predictions import (
+    MIXES,
+    MODES,
+    Mix,
+    Mode,
+    Run,
+    compare,
+    load_runs,
+    overload,
+    predict,
+    sliced,
+)
 from scripts.bench.capacity_predictions import workload as workload_of
 from scripts.bench.capacity_queues import Order, Queue, RateLimit
 from scripts.bench.capacity_simulation import Pipeline, Result, simulate
@@ -209,6 +220,14 @@ def test_planned_deployment_carries_its_rate_in_the_simulation(parameters: Param
     assert sum(prediction.dollars_per_million.values()) < 15
 
 
+def test_more_workers_make_a_hot_sku_slower_unless_orders_are_grouped(parameters: Parameters) -> None:
+    few, many = (overload(parameters, MODES[1], MIXES[2], workers, seed=1) for workers in (2, 16))
+    grouped = overload(parameters, MODES[3], MIXES[2], 2, seed=1)
+
+    assert many.orders_per_second < few.orders_per_second
+    assert grouped.orders_per_second > 5 * few.orders_per_second
+
+
 def test_growth_takes_as_long_as_the_published_rates_say(parameters: Parameters) -> None:
     deployment = replace(Deployment.default(parameters), maximum_concurrency=605, table_write_units=16_000)
 
@@ -323,6 +342,6 @@ def test_capacity_page_names_every_limit_with_its_source(parameters: Parameters)
 def test_json_has_no_figure_that_json_cannot_say(parameters: Parameters) -> None:
     prediction = replace(predict(parameters, MODES[1], MIXES[0], 1, seed=1), p99_seconds=math.nan)
 
-    text = simulating.Report(parameters, [prediction], []).as_json()
+    text = simulating.Report(parameters, [prediction], [], []).as_json()
 
     assert json.loads(text)["predictions"][0]["p99_seconds"] is None
