@@ -25,6 +25,7 @@ from scripts.bench.capacity_predictions import (
 from scripts.bench.capacity_predictions import workload as workload_of
 from scripts.bench.capacity_queues import Order, Queue, RateLimit
 from scripts.bench.capacity_simulation import Pipeline, Result, simulate
+from scripts.bench.capacity_tables import Sheet
 from scripts.errors import UserError
 
 REPO_ROOT = Path(__file__).parents[3]
@@ -76,7 +77,7 @@ def test_workers_are_busy_as_the_utilisation_law_says(parameters: Parameters) ->
     deployment = replace(Deployment.default(free), maximum_concurrency=3)
     model = Model(free, free.profiles["aws"], workload, deployment)
 
-    result = run(free, workload, deployment=deployment)
+    result = run(free, workload, deployment=deployment, orders=12_000)
 
     expected = result.orders_per_second * model.order_worker_seconds / deployment.maximum_concurrency
     assert result.order_service_busy == pytest.approx(expected, rel=0.03)
@@ -337,6 +338,34 @@ def test_capacity_page_names_every_limit_with_its_source(parameters: Parameters)
     for region, quotas in parameters.regions.items():
         assert region in page
         assert f"{quotas.invocations:,}" in page
+
+
+def test_tables_fill_their_places_and_leave_the_rest_of_the_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- simulate: small -->\nold\n<!-- end -->\nafter\n")
+    sheet = Sheet("title", ["name"], ["figure"], [["one", "1"]])
+
+    simulating.fill(page, {"small": sheet})
+    simulating.fill(page, {"small": sheet})
+
+    table = "| name | figure |\n| --- | ---: |\n| one | 1 |"
+    assert page.read_text() == f"before\n<!-- simulate: small -->\n{table}\n<!-- end -->\nafter\n"
+
+
+def test_page_without_a_place_for_a_table_is_named(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("nothing here")
+
+    with pytest.raises(UserError, match=r"page\.md has no place .* simulate: small"):
+        simulating.fill(page, {"small": Sheet("title", [], [], [])})
+
+
+def test_capacity_page_has_a_place_for_every_table(parameters: Parameters) -> None:
+    page = (REPO_ROOT / "docs" / "capacity.md").read_text()
+    predictions = [predict(parameters, MODES[1], MIXES[0], 100, seed=1)]
+
+    for name in simulating.Report(parameters, predictions, [], []).sheets():
+        assert f"<!-- simulate: {name} -->" in page
 
 
 def test_json_has_no_figure_that_json_cannot_say(parameters: Parameters) -> None:
