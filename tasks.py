@@ -23,6 +23,7 @@ from scripts.terraform import terraform_path
 
 _SEED_FILE = str(REPO_ROOT / "scripts" / "inventory-seed.json")
 _PICTURES = str(REPO_ROOT / "docs" / "images")
+_CAPACITY_PLOT = str(REPO_ROOT / "docs" / "images" / "capacity.svg")
 _CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis")
 _HELP = {
     "check": "change nothing, and fail if something would change",
@@ -67,6 +68,11 @@ _HELP = {
     "compare": "figures that an earlier run wrote, to compare with",
     "ci": "only compare requests and units with scripts/bench/baseline.json, and fail if any has grown",
     "update_baseline": "make what is measured that baseline",
+    "json": "print all figures as JSON",
+    "parameters": "a JSON file in place of scripts/bench/capacity_parameters.json",
+    "measured": "what `invoke bench --json` wrote, in place of scripts/bench/measured_runs.json",
+    "plot": "where the picture goes",
+    "page": "a page to bring the tables of up to date, docs/capacity.md",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
 
@@ -422,6 +428,30 @@ def dashboard_picture(
 
     environment = environment or os.environ.get("ENVIRONMENT") or "dev"
     picture.draw(prometheus, environment, Path(folder), minutes=_count("minutes", minutes))
+
+
+@_command()
+def simulate(  # noqa: PLR0913, PLR0917 - the command's options
+    _: Context,
+    json: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    seed: str = "1",
+    parameters: str | None = None,
+    measured: str | None = None,
+    plot: str = _CAPACITY_PLOT,
+    page: str | None = None,
+) -> None:
+    """Predict throughput, latency and cost from 1 to 100,000 orders a second, and where each limit bites."""
+    from scripts.bench import capacity_parameters, simulate  # noqa: PLC0415 - other tasks need no simulation
+
+    report = simulate.run(
+        parameters_file=Path(parameters) if parameters else capacity_parameters.PARAMETERS_FILE,
+        measured_file=Path(measured) if measured else simulate.MEASURED_FILE,
+        seed=_count("seed", seed),
+        as_json=json,
+        plot=Path(plot),
+    )
+    if page:
+        simulate.fill(Path(page), report.sheets())
 
 
 @_command()

@@ -1,0 +1,220 @@
+"""Predict orders a second, latency and cost for many rates, and compare with what was measured."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from scripts.bench.capacity_model import Deployment, Model, Workload, raised
+from scripts.bench.capacity_parameters import Parameters, Profile
+from scripts.bench.capacity_simulation import Pipeline, Result, simulate
+from scripts.bench.capacity_usage import cost_per_million
+from scripts.json_files import load_json
+
+WORKERS = (2, 8, 32)
+RATES = (1, 10, 100, 1_000, 10_000, 100_000)
+_SECONDS = 20.0
+_LEAST_ORDERS, _MOST_ORDERS, _BURST = 1_000, 4_000, 600
+_MOST_UNSLICED_RATE, _LEAST_OVERLOAD, _PLENTY = 1_000, 400, 1_000_000
+_SMALLEST_POOL = 4
+"""Workers and SKUs that a slice of the system must keep for its queues to behave as those of the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    name: str
+    batch_size: int
+    group_commit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    name: str
+    skus_an_order: int
+    catalogue_skus: int
+
+
+MODES = (
+    Mode("one at a time, batch 1", 1, group_commit=False),
+    Mode("one at a time, batch 10", 10, group_commit=False),
+    Mode("group commit, batch 10", 10, group_commit=True),
+    Mode("group commit, batch 50", 50, group_commit=True),
+)
+MIXES = (Mix("2 of 1,000 SKUs", 2, 1_000), Mix("2 of 12 SKUs", 2, 12), Mix("one hot SKU", 1, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a rate meets on a new account, what it needs, and what it gets once it has that."""
+
+    mode: str
+    mix: str
+    offered_orders_per_second: float
+    default_limit: str
+    default_orders_per_second: float
+    needs: Deployment
+    orders_per_second: float
+    p50_seconds: float
+    p99_seconds: float
+    dollars_per_million: dict[str, float]
+    conflicts_an_order: float
+    returned_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overload:
+    """What conflicts leave of the workers where the stock of each SKU is one item."""
+
+    mode: str
+    mix: str
+    workers: int
+    offered_orders_per_second: float
+    orders_per_second: float
+
+
+class Run(BaseModel):
+    """A measured run, as `invoke bench --json` writes it; no offered rate means all orders at once."""
+
+    model_config = ConfigDict(frozen=True)
+
+    scenario: str
+    batch_size: Annotated[int, Field(ge=1)]
+    offered_orders_per_second: Annotated[float, Field(gt=0)] | None
+    orders_per_second: Annotated[float, Field(gt=0)]
+    p50_seconds: float
+    p99_seconds: float
+    group_commit: bool | None = None
+
+    @property
+    def hot(self) -> bool:
+        return "hot" in self.scenario.lower() or "single" in self.scenario.lower()
+
+
+class _Runs(BaseModel):
+    runs: list[Run]
+
+
+_RUNS = TypeAdapter(_Runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A measured run beside its simulation; a ratio is predicted / measured."""
+
+    run: Run
+    predicted: Result
+
+    @property
+    def rate_ratio(self) -> float:
+        return self.predicted.orders_per_second / self.run.orders_per_second
+
+    @property
+    def p50_ratio(self) -> float:
+        return self.predicted.p50_seconds / self.run.p50_seconds
+
+
+def load_runs(path: Path) -> list[Run]:
+    """Raise UserError where the file is not what the benchmark writes."""
+    return load_json(path, _RUNS).runs
+
+
+def workload(mode: Mode, mix: Mix, rate: float | None) -> Workload:
+    return Workload(rate, mode.batch_size, mode.group_commit, mix.skus_an_order, mix.catalogue_skus)
+
+
+def predict(parameters: Parameters, mode: Mode, mix: Mix, rate: float, seed: int) -> Prediction:
+    profile, wanted = parameters.profiles["aws"], workload(mode, mix, rate)
+    limit, capacity = Model(parameters, profile, wanted, Deployment.default(parameters)).capacity()
+    needs = raised(parameters, profile, wanted)
+    part, deployment = sliced(wanted, needs)
+    assert part.orders_per_second is not None  # noqa: S101 - for mypy
+    orders = max(_LEAST_ORDERS, round(part.orders_per_second * _SECONDS))
+    pipeline = Pipeline(parameters, profile, part, deployment, seed)
+    result = simulate(pipeline, orders)
+    completed = max(len(pipeline.completed), 1)
+    return Prediction(
+        mode=mode.name,
+        mix=mix.name,
+        offered_orders_per_second=rate,
+        default_limit=limit,
+        default_orders_per_second=capacity,
+        needs=needs,
+        orders_per_second=result.orders_per_second * rate / part.orders_per_second,
+        p50_seconds=result.p50_seconds,
+        p99_seconds=result.p99_seconds,
+        dollars_per_million=cost_per_million(result.usage, completed, parameters),
+        conflicts_an_order=result.usage.conflicts / completed,
+        returned_share=result.usage.returned / pipeline.placed,
+    )
+
+
+def overload(parameters: Parameters, mode: Mode, mix: Mix, workers: int, seed: int) -> Overload:
+    """Offer just what the order service's workers could do if no transaction ever met another; stock is not sharded."""
+    profile = parameters.profiles["aws"]
+    deployment = replace(
+        Deployment.default(parameters),
+        maximum_concurrency=workers,
+        invocations_a_second=_PLENTY,
+        put_events_a_second=_PLENTY,
+        table_write_units=parameters.limits.table_write_units.value,
+    )
+    limits = Model(parameters, profile, workload(mode, mix, None), deployment).limits()
+    offered = min(limits["order service workers"], _MOST_UNSLICED_RATE)
+    pipeline = Pipeline(parameters, profile, workload(mode, mix, offered), deployment, seed)
+    result = simulate(pipeline, max(_LEAST_OVERLOAD, min(_MOST_ORDERS, round(offered * _SECONDS))))
+    return Overload(mode.name, mix.name, workers, offered, result.orders_per_second)
+
+
+def sliced(whole: Workload, deployment: Deployment) -> tuple[Workload, Deployment]:
+    """Cut a slice that can be simulated in a second: as much less of each resource as of the orders.
+
+    Queues of a slice are a little longer than those of the whole, as its pools are smaller.
+    """
+    assert whole.orders_per_second is not None  # noqa: S101 - for mypy
+    items = whole.catalogue_skus * deployment.stock_shards
+    width = min(whole.batch_size if whole.group_commit else 1, whole.catalogue_skus) * whole.skus_an_order
+    smallest = 1 if whole.catalogue_skus == 1 else _SMALLEST_POOL * width
+    parts = min(
+        whole.orders_per_second * _SECONDS / _MOST_ORDERS,
+        deployment.maximum_concurrency / _SMALLEST_POOL,
+        items / smallest,
+    )
+    if parts <= 1:
+        return whole, deployment
+    shards = max(1, round(deployment.stock_shards / parts))
+    if whole.catalogue_skus == 1:
+        parts = deployment.stock_shards / shards
+    return (
+        replace(
+            whole,
+            orders_per_second=whole.orders_per_second / parts,
+            catalogue_skus=max(1, round(items / parts / shards)),
+        ),
+        replace(
+            deployment,
+            maximum_concurrency=max(1, round(deployment.maximum_concurrency / parts)),
+            put_events_a_second=deployment.put_events_a_second / parts,
+            invocations_a_second=deployment.invocations_a_second / parts,
+            table_write_units=deployment.table_write_units / parts,
+            stock_shards=shards,
+        ),
+    )
+
+
+def compare(parameters: Parameters, runs: Sequence[Run], seed: int) -> list[Comparison]:
+    """Simulate on the embedded AWS what was measured there."""
+    profile = parameters.profiles["embedded"]
+    return [Comparison(run, embedded(parameters, profile, run, seed)) for run in runs]
+
+
+def embedded(parameters: Parameters, profile: Profile, run: Run, seed: int) -> Result:
+    default = parameters.deployment.group_commit
+    group_commit = default if run.group_commit is None else run.group_commit
+    skus, catalogue = (1, 1) if run.hot else (2, 12)
+    rate = run.offered_orders_per_second
+    wanted = Workload(rate, run.batch_size, group_commit, skus, catalogue)
+    orders = _BURST if rate is None else math.ceil(max(_LEAST_ORDERS, rate * _SECONDS))
+    return simulate(Pipeline(parameters, profile, wanted, Deployment.default(parameters), seed), orders)

@@ -1,0 +1,130 @@
+"""`invoke simulate`: what the system can carry, where each limit bites, and what to change then."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from scripts.bench import capacity_tables
+from scripts.bench.capacity_parameters import PARAMETERS_FILE, Parameters, load_parameters
+from scripts.bench.capacity_predictions import (
+    MIXES,
+    MODES,
+    RATES,
+    WORKERS,
+    Comparison,
+    Overload,
+    Prediction,
+    compare,
+    load_runs,
+    overload,
+    predict,
+)
+from scripts.bench.capacity_tables import Sheet
+from scripts.console import out
+from scripts.errors import UserError
+
+MEASURED_FILE = Path(__file__).parent / "measured_runs.json"
+_ADVISED = {MIXES[0].name: MODES[2].name, MIXES[1].name: MODES[3].name, MIXES[2].name: MODES[3].name}
+"""The way of writing that suits a mix: the page shows only these, as all would be too many."""
+_COST_RATE = 100
+_END = "<!-- end -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    parameters: Parameters
+    predictions: Sequence[Prediction]
+    overloads: Sequence[Overload]
+    comparisons: Sequence[Comparison]
+
+    def as_json(self) -> str:
+        """All figures, for other programs; what is no number becomes null."""
+        given = {
+            "limits": {mix.name: capacity_tables.limits(self.parameters, mix) for mix in MIXES},
+            "predictions": [asdict(prediction) for prediction in self.predictions],
+            "overloads": [asdict(overload) for overload in self.overloads],
+            "measured": [_compared(comparison) for comparison in self.comparisons],
+        }
+        return json.dumps(_without_nan(given), indent=2)
+
+    def print(self) -> None:
+        limits = [capacity_tables.limit_sheet(self.parameters, mix) for mix in MIXES]
+        everything = capacity_tables.prediction_sheet(self.predictions, self.parameters)
+        sheets = self.sheets()
+        for sheet in (*limits, everything, sheets["overload"], sheets["cost"], sheets["measured"]):
+            out.print(sheet.printed(), "")
+
+    def sheets(self) -> Mapping[str, Sheet]:
+        """The tables of docs/capacity.md, by the names of their places in it."""
+        advised = [one for one in self.predictions if _ADVISED[one.mix] == one.mode]
+        costs = [
+            one
+            for one in self.predictions
+            if one.offered_orders_per_second == _COST_RATE and one.mode != MODES[0].name and one.mix != MIXES[1].name
+        ]
+        limits = {
+            f"limits {index}": capacity_tables.limit_sheet(self.parameters, mix) for index, mix in enumerate(MIXES)
+        }
+        return limits | {
+            "rates": capacity_tables.prediction_sheet(advised, self.parameters),
+            "overload": capacity_tables.overload_sheet(self.overloads),
+            "cost": capacity_tables.cost_sheet(costs),
+            "measured": capacity_tables.comparison_sheet(self.comparisons),
+        }
+
+
+def run(
+    *,
+    parameters_file: Path = PARAMETERS_FILE,
+    measured_file: Path = MEASURED_FILE,
+    seed: int,
+    as_json: bool,
+    plot: Path,
+) -> Report:
+    """Predict, print and draw; raise UserError where a file is not what it should be."""
+    parameters, runs = load_parameters(parameters_file), load_runs(measured_file)
+    report = Report(
+        parameters,
+        [predict(parameters, mode, mix, rate, seed) for mix in MIXES for mode in MODES for rate in RATES],
+        [overload(parameters, mode, mix, workers, seed) for mix in MIXES for mode in MODES for workers in WORKERS],
+        compare(parameters, runs, seed),
+    )
+    if as_json:
+        out.print(report.as_json(), markup=False)
+    else:
+        report.print()
+    from scripts.bench import capacity_plot  # noqa: PLC0415 - it takes a second to import
+
+    capacity_plot.draw(report.parameters, report.predictions, report.comparisons, plot, seed)
+    return report
+
+
+def fill(page: Path, sheets: Mapping[str, Sheet]) -> None:
+    """Put each table into its place, which two comments mark, and leave the rest of the page as it is."""
+    text = page.read_text(encoding="utf-8")
+    for name, sheet in sheets.items():
+        begin = f"<!-- simulate: {name} -->"
+        before, found, after = text.partition(begin)
+        _, ended, rest = after.partition(_END)
+        if not found or not ended:
+            raise UserError(f"{page} has no place for a table: write {begin} and {_END} where it goes")
+        text = f"{before}{begin}\n{sheet.markdown()}\n{_END}{rest}"
+    page.write_text(text, encoding="utf-8")
+
+
+def _compared(one: Comparison) -> dict[str, object]:
+    return one.run.model_dump() | {
+        "predicted_orders_per_second": one.predicted.orders_per_second,
+        "predicted_p50_seconds": one.predicted.p50_seconds,
+        "predicted_p99_seconds": one.predicted.p99_seconds,
+    }
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
