@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from scripts.deployment import Deployment
@@ -68,9 +69,11 @@ class Ledger:
 
 
 def read_commits(client: "DynamoDBClient", deployment: Deployment) -> Iterator[Commit]:
-    """Read the whole log: stream after stream, each with its oldest commit first, as a scan finds them."""
-    for item in _scan(client, deployment.event_store_table_name):
-        yield commit_from_item(item)
+    """Read the whole log: stream after stream, as a scan finds them, each with its oldest commit first."""
+    commits = map(commit_from_item, _scan(client, deployment.event_store_table_name))
+    for _, stream in groupby(commits, key=lambda commit: commit.stream_id):
+        # The embedded AWS sorts numbers as texts here, 10 before 2.
+        yield from sorted(stream, key=lambda commit: commit.version)
 
 
 def read_inventory(client: "DynamoDBClient", deployment: Deployment) -> list[StockItem]:

@@ -1,11 +1,13 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
+from scripts import ledger
 from scripts.audit import Audit, Auditor
 from scripts.repair import Repairer
-from services.libs.dynamodb_items import to_item
+from services.libs.dynamodb_items import Item, to_item
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
@@ -16,6 +18,9 @@ from services.shared.events import EventType
 from services.shared.json_types import Json
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
 from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
 
 DUE = NOW + PAYMENT_TIMEOUT
 
@@ -137,6 +142,24 @@ def test_a_counter_that_is_off_is_found(busy: Aws) -> None:
     busy.dynamodb.put_item(TableName=METRICS_TABLE, Item=to_item({"id": "counters#stray", name: 1}))
 
     assert _found(busy) == [("counter", name)]
+
+
+def test_a_stream_of_more_than_nine_versions_has_no_gap_whatever_order_a_scan_has(
+    busy: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy.store.append(seeding("prod-002", stock=10))
+    for version in range(2, 13):
+        busy.store.append(seeding("prod-002", stock=10, version=version, delta=0))
+    scan = ledger._scan  # noqa: SLF001 - to answer as the embedded AWS does
+
+    def scan_by_text(client: "DynamoDBClient", table: str) -> Iterator[Item]:
+        return iter(
+            sorted(scan(client, table), key=lambda item: (str(item.get("stream_id")), str(item.get("version"))))
+        )
+
+    monkeypatch.setattr(ledger, "_scan", scan_by_text)
+
+    assert _found(busy) == []
 
 
 def test_a_difference_that_goes_away_is_none(busy: Aws) -> None:
