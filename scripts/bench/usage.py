@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from math import ceil
 from time import time
 from typing import Self
@@ -174,8 +175,9 @@ def add_logs(usage: Usage, service: str, lines: Iterable[str]) -> None:
 
 def add_events(usage: Usage, calls: Sequence[Call]) -> None:
     """Add the events that these calls published, and the messages that became of them."""
-    for call in calls:
-        for entry in call.request.get("Entries", ()) if call.name == "events:PutEvents" else ():
+    put = (call for call in calls if call.name == "events:PutEvents" and call.status == HTTPStatus.OK)
+    for call in put:
+        for entry in call.request["Entries"]:
             usage.events += 1
             usage.event_bytes += len(entry["Detail"].encode())
             usage.messages += entry["DetailType"] in QUEUED
