@@ -58,7 +58,7 @@ _HELP = {
     "scenario": "which, separated by commas: single, three, hot, half-out, duplicates, paced; all by default",
     "direct": "invoke the functions with batches of these sizes, such as 1,10,50, in place of the scenarios",
     "skus": "SKUs of an order, where functions are invoked directly",
-    "batch_size": "messages of a queue that an invocation gets; more than 10 only on AWS",
+    "batch_size": "messages of a queue that an invocation gets, 10 at most",
     "concurrency": "invocations of a function side by side",
     "rate": "orders a second; as fast as they go by default",
     "counted": "count requests by a proxy, which takes some time of each",

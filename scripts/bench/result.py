@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import quantiles
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 from rich.table import Table
@@ -148,18 +148,23 @@ def _rounded(value: _T) -> _T:
     return round(value, 6) if isinstance(value, float) else value  # type: ignore[return-value] # a float again
 
 
-def comparison_table(measured: Measured, file: Path) -> Table:
-    """Each figure of ours beside the one of the same name in the file."""
-    before = load_json(file, TypeAdapter(_Recorded))
-    shown = table("figure", "before", "now", "ratio", numbers=("before", "now", "ratio"), title=f"Compared with {file}")
+def comparison_table(measured: Measured, before: "Recorded") -> Table:
+    """Each figure of ours beside the one of the same name."""
+    shown = table("figure", "before", "now", "ratio", numbers=("before", "now", "ratio"), title="Compared")
     for path, now, then in _both(measured.document, {"results": before.results, "steps": before.steps}):
         shown.add_row(": ".join(path[1:]), f"{then:,.3f}", f"{now:,.3f}", f"{now / then:.2f}" if then else "-")
     return shown
 
 
-class _Recorded(BaseModel):
+class Recorded(BaseModel):
+    """What `write_json` wrote, as far as it can be compared."""
+
     results: dict[str, dict[str, object]]
     steps: dict[str, dict[str, float]]
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        return load_json(file, TypeAdapter(cls))
 
 
 def _both(

@@ -16,6 +16,7 @@ from scripts.bench.direct import DirectRun, Step, total
 from scripts.bench.end_to_end import EndToEnd
 from scripts.bench.result import (
     Measured,
+    Recorded,
     Result,
     Speed,
     above_baseline,
@@ -46,7 +47,7 @@ _CHECKED_FIGURES = (
     "dynamodb_read_units",
 )
 _HOT_STEP = "reserve of a hot SKU"
-_LARGEST_BATCH_WITHOUT_WINDOW = 10
+_LARGEST_BATCH = 10
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,10 @@ class Settings:
     """Through the counting proxy, which takes a little time of each call."""
 
     def environment(self, proxy_url: str) -> dict[str, str]:
-        window = 0 if self.batch_size <= _LARGEST_BATCH_WITHOUT_WINDOW else 1
         variables = {
             "ENVIRONMENT": "bench",
             "PULSEQUEUE_INSTANCE": "bench",
             "TF_VAR_batch_size": str(self.batch_size),
-            "TF_VAR_batching_window_seconds": str(window),
             "TF_VAR_maximum_concurrency": str(self.concurrency),
             # Every order goes the whole way.
             "TF_VAR_payment_success_rate": "1",
@@ -84,14 +83,20 @@ _CHECKED = Settings(direct=(1, 10, 50), orders=50)
 def run(settings: Settings, json_file: Path | None, compare: Path | None) -> None:
     if settings.direct and not settings.counted:
         raise UserError("a direct run is about what is counted: leave out --no-counted")
+    if settings.batch_size > _LARGEST_BATCH:
+        raise UserError(
+            f"--batch-size is {settings.batch_size}: the embedded AWS hands over {_LARGEST_BATCH} messages at most; "
+            f"`--direct {settings.batch_size}` invokes the functions with more"
+        )
+    before = Recorded.read(compare) if compare else None
     prices = read_prices()
     measured = _measure(settings, prices)
     _print(measured, prices)
     if json_file:
         write_json(json_file, _description(settings, prices), measured)
         out.print(f"written to {json_file}", markup=False)
-    if compare:
-        out.print(comparison_table(measured, compare))
+    if before:
+        out.print(comparison_table(measured, before))
 
 
 def check(*, update: bool) -> None:

@@ -3,8 +3,9 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from math import ceil
 from time import time
 from typing import Self
@@ -160,19 +161,23 @@ class Meter:
         pages = self._logs.get_paginator("filter_log_events").paginate(
             logGroupName=self._deployment.log_group_names[service], startTime=self._since_ms
         )
-        for page in pages:
-            for line in page["events"]:
-                usage.log_bytes += len(line["message"].encode()) + _LINE_BYTES
-                if report := _REPORT.match(line["message"]):
-                    usage.invocations[service] += 1
-                    usage.busy_ms[service] += round(float(report["ms"]))
-                    usage.gb_seconds += float(report["ms"]) / 1000 * int(report["mb"]) / 1024
+        add_logs(usage, service, (line["message"] for page in pages for line in page["events"]))
+
+
+def add_logs(usage: Usage, service: str, lines: Iterable[str]) -> None:
+    for line in lines:
+        usage.log_bytes += len(line.encode()) + _LINE_BYTES
+        if report := _REPORT.match(line):
+            usage.invocations[service] += 1
+            usage.busy_ms[service] += round(float(report["ms"]))
+            usage.gb_seconds += float(report["ms"]) / 1000 * int(report["mb"]) / 1024
 
 
 def add_events(usage: Usage, calls: Sequence[Call]) -> None:
     """Add the events that these calls published, and the messages that became of them."""
-    for call in calls:
-        for entry in call.request.get("Entries", ()) if call.name == "events:PutEvents" else ():
+    put = (call for call in calls if call.name == "events:PutEvents" and call.status == HTTPStatus.OK)
+    for call in put:
+        for entry in call.request["Entries"]:
             usage.events += 1
             usage.event_bytes += len(entry["Detail"].encode())
             usage.messages += entry["DetailType"] in QUEUED

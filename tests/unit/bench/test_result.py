@@ -7,6 +7,7 @@ from rich.console import Console
 from scripts.bench.costs import Workload, read_prices
 from scripts.bench.result import (
     Measured,
+    Recorded,
     Result,
     Speed,
     above_baseline,
@@ -16,6 +17,7 @@ from scripts.bench.result import (
     results_table,
     write_json,
 )
+from scripts.bench.run import Settings, run
 from scripts.bench.scenarios import SCENARIOS, chosen
 from scripts.bench.units import Units
 from scripts.bench.usage import Usage
@@ -59,7 +61,7 @@ def test_a_comparison_shows_the_ratio_to_the_file(tmp_path: Path) -> None:
     write_json(file, {}, Measured([result(writes=40)], {"reserve at batch 1": {"api_calls": 4}}))
 
     now = Measured([result(writes=20), result(name="unknown before")], {"reserve at batch 1": {"api_calls": 1}})
-    text = shown(comparison_table(now, file))
+    text = shown(comparison_table(now, Recorded.read(file)))
 
     (line,) = [line for line in text.splitlines() if "counts: dynamodb_write_units" in line]
     assert line.split()[-3:] == ["20.000", "10.000", "0.50"]
@@ -82,7 +84,7 @@ def test_a_file_that_is_no_result_is_explained(tmp_path: Path) -> None:
     file.write_text("{}")
 
     with pytest.raises(UserError, match="results"):
-        comparison_table(Measured([result()]), file)
+        Recorded.read(file)
 
 
 @pytest.mark.parametrize(("percent", "value"), [(50, 51), (99, 100)])
@@ -132,3 +134,12 @@ def test_a_run_without_the_proxy_shows_its_speed_alone() -> None:
 
     assert "12.5" in text
     assert "API calls" not in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [(Settings(batch_size=50), "--direct 50"), (Settings(direct=(1,), counted=False), "leave out --no-counted")],
+)
+def test_settings_that_cannot_be_measured_are_refused(settings: Settings, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        run(settings, None, None)
