@@ -1,10 +1,13 @@
-"""AWS clients, made on first use: one session an execution environment, short timeouts, few retries."""
+"""AWS clients, made on first use: one session an execution environment, short timeouts, few retries.
+
+botocore alone: what boto3 adds is not used, and takes its time to import at every cold start.
+"""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
@@ -20,31 +23,31 @@ _CONFIG = Config(
 
 
 @cache
-def _session() -> boto3.Session:
-    return boto3.Session()
+def session() -> Session:
+    return Session()
 
 
 @cache
 def cloudwatch() -> "CloudWatchClient":
     # A reading after a long break brings tens of thousands of points.
-    return _session().client("cloudwatch", config=_CONFIG.merge(Config(read_timeout=8)))
+    return cast("CloudWatchClient", session().create_client("cloudwatch", config=_CONFIG.merge(Config(read_timeout=8))))
 
 
 @cache
 def dynamodb() -> "DynamoDBClient":
-    return _session().client("dynamodb", config=_CONFIG)
+    return cast("DynamoDBClient", session().create_client("dynamodb", config=_CONFIG))
 
 
 @cache
 def events() -> "EventBridgeClient":
-    return _session().client("events", config=_CONFIG)
+    return cast("EventBridgeClient", session().create_client("events", config=_CONFIG))
 
 
 @cache
 def sqs() -> "SQSClient":
-    return _session().client("sqs", config=_CONFIG)
+    return cast("SQSClient", session().create_client("sqs", config=_CONFIG))
 
 
 @cache
 def ssm() -> "SSMClient":
-    return _session().client("ssm", config=_CONFIG)
+    return cast("SSMClient", session().create_client("ssm", config=_CONFIG))

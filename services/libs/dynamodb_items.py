@@ -3,10 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal
-from typing import TYPE_CHECKING, cast
-
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from typing import TYPE_CHECKING, Any
 
 from services.shared.faults import DependencyError
 from services.shared.json_types import Json, JsonObject
@@ -21,17 +18,14 @@ _KEYS_A_CALL = 100
 _REFUSALS = 6
 _FIRST_PAUSE_SECONDS = 0.02
 
-_serializer = TypeSerializer()
-_deserializer = TypeDeserializer()
-
 
 def to_item(values: Mapping[str, Json]) -> Item:
-    return {name: _serializer.serialize(value) for name, value in values.items()}
+    return {name: _typed(value) for name, value in values.items()}
 
 
 def from_item(item: "Mapping[str, AttributeValueTypeDef]") -> JsonObject:
-    """Read an item written by `to_item`: its numbers are integers."""
-    return {name: _plain(_deserializer.deserialize(value)) for name, value in item.items()}
+    """Read an item written by `to_item`: its numbers are integers. Raise ValueError where one is not."""
+    return {name: _plain(value) for name, value in item.items()}
 
 
 class ReadThrottledError(DependencyError):
@@ -64,11 +58,35 @@ def batch_get(
         waiting = [*unread, *waiting[_KEYS_A_CALL:]]
 
 
-def _plain(value: object) -> Json:
-    if isinstance(value, Decimal):
-        return int(value)
-    if isinstance(value, list):
-        return [_plain(element) for element in value]
-    if isinstance(value, dict):
-        return {name: _plain(element) for name, element in value.items()}
-    return cast("str | bool | None", value)
+# boto3 has both of these, at the price of importing the rest of it.
+def _typed(value: Json) -> "AttributeValueTypeDef":
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case str():
+            return {"S": value}
+        case list():
+            return {"L": [_typed(element) for element in value]}
+        case dict():
+            return {"M": to_item(value)}
+
+
+def _plain(value: Mapping[str, Any]) -> Json:
+    ((kind, content),) = value.items()
+    match kind:
+        case "NULL":
+            return None
+        case "N":
+            return int(content)
+        case "S" | "BOOL":
+            return content  # type: ignore[no-any-return] # by its kind
+        case "L":
+            return [_plain(element) for element in content]
+        case "M":
+            return from_item(content)
+        case _:
+            raise ValueError(f"an attribute of the kind {kind} is none of ours")

@@ -108,8 +108,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    for session in (_SESSION, aws_clients._session()):  # noqa: SLF001 - the one that the services make theirs of
-        session.events.register(_INSERTS, insert_statements, unique_id=_INSERTS)  # type: ignore[arg-type] # what it returns counts
+    for events in (_SESSION.events, aws_clients.session().get_component("event_emitter")):
+        events.register(_INSERTS, insert_statements, unique_id=_INSERTS)  # type: ignore[arg-type] # what it returns counts
     with mock_aws():
         dynamodb, sqs, events = _SESSION.client("dynamodb"), _SESSION.client("sqs"), _SESSION.client("events")
         _create_table(dynamodb, EVENT_STORE_TABLE, stream_id="S", version="N", index={"due_shard": "S", "due_at": "S"})

@@ -3,12 +3,12 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from services.libs import aws_clients
 from services.libs.lambda_types import HttpRequest, HttpResponse
 from services.libs.ledger_counters import LedgerCounters
 from services.libs.metrics import DECLARATIONS
@@ -32,7 +32,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 @pytest.fixture
 def cloudwatch(aws: Aws) -> CloudWatch:  # noqa: ARG001
-    return aws_clients._session().client("cloudwatch", region_name=REGION)  # noqa: SLF001
+    return boto3.client("cloudwatch", region_name=REGION)
 
 
 @pytest.fixture
@@ -272,7 +272,7 @@ class TestEndpoint:
         monkeypatch.setenv("METRICS_TOKEN_PARAMETER", "/test/metrics-token")
         monkeypatch.setenv("REFRESH_SECONDS", "60")
         monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-        self.ssm = aws_clients._session().client("ssm", region_name=REGION)  # noqa: SLF001
+        self.ssm = boto3.client("ssm", region_name=REGION)
         self.ssm.put_parameter(Name="/test/metrics-token", Value="secret", Type="SecureString")
         self.urls = urls
         metrics_handler._application.cache_clear()  # noqa: SLF001
