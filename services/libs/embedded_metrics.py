@@ -1,7 +1,8 @@
 """What a function observed, written as EMF: lines of its log that CloudWatch turns into metrics, without a call.
 
-Each sample of a counter or a histogram is a sum, so each becomes a metric of which only the Sum is read; a histogram's
-bucket is part of the metric's name. Source of the format:
+Each sample of a counter or a histogram is a sum, so each becomes a metric of which only the Sum is read. A histogram's
+bucket is part of the metric's name, and holds what fell into it and into none below; whoever reads adds them up. So an
+observation is three values of a line that is paid by the byte, not one for each bucket above it. Source of the format:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -67,14 +68,18 @@ class EmbeddedMetrics:
 
 
 def _samples(registry: CollectorRegistry) -> Iterator[tuple[str, _Labels, float]]:
-    """Every sum under its name in CloudWatch; the largest bucket is the count, and so not a metric of its own."""
+    """Every sum under its name in CloudWatch; the largest bucket is the rest of the count, and no metric of its own."""
     for family in registry.collect():
         if family.type not in ("counter", "histogram"):
             continue
+        below = 0.0
         for sample in family.samples:
             labels = dict(sample.labels)
             bound = labels.pop("le", None)
-            if sample.name.endswith("_created") or bound == "+Inf":
-                continue
-            name = bucket_name(family.name, bound) if bound else sample.name
-            yield name, tuple(labels.items()), sample.value
+            if bound is None and not sample.name.endswith("_created"):
+                yield sample.name, tuple(labels.items()), sample.value
+            elif bound == "+Inf":
+                below = 0.0
+            elif bound:
+                yield bucket_name(family.name, bound), tuple(labels.items()), sample.value - below
+                below = sample.value

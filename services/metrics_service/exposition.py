@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -49,7 +50,8 @@ class Page:
     def _histogram(self, name: str, text: str, declaration: Declaration) -> Metric:
         family = HistogramMetricFamily(name, text, labels=declaration.labels)
         for values, labels in _label_sets(declaration):
-            buckets = [(str(bound), self._sum(bucket_name(name, str(bound)), labels)) for bound in BUCKETS_SECONDS]
+            inside = (self._sum(bucket_name(name, str(bound)), labels) for bound in BUCKETS_SECONDS)
+            buckets = [(str(bound), total) for bound, total in zip(BUCKETS_SECONDS, accumulate(inside), strict=True)]
             buckets.append(("+Inf", self._sum(f"{name}_count", labels)))
             family.add_metric(values, buckets, self._sum(f"{name}_sum", labels))
         return family

@@ -123,6 +123,7 @@ module "function" {
   name               = "${var.environment}-${each.key}-handler"
   handler            = "services.${replace(each.key, "-", "_")}.handler.handler"
   package_path       = "${var.packages_dir}/${replace(each.key, "-", "_")}.zip"
+  memory_mb          = var.memory_mb
   timeout_seconds    = lookup(each.value, "timeout_seconds", var.function_timeout_seconds)
   log_retention_days = var.log_retention_days
   environment        = merge({ ENVIRONMENT = var.environment, LOG_LEVEL = var.log_level }, each.value.environment)

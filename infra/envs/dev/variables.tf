@@ -41,6 +41,12 @@ variable "payment_timeout_seconds" {
   }
 }
 
+variable "memory_mb" {
+  description = "Memory of each function, and with it its share of CPU. docs/performance.md has the trade of this and the settings below."
+  type        = number
+  default     = 512
+}
+
 variable "batch_size" {
   description = "Messages of a queue that one invocation gets at most."
   type        = number

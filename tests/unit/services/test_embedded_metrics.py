@@ -123,11 +123,25 @@ def test_a_histogram_is_its_real_buckets_their_sum_and_their_count(registry: Col
     assert document == {
         "environment": "test",
         "seconds_bucket_le_0_1": 1,
-        "seconds_bucket_le_1_0": 2,
-        "seconds_bucket_le_10_0": 2,
+        "seconds_bucket_le_1_0": 1,
         "seconds_count": 3,
         "seconds_sum": 50.55,
     }
+
+
+def test_each_label_set_has_buckets_of_its_own(registry: CollectorRegistry, flush: Flush) -> None:
+    seconds = Histogram("seconds", "", ["function_name"], buckets=(0.1, 1), registry=registry)
+    seconds.labels("a").observe(0.05)
+    seconds.labels("b").observe(0.5)
+    seconds.labels("b").observe(0.6)
+
+    first, second = flush()
+
+    def buckets(document: dict[str, Any]) -> dict[str, float]:
+        return {name: value for name, value in document.items() if "_bucket_" in name}
+
+    assert (first["function_name"], buckets(first)) == ("a", {"seconds_bucket_le_0_1": 1})
+    assert (second["function_name"], buckets(second)) == ("b", {"seconds_bucket_le_1_0": 2})
 
 
 def test_an_empty_bucket_costs_nothing(registry: CollectorRegistry, flush: Flush) -> None:
