@@ -116,7 +116,10 @@ def check_statements(check: Check) -> Check:
         if action != "dynamodb:BatchExecuteStatement":
             return check(action, body, region, account)
         statements = [one.get("Statement", "") for one in json.loads(body).get("Statements", [])]
-        tables = {match[1] for one in statements if (match := re.match(r'\s*INSERT\s+INTO\s+"([^"]+)"', one))}
+        inserts = [re.match(r'\s*INSERT\s+INTO\s+"([^"]+)"', one) for one in statements]
+        tables = {insert[1] if insert else "" for insert in inserts}
+        if "" in tables:
+            return []  # then it asks for the permission that nobody has
         return [("dynamodb:PartiQLInsert", f"arn:aws:dynamodb:{region}:{account}:table/{name}") for name in tables]
 
     return check_items_and_statements

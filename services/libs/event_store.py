@@ -200,15 +200,30 @@ class EventStore:
         A version that exists stays as it is, and is no failure.
         """
         failures: dict[str, DependencyError] = {}
+        waiting = list(commits)
+        for attempt in range(_ATTEMPTS):
+            self._pause(attempt)
+            codes = self._insert_once(waiting)
+            failures |= {
+                stream: TransactionFaultError(code) for stream, code in codes.items() if code not in _TRANSIENT
+            }
+            waiting = [commit for commit in waiting if codes.get(commit.stream_id) in _TRANSIENT]
+            if not waiting:
+                break
+        return failures | {commit.stream_id: ContentionError("each attempt was refused") for commit in waiting}
+
+    def _insert_once(self, commits: Sequence[Commit]) -> dict[str, str]:
+        """Give the error of each that was not written, by stream."""
+        codes: dict[str, str] = {}
         for start in range(0, len(commits), _STATEMENTS_A_CALL):
             batch = commits[start : start + _STATEMENTS_A_CALL]
             statements = [self._insert(commit) for commit in batch]
             responses = self._client.batch_execute_statement(Statements=statements)["Responses"]
             for commit, response in zip(batch, responses, strict=True):
                 code = response.get("Error", {}).get("Code", _DUPLICATE)
-                if code != _DUPLICATE:
-                    failures[commit.stream_id] = TransactionFaultError(code)
-        return failures
+                if "Error" in response and code != _DUPLICATE:
+                    codes[commit.stream_id] = code
+        return codes
 
     def _put(self, commit: Commit) -> None:
         """A transaction on the same item, even one that fails, keeps it from being written."""

@@ -5,37 +5,39 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from services.libs.dead_letters import DeadLetters
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent, SqsRecord
 from services.libs.messages import Message, parse_message
 from services.libs.request_metrics import RequestMetrics
 from services.libs.structured_logging import log_fields, logger
 from services.shared.commits import Cause
+from services.shared.faults import DependencyError, OutOfTimeError, SecondsLeft
 from services.shared.rejections import RejectedError, RejectionReason
 
 if TYPE_CHECKING:
     from prometheus_client import Histogram
 
 # A function that is cut off reports nothing and its whole batch comes again; rather hand back what is left in time.
-_RESERVE_MILLISECONDS = 1500
+_RESERVE_SECONDS = 1.5
+# Faults that would be the same for each message by itself.
+_SHARED_FAULTS = (DependencyError, ClientError, BotoCoreError)
 
 _Content = TypeVar("_Content")
 
 Outcome = Exception | None
 """Why a message failed: upon RejectedError it goes to the dead letters, upon any other error it comes again."""
+Handle = Callable[[Sequence[Message], SecondsLeft], Sequence[Outcome]]
 
 
 @dataclass(frozen=True)
 class Kind:
     """What is done with messages of some types, and what else observes how long that took."""
 
-    handle: Callable[[Sequence[Message]], Sequence[Outcome]]
+    handle: Handle
     types: Sequence[str]
     duration_metric: "Histogram | None" = None
-
-
-class OutOfTimeError(Exception):
-    """The invocation ends before the message can be handled."""
 
 
 def validated(
@@ -55,18 +57,33 @@ def validated(
     return [rejected[place] if place in rejected else next(outcomes) for place in range(len(messages))]
 
 
-def one_by_one(handle: Callable[[Message], None]) -> Callable[[Sequence[Message]], list[Outcome]]:
-    """Make of a handler of one message a handler of many."""
+def one_by_one(handle: Callable[[Message], None]) -> Handle:
+    """Make of a handler of one message a handler of many, which looks at the time before each."""
 
-    def outcome(message: Message) -> Outcome:
-        with log_fields(**_ids(message)):
+    def outcome(message: Message, seconds_left: SecondsLeft) -> Outcome:
+        if seconds_left() < _RESERVE_SECONDS:
+            return OutOfTimeError()
+        with log_fields(correlation_id=message.cause.correlation_id, order_id=message.order_id):
             try:
                 handle(message)
             except Exception as error:  # noqa: BLE001 - whatever it was, the others have nothing to do with it
                 return error
         return None
 
-    return lambda messages: [outcome(message) for message in messages]
+    return lambda messages, seconds_left: [outcome(message, seconds_left) for message in messages]
+
+
+@dataclass(frozen=True)
+class _Received:
+    record: SqsRecord
+    parsed: "Message | Exception"
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        ids = {"message_id": self.record["messageId"]}
+        if isinstance(self.parsed, Message):
+            ids |= {"correlation_id": self.parsed.cause.correlation_id, "order_id": self.parsed.order_id}
+        return ids
 
 
 @dataclass(frozen=True)
@@ -80,76 +97,93 @@ class QueueConsumer:
     def consume(self, event: SqsEvent, context: LambdaContext) -> BatchResponse:
         """Handle the batch; what is named in the response comes again."""
         with self.metrics.invocation():
-            parsed = [(record, self._parsed(record)) for record in event["Records"]]
-            failed = {
-                record["messageId"]
-                for record, message, outcome in self._handled(parsed, context)
-                if outcome and not self._put_away(record, message, outcome, context)
-            }
+            received = [_Received(record, self._parsed(record)) for record in event["Records"]]
+            failures: dict[Exception, list[_Received]] = {}
+            for one, outcome in self._handled(received, lambda: context.get_remaining_time_in_millis() / 1000):
+                if error := self._put_away(one, outcome, context):
+                    failures.setdefault(error, []).append(one)
+            for error, mine in failures.items():
+                _log_failure(error, mine)
+        failed = {one.record["messageId"] for mine in failures.values() for one in mine}
         ids = [record["messageId"] for record in event["Records"]]
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in ids if message_id in failed]}
 
-    def _parsed(self, record: SqsRecord) -> Message | RejectedError:
+    def _parsed(self, record: SqsRecord) -> Message | Exception:
         try:
             message = self.parse(record["body"], datetime.now(UTC))
-        except RejectedError as rejected:
-            return rejected
+        except Exception as error:  # noqa: BLE001 - whatever it was, the others have nothing to do with it
+            return error
         if not any(message.event_type in kind.types for kind in self.kinds):
             return RejectedError(RejectionReason.UNKNOWN_EVENT, "detail-type: not one that this service takes")
         return message
 
-    def _handled(
-        self, parsed: "Sequence[tuple[SqsRecord, Message | RejectedError]]", context: LambdaContext
-    ) -> "Iterator[tuple[SqsRecord, Message | None, Outcome]]":
-        hopeless = [(record, error) for record, error in parsed if isinstance(error, RejectedError)]
+    def _handled(self, received: Sequence[_Received], seconds_left: SecondsLeft) -> Iterator[tuple[_Received, Outcome]]:
+        hopeless = [(one, one.parsed) for one in received if isinstance(one.parsed, Exception)]
         with self.metrics.batch(len(hopeless)) as batch:
             batch.outcomes = [error for _, error in hopeless]
-        yield from ((record, None, error) for record, error in hopeless)
+        yield from hopeless
         for kind in self.kinds:
             mine = [
-                (record, message)
-                for record, message in parsed
-                if isinstance(message, Message) and message.event_type in kind.types
+                (one, one.parsed)
+                for one in received
+                if isinstance(one.parsed, Message) and one.parsed.event_type in kind.types
             ]
-            outcomes = self._outcomes(kind, [message for _, message in mine], context)
-            for (record, message), outcome in zip(mine, outcomes, strict=True):
-                yield record, message, outcome
+            outcomes = self._outcomes(kind, [message for _, message in mine], seconds_left)
+            yield from zip((one for one, _ in mine), outcomes, strict=True)
 
-    def _outcomes(self, kind: Kind, messages: Sequence[Message], context: LambdaContext) -> Sequence[Outcome]:
-        if messages and context.get_remaining_time_in_millis() < _RESERVE_MILLISECONDS:
+    def _outcomes(self, kind: Kind, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
+        if not messages:
+            return []
+        if seconds_left() < _RESERVE_SECONDS:
             return [OutOfTimeError()] * len(messages)
         with self.metrics.batch(len(messages), kind.duration_metric) as batch:
             # Where an order came from stands in the event store: what is logged of each is paid for each.
-            batch.fields = {"event_type": kind.types[0], "order_ids": [message.order_id for message in messages]}
-            try:
-                outcomes = kind.handle(messages) if messages else []
-            except Exception as error:  # noqa: BLE001 - the queue retries them all, and the DLQ keeps what never gets through
-                outcomes = [error] * len(messages)
-            batch.outcomes = outcomes
+            batch.fields = {
+                "event_types": sorted({message.event_type for message in messages}),
+                "order_ids": [message.order_id for message in messages],
+            }
+            batch.outcomes = outcomes = _handle(kind.handle, messages, seconds_left)
         return outcomes
 
-    def _put_away(self, record: SqsRecord, message: Message | None, error: Exception, context: LambdaContext) -> bool:
-        """Send a rejected message to the dead letters; return whether it is done with."""
-        with log_fields(message_id=record["messageId"], **_ids(message)):
-            if not isinstance(error, RejectedError):
-                logger.error("message failed", exc_info=error)
-                return False
-            try:
-                self.dead_letters.send(
-                    record["body"],
-                    error,
-                    message_id=record["messageId"],
-                    source_arn=record["eventSourceARN"],
-                    function_name=context.function_name,
-                )
-            except Exception:  # noqa: BLE001 - it comes again, and with it the next try
-                logger.exception("message failed")
-                return False
+    def _put_away(self, received: _Received, error: Outcome, context: LambdaContext) -> Outcome:
+        """Send a rejected message to the dead letters; return why the message is to come again, if it is."""
+        if not isinstance(error, RejectedError):
+            return error
+        try:
+            self.dead_letters.send(
+                received.record["body"],
+                error,
+                message_id=received.record["messageId"],
+                source_arn=received.record["eventSourceARN"],
+                function_name=context.function_name,
+            )
+        except Exception as failure:  # noqa: BLE001 - it comes again, and with it the next try
+            return failure
+        with log_fields(**received.ids):
             logger.warning("message rejected", extra={"reason": error.reason.value, "detail": error.detail})
-            return True
+        return None
 
 
-def _ids(message: Message | None) -> Mapping[str, str]:
-    if message is None:
-        return {}
-    return {"correlation_id": message.cause.correlation_id, "order_id": message.order_id}
+def _handle(handle: Handle, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
+    """Handle all together; if one of them breaks that, each by itself, so that only this one fails."""
+    try:
+        return handle(messages, seconds_left)
+    except _SHARED_FAULTS as fault:
+        return [fault] * len(messages)
+    except Exception as error:  # noqa: BLE001 - the queue retries what fails, and the DLQ keeps what never gets through
+        if len(messages) == 1:
+            return [error]
+    return [
+        OutOfTimeError() if seconds_left() < _RESERVE_SECONDS else _handle(handle, [message], seconds_left)[0]
+        for message in messages
+    ]
+
+
+def _log_failure(error: Exception, failed: Sequence[_Received]) -> None:
+    """Once, however many messages it struck."""
+    names = ("message_id", "order_id", "correlation_id")
+    ids = {f"{name}s": [one.ids.get(name, "") for one in failed] for name in names}
+    if isinstance(error, OutOfTimeError):
+        logger.warning("no time left for messages", extra=ids)
+    else:
+        logger.error("messages failed", exc_info=error, extra=ids)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Annotated
 
 from pydantic import Field
@@ -22,6 +22,7 @@ from services.order_service.domain import PlacedOrder
 from services.order_service.messages import OrderPlaced
 from services.order_service.service import OrderService
 from services.shared.events import EventType
+from services.shared.faults import SecondsLeft
 
 
 class OrderSettings(StoreSettings):
@@ -49,10 +50,10 @@ class _Application:
             RequestMetrics(Function.ORDER_SERVICE, settings.environment),
         )
 
-    def _place(self, messages: Sequence[Message]) -> Sequence[Outcome]:
-        return validated(messages, self._order, self._service.place_all)
+    def _place(self, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
+        return validated(messages, self._order, partial(self._service.place_all, seconds_left=seconds_left))
 
-    def _conclude(self, messages: Sequence[Message]) -> Sequence[Outcome]:
+    def _conclude(self, messages: Sequence[Message], _: SecondsLeft) -> Sequence[Outcome]:
         return validated(messages, order_id, self._service.conclude_all)
 
     def _order(self, message: Message) -> PlacedOrder:

@@ -13,10 +13,12 @@ from services.libs.event_store import (
 from services.libs.inventory_table import InventoryTable
 from services.order_service.domain import MixedCurrenciesError, PlacedOrder, after, conclude, decide_all
 from services.shared.commits import Cause, Commit, order_stream
+from services.shared.faults import OutOfTimeError, SecondsLeft, no_hurry
 from services.shared.inventory import StockItem
 from services.shared.rejections import RejectedError, RejectionReason
 
 _DECISIONS = 5
+_RESERVE_SECONDS = 1.5
 
 Placed = tuple[PlacedOrder, Cause]
 _Standing = dict[str, Commit | Exception]
@@ -29,7 +31,7 @@ class OrderService:
         self._inventory = inventory
         self._payment_timeout = payment_timeout
 
-    def place_all(self, placed: Sequence[Placed]) -> list[Exception | None]:
+    def place_all(self, placed: Sequence[Placed], seconds_left: SecondsLeft = no_hurry) -> list[Exception | None]:
         """Write version 1 of each order, as if they came one after the other; a second delivery of one does nothing.
 
         Give for each, in this order, None or why it failed.
@@ -37,15 +39,17 @@ class OrderService:
         firsts: dict[str, Placed] = {}
         for order, cause in placed:
             firsts.setdefault(order.order_id, (order, cause))
-        standing = self._write(list(firsts.values()))
-        return [_outcome(order, standing[order.order_id]) for order, _ in placed]
+        standing = self._write(list(firsts.values()), seconds_left)
+        return [_outcome(order, firsts[order.order_id][0], standing[order.order_id]) for order, _ in placed]
 
     def conclude_all(self, settled: Sequence[tuple[str, Cause]]) -> list[Exception | None]:
         """Write version 3 of each order from its version 2: the event is a hint, the store is the truth.
 
         Give for each, in this order, None or why it failed.
         """
-        causes = {order_stream(order_id): cause for order_id, cause in settled}
+        causes: dict[str, Cause] = {}
+        for order_id, cause in settled:
+            causes.setdefault(order_stream(order_id), cause)
         histories = self._store.read_versions(list(causes), [2])
         concluded = [conclude(history[0], causes[stream]) for stream, history in histories.items()]
         failures = self._store.insert_all([commit for commit in concluded if commit])
@@ -54,16 +58,15 @@ class OrderService:
             for order_id, _ in settled
         ]
 
-    def _write(self, waiting: list[Placed]) -> _Standing:
+    def _write(self, placed: Sequence[Placed], seconds_left: SecondsLeft) -> _Standing:
         standing: _Standing = {}
-        inventory = self._inventory.read({sku for order, _ in waiting for sku in order.quantities})
-        refusals, most = 0, len(waiting)
-        while waiting:
-            commits = self._decide(waiting, inventory, standing)
-            waiting = [one for one in waiting if one[0].order_id not in standing]
+        inventory = self._inventory.read({sku for order, _ in placed for sku in order.quantities})
+        commits = self._decide(placed, inventory, standing)
+        refusals, most = 0, len(placed)
+        while commits:
+            if seconds_left() < _RESERVE_SECONDS:
+                return standing | _all(commits, OutOfTimeError(), standing)
             group = first_group(commits)[:most]
-            if not group:
-                break
             try:
                 self._store.append_group(group)
             except GroupRefusedError as refused:
@@ -72,16 +75,21 @@ class OrderService:
                 inventory = _with(inventory, refused.found)
                 refusals += bool(refused.found)
                 if refusals == _DECISIONS:
-                    raise ContentionError(f"the stock changed under {_DECISIONS} decisions") from refused
+                    contention = ContentionError(f"the stock changed under {_DECISIONS} decisions")
+                    standing |= _all(group, contention, standing)
+                    refusals = 0
+                left = [one for one in placed if one[0].order_id not in standing]
+                commits = self._decide(left, inventory, standing)
             except TransactionFaultError as fault:
                 # Which of them is at fault shows when each is written by itself.
-                if len(group) == 1:
-                    standing[_order_id(group[0].stream_id)] = fault
-                most = 1
+                standing |= _all(group, fault, standing) if len(group) == 1 else {}
+                commits, most = commits[1:] if len(group) == 1 else commits, 1
+            except ContentionError as fault:
+                standing |= _all(group, fault, standing)
+                commits = commits[len(group) :]
             else:
                 standing |= {_order_id(commit.stream_id): commit for commit in group}
-                inventory, refusals = after(inventory, group), 0
-            waiting = [one for one in waiting if one[0].order_id not in standing]
+                inventory, refusals, commits = after(inventory, group), 0, commits[len(group) :]
         return standing
 
     def _decide(
@@ -107,9 +115,18 @@ def _with(inventory: Mapping[str, StockItem], found: Mapping[str, StockItem | No
     return {sku: item for sku, item in {**inventory, **found}.items() if item}
 
 
-def _outcome(order: PlacedOrder, standing: Commit | Exception) -> Exception | None:
+def _all(group: Sequence[Commit], fault: Exception, standing: _Standing) -> _Standing:
+    """The fault for each of the group that does not stand yet."""
+    ids = (_order_id(commit.stream_id) for commit in group)
+    return {order_id: fault for order_id in ids if order_id not in standing}
+
+
+def _outcome(order: PlacedOrder, first: PlacedOrder, standing: Commit | Exception) -> Exception | None:
+    """`first` is the first order of the batch that has this id."""
     if isinstance(standing, Exception):
-        return standing
+        # What the first is rejected for says nothing of another content: it comes again, and is first then.
+        same = order.content_hash == first.content_hash
+        return standing if same else ContentionError("another order of this id failed before it")
     if standing.body.get("contentHash") == order.content_hash:
         return None
     return RejectedError(RejectionReason.CONFLICT, "orderId: taken by an order with other content")

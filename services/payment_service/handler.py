@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Annotated
 
 from pydantic import Field
@@ -17,12 +17,10 @@ from services.libs.queue_consumer import Kind, Outcome, QueueConsumer, one_by_on
 from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import StoreSettings
 from services.libs.structured_logging import configure_logging
-from services.payment_service.service import PaymentService
+from services.payment_service.service import CHARGES_AT_ONCE, PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.events import EventType
-
-# A provider takes its time, and takes many at once.
-_CHARGES_AT_ONCE = 10
+from services.shared.faults import SecondsLeft
 
 
 class PaymentSettings(StoreSettings):
@@ -38,7 +36,7 @@ class _Application:
         self._service = PaymentService(
             EventStore(client, settings.tables),
             SimulatedGateway(client, settings.gateway_table, settings.payment_success_rate),
-            ThreadPoolExecutor(_CHARGES_AT_ONCE).map,
+            ThreadPoolExecutor(CHARGES_AT_ONCE).map,
         )
         self.consumer = QueueConsumer(
             (
@@ -49,8 +47,8 @@ class _Application:
             RequestMetrics(Function.PAYMENT_SERVICE, settings.environment),
         )
 
-    def _pay(self, messages: Sequence[Message]) -> Sequence[Outcome]:
-        return validated(messages, order_id, self._service.pay_all)
+    def _pay(self, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
+        return validated(messages, order_id, partial(self._service.pay_all, seconds_left=seconds_left))
 
     def _call_off(self, message: Message) -> None:
         self._service.call_off(order_id(message), message.cause)

@@ -1,8 +1,10 @@
 """The payment service's use cases: charge orders that are reserved, a batch at once, and call off one that expired."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from services.libs.event_store import (
+    ContentionError,
     EventStore,
     GroupRefusedError,
     StockRefusedError,
@@ -21,7 +23,13 @@ from services.payment_service.domain import (
 )
 from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, PaymentGateway
 from services.shared.commits import Cause, Commit, order_stream
+from services.shared.faults import OutOfTimeError, SecondsLeft, no_hurry
 from services.shared.rejections import RejectedError, RejectionReason
+
+# A provider takes its time, and takes many at once.
+CHARGES_AT_ONCE = 10
+# A round of slow charges, and a transaction for what was charged.
+_ROUND_SECONDS = 5
 
 Requested = tuple[str, Cause]
 """An order's id, and what asks for its payment."""
@@ -57,25 +65,39 @@ class PaymentService:
             return
         logger.info("payment called off", extra={"refunded_minor": commit.body["refundedMinor"]})
 
-    def pay_all(self, requested: Sequence[Requested]) -> list[Exception | None]:
+    def pay_all(self, requested: Sequence[Requested], seconds_left: SecondsLeft = no_hurry) -> list[Exception | None]:
         """Write version 2 of each order; a second delivery of a request does nothing.
 
         Give for each, in this order, None or why it failed. A crash between a charge and its commit charges nobody
         twice: the gateway gives the same answer again.
         """
-        causes = {order_stream(order_id): cause for order_id, cause in requested}
+        causes: dict[str, Cause] = {}
+        for order_id, cause in requested:
+            causes.setdefault(order_stream(order_id), cause)
         histories = self._store.read_versions(list(causes), [1, 2])
         failures: dict[str, Exception] = {}
         requests = dict(self._requests(causes, histories, failures))
-        charges = self._side_by_side(self._charge, requests.values())
-        commits = []
-        for stream, charge in zip(requests, charges, strict=True):
-            if isinstance(charge, Exception):
-                failures[stream] = charge
-            else:
-                commits.append(settle(histories[stream][0], charge, causes[stream]))
+        charges = self._charges(requests, failures, seconds_left)
+        commits = [settle(histories[stream][0], charge, causes[stream]) for stream, charge in charges]
         self._write(commits, failures)
         return [failures.get(order_stream(order_id)) for order_id, _ in requested]
+
+    def _charges(
+        self, requests: Mapping[str, ChargeRequest], failures: dict[str, Exception], seconds_left: SecondsLeft
+    ) -> list[tuple[str, Charge]]:
+        """Charge round by round, as long as there is time for another one and for settling what was charged."""
+        charged: list[tuple[str, Charge]] = []
+        waiting = iter(requests.items())
+        while round_ := dict(islice(waiting, CHARGES_AT_ONCE)):
+            if seconds_left() < _ROUND_SECONDS:
+                failures |= dict.fromkeys([*round_, *(stream for stream, _ in waiting)], OutOfTimeError())
+                break
+            for stream, charge in zip(round_, self._side_by_side(self._charge, round_.values()), strict=True):
+                if isinstance(charge, Exception):
+                    failures[stream] = charge
+                else:
+                    charged.append((stream, charge))
+        return charged
 
     @staticmethod
     def _requests(
@@ -113,6 +135,8 @@ class PaymentService:
                 failure = None if done else StockRefusedError(refused.found)
             except TransactionFaultError as fault:
                 done, failure = set(), fault
+            except ContentionError as fault:
+                failures |= dict.fromkeys(done, fault)
             if failure and len(group) == 1:
                 failures[group[0].stream_id] = failure
                 done = {group[0].stream_id}

@@ -1,5 +1,20 @@
 """Faults that are not the message's: a repetition may succeed."""
 
+import math
+from collections.abc import Callable
+
 
 class DependencyError(Exception):
     """Something that a service depends on did not do its part."""
+
+
+class OutOfTimeError(Exception):
+    """The invocation ends before the message can be handled."""
+
+
+SecondsLeft = Callable[[], float]
+"""Until the invocation is cut off: what is under way then comes again as a whole, so the rest is better handed back."""
+
+
+def no_hurry() -> float:
+    return math.inf

@@ -111,7 +111,7 @@ def _handled(world: World, service: str, event_type: str, order_id: str) -> int:
     group = world.deployment.log_group_names[service]
     logs = world.target.client("logs").get_paginator("filter_log_events")
     pages = logs.paginate(logGroupName=group, filterPattern=f'"{order_id}"')
-    return sum(f'"event_type": "{event_type}"' in event["message"] for page in pages for event in page["events"])
+    return sum(f'"event_types": ["{event_type}"]' in event["message"] for page in pages for event in page["events"])
 
 
 def test_an_order_is_shown_from_its_placing_to_its_end(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,6 +21,7 @@ from services.payment_service.gateway import GatewayError
 from services.payment_service.service import PaymentService
 from services.reservation_sweeper.service import ReservationSweeper
 from services.shared.events import Bus, EventType
+from services.shared.faults import no_hurry
 from services.shared.json_types import integer, objects, text
 from services.shared.rejections import RejectedError, RejectionReason
 from tests.factories import event_body
@@ -211,7 +212,7 @@ class World:
             case EventType.PAYMENT_REQUESTED:
                 return self._pay(messages)
             case _:
-                return one_by_one(self._call_off)(messages)
+                return one_by_one(self._call_off)(messages, no_hurry)
 
     def _call_off(self, message: Message) -> None:
         order_id = order_id_of(message)

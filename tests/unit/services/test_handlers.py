@@ -203,7 +203,7 @@ def test_unknown_exceptions_are_logged_with_their_trace(aws: Aws, capsys: pytest
     line = _log_lines(capsys.readouterr().out)[-1]
     assert line["level"] == logging.getLevelName(logging.ERROR)
     assert "ResourceNotFoundException" in line["exception"]
-    assert (line["order_id"], line["correlation_id"]) == ("order-123", "corr-1")
+    assert (line["order_ids"], line["correlation_ids"]) == (["order-123"], ["corr-1"])
 
 
 def _log_lines(printed: str) -> list[dict[str, Any]]:

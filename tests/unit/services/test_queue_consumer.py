@@ -1,15 +1,18 @@
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from services.libs.dead_letters import DeadLetters
-from services.libs.messages import Message
+from services.libs.event_store import ContentionError
+from services.libs.messages import Message, parse_message
 from services.libs.metrics import Function
 from services.libs.queue_consumer import Kind, QueueConsumer, one_by_one
 from services.libs.request_metrics import RequestMetrics
 from services.libs.structured_logging import configure_logging, logger
+from services.shared.faults import SecondsLeft
 from services.shared.rejections import RejectedError, RejectionReason
 from tests.factories import Context, event_body, order_placed, sqs_event
 from tests.unit.conftest import Aws
@@ -106,7 +109,7 @@ def test_messages_that_no_time_is_left_for_come_again(aws: Aws) -> None:
 def test_messages_of_one_kind_are_handled_together_in_their_order(aws: Aws) -> None:
     handled: list[list[object]] = []
 
-    def handle(messages: Sequence[Message]) -> list[None]:
+    def handle(messages: Sequence[Message], _: SecondsLeft) -> list[None]:
         handled.append([message.detail["orderId"] for message in messages])
         return [None] * len(messages)
 
@@ -125,8 +128,11 @@ def test_messages_of_one_kind_are_handled_together_in_their_order(aws: Aws) -> N
 
 
 def test_a_fault_of_all_hands_all_back(aws: Aws) -> None:
-    def handle(_: Sequence[Message]) -> list[None]:
-        raise RuntimeError("the table is away")
+    calls: list[int] = []
+
+    def handle(messages: Sequence[Message], _: SecondsLeft) -> list[None]:
+        calls.append(len(messages))
+        raise ContentionError("the table is away")
 
     consumer = QueueConsumer(
         (Kind(handle, ("OrderPlaced",)),), aws.dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test")
@@ -136,6 +142,58 @@ def test_a_fault_of_all_hands_all_back(aws: Aws) -> None:
 
     assert response == {"batchItemFailures": [{"itemIdentifier": "message-1"}, {"itemIdentifier": "message-3"}]}
     assert [letter["body"] for letter in aws.read_dead_letters()] == ["not json"]
+    assert calls == [2]
+
+
+def test_a_message_that_breaks_its_batch_fails_alone(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("test-service", "INFO")
+    done: list[object] = []
+
+    def handle(messages: Sequence[Message], _: SecondsLeft) -> list[None]:
+        ids = [message.detail["orderId"] for message in messages]
+        if "broken" in ids:
+            raise KeyError("name")
+        done.extend(ids)
+        return [None] * len(messages)
+
+    consumer = QueueConsumer(
+        (Kind(handle, ("OrderPlaced",)),), aws.dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test")
+    )
+
+    response = consumer.consume(sqs_event(*map(order_placed, ("a", "broken", "b"))), Context())
+
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-2"}]}
+    assert done == ["a", "b"]
+    errors = [line for line in map(json.loads, capsys.readouterr().out.splitlines()) if line.get("level") == "ERROR"]
+    assert [(line["order_ids"], line["message_ids"]) for line in errors] == [(["broken"], ["message-2"])]
+
+
+def test_a_parser_that_breaks_on_a_message_fails_it_alone(aws: Aws) -> None:
+    def parse(body: str, now: datetime) -> Message:
+        if body == "strange":
+            raise ValueError(body)
+        return parse_message(body, now)
+
+    kind = Kind(one_by_one(lambda _: None), ("OrderPlaced",))
+    consumer = QueueConsumer((kind,), aws.dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test"), parse)
+
+    response = consumer.consume(sqs_event(order_placed(), "strange"), Context())
+
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-2"}]}
+
+
+def test_the_time_is_looked_at_before_each_message_that_is_handled_by_itself(aws: Aws) -> None:
+    context = Context(remaining_milliseconds=4000)
+    handled: list[object] = []
+
+    def handle(message: Message) -> None:
+        handled.append(message.detail["orderId"])
+        context.remaining_milliseconds -= 1000
+
+    response = _consumer(handle, aws.dead_letters).consume(sqs_event(*map(order_placed, "abcdef")), context)
+
+    assert handled == ["a", "b", "c"]
+    assert len(response["batchItemFailures"]) == 3
 
 
 def test_a_long_explanation_is_cut_to_what_an_attribute_should_hold() -> None:
