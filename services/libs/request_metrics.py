@@ -17,7 +17,7 @@ from services.libs.metrics import (
     Status,
 )
 from services.libs.structured_logging import logger
-from services.shared.faults import DependencyError
+from services.shared.faults import DependencyError, OutOfTimeError
 from services.shared.rejections import RejectedError, RejectionReason
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _error_type(outcome: Exception | ErrorType) -> ErrorType:
             return ErrorType.CONFLICT
         case RejectedError():
             return ErrorType.VALIDATION_ERROR
-        case DependencyError() | ClientError() | BotoCoreError():
+        case DependencyError() | ClientError() | BotoCoreError() | OutOfTimeError():
             return ErrorType.DEPENDENCY_ERROR
         case _:
             return ErrorType.UNKNOWN_ERROR

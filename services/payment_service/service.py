@@ -85,11 +85,11 @@ class PaymentService:
     def _charges(
         self, requests: Mapping[str, ChargeRequest], failures: dict[str, Exception], seconds_left: SecondsLeft
     ) -> list[tuple[str, Charge]]:
-        """Charge round by round, as long as there is time for another one and for settling what was charged."""
+        """Charge a round, and more as long as there is time for another one and for settling what was charged."""
         charged: list[tuple[str, Charge]] = []
         waiting = iter(requests.items())
         while round_ := dict(islice(waiting, CHARGES_AT_ONCE)):
-            if seconds_left() < _ROUND_SECONDS:
+            if charged and seconds_left() < _ROUND_SECONDS:
                 failures |= dict.fromkeys([*round_, *(stream for stream, _ in waiting)], OutOfTimeError())
                 break
             for stream, charge in zip(round_, self._side_by_side(self._charge, round_.values()), strict=True):
