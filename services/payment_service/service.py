@@ -1,7 +1,6 @@
 """The payment service's use cases: charge orders that are reserved, a batch at once, and call off one that expired."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 
 from services.libs.event_store import (
     ContentionError,
@@ -87,12 +86,14 @@ class PaymentService:
     ) -> list[tuple[str, Charge]]:
         """Charge a round, and more as long as there is time for another one and for settling what was charged."""
         charged: list[tuple[str, Charge]] = []
-        waiting = iter(requests.items())
-        while round_ := dict(islice(waiting, CHARGES_AT_ONCE)):
-            if charged and seconds_left() < _ROUND_SECONDS:
-                failures |= dict.fromkeys([*round_, *(stream for stream, _ in waiting)], OutOfTimeError())
+        streams = list(requests)
+        for start in range(0, len(streams), CHARGES_AT_ONCE):
+            if start and seconds_left() < _ROUND_SECONDS:
+                failures |= dict.fromkeys(streams[start:], OutOfTimeError())
                 break
-            for stream, charge in zip(round_, self._side_by_side(self._charge, round_.values()), strict=True):
+            round_ = streams[start : start + CHARGES_AT_ONCE]
+            charges = self._side_by_side(self._charge, [requests[stream] for stream in round_])
+            for stream, charge in zip(round_, charges, strict=True):
                 if isinstance(charge, Exception):
                     failures[stream] = charge
                 else:
