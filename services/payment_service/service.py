@@ -27,8 +27,7 @@ from services.shared.rejections import RejectedError, RejectionReason
 
 # A provider takes its time, and takes many at once.
 CHARGES_AT_ONCE = 10
-# A round of slow charges, and a transaction for what was charged.
-_ROUND_SECONDS = 5
+_RESERVE_SECONDS = 1.5
 
 Requested = tuple[str, Cause]
 """An order's id, and what asks for its payment."""
@@ -86,9 +85,10 @@ class PaymentService:
     ) -> list[tuple[str, Charge]]:
         """Charge a round, and more as long as there is time for another one and for settling what was charged."""
         charged: list[tuple[str, Charge]] = []
-        streams = list(requests)
+        streams, left, round_seconds = list(requests), seconds_left(), 0.0
         for start in range(0, len(streams), CHARGES_AT_ONCE):
-            if start and seconds_left() < _ROUND_SECONDS:
+            # A round like the last one, and as much again for settling.
+            if left < 2 * round_seconds + _RESERVE_SECONDS and start:
                 failures |= dict.fromkeys(streams[start:], OutOfTimeError())
                 break
             round_ = streams[start : start + CHARGES_AT_ONCE]
@@ -98,6 +98,8 @@ class PaymentService:
                     failures[stream] = charge
                 else:
                     charged.append((stream, charge))
+            before, left = left, seconds_left()
+            round_seconds = before - left
         return charged
 
     @staticmethod

@@ -353,7 +353,7 @@ def test_what_was_charged_in_time_is_settled_and_the_rest_is_handed_back(aws: Aw
     orders = OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
     ids = [f"order-{number}" for number in range(50)]
     orders.place_all([(placed_order(order_id, {"prod-001": 1}), CAUSE) for order_id in ids])
-    left = iter((8.0, 6.0, 4.0))
+    left = iter((10.0, 8.0, 6.0, 4.0))
     gateway = SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=1.0)
 
     outcomes = PaymentService(aws.store, gateway).pay_all([(order_id, CAUSE) for order_id in ids], lambda: next(left))
