@@ -88,7 +88,7 @@ class PaymentService:
         streams, left, round_seconds = list(requests), seconds_left(), 0.0
         for start in range(0, len(streams), CHARGES_AT_ONCE):
             # A round like the last one, and as much again for settling.
-            if left < 2 * round_seconds + _RESERVE_SECONDS and start:
+            if start and left < 2 * round_seconds + _RESERVE_SECONDS:
                 failures |= dict.fromkeys(streams[start:], OutOfTimeError())
                 break
             round_ = streams[start : start + CHARGES_AT_ONCE]
