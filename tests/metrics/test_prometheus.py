@@ -6,9 +6,9 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import cycle
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -19,14 +19,12 @@ from scripts.ledger import Ledger, read_commits
 from scripts.made_secrets import METRICS_TOKEN, required
 from scripts.metrics_audit import declared_series, read_page
 from services.libs.metrics import BUCKETS_SECONDS
-from tests.faults.chaos import repeated
 from tests.integration.world import World, eventually
 from tests.metrics.prometheus import JOBS, Prometheus
 
 _CALM_ORDERS, _ORDERS = 150, 500
 _DUPLICATES = 0.2
 _BATCH = 20
-_KILL_SECONDS = 1.5
 # CloudWatch is asked once a minute.
 _REFRESH_SECONDS = 150
 _SETTLE_SECONDS = 300
@@ -116,8 +114,8 @@ def test_each_business_counter_is_what_the_event_store_says_whoever_is_killed(
 ) -> None:
     killer = _Killer(world)
 
-    with repeated(killer.kill, _KILL_SECONDS):
-        _place(world, skus, _ORDERS - _CALM_ORDERS)
+    _place(world, skus, _ORDERS - _CALM_ORDERS, between=killer.kill)
+    killer.join()
 
     counted = Ledger.of(read_commits(world.target.client("dynamodb"), world.deployment)).counters
     for job in JOBS:
@@ -136,6 +134,7 @@ class _Killer:
         self.killed: Counter[str] = Counter()
         self.most_at_once = 0
         self.cut_off = 0
+        self._readers: list[Thread] = []
         self._world = world
         self._url = world.deployment.metrics_url(world.target)
         self._token = required(world.target, METRICS_TOKEN)
@@ -143,16 +142,20 @@ class _Killer:
 
     def kill(self) -> None:
         service = next(self._services)
-        with ThreadPoolExecutor(2) as pool:
+        if service == "metrics-service":
+            self._readers += [Thread(target=self._scrape) for _ in range(2)]
+            for reader in self._readers[-2:]:
+                reader.start()
+        if workers := self._world.workers(service):
             if service == "metrics-service":
-                for _ in range(2):
-                    pool.submit(self._scrape)
-            if workers := self._world.workers(service):
-                if service == "metrics-service":
-                    self.most_at_once = max(self.most_at_once, len(workers))
-                with suppress(ProcessLookupError):
-                    os.kill(workers[0], signal.SIGKILL)
-                    self.killed[service] += 1
+                self.most_at_once = max(self.most_at_once, len(workers))
+            with suppress(ProcessLookupError):
+                os.kill(workers[0], signal.SIGKILL)
+                self.killed[service] += 1
+
+    def join(self) -> None:
+        for reader in self._readers:
+            reader.join()
 
     def _scrape(self) -> None:
         try:
