@@ -64,12 +64,12 @@ class LedgerCounters:
     def fold(self, idle_since: datetime) -> int:
         """Fold what nobody wrote to since then; return how many. Whoever writes again begins anew at 0."""
         limit = timestamp(idle_since)
-        idle = [item for item in self._items() if item["id"]["S"] != _FOLDED and item["updated_at"]["S"] < limit]
+        idle = [item for item in self._unfolded() if item["updated_at"]["S"] < limit]
         return sum(self._fold(item) for item in idle[:_MOST_FOLDED_AT_ONCE])
 
     def replace(self, counters: Mapping[str, int]) -> None:
         """Make the counters what is given, in place of all there is; only while nobody writes."""
-        while any(item["id"]["S"] != _FOLDED for item in self._items()):
+        while any(self._unfolded()):
             self.fold(datetime.max.replace(tzinfo=UTC))
         item = to_item({"id": _FOLDED, "foldings": self._foldings() + 1, **counters})
         self._client.put_item(TableName=self._table, Item=item)
@@ -104,6 +104,9 @@ class LedgerCounters:
     def _foldings(self) -> int:
         found = self._client.get_item(TableName=self._table, Key=to_item({"id": _FOLDED}), ConsistentRead=True)
         return int(found["Item"]["foldings"]["N"]) if "Item" in found else 0
+
+    def _unfolded(self) -> Iterator["Mapping[str, AttributeValueTypeDef]"]:
+        return (item for item in self._items() if item["id"]["S"] != _FOLDED)
 
     def _items(self) -> Iterator["Mapping[str, AttributeValueTypeDef]"]:
         pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)

@@ -13,14 +13,12 @@ from services.libs.messages import Message, parse_message
 from services.libs.request_metrics import RequestMetrics
 from services.libs.structured_logging import log_fields, logger
 from services.shared.commits import Cause
-from services.shared.faults import DependencyError, OutOfTimeError, SecondsLeft
+from services.shared.faults import RESERVE_SECONDS, DependencyError, OutOfTimeError, SecondsLeft
 from services.shared.rejections import RejectedError, RejectionReason
 
 if TYPE_CHECKING:
     from prometheus_client import Histogram
 
-# A function that is cut off reports nothing and its whole batch comes again; rather hand back what is left in time.
-_RESERVE_SECONDS = 1.5
 # Faults that would be the same for each message by itself.
 _SHARED_FAULTS = (DependencyError, ClientError, BotoCoreError)
 
@@ -61,7 +59,7 @@ def one_by_one(handle: Callable[[Message], None]) -> Handle:
     """Make of a handler of one message a handler of many, which looks at the time before each."""
 
     def outcome(message: Message, seconds_left: SecondsLeft) -> Outcome:
-        if seconds_left() < _RESERVE_SECONDS:
+        if seconds_left() < RESERVE_SECONDS:
             return OutOfTimeError()
         with log_fields(correlation_id=message.cause.correlation_id, order_id=message.order_id):
             try:
@@ -134,7 +132,7 @@ class QueueConsumer:
     def _outcomes(self, kind: Kind, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
         if not messages:
             return []
-        if seconds_left() < _RESERVE_SECONDS:
+        if seconds_left() < RESERVE_SECONDS:
             return [OutOfTimeError()] * len(messages)
         with self.metrics.batch(len(messages), kind.duration_metric) as batch:
             # Where an order came from stands in the event store: what is logged of each is paid for each.
@@ -174,7 +172,7 @@ def _handle(handle: Handle, messages: Sequence[Message], seconds_left: SecondsLe
         if len(messages) == 1:
             return [error]
     return [
-        OutOfTimeError() if seconds_left() < _RESERVE_SECONDS else _handle(handle, [message], seconds_left)[0]
+        OutOfTimeError() if seconds_left() < RESERVE_SECONDS else _handle(handle, [message], seconds_left)[0]
         for message in messages
     ]
 

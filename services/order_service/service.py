@@ -13,12 +13,11 @@ from services.libs.event_store import (
 from services.libs.inventory_table import InventoryTable
 from services.order_service.domain import MixedCurrenciesError, PlacedOrder, after, conclude, decide_all
 from services.shared.commits import Cause, Commit, order_stream
-from services.shared.faults import OutOfTimeError, SecondsLeft, no_hurry
+from services.shared.faults import RESERVE_SECONDS, OutOfTimeError, SecondsLeft, no_hurry
 from services.shared.inventory import StockItem
 from services.shared.rejections import RejectedError, RejectionReason
 
 _DECISIONS = 5
-_RESERVE_SECONDS = 1.5
 
 Placed = tuple[PlacedOrder, Cause]
 _Standing = dict[str, Commit | Exception]
@@ -64,7 +63,7 @@ class OrderService:
         commits = self._decide(placed, inventory, standing)
         refusals, most = 0, len(placed)
         while commits:
-            if seconds_left() < _RESERVE_SECONDS:
+            if seconds_left() < RESERVE_SECONDS:
                 return standing | _all(commits, OutOfTimeError(), standing)
             group = first_group(commits)[:most]
             try:

@@ -22,12 +22,11 @@ from services.payment_service.domain import (
 )
 from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, PaymentGateway
 from services.shared.commits import Cause, Commit, order_stream
-from services.shared.faults import OutOfTimeError, SecondsLeft, no_hurry
+from services.shared.faults import RESERVE_SECONDS, OutOfTimeError, SecondsLeft, no_hurry
 from services.shared.rejections import RejectedError, RejectionReason
 
 # A provider takes its time, and takes many at once.
 CHARGES_AT_ONCE = 10
-_RESERVE_SECONDS = 1.5
 
 Requested = tuple[str, Cause]
 """An order's id, and what asks for its payment."""
@@ -88,7 +87,7 @@ class PaymentService:
         streams, left, round_seconds = list(requests), seconds_left(), 0.0
         for start in range(0, len(streams), CHARGES_AT_ONCE):
             # A round like the last one, and as much again for settling.
-            if start and left < 2 * round_seconds + _RESERVE_SECONDS:
+            if start and left < 2 * round_seconds + RESERVE_SECONDS:
                 failures |= dict.fromkeys(streams[start:], OutOfTimeError())
                 break
             round_ = streams[start : start + CHARGES_AT_ONCE]

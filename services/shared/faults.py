@@ -14,6 +14,8 @@ class OutOfTimeError(Exception):
 
 SecondsLeft = Callable[[], float]
 """Until the invocation is cut off: what is under way then comes again as a whole, so the rest is better handed back."""
+RESERVE_SECONDS = 1.5
+"""With less than that left nothing more is begun."""
 
 
 def no_hurry() -> float:
