@@ -22,6 +22,8 @@ _LINE_EVERY_SECONDS = 10.0
 class Progress:
     changes: list[tuple[str, str]] = field(default_factory=list)
     """What is planned: action and address, without those that change nothing."""
+    errors: list[str] = field(default_factory=list)
+    """What Terraform calls each error."""
     done: int = 0
     began: float = field(default_factory=time.monotonic)
     _last_line: float = field(default_factory=time.monotonic)
@@ -47,6 +49,7 @@ class Progress:
             case "apply_progress":
                 self._show(message["hook"]["resource"]["addr"])
             case "diagnostic" if message["diagnostic"]["severity"] == "error":
+                self.errors.append(message["diagnostic"]["summary"])
                 _print_error(message["diagnostic"])
             case "text" if line.strip():
                 err.print(line.rstrip(), markup=False)

@@ -15,6 +15,7 @@ from scripts.plan.resources import Json
 
 PLAN_FILE = "deployment.tfplan"
 REVIEW_FILE = "deployment.review.json"
+_NAMED_AT_MOST = 5
 _ADAPTER = TypeAdapter(Review)
 
 
@@ -50,8 +51,14 @@ def check(review: Review, found: Stamp, allowed: Collection[str], again: str) ->
 
 
 def how_to_allow(review: Review) -> str:
-    options = " ".join(f"--allow {shlex.quote(address)}" for address in _blocking(review))
-    return f"an apply wants what blocks to be allowed: invoke apply --target {review.target} {options}"
+    """Give the command that applies in spite of what blocks; where that is a lot, its form."""
+    addresses, command = _blocking(review), f"invoke apply --target {review.target}"
+    if len(addresses) > _NAMED_AT_MOST:
+        return (
+            f"an apply wants each of the {len(addresses)} that block to be allowed: {command} --allow ADDRESS --allow …"
+        )
+    options = " ".join(f"--allow {shlex.quote(address)}" for address in addresses)
+    return f"an apply wants what blocks to be allowed: {command} {options}"
 
 
 def uploads(plan: Json) -> Mapping[str, str]:

@@ -23,7 +23,9 @@ def write(review: Review) -> str:
     cut = "\n".join([*head, "", "The changes are too many for a comment: they are in the log of `invoke plan`.", ""])
     if len(cut) <= _LENGTH_AT_MOST:
         return cut
-XX
+
+    risks = f"{len(review.risks)} risks, too many for a comment: the log of `invoke plan` has them."
+    return "\n".join([*head[:2], "", risks, ""])
 
 
 def _risks(review: Review) -> Iterator[str]:

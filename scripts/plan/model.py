@@ -38,7 +38,7 @@ class ResourceChange:
     type: str
     service: str
     module: str
-    """The module of the root that it belongs to, or the root itself."""
+    """The module that it belongs to, two levels deep, or root."""
     action: Action
     attributes: tuple[AttributeChange, ...] = ()
     because: str | None = None
@@ -50,7 +50,7 @@ class ResourceChange:
 class Risk:
     severity: Severity
     kind: str
-    """loss, permission, public, protection, wiring, code or check."""
+    """loss, protected, permission, public, protection, wiring, code or check."""
     address: str
     text: str
 

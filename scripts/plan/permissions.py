@@ -121,15 +121,13 @@ def _is_new(resource: Resource, owner: Resource | None) -> bool:
 
 
 def _owner(resource: Resource, resources: Sequence[Resource]) -> Resource | None:
-    """Give what the policy belongs to, which may be the resource itself; None where that is not in the plan."""
+    """Give what the policy belongs to, which may be the resource itself; None where the plan leaves that as it is."""
     if resource.type not in _HOLDERS:
         return resource
     name, kind, own_name = _HOLDERS[resource.type]
-    whose = resource.after.get(name) or resource.before.get(name)
-    return next(
-        (r for r in resources if r.type == kind and whose in (r.after.get(own_name), r.before.get(own_name))),
-        None,
-    )
+    side = "before" if resource.action is Action.DESTROY else "after"
+    whose = getattr(resource, side).get(name)
+    return next((r for r in resources if r.type == kind and r.action and getattr(r, side).get(own_name) == whose), None)
 
 
 def _widened(

@@ -50,7 +50,9 @@ class Resource:
 
     @property
     def module(self) -> str:
-        return root_module(self.address)
+        """Give the module that it belongs to, two levels deep: what is below one is its own affair."""
+        found = re.match(r'(module\.[^.\[]+(\["[^"]*"\]|\[\d+\])?\.?){1,2}', self.address)
+        return found[0].removesuffix(".") if found else "root"
 
     @property
     def is_made(self) -> bool:
@@ -59,11 +61,6 @@ class Resource:
     @property
     def is_lost(self) -> bool:
         return self.action in {Action.DESTROY, Action.REPLACE}
-
-
-def root_module(address: str) -> str:
-    found = re.match(r'module\.[^.\[]+(\["[^"]*"\]|\[\d+\])?', address)
-    return found[0] if found else "root"
 
 
 def planned(plan: Json) -> list[Resource]:

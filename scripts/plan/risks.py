@@ -33,11 +33,11 @@ _STATEFUL = {
     "aws_dynamodb_table_export": "the export",
     "aws_iam_openid_connect_provider": "every sign-in by it",
 }
+PROTECTED = "protected"
+_PROTECTIONS = ("deletion_protection_enabled", "deletion_protection", "enable_deletion_protection")
 # Switches that protect while they are true: where they are, what happens without, and of which kind that is.
 _SWITCHES = (
-    ("deletion_protection_enabled", "protection", "deletion protection is turned off"),
-    ("deletion_protection", "protection", "deletion protection is turned off"),
-    ("enable_deletion_protection", "protection", "deletion protection is turned off"),
+    *((name, "protection", "deletion protection is turned off") for name in _PROTECTIONS),
     ("point_in_time_recovery.enabled", "protection", "point-in-time recovery is turned off"),
     ("versioning.enabled", "protection", "versions are no longer kept"),
     ("server_side_encryption.enabled", "protection", "encryption with a key of KMS is turned off"),
@@ -101,7 +101,9 @@ def losses(resources: Sequence[Resource]) -> tuple[Risk, ...]:
 
 
 def _risk(kind: str, resource: Resource, what: str) -> Risk:
-    return Risk(Severity.BLOCK if kind in {"loss", "public"} else Severity.WARN, kind, resource.address, what)
+    return Risk(
+        Severity.BLOCK if kind in {"loss", PROTECTED, "public"} else Severity.WARN, kind, resource.address, what
+    )
 
 
 def _losses(resources: Sequence[Resource]) -> Iterator[Risk]:
@@ -110,6 +112,8 @@ def _losses(resources: Sequence[Resource]) -> Iterator[Risk]:
             what = "replaced" if resource.action is Action.REPLACE else "destroyed"
             because = f" ({resource.because})" if resource.because else ""
             yield _risk("loss", resource, f"would be {what}, and {content} lost{because}")
+        if resource.is_lost and any(resource.before.get(name) is True for name in _PROTECTIONS):
+            yield _risk(PROTECTED, resource, "deletion protection is on: AWS refuses, and an apply would stop half way")
 
 
 def _risks_of(resource: Resource) -> Found:
@@ -137,7 +141,8 @@ def _turned_off(resource: Resource) -> Found:
 
 
 def _switched_off(resource: Resource, path: str) -> bool:
-    return at(resource.before, path) is True and at(resource.after, path) in (False, None)
+    after = at(resource.after, path)
+    return at(resource.before, path) is True and (after is False or after is None)
 
 
 def _shortened(resource: Resource) -> Found:

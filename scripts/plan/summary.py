@@ -91,7 +91,9 @@ def _entries(changes: Sequence[ResourceChange]) -> Iterator[Entry]:
     first = changes[0]
     if len(changes) > _ALIKE_AT_MOST:
         modules = ", ".join(sorted({change.module for change in changes}))
-        yield Entry(SYMBOLS[first.action], f"{len(changes)} of {first.type} in {modules}", tuple(_common_notes(changes)))
+        yield Entry(
+            SYMBOLS[first.action], f"{len(changes)} of {first.type} in {modules}", tuple(_common_notes(changes))
+        )
         return
     for change in changes:
         moved = [f"was {change.previous_address}"] if change.previous_address else []

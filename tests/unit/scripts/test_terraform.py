@@ -109,18 +109,6 @@ def test_progress_counts_changes_and_not_reads() -> None:
     assert (progress.done, progress.total) == (2, 3)
 
 
-def test_changes_of_one_module_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress([("create", "module.a.x.this"), ("create", "module.a.module.b.y.this"), ("delete", "z.one")])
-
-    progress.print_changes()
-
-    assert capsys.readouterr().out.splitlines() == [
-        "  + module.a: 2 resources",
-        "  - z.one",
-        "2 to create, 1 to delete",
-    ]
-
-
 def test_checks_discover_roots_and_modules_but_no_fixtures(tmp_path: Path) -> None:
     for file in ("bootstrap/main.tf", "modules/a/b/main.tf", "modules/a/b/tests/setup/main.tf", "notes/readme.md"):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
