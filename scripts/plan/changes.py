@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from scripts.plan.model import Action, AttributeChange, ResourceChange
-from scripts.plan.permissions import all_grants, policy_documents
+from scripts.plan.permissions import all_grants, documents
 from scripts.plan.policies import difference, grants
 from scripts.plan.resources import Resource
 from scripts.plan.values import Difference, KnownLater, Value, at, differences, is_empty, text, texts
@@ -34,6 +34,7 @@ _TELLING = (
     "bucket",
     "key",
     "rule",
+    "arn",
     "runtime",
     "memory_size",
     "timeout",
@@ -100,18 +101,17 @@ def _created(resource: Resource) -> Iterator[AttributeChange]:
 
 
 def _updated(resource: Resource) -> Iterator[AttributeChange]:
-    return rows(resource, resource.before, resource.after, is_replaced=resource.action is Action.REPLACE)
+    return rows(resource.before, resource.after, is_replaced=resource.action is Action.REPLACE)
 
 
 def rows(
-    resource: Resource, before: Mapping[str, Value], after: Mapping[str, Value], *, is_replaced: bool = False
+    before: Mapping[str, Value], after: Mapping[str, Value], *, is_replaced: bool = False
 ) -> Iterator[AttributeChange]:
     """Give what differs between two states of a resource; of policies, what they permit."""
-    policies = {*policy_documents(resource.type, before), *policy_documents(resource.type, after)}
     found = list(differences(before, after))
     tagged = any(each.path.startswith("tags.") or each.path == "tags" for each in found)
     for each in found:
-        if each.path in policies:
+        if documents(each.before) or documents(each.after):
             yield from _policy_rows(each)
         elif not _follows(each, is_replaced=is_replaced) and not (tagged and each.path.startswith("tags_all")):
             yield AttributeChange(each.path, *texts(each.before, each.after))
@@ -125,7 +125,9 @@ def _policy_rows(each: Difference) -> Iterator[AttributeChange]:
     if isinstance(each.after, KnownLater):
         yield AttributeChange(each.path, "", text(each.after))
         return
-    found = difference(grants(each.before), grants(each.after))
+    found = difference(
+        *([grant for document in documents(side) for grant in grants(document)] for side in (each.before, each.after))
+    )
     for grant in found.lost:
         yield AttributeChange(each.path, str(grant), "")
     for grant in found.gained:

@@ -30,9 +30,6 @@ _SHARED = {"aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy",
 _POWERFUL = ("/AdministratorAccess", "/PowerUserAccess", "/IAMFullAccess")
 _EVERYTHING = frozenset({"*", "*:*"})
 
-Policies = Mapping[str, tuple[Grant, ...]]
-"""What is granted, by the place of the document in its resource."""
-
 
 def permission_risks(resources: Sequence[Resource]) -> Iterator[Risk]:
     for group in _together(resources):
@@ -47,28 +44,20 @@ def permission_risks(resources: Sequence[Resource]) -> Iterator[Risk]:
                 yield from _attached(resource, is_new=is_new)
 
 
-def policy_documents(kind: str, values: Mapping[str, Value]) -> Mapping[str, Value]:
-    """Give every policy document in a resource, by its path."""
-    if kind == "aws_lambda_permission":
-        return {"policy": _permission_document(values)} if values else {}
-    return dict(_documents(values, ""))
-
-
 def all_grants(kind: str, values: Mapping[str, Value]) -> Iterator[Grant]:
-    for document in policy_documents(kind, values).values():
+    """Take every policy document in a resource apart; a function's permission is one too."""
+    found = [_permission_document(values)] if kind == "aws_lambda_permission" and values else documents(values)
+    for document in found:
         yield from grants(document)
 
 
-def _documents(value: Value, path: str) -> Iterator[tuple[str, Value]]:
+def documents(value: Value) -> list[Value]:
+    """Give every policy document in a value."""
     if is_policy(value):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for name, below in value.items():
-            yield from _documents(below, f"{path}.{name}".lstrip("."))
-    elif isinstance(value, list):
-        for index, below in enumerate(value):
-            label = below.get("name", index) if isinstance(below, Mapping) else index
-            yield from _documents(below, f"{path}[{label}]")
+        return [value]
+    if isinstance(value, Mapping):
+        return [document for below in value.values() for document in documents(below)]
+    return [document for below in value for document in documents(below)] if isinstance(value, list) else []
 
 
 def _permission_document(values: Mapping[str, Value]) -> Value:

@@ -69,7 +69,11 @@ def by_service(review: Review) -> Mapping[str, list[Entry]]:
 
 
 def drift_entries(review: Review) -> list[Entry]:
-    return [entry for change in review.drift for entry in _entries([change])]
+    gone = ("is gone",)
+    return [
+        Entry("~", change.address, gone if change.action is Action.DESTROY else _notes(change))
+        for change in review.drift
+    ]
 
 
 def note(attribute: AttributeChange, action: Action) -> str:
@@ -96,10 +100,13 @@ def _entries(changes: Sequence[ResourceChange]) -> Iterator[Entry]:
         )
         return
     for change in changes:
-        moved = [f"was {change.previous_address}"] if change.previous_address else []
-        because = [change.because] if change.because else []
-        notes = [note(attribute, change.action) for attribute in change.attributes]
-        yield Entry(SYMBOLS[change.action], change.address, tuple(moved + because + _shortened(notes)))
+        yield Entry(SYMBOLS[change.action], change.address, _notes(change))
+
+
+def _notes(change: ResourceChange) -> tuple[str, ...]:
+    moved = [f"was {change.previous_address}"] if change.previous_address else []
+    because = [change.because] if change.because else []
+    return (*moved, *because, *_shortened([note(attribute, change.action) for attribute in change.attributes]))
 
 
 def _common_notes(changes: Sequence[ResourceChange]) -> list[str]:
