@@ -184,10 +184,18 @@ def environment_tests(_: Context) -> None:
     run_tool("pytest", "tests/environments")
 
 
+@_command(name="test-delivery")
+def delivery_tests(_: Context) -> None:
+    """Take a deployment through its life: reviewed, applied, changed by hand, mended, and taken down."""
+    run_tool("pytest", "tests/delivery")
+
+
 @_command(name="test-deployed")
 def deployed_tests(_: Context) -> None:
-    """Run test-integration, test-metrics and the fault suite in short side by side, each on an AWS of its own."""
-    run_tools_together(("pytest", "tests/integration"), ("pytest", "tests/faults"), ("pytest", "tests/metrics"))
+    """Run test-integration, -metrics, -delivery and the fault suite in short side by side, each on its own AWS."""
+    suites = ("tests/integration", "tests/faults", "tests/metrics", "tests/delivery")
+    first, *others = (("pytest", suite) for suite in suites)
+    run_tools_together(first, *others)
 
 
 @_command()

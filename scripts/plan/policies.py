@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
+from math import prod
 from typing import Final, TypeAlias
 
 from scripts.plan.values import Hidden, Value
@@ -27,6 +28,7 @@ _RESTRICTING_KEYS: Final = frozenset(
 _EVERYWHERE = frozenset({"*", "0.0.0.0/0", "::/0", "arn:*", "arn:aws:*"})
 _SETS = ("forallvalues:", "foranyvalue:")
 _IF_EXISTS = "ifexists"
+_CHOICES_AT_MOST = 64
 Word: TypeAlias = str | Hidden
 
 
@@ -104,8 +106,9 @@ class Grant:
         """Whether it lets everybody in, whatever account they are of."""
         if self.denied or self.principal is None:
             return False
-        everybody = self.principal.negated or self.principal.patterns & {"*", "AWS *"}
-        return bool(everybody) and not any(map(_restricts, self.conditions))
+        # Whoever signs in elsewhere is anybody too, until a condition names the subject: with GitHub, any repository.
+        open_to = self.principal.negated or any(map(_is_anybody, map(str, self.principal.patterns)))
+        return open_to and not any(map(_restricts, self.conditions))
 
     def __str__(self) -> str:
         words = ["deny" if self.denied else "allow", str(self.action)]
@@ -131,9 +134,10 @@ def is_policy(value: Value) -> bool:
 
 
 def difference(before: Iterable[Grant], after: Iterable[Grant]) -> PolicyDifference:
-    old, new = list(before), list(after)
-    gained = [grant for grant in new if not any(known.covers(grant) for known in old)]
-    lost = [grant for grant in old if not any(known.covers(grant) for known in new)]
+    # In the order that they came in, each once; most are the same on both sides, and need no search.
+    old, new = dict.fromkeys(before), dict.fromkeys(after)
+    gained = [grant for grant in new if grant not in old and not any(known.covers(grant) for known in old)]
+    lost = [grant for grant in old if grant not in new and not any(known.covers(grant) for known in new)]
     return PolicyDifference(joined(gained), joined(lost))
 
 
@@ -176,12 +180,13 @@ def _principal(kind: str, who: Word) -> Word:
 
 
 def _conditions(value: Value) -> Iterator[frozenset[Condition]]:
-    """Take alternatives apart too: a list of values that are allowed is as many conditions."""
-    choices = []
+    """Take alternatives apart too: a list of values that are allowed is as many conditions; within reason."""
+    choices: list[list[Condition]] = []
     for operator, tests in (value if isinstance(value, Mapping) else {}).items():
         for key, values in (tests if isinstance(tests, Mapping) else {}).items():
             condition = Condition(operator.lower(), key.lower(), _words(values), f"{operator} {key}")
-            apart = "not" not in condition.operator and not condition.operator.startswith(_SETS)
+            is_choice = "not" not in condition.operator and not condition.operator.startswith(_SETS)
+            apart = is_choice and len(condition.values) * prod(map(len, choices)) <= _CHOICES_AT_MOST
             choices.append(
                 [replace(condition, values=frozenset({one})) for one in condition.values] if apart else [condition]
             )
@@ -216,7 +221,12 @@ def _restricts(condition: Condition) -> bool:
     positive = "not" not in condition.operator and condition.operator != "null"
     # Absent is enough for these two, and anything goes under the values that match everything.
     always = condition.operator.endswith(_IF_EXISTS) or condition.operator.startswith("forallvalues:")
-    return positive and not always and condition.key in _RESTRICTING_KEYS and not condition.values & _EVERYWHERE
+    restricting = condition.key in _RESTRICTING_KEYS or condition.key.endswith(":sub")
+    return positive and not always and restricting and not condition.values & _EVERYWHERE
+
+
+def _is_anybody(principal: str) -> bool:
+    return principal in {"*", "AWS *"} or (principal.startswith("Federated ") and ":oidc-provider/" in principal)
 
 
 def joined(found: Iterable[Grant]) -> tuple[Grant, ...]:

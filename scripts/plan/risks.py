@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from scripts.plan.model import Action, Risk, Severity
 from scripts.plan.permissions import permission_risks
 from scripts.plan.resources import Json, Resource
-from scripts.plan.values import Value, at, is_empty
+from scripts.plan.values import Value, at, attributes, is_empty, text
 from scripts.plan.wiring import Found, ends, rewired
 
 # What is gone with the resource.
@@ -33,6 +33,7 @@ _STATEFUL = {
     "aws_dynamodb_table_export": "the export",
     "aws_iam_openid_connect_provider": "every sign-in by it",
 }
+_NAMES = ("name", "bucket")
 PROTECTED = "protected"
 _PROTECTIONS = ("deletion_protection_enabled", "deletion_protection", "enable_deletion_protection")
 # Switches that protect while they are true: where they are, what happens without, and of which kind that is.
@@ -101,19 +102,30 @@ def losses(resources: Sequence[Resource]) -> tuple[Risk, ...]:
 
 
 def _risk(kind: str, resource: Resource, what: str) -> Risk:
-    return Risk(
-        Severity.BLOCK if kind in {"loss", PROTECTED, "public"} else Severity.WARN, kind, resource.address, what
-    )
+    severity = Severity.BLOCK if kind in {"loss", PROTECTED, "public"} else Severity.WARN
+    return Risk(severity, kind, resource.address, what)
 
 
 def _losses(resources: Sequence[Resource]) -> Iterator[Risk]:
     for resource in resources:
-        if resource.is_lost and (content := _STATEFUL.get(resource.type)):
+        if not resource.is_lost:
+            continue
+        if content := _STATEFUL.get(resource.type):
             what = "replaced" if resource.action is Action.REPLACE else "destroyed"
             because = f" ({resource.because})" if resource.because else ""
-            yield _risk("loss", resource, f"would be {what}, and {content} lost{because}")
-        if resource.is_lost and any(resource.before.get(name) is True for name in _PROTECTIONS):
+            yield _risk("loss", resource, f"would be {what}, and {content} lost{because}{_hint(resource, resources)}")
+        if any(resource.before.get(name) is True for name in _PROTECTIONS):
             yield _risk(PROTECTED, resource, "deletion protection is on: AWS refuses, and an apply would stop half way")
+
+
+def _hint(resource: Resource, resources: Sequence[Resource]) -> str:
+    """Point to what takes its name under another address, as when a resource moves to another module."""
+    name = next((value for key in _NAMES if isinstance(value := resource.before.get(key), str)), None)
+    for other in resources:
+        is_alike = other.type == resource.type and other.action is Action.CREATE
+        if name and is_alike and name in [other.after.get(key) for key in _NAMES]:
+            return f"; {other.address} is made with its name: a `moved` block would keep it"
+    return ""
 
 
 def _risks_of(resource: Resource) -> Found:
@@ -205,5 +217,5 @@ def _failed_checks(plan: Json) -> Iterator[Risk]:
                 for instance in check.get("instances", ())
                 for problem in instance.get("problems", ())
             ]
-            address = check["address"]["to_display"]
-            yield Risk(Severity.WARN, "check", address, " ".join(["a check of the configuration fails:", *problems]))
+            message = text(attributes("check", {"message": " ".join(problems)})["message"])
+            yield Risk(Severity.WARN, "check", check["address"]["to_display"], f"a check fails: {message}")

@@ -94,10 +94,10 @@ def _counted(review: Review) -> Sequence[ResourceChange]:
 def _entries(changes: Sequence[ResourceChange]) -> Iterator[Entry]:
     first = changes[0]
     if len(changes) > _ALIKE_AT_MOST:
-        modules = ", ".join(sorted({change.module for change in changes}))
-        yield Entry(
-            SYMBOLS[first.action], f"{len(changes)} of {first.type} in {modules}", tuple(_common_notes(changes))
-        )
+        modules = sorted({change.module for change in changes})
+        where = modules[0] if len(modules) == 1 else f"{len(modules)} modules"
+        title = f"{len(changes)} of {first.type} in {where}"
+        yield Entry(SYMBOLS[first.action], title, tuple(_common_notes(changes)))
         return
     for change in changes:
         yield Entry(SYMBOLS[change.action], change.address, _notes(change))

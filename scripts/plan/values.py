@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeAlias
 
-from typing_extensions import TypeIs
-
 _TEXT_LENGTH = 90
 # A name or a text that holds one of these is taken for a secret: rather a harmless value hidden than a secret shown.
 _SECRET_NAMES = re.compile(
@@ -164,21 +162,21 @@ def differences(before: Value, after: Value, path: str = "") -> Iterator[Differe
     if isinstance(before, Mapping) and isinstance(after, Mapping) and "Statement" not in {*before, *after}:
         for name in sorted({*before, *after}):
             yield from differences(before.get(name), after.get(name), f"{path}.{name}".lstrip("."))
-    elif _are_blocks(before) and _are_blocks(after) and len(before) == len(after):
-        for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from differences(old, new, path if len(before) == 1 else f"{path}[{index}]")
     elif isinstance(before, list) and isinstance(after, list):
-        gone, come = [item for item in before if item not in after], [item for item in after if item not in before]
-        if gone or come:
-            yield Difference(path, gone, come)
-        else:
-            yield Difference(path, before, after)
+        yield from _list_differences(before, after, path)
     else:
         yield Difference(path, before, after)
 
 
-def _are_blocks(value: Value) -> TypeIs[list[Mapping[str, Value]]]:
-    return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
+def _list_differences(before: list[Value], after: list[Value], path: str) -> Iterator[Difference]:
+    """Give what is gone and what has come; of one block, which is a list of one, or one among others, what differs."""
+    gone, come = [item for item in before if item not in after], [item for item in after if item not in before]
+    if len(gone) == len(come) == 1 and isinstance(gone[0], Mapping):
+        yield from differences(gone[0], come[0], path if len(before) == 1 else f"{path}[{before.index(gone[0])}]")
+    elif gone or come:
+        yield Difference(path, gone, come)
+    else:
+        yield Difference(path, before, after)
 
 
 def text(value: Value) -> str:

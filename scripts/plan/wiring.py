@@ -71,11 +71,11 @@ Found = Iterator[tuple[str, str]]
 
 
 def rewired(resource: Resource) -> Found:
-    if resource.type == "aws_cloudwatch_event_target" and resource.before.get("arn") != resource.after.get("arn"):
-        rule = text(resource.before.get("rule"))
+    before, after = resource.before.get("arn"), resource.after.get("arn")
+    if resource.type == "aws_cloudwatch_event_target" and before != after:
         yield (
             "wiring",
-            f"{rule} would deliver to {text(resource.after.get('arn'))}, no longer {text(resource.before.get('arn'))}",
+            f"{text(resource.before.get('rule'))} would deliver to {text(after)}, no longer to {text(before)}",
         )
     if resource.type == "aws_lambda_event_source_mapping" and resource.action is Action.REPLACE:
         yield "wiring", "it is made anew: a stream would be read again from where new readers begin"

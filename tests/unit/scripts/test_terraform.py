@@ -8,6 +8,7 @@ import pytest
 from scripts import provider_mirror, terraform, terraform_checks
 from scripts.errors import UserError
 from scripts.local.emulator import Emulator
+from scripts.plan.model import State
 from scripts.target import Target
 from scripts.terraform import Terraform
 from scripts.terraform_progress import Progress
@@ -93,6 +94,28 @@ def test_a_failed_apply_shows_the_error_and_names_its_log(
     shown = capsys.readouterr().err
     assert "no such bucket" in shown
     assert "aws_s3_bucket.a" in shown
+
+
+def test_a_plan_that_terraform_calls_stale_is_explained(
+    root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diagnostic = {"severity": "error", "summary": "Saved plan is stale", "detail": "the state was changed"}
+    line = json.dumps({"type": "diagnostic", "diagnostic": diagnostic})
+    pretend_terraform(tmp_path, monkeypatch, f"echo '{line}'; exit 1")
+
+    with pytest.raises(UserError, match="somebody has applied another since it was made"):
+        root.apply(tmp_path / "plan")
+
+
+@pytest.mark.parametrize(
+    ("printed", "state"), [("", State()), ('{"lineage": "l", "serial": 4, "resources": []}', State("l", 4))]
+)
+def test_a_state_is_known_by_its_lineage_and_serial(
+    root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: str, state: State
+) -> None:
+    pretend_terraform(tmp_path, monkeypatch, f"echo '{printed}'")
+
+    assert root.state() == state
 
 
 def test_progress_counts_changes_and_not_reads() -> None:
