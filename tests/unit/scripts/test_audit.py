@@ -7,6 +7,7 @@ import pytest
 from scripts import ledger
 from scripts.audit import Audit, Auditor
 from scripts.repair import Repairer
+from services.libs.commit_items import commit_to_item
 from services.libs.dynamodb_items import Item, to_item
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
@@ -80,6 +81,27 @@ def test_a_wrong_quantity_is_found(busy: Aws, field: str) -> None:
     assert _found(busy) == [("stock", "prod-001")]
 
 
+@pytest.mark.parametrize(("field", "value"), [("name", "Other"), ("price_minor", 77), ("currency", "EUR")])
+def test_a_product_that_is_not_as_the_log_names_and_prices_it_is_found_and_repaired(
+    busy: Aws, field: str, value: Json
+) -> None:
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, **{field: value})
+
+    assert _found(busy) == [("stock", "prod-001")]
+    list(Repairer(busy.dynamodb, busy.deployment, sleep=lambda _: None).repair())
+    assert _found(busy) == []
+
+
+def test_a_log_that_sells_more_than_there_was_is_found_although_the_inventory_agrees_with_it(busy: Aws) -> None:
+    busy.store.append(seeding("prod-002", stock=1))
+    busy.dynamodb.put_item(
+        TableName=EVENT_STORE_TABLE, Item=commit_to_item(seeding("prod-002", stock=0, version=2, delta=-2))
+    )
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-002"}, stock=-1, available=-1)
+
+    assert _found(busy) == [("log", "prod-002")]
+
+
 def test_a_sku_that_the_log_does_not_know_is_found(busy: Aws) -> None:
     values: dict[str, Json] = {
         "name": "x",
@@ -137,6 +159,13 @@ def test_money_that_does_not_fit_the_order_is_found(busy: Aws, order_id: str, va
     assert _found(busy) == [("money", order_id)]
 
 
+@pytest.mark.parametrize("status", ["called_off", "refunded"])
+def test_a_declined_order_of_which_the_gateway_keeps_no_money_is_right(busy: Aws, status: str) -> None:
+    _set(busy, GATEWAY_TABLE, {"order_id": "declined"}, status=status)
+
+    assert _found(busy) == []
+
+
 def test_a_counter_that_is_off_is_found(busy: Aws) -> None:
     name = "orders_processed_total|status=success|error_type=none"
     busy.dynamodb.put_item(TableName=METRICS_TABLE, Item=to_item({"id": "counters#stray", name: 1}))
@@ -150,14 +179,14 @@ def test_a_stream_of_more_than_nine_versions_has_no_gap_whatever_order_a_scan_ha
     busy.store.append(seeding("prod-002", stock=10))
     for version in range(2, 13):
         busy.store.append(seeding("prod-002", stock=10, version=version, delta=0))
-    scan = ledger._scan  # noqa: SLF001 - to answer as the embedded AWS does
+    scan = ledger.scan
 
     def scan_by_text(client: "DynamoDBClient", table: str) -> Iterator[Item]:
         return iter(
             sorted(scan(client, table), key=lambda item: (str(item.get("stream_id")), str(item.get("version"))))
         )
 
-    monkeypatch.setattr(ledger, "_scan", scan_by_text)
+    monkeypatch.setattr(ledger, "scan", scan_by_text)
 
     assert _found(busy) == []
 
