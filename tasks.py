@@ -47,6 +47,10 @@ _HELP = {
     "max": "how many to move of each queue at most; all by default",
     "dry_run": "change nothing, only say what would be done",
     "include_permanent": "move those too that a service rejected as hopeless",
+    "to": "a folder: for backup a new one, for restore a backup's; restore takes a time of the last 35 days as well, "
+    "such as 2026-01-31T12:00:00Z or 30m, and the ARN of a backup that DynamoDB made",
+    "replace": "remove commits that are not in what is restored",
+    "from_elsewhere": "take a backup of another environment, target or region",
     "since": "from when on: a time with its zone, such as 2026-01-31T12:00:00Z, or how long ago: 30m, 2h, 3d",
     "operations": "how many",
     "seed": "another number makes another run, and the same number the same",
@@ -333,6 +337,36 @@ def resume(_: Context, target: str = "local") -> None:
     from scripts import writers  # noqa: PLC0415
 
     writers.resume(_target(target))
+
+
+@_command()
+def backup(_: Context, target: str = "local", to: str | None = None) -> None:
+    """Write the event store and the gateway's ledger to files, below ~/pulsequeue-backups unless told otherwise."""
+    from scripts.recovery import backup  # noqa: PLC0415
+
+    backup.run(_target(target), Path(to) if to else None)
+
+
+@_command()
+def restore(
+    _: Context,
+    to: str,
+    target: str = "local",
+    replace: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    from_elsewhere: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+) -> None:
+    """Bring the event store back to a time or a backup, derive stock and counters from it, and audit it as of then."""
+    from scripts.recovery import restore  # noqa: PLC0415
+
+    restore.run(_target(target), to, replace=replace, from_elsewhere=from_elsewhere)
+
+
+@_command()
+def refund_lost(_: Context, target: str = "local", dry_run: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+    """Give back what was charged for orders that the event store has lost."""
+    from scripts.recovery import refund_lost  # noqa: PLC0415
+
+    refund_lost.run(_target(target), dry_run=dry_run)
 
 
 @_command(positional=["channel"])
