@@ -235,7 +235,7 @@ def test_another_environments_backup_is_taken_only_with_consent(world: World) ->
     world.lose_everything()
 
     with pytest.raises(
-        UserError, match="a backup of prod on local in .*, and this is test on local in .*--from-elsewhere"
+        UserError, match=r"a backup of prod on local in .*, and this is test on local in .*--from-elsewhere"
     ):
         world.restore()
     assert world.items(EVENT_STORE_TABLE) == []
