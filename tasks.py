@@ -362,6 +362,14 @@ def restore(
 
 
 @_command()
+def replay_orders(_: Context, since: str, target: str = "local", dry_run: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+    """Place orders again that were placed since a time and that the event store has lost."""
+    from scripts.recovery import replay_orders  # noqa: PLC0415
+
+    replay_orders.run(_target(target), since, dry_run=dry_run)
+
+
+@_command()
 def refund_lost(_: Context, target: str = "local", dry_run: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
     """Give back what was charged for orders that the event store has lost."""
     from scripts.recovery import refund_lost  # noqa: PLC0415

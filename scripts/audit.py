@@ -19,6 +19,7 @@ from services.libs.commit_items import commit_from_item
 from services.libs.dynamodb_items import batch_get, from_item, to_item
 from services.libs.ledger_counters import LedgerCounters
 from services.shared.commits import Commit, order_stream
+from services.shared.events import EventType
 from services.shared.inventory import Product, StockItem
 from services.shared.json_types import JsonObject
 
@@ -129,20 +130,19 @@ class Auditor:
         return {str(entry["order_id"]): entry for entry in map(from_item, items)}
 
     def _charges(self, entries: Iterable[JsonObject]) -> Iterator[Difference]:
-        """A charge for an order that the log does not know is seen from this side only."""
         for entry in charges_without_orders(self._client, self._deployment, entries):
-            yield Difference("money", str(entry["order_id"]), "no charge: there is no such order", "charged")
+            yield Difference("money", str(entry["order_id"]), "no charge: no such order was accepted", "charged")
 
 
 def charges_without_orders(
     client: "DynamoDBClient", deployment: Deployment, entries: Iterable[JsonObject]
 ) -> list[JsonObject]:
-    """Which of the gateway's entries took money for an order that the event store has no version 1 of."""
+    """Which entries took money for an order that was refused, or that the event store does not know."""
     charged = {order_stream(str(entry["order_id"])): entry for entry in entries if entry["status"] == "charged"}
     keys = [to_item({"stream_id": stream_id, "version": 1}) for stream_id in charged]
     found = batch_get(client, deployment.event_store_table_name, keys)
-    known = {commit_from_item(item).stream_id for item in found}
-    return [entry for stream_id, entry in charged.items() if stream_id not in known]
+    accepted = {one.stream_id for one in map(commit_from_item, found) if EventType.PAYMENT_REQUESTED in one.events}
+    return [entry for stream_id, entry in charged.items() if stream_id not in accepted]
 
 
 def _order_id(stream_id: str) -> str:

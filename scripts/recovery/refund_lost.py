@@ -1,4 +1,4 @@
-"""Give back what was charged for orders that the event store has lost."""
+"""Give back what was charged for orders that the event store has lost, or that were refused when they came again."""
 
 from itertools import islice
 
@@ -33,4 +33,4 @@ def run(target: Target, *, dry_run: bool) -> None:
     if lost:
         out.print(shown)
     else:
-        out.print("every charge is of an order that the event store has")
+        out.print("every charge is of an order that was accepted")

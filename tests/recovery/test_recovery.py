@@ -7,7 +7,7 @@ import pytest
 from scripts import audit, metrics_audit, writers
 from scripts.errors import UserError
 from scripts.ledger import scan
-from scripts.recovery import backup, refund_lost, restore
+from scripts.recovery import backup, refund_lost, replay_orders, restore
 from services.libs.dynamodb_items import Item, to_item
 from tests.integration.world import World, eventually
 
@@ -22,8 +22,7 @@ def test_a_system_is_restored_goes_on_with_open_orders_and_takes_new_ones(
         order_id = _placed(world, open_order)
         backup.run(world.target, tmp_path / "backup")
         arn = _dynamodb_backup(world)
-    lost = world.run(open_order, world.order({sku: 1}))[-1]
-    world.new_sku()
+    _, lost, refused = world.run(open_order, world.order({sku: 1}), world.order({sku: 20}))
     _spoil(world, sku, confirmed.order_id)
     with pytest.raises(UserError, match="differences stayed"):
         audit.run(world.target)
@@ -35,7 +34,7 @@ def test_a_system_is_restored_goes_on_with_open_orders_and_takes_new_ones(
         _restore(world, tmp_path / "backup")
     with pytest.raises(UserError, match="1 differences"):
         _restore(world, tmp_path / "backup", replaces=True)
-    assert f"money {lost.order_id} no charge: there is no such order charged" in _printed(capsys)
+    assert f"money {lost.order_id} no charge: no such order was accepted charged" in _printed(capsys)
     refund_lost.run(world.target, dry_run=False)
     _restore(world, tmp_path / "backup")  # raises unless the audit is clean
     assert world.stock(sku) == (8, 3, 5)
@@ -52,6 +51,13 @@ def test_a_system_is_restored_goes_on_with_open_orders_and_takes_new_ones(
     assert went_on.events[-1] == "OrderConfirmed"
     assert world.charge(order_id)["status"] == "charged"
     assert world.charge(lost.order_id)["status"] == "refunded"
+    assert world.stock(sku) == (5, 0, 5)
+    world.seed(sku, 25)
+    replay_orders.run(world.target, "1h", dry_run=False)
+    assert [history.events[-1] for history in world.wait(lost.order_id, refused.order_id)] == [
+        "OrderCancelled",  # its charge was given back
+        "OrderConfirmed",  # there is enough now
+    ]
     (new,) = world.run(world.order({sku: 1}))
     assert new.events[-1] == "OrderConfirmed"
     assert world.stock(sku) == (4, 0, 4)

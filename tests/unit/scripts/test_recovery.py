@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from scripts import audit
+from scripts.audit import Auditor
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.recovery import backup, refund_lost, restore, restore_sources, table_writes
@@ -270,7 +271,7 @@ def test_commits_that_came_later_are_removed_only_where_that_is_asked_for(world:
     assert world.tables() == before
 
 
-def test_a_damaged_commit_is_written_over(world: World) -> None:
+def test_a_damaged_commit_is_written_over_and_no_other(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     before = world.tables()
     world.back_up()
     world.aws.dynamodb.update_item(
@@ -285,6 +286,7 @@ def test_a_damaged_commit_is_written_over(world: World) -> None:
     world.restore(replaces=True)
 
     assert world.tables() == before
+    assert "of which 1 were written; 0 others removed" in _printed(capsys)
 
 
 def test_a_second_restore_finds_nothing_to_do(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -366,7 +368,7 @@ def test_charges_of_lost_orders_are_shown_and_given_back(world: World, capsys: p
 
     with pytest.raises(UserError, match=r"1 differences .*runbook.md#charges-without-orders"):
         world.restore(replaces=True)
-    assert "money later no charge: there is no such order charged" in _printed(capsys)
+    assert "money later no charge: no such order was accepted charged" in _printed(capsys)
 
     refund_lost.run(world.target(), dry_run=True)
     assert "later sim_" in _printed(capsys)
@@ -379,7 +381,22 @@ def test_charges_of_lost_orders_are_shown_and_given_back(world: World, capsys: p
 
     world.restore()
     refund_lost.run(world.target(), dry_run=False)
-    assert "every charge is of an order that the event store has" in _printed(capsys)
+    assert "every charge is of an order that was accepted" in _printed(capsys)
+
+
+def test_the_charge_of_a_lost_order_that_comes_again_and_is_refused_is_given_back(world: World) -> None:
+    world.back_up()
+    world.order_later()
+    with pytest.raises(UserError, match="1 differences"):
+        world.restore(replaces=True)
+    world.aws.store.append(seeding("prod-001", stock=2, version=2, delta=-94))
+    place(OrderService(world.aws.store, world.aws.inventory, PAYMENT_TIMEOUT), placed_order("later"), LATER)
+
+    refund_lost.run(world.target(), dry_run=False)
+
+    assert world.aws.store.read("order#later")[0].body["reason"] == "insufficient_stock"
+    assert world.charge("later") == "refunded"
+    assert Auditor(world.aws.dynamodb, world.aws.deployment, clock=lambda: NOW).audit().differences == []
 
 
 def test_what_the_gateway_did_since_is_left_as_it_is(world: World) -> None:
