@@ -177,6 +177,12 @@ def metrics_tests(_: Context) -> None:
     run_tool("pytest", "tests/metrics")
 
 
+@_command(name="test-recovery")
+def recovery_tests(_: Context) -> None:
+    """Spoil and empty the tables of a deployment, and bring them back."""
+    run_tool("pytest", "tests/recovery")
+
+
 @_command(name="test-deployed")
 def deployed_tests(_: Context) -> None:
     """Run test-integration, test-metrics and the fault suite in short side by side, each on an AWS of its own."""
