@@ -174,6 +174,6 @@ def test_a_fault_of_the_poll_does_not_end_the_polling() -> None:
         again.set()
         return False
 
-    poll_apart(poll, wake, idle_seconds=0)
+    poll_apart(poll, wake, idle_seconds=0.05)
 
     assert again.wait(timeout=10)
