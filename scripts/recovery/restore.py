@@ -173,11 +173,13 @@ def run(target: Target, to: str, *, replace: bool, from_elsewhere: bool) -> None
     """Restore, and audit as of then; raise UserError where something stands in the way or a difference stays."""
     deployment = Deployment.of(target)
     began_at = datetime.now(UTC)
+    client = target.client("dynamodb")
+    _check_table(client, deployment.event_store_table_name)
     if active := Writers(target, deployment).active():
         raise UserError(f"nothing was restored: {', '.join(active)} may be writing. First `invoke pause`, then again")
     with open_source(to, target, deployment, from_elsewhere=from_elsewhere) as source:
         with counts() as shown:
-            restored = Restorer(target.client("dynamodb"), deployment).restore(source, shown, replace=replace)
+            restored = Restorer(client, deployment).restore(source, shown, replace=replace)
         refused = _publish(target, deployment, restored.unfinished)
     _print(restored, source.as_of, began_at)
     try:
@@ -189,6 +191,16 @@ def run(target: Target, to: str, *, replace: bool, from_elsewhere: bool) -> None
     if refused:
         raise UserError(f"EventBridge kept refusing {len(refused)} of the open orders' events: run this again")
     out.print("`invoke resume` lets the services write again, and open orders go on; then `invoke audit`")
+
+
+def _check_table(client: "DynamoDBClient", table: str) -> None:
+    try:
+        client.describe_table(TableName=table)
+    except client.exceptions.ResourceNotFoundException as error:
+        raise UserError(
+            f"{table} is gone: `invoke plan` and `invoke apply` make an empty one, then `invoke pause` and restore "
+            f"what `aws dynamodb list-backups --backup-type SYSTEM --table-name {table}` lists"
+        ) from error
 
 
 def _publish(target: Target, deployment: Deployment, commits: Iterable[Commit]) -> list[str]:

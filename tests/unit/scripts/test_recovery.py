@@ -257,6 +257,14 @@ def test_nothing_is_restored_while_somebody_may_write(world: World, monkeypatch:
     assert world.items(EVENT_STORE_TABLE) == []
 
 
+def test_a_table_that_is_gone_is_named_with_what_to_do(world: World) -> None:
+    world.back_up()
+    world.aws.dynamodb.delete_table(TableName=EVENT_STORE_TABLE)
+
+    with pytest.raises(UserError, match="test-event-store-table is gone: `invoke plan` and `invoke apply`"):
+        world.restore()
+
+
 def test_commits_that_came_later_are_removed_only_where_that_is_asked_for(world: World) -> None:
     before = world.tables()
     world.back_up()
