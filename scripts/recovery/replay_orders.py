@@ -24,9 +24,10 @@ from services.shared.events import CATALOGUE, EventType
 
 if TYPE_CHECKING:
     from types_boto3_events.type_defs import TargetTypeDef
+    from types_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef
 
 _POLL_SECONDS = 1.0
-# A new rule may take as long to be followed: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+# A new rule takes some time to be followed: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
 _RULE_SECONDS = 60
 _LONG_POLL_SECONDS = 5
 _EMPTY_POLLS = 2
@@ -97,8 +98,12 @@ class OrderArchive:
             messages = response.get("Messages", [])
             empty = 0 if messages else empty + 1
             yield [json.loads(message["Body"])["detail"] for message in messages]
-            for message in messages:
-                self._sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+            done: list[DeleteMessageBatchRequestEntryTypeDef] = [
+                {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+                for number, message in enumerate(messages)
+            ]
+            if done:
+                self._sqs.delete_message_batch(QueueUrl=queue_url, Entries=done)  # what stays comes again, and is known
 
 
 def _policy(queue_arn: str, rule_arn: str) -> dict[str, object]:
