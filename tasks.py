@@ -66,7 +66,12 @@ _HELP = {
     "concurrency": "invocations of a function side by side",
     "rate": "orders a second; as fast as they go by default",
     "counted": "count requests by a proxy, which takes some time of each",
-    "json": "the figures as JSON: to this file, or printed by simulate",
+    "json": "as JSON, to this file; simulate prints it",
+    "out": "keep plan and review in this folder, to be handed over; by default where apply looks for them",
+    "plan": "the folder with the plan, if plan --out kept it in one",
+    "markdown": "the review as a comment for a pull request, to this file",
+    "allow": "the address of a resource that may be lost or opened, as the review names it; once for each",
+    "yes_destroy": "the environment's name, to destroy it without being asked",
     "compiled": "as if the zips brought bytecode, which Lambda cannot keep",
     "repeat": "how often; the median counts",
     "compare": "figures that an earlier run wrote, to compare with",
@@ -189,10 +194,18 @@ def environment_tests(_: Context) -> None:
     run_tool("pytest", "tests/environments")
 
 
+@_command(name="test-delivery")
+def delivery_tests(_: Context) -> None:
+    """Take a deployment through its life: reviewed, applied, changed by hand, mended, and taken down."""
+    run_tool("pytest", "tests/delivery")
+
+
 @_command(name="test-deployed")
 def deployed_tests(_: Context) -> None:
-    """Run test-integration, test-metrics and the fault suite in short side by side, each on an AWS of its own."""
-    run_tools_together(("pytest", "tests/integration"), ("pytest", "tests/faults"), ("pytest", "tests/metrics"))
+    """Run test-integration, -metrics, -delivery and the fault suite in short side by side, each on its own AWS."""
+    suites = ("tests/integration", "tests/faults", "tests/metrics", "tests/delivery")
+    first, *others = (("pytest", suite) for suite in suites)
+    run_tools_together(first, *others)
 
 
 @_command()
@@ -240,15 +253,40 @@ def bootstrap(_: Context, target: str = "local") -> None:
 
 
 @_command()
-def plan(_: Context, target: str = "local") -> None:
-    """Show what a deployment would change, and save it for apply."""
-    deployment.plan(_target(target))
+def plan(
+    _: Context,
+    target: str = "local",
+    out: str | None = None,
+    markdown: str | None = None,
+    json: str | None = None,
+) -> None:
+    """Plan a deployment for apply, and review it: what would change, the risks first."""
+    from scripts import plan_review  # noqa: PLC0415
+
+    folder, markdown_file, json_file = (Path(path) if path else None for path in (out, markdown, json))
+    plan_review.run(_target(target), folder=folder, markdown_file=markdown_file, json_file=json_file)
+
+
+@_command(iterable=["allow"])
+def apply(_: Context, allow: list[str], target: str = "local", plan: str | None = None) -> None:
+    """Do exactly what the last plan showed, unless it is stale or a risk blocks that is not allowed."""
+    deployment.apply(_target(target), Path(plan) if plan else None, allow)
 
 
 @_command()
-def apply(_: Context, target: str = "local") -> None:
-    """Make exactly the changes that the last plan showed."""
-    deployment.apply(_target(target))
+def drift(_: Context, target: str = "local") -> None:
+    """Tell what was changed outside Terraform; exit code 2 where something was."""
+    from scripts import drift  # noqa: PLC0415
+
+    drift.run(_target(target))
+
+
+@_command()
+def destroy_dev(_: Context, target: str = "local", yes_destroy: str | None = None) -> None:
+    """Take an environment for development down, with all that is in it; asks for its name."""
+    from scripts import destroy  # noqa: PLC0415
+
+    destroy.run(_target(target), yes_destroy)
 
 
 @_command()
@@ -573,7 +611,7 @@ def deploy_dev(context: Context, target: str = "local") -> None:
     deploying = {
         "build": build,
         "plan": plan,
-        "apply": apply,
+        "apply": functools.partial(apply, allow=[]),
         "metrics-token": metrics_token,
         "post-deploy-test": post_deploy_test,
         "deliver-dashboards": deliver_dashboards,

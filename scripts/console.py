@@ -23,5 +23,8 @@ class _PlainTable(Table):
 
 def table(*headings: str, title: str | None = None, numbers: Collection[str] = ()) -> Table:
     """Make a table without lines, which reads the same in a terminal and in a file; `numbers` are set to the right."""
-    columns = [Column(heading, justify="right" if heading in numbers else "left") for heading in headings]
+    # A name that is too long for its column is folded: without its end it would be another name.
+    columns = [
+        Column(heading, justify="right" if heading in numbers else "left", overflow="fold") for heading in headings
+    ]
     return _PlainTable(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -13,13 +13,26 @@ from scripts.build_lambda import DIST
 from scripts.console import out
 from scripts.errors import UserError
 from scripts.local.emulator import REPO_ROOT
+from scripts.plan.drift import found as found_drift
+from scripts.plan.guard import (
+    PLAN_FILE,
+    REVIEW_FILE,
+    check,
+    package_digests,
+    plan_sha256,
+    read_review,
+    to_json,
+    uploads,
+)
+from scripts.plan.model import ResourceChange, Review, Stamp
+from scripts.plan.review import review
+from scripts.plan.terminal import show
 from scripts.target import Target
 from scripts.terraform import Terraform, terraform_path
 from services.libs.event_store import Tables
 
 _ENVIRONMENTS = REPO_ROOT / "infra" / "envs"
 _BOOTSTRAP_ROOT = REPO_ROOT / "infra" / "bootstrap"
-_PLAN_FILE = "deployment.tfplan"
 
 
 @dataclass(frozen=True)
@@ -83,9 +96,14 @@ def root_of(target: Target) -> Path:
     return own if own.is_dir() else _ENVIRONMENTS / "dev"
 
 
+def is_for_development(target: Target) -> bool:
+    """Say whether it is neither staging nor production."""
+    return root_of(target).name == "dev"
+
+
 def check_for_development(target: Target) -> None:
     """Raise UserError for staging and production."""
-    if root_of(target).name != "dev":
+    if not is_for_development(target):
         raise UserError(
             f"{target.environment} is deployed in steps, each with --target {target.name}: build, plan, and once you "
             "have read what it says apply, metrics-token and post-deploy-test"
@@ -94,7 +112,7 @@ def check_for_development(target: Target) -> None:
 
 def bootstrap(target: Target) -> None:
     """Make the bucket that keeps Terraform's state, unless it is there already."""
-    bucket = _state_bucket(target)
+    bucket = state_bucket(target)
     state = target.state_folder / "bootstrap.tfstate"
     # With a state the bucket is ours, and may have been left half made: Terraform knows. Without one, somebody made it.
     if not state.exists() and _state_bucket_exists(target):
@@ -109,42 +127,81 @@ def bootstrap(target: Target) -> None:
     out.print(f"the state bucket {bucket} is as it should be")
 
 
-def plan(target: Target) -> None:
-    """Save what a deployment would change, for `apply` to do exactly that."""
-    packages = DIST / target.name
-    if not packages.is_dir():
-        raise UserError(f"there are no packages to deploy: `invoke build --target {target.name}`")
-    if not _state_bucket_exists(target):
-        raise UserError(f"there is no bucket for Terraform's state: `invoke bootstrap --target {target.name}`")
-    variables = {
-        "environment": target.environment,
-        "region": target.region,
-        # Relative, so that the state does not depend on where this checkout is.
-        "packages_dir": os.path.relpath(packages, root_of(target)),
-    }
-    _initialised(target).plan(target.state_folder / _PLAN_FILE, variables).print_changes()
+def plan(target: Target, folder: Path | None = None, *, destroy: bool = False) -> Review:
+    """Save what a deployment would change, or `destroy`, for `apply` to do exactly that; show a review of it.
+
+    Both are kept in the environment's own folder, or in one that can be handed over to another machine.
+    """
+    terraform, folder = _ready(target), (folder or target.state_folder).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / REVIEW_FILE).unlink(missing_ok=True)
+    plan_file = folder / PLAN_FILE
+    terraform.plan(plan_file, _variables(target), *(["-destroy"] if destroy else []))
+    document = terraform.show_plan(plan_file)
+    stamp = Stamp(plan_sha256(plan_file), terraform.state(), uploads(document))
+    found = review(document, target, stamp, destroy=destroy)
+    (folder / REVIEW_FILE).write_text(to_json(found))
+    show(found)
+    return found
 
 
 def read_plan(target: Target) -> dict[str, Any]:
     """Give the last plan in Terraform's JSON form, whole: https://developer.hashicorp.com/terraform/internals/json-format."""
-    return Terraform(root_of(target), target).show_plan(_planned(target))
+    read_review(target.state_folder, _plan_command(target))
+    return Terraform(root_of(target), target).show_plan(target.state_folder / PLAN_FILE)
 
 
-def apply(target: Target) -> None:
-    plan_file = _planned(target)
+def apply(target: Target, folder: Path | None = None, allowed: Collection[str] = (), *, destroy: bool = False) -> None:
+    """Do what a plan says, if that was reviewed, is not stale, and all that blocks is `allowed` by its address."""
+    folder = (folder or target.state_folder).resolve()
+    plan_file = folder / PLAN_FILE
+    reviewed = read_review(folder, _plan_command(target))
+    planned, wanted = f"{reviewed.environment} on {reviewed.target}", f"{target.environment} on {target.name}"
+    if planned != wanted:
+        raise UserError(f"the plan is one for {planned}, not for {wanted}")
+    if reviewed.destroy and not destroy:
+        raise UserError(f"the plan takes {planned} down: `invoke destroy-dev --target {target.name}` does that")
+    terraform = _initialised(target)
+    packages = package_digests(root_of(target), reviewed.stamp.packages)
+    check(reviewed, Stamp(plan_sha256(plan_file), terraform.state(), packages), allowed, _plan_command(target))
     _outputs_file(target).unlink(missing_ok=True)
-    progress = Terraform(root_of(target), target).apply(plan_file)
+    progress = terraform.apply(plan_file)
     plan_file.unlink()
+    (folder / REVIEW_FILE).unlink()
     if target.is_local:
-        _outputs_file(target).write_text(json.dumps(_initialised(target).outputs()))
+        _outputs_file(target).write_text(json.dumps(terraform.outputs()))
     out.print(f"{progress.done} changes made")
 
 
-def _planned(target: Target) -> Path:
-    plan_file = target.state_folder / _PLAN_FILE
-    if not plan_file.exists():
-        raise UserError(f"there is no plan to apply: `invoke plan --target {target.name}`")
-    return plan_file
+def drift(target: Target) -> tuple[ResourceChange, ...]:
+    """Give what was changed outside Terraform since the last apply; nothing is changed by that."""
+    terraform, plan_file = _ready(target), target.state_folder / "drift.tfplan"
+    terraform.plan(plan_file, _variables(target), "-refresh-only")
+    document = terraform.show_plan(plan_file)
+    plan_file.unlink()
+    return found_drift(document, on_emulator=target.is_local)
+
+
+def _ready(target: Target) -> Terraform:
+    """Initialise Terraform, or raise UserError where what a plan needs is missing."""
+    if not (DIST / target.name).is_dir():
+        raise UserError(f"there are no packages to deploy: `invoke build --target {target.name}`")
+    if not _state_bucket_exists(target):
+        raise UserError(f"there is no bucket for Terraform's state: `invoke bootstrap --target {target.name}`")
+    return _initialised(target)
+
+
+def _variables(target: Target) -> Mapping[str, str]:
+    return {
+        "environment": target.environment,
+        "region": target.region,
+        # Relative, so that the state does not depend on where this checkout is.
+        "packages_dir": os.path.relpath(DIST / target.name, root_of(target)),
+    }
+
+
+def _plan_command(target: Target) -> str:
+    return f"invoke plan --target {target.name}"
 
 
 def _outputs(target: Target) -> Mapping[str, Any]:
@@ -164,7 +221,7 @@ def _outputs_file(target: Target) -> Path:
 def _initialised(target: Target) -> Terraform:
     terraform = Terraform(root_of(target), target)
     backend = {
-        "bucket": _state_bucket(target),
+        "bucket": state_bucket(target),
         "key": f"{target.environment}/terraform.tfstate",
         "region": target.region,
         "use_lockfile": "true",
@@ -176,20 +233,20 @@ def _initialised(target: Target) -> Terraform:
     return terraform
 
 
-def _state_bucket(target: Target) -> str:
+def state_bucket(target: Target) -> str:
     return f"{target.prefix}-terraform-state"
 
 
 def _state_bucket_exists(target: Target) -> bool:
     try:
-        target.client("s3").head_bucket(Bucket=_state_bucket(target))
+        target.client("s3").head_bucket(Bucket=state_bucket(target))
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code in ("404", "NoSuchBucket"):
             return False
         if code in ("301", "403"):
             raise UserError(
-                f"the bucket {_state_bucket(target)} for Terraform's state cannot be used from here: it is in another "
+                f"the bucket {state_bucket(target)} for Terraform's state cannot be used from here: it is in another "
                 "region or account, or these credentials may not read it"
             ) from error
         raise

@@ -13,6 +13,7 @@ from scripts import provider_mirror
 from scripts.console import err, out
 from scripts.errors import UserError
 from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT
+from scripts.plan.model import State
 from scripts.target import Target
 from scripts.terraform_progress import Progress
 
@@ -45,8 +46,8 @@ class Terraform:
                 result = self.call(*arguments, *_from_mirror(mirror))
         self._require(result, "init")
 
-    def plan(self, out_file: Path, variables: Mapping[str, str]) -> Progress:
-        return self._follow("plan", [f"-out={out_file}"], variables)
+    def plan(self, out_file: Path, variables: Mapping[str, str], *options: str) -> None:
+        self._follow("plan", [f"-out={out_file}", *options], variables)
 
     def apply(self, plan_file: Path) -> Progress:
         return self._follow("apply", [str(plan_file)], {})
@@ -58,6 +59,12 @@ class Terraform:
     def show_plan(self, plan_file: Path) -> dict[str, Any]:
         plan: dict[str, Any] = json.loads(self._require(self.call("show", "-json", str(plan_file)), "show").stdout)
         return plan
+
+    def state(self) -> State:
+        """Say which state there is; none is a state too."""
+        text = self._require(self.call("state", "pull"), "state pull").stdout
+        state: dict[str, Any] = json.loads(text) if text.strip() else {}
+        return State(state.get("lineage", ""), state.get("serial", 0))
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -91,6 +98,8 @@ class Terraform:
             interrupted = self._read_to_end(process, log, progress)
         if interrupted:
             raise UserError(f"terraform {step} was interrupted; run it again to go on")
+        if any("plan is stale" in error for error in progress.errors):
+            raise UserError("the plan is stale: somebody has applied another since it was made; make a new one")
         if process.returncode:
             raise UserError(f"terraform {step} failed in {self._name}: all it said is in {log_file}")
         return progress

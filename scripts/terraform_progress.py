@@ -4,9 +4,7 @@ The messages: https://developer.hashicorp.com/terraform/internals/machine-readab
 """
 
 import json
-import re
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +15,6 @@ from rich.status import Status
 from scripts.console import err, out
 
 _STEPS = {"create": 1, "update": 1, "delete": 1, "replace": 2}
-_SYMBOLS = {"create": "+", "update": "~", "delete": "-", "replace": "±"}
 _LINE_EVERY_SECONDS = 10.0
 
 
@@ -25,6 +22,8 @@ _LINE_EVERY_SECONDS = 10.0
 class Progress:
     changes: list[tuple[str, str]] = field(default_factory=list)
     """What is planned: action and address, without those that change nothing."""
+    errors: list[str] = field(default_factory=list)
+    """What Terraform calls each error."""
     done: int = 0
     began: float = field(default_factory=time.monotonic)
     _last_line: float = field(default_factory=time.monotonic)
@@ -50,6 +49,7 @@ class Progress:
             case "apply_progress":
                 self._show(message["hook"]["resource"]["addr"])
             case "diagnostic" if message["diagnostic"]["severity"] == "error":
+                self.errors.append(message["diagnostic"]["summary"])
                 _print_error(message["diagnostic"])
             case "text" if line.strip():
                 err.print(line.rstrip(), markup=False)
@@ -57,17 +57,6 @@ class Progress:
     @property
     def total(self) -> int:
         return sum(_STEPS[action] for action, _ in self.changes)
-
-    def print_changes(self) -> None:
-        """Print the changes, those of one module of the root in one line."""
-        groups = defaultdict(list)
-        for action, address in self.changes:
-            groups[_module(address), action].append(address)
-        for (module, action), addresses in sorted(groups.items()):
-            text = addresses[0] if len(addresses) == 1 else f"{module}: {len(addresses)} resources"
-            out.print(f"  {_SYMBOLS[action]} {text}", markup=False)
-        counts = [f"{sum(a == action for a, _ in self.changes)} to {action}" for action in _STEPS]
-        out.print(", ".join(count for count in counts if not count.startswith("0 ")) or "nothing to change")
 
     def _show(self, address: str) -> None:
         now = time.monotonic()
@@ -77,11 +66,6 @@ class Progress:
         elif now - self._last_line > _LINE_EVERY_SECONDS:
             self._last_line = now
             out.print(text, markup=False)
-
-
-def _module(address: str) -> str:
-    found = re.match(r'module\.[^.\[]+(\["[^"]*"\]|\[\d+\])?', address)
-    return found[0] if found else "root"
 
 
 def _print_error(diagnostic: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from scripts import provider_mirror, terraform, terraform_checks
 from scripts.errors import UserError
 from scripts.local.emulator import Emulator
+from scripts.plan.model import State
 from scripts.target import Target
 from scripts.terraform import Terraform
 from scripts.terraform_progress import Progress
@@ -95,6 +96,28 @@ def test_a_failed_apply_shows_the_error_and_names_its_log(
     assert "aws_s3_bucket.a" in shown
 
 
+def test_a_plan_that_terraform_calls_stale_is_explained(
+    root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diagnostic = {"severity": "error", "summary": "Saved plan is stale", "detail": "the state was changed"}
+    line = json.dumps({"type": "diagnostic", "diagnostic": diagnostic})
+    pretend_terraform(tmp_path, monkeypatch, f"echo '{line}'; exit 1")
+
+    with pytest.raises(UserError, match="somebody has applied another since it was made"):
+        root.apply(tmp_path / "plan")
+
+
+@pytest.mark.parametrize(
+    ("printed", "state"), [("", State()), ('{"lineage": "l", "serial": 4, "resources": []}', State("l", 4))]
+)
+def test_a_state_is_known_by_its_lineage_and_serial(
+    root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: str, state: State
+) -> None:
+    pretend_terraform(tmp_path, monkeypatch, f"echo '{printed}'")
+
+    assert root.state() == state
+
+
 def test_progress_counts_changes_and_not_reads() -> None:
     progress = Progress()
     planned = [("create", "module.a.x.this"), ("replace", 'module.b["k"].x.this'), ("noop", "x.idle")]
@@ -107,18 +130,6 @@ def test_progress_counts_changes_and_not_reads() -> None:
         progress.read(json.dumps({"type": "apply_complete", "hook": hook}))
 
     assert (progress.done, progress.total) == (2, 3)
-
-
-def test_changes_of_one_module_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress([("create", "module.a.x.this"), ("create", "module.a.module.b.y.this"), ("delete", "z.one")])
-
-    progress.print_changes()
-
-    assert capsys.readouterr().out.splitlines() == [
-        "  + module.a: 2 resources",
-        "  - z.one",
-        "2 to create, 1 to delete",
-    ]
 
 
 def test_checks_discover_roots_and_modules_but_no_fixtures(tmp_path: Path) -> None:

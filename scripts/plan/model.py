@@ -1,0 +1,95 @@
+"""What a review of a plan says. Its JSON form, described in docs/delivery.md, is this."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+FORMAT = 1
+"""Of the JSON: a higher one where a reader of this one would no longer understand it."""
+
+
+class Action(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DESTROY = "destroy"
+    FORGET = "forget"
+    """Terraform no longer looks after it, and leaves it as it is."""
+    MOVE = "move"
+    IMPORT = "import"
+
+
+class Severity(StrEnum):
+    BLOCK = "block"
+    """An apply wants it allowed by its address."""
+    WARN = "warn"
+
+
+@dataclass(frozen=True)
+class AttributeChange:
+    path: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class ResourceChange:
+    address: str
+    type: str
+    service: str
+    module: str
+    """The module that it belongs to, two levels deep, or root."""
+    action: Action
+    attributes: tuple[AttributeChange, ...] = ()
+    because: str | None = None
+    """Why it is replaced or destroyed, where Terraform says so."""
+    previous_address: str | None = None
+
+
+@dataclass(frozen=True)
+class Risk:
+    severity: Severity
+    kind: str
+    """loss, protected, permission, public, protection, wiring, code or check."""
+    address: str
+    text: str
+
+
+@dataclass(frozen=True)
+class State:
+    """Which state of the deployment a plan was made for; no lineage where nothing was deployed."""
+
+    lineage: str = ""
+    serial: int = 0
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What an apply compares, so that it does what was reviewed and nothing else."""
+
+    plan_sha256: str
+    state: State
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256, in Base64, of each package that would be uploaded, by its path from the Terraform root."""
+
+
+@dataclass(frozen=True)
+class Review:
+    environment: str
+    target: str
+    destroy: bool
+    """Whether the plan takes the whole environment down."""
+    risks: tuple[Risk, ...]
+    changes: tuple[ResourceChange, ...]
+    drift: tuple[ResourceChange, ...]
+    outputs: tuple[str, ...]
+    """The outputs that change, or may."""
+    stamp: Stamp
+    format: int = FORMAT
+
+    @property
+    def blocking(self) -> tuple[Risk, ...]:
+        return tuple(risk for risk in self.risks if risk.severity is Severity.BLOCK)
+
+    def count(self, action: Action) -> int:
+        return sum(change.action is action for change in self.changes)

@@ -1,0 +1,207 @@
+"""The values in a plan: no secret in them can be shown, and two of them are compared attribute by attribute."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TypeAlias
+
+_TEXT_LENGTH = 90
+# A name or a text that holds one of these is taken for a secret: rather a harmless value hidden than a secret shown.
+_SECRET_NAMES = re.compile(
+    r"pass(word|wd|phrase)|secret|token(?!\.actions\.githubusercontent)|credential|(private|api|access|auth|signing|encryption).?key|key.?material"
+    r"|webhook|external.?id|connection.?string|^authorization$|^salt$",
+    re.IGNORECASE,
+)
+_SECRET_TEXTS = re.compile(
+    r"\b(AKIA|ASIA)[0-9A-Z]{12,}|-----BEGIN|\beyJ[\w-]{10,}\.|\bgh[pousr]_\w{16,}|\bgithub_pat_|\bglpat-|\bxox[a-z]-"
+    r"|\bsk_(live|test)_|://[^/\s:@]*:[^/\s@]+@|hooks\.slack\.com|webhook\.office\.com|logic\.azure\.com|/webhooks?/"
+    r"|\b(basic|bearer)\s+[\w.~+/=-]{8,}",
+    re.IGNORECASE,
+)
+# Not an ARN of the Secrets Manager, nor one of its actions in a policy.
+_ASSIGNED_SECRETS = re.compile(
+    rf"(?!arn:|secretsmanager:).*({_SECRET_NAMES.pattern})[\w-]{{0,20}}[\"']?\s*[=:]\s*\S", re.IGNORECASE
+)
+_SECRET_OPTIONS = re.compile(rf"--?\S*({_SECRET_NAMES.pattern})\S*", re.IGNORECASE)
+# What the provider does not itself mark as sensitive, or did not always.
+_SECRET_ATTRIBUTES = {
+    "aws_ssm_parameter": {"value", "insecure_value", "value_wo"},
+    "aws_secretsmanager_secret_version": {"secret_string", "secret_binary"},
+    "aws_iam_access_key": {"id"},
+}
+# Lists of settings as ECS, CloudFormation and others have them.
+_PAIRS = (("name", "value"), ("Name", "Value"), ("key", "value"), ("Key", "Value"))
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A secret, which can be compared and not be seen."""
+
+    value: object = field(repr=False, hash=False)
+
+    def __str__(self) -> str:
+        return "(sensitive)"
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLater:
+    """What nobody knows before the apply."""
+
+    def __str__(self) -> str:
+        return "(known after apply)"
+
+
+KNOWN_LATER = KnownLater()
+Value: TypeAlias = "bool | float | str | Hidden | KnownLater | Sequence[Value] | Mapping[str, Value] | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    path: str
+    before: Value
+    after: Value
+
+
+def attributes(kind: str, values: object, unknown: object = None, sensitive: object = None) -> dict[str, Value]:
+    """Read a resource's values: JSON in a text becomes what it says, secrets are hidden, what is unknown is marked.
+
+    `unknown` and `sensitive` have the shape of the values, with true in place of what they speak of.
+    """
+    secret = dict.fromkeys(_SECRET_ATTRIBUTES.get(kind, ()), True)
+    marked = (dict(sensitive) if isinstance(sensitive, Mapping) else {}) | secret
+    if sensitive is True:
+        marked |= dict.fromkeys(values if isinstance(values, Mapping) else (), True)
+    read = _read(values or {}, unknown, marked, "")
+    return dict(read) if isinstance(read, Mapping) else {}
+
+
+def _read(raw: object, unknown: object, sensitive: object, name: str) -> Value:  # noqa: PLR0911 - one line a case
+    if unknown is True:
+        return KNOWN_LATER
+    if raw is not None and sensitive is True:
+        return Hidden(raw)
+    if not is_empty(raw) and not isinstance(raw, bool) and _SECRET_NAMES.search(name):
+        return Hidden(raw)
+    if isinstance(raw, Mapping) or (raw is None and isinstance(unknown, Mapping) and _any_true(unknown)):
+        return _read_mapping(raw or {}, unknown, sensitive)
+    if isinstance(raw, list):
+        return _read_list(raw, unknown, sensitive)
+    if isinstance(raw, str):
+        return _read_text(raw)
+    if raw is None or isinstance(raw, bool | int | float):
+        return raw
+    raise TypeError(f"a {type(raw).__name__} is no value of JSON")
+
+
+def _read_mapping(raw: Mapping[str, object], unknown: object, sensitive: object) -> dict[str, Value]:
+    names = {value: str(raw.get(name) or "") for name, value in _PAIRS if {name, value} <= raw.keys()}
+    later = {name for name, below in _parts(unknown).items() if _any_true(below)}
+    return {
+        name: _read(raw.get(name), _parts(unknown).get(name), _parts(sensitive).get(name), names.get(name, name))
+        for name in sorted({*raw, *later})
+    }
+
+
+def _read_list(raw: Sequence[object], unknown: object, sensitive: object) -> list[Value]:
+    read = [_read(item, _item(unknown, index), _item(sensitive, index), "") for index, item in enumerate(raw)]
+    for index, (option, item) in enumerate(pairwise(raw), start=1):
+        if isinstance(option, str) and isinstance(item, str) and _SECRET_OPTIONS.fullmatch(option):
+            read[index] = Hidden(item)
+    return read
+
+
+def _read_text(raw: str) -> Value:
+    if raw.lstrip()[:1] in {"{", "["}:
+        try:
+            return _read(json.loads(raw), None, None, "")
+        except (json.JSONDecodeError, RecursionError):
+            pass
+    is_secret = _SECRET_TEXTS.search(raw) or any(map(_ASSIGNED_SECRETS.match, raw.splitlines()))
+    return Hidden(raw) if is_secret else raw
+
+
+def _parts(marks: object) -> Mapping[str, object]:
+    return marks if isinstance(marks, Mapping) else {}
+
+
+def _item(marks: object, index: int) -> object:
+    return marks[index] if isinstance(marks, list) and index < len(marks) else None
+
+
+def _any_true(marks: object) -> bool:
+    if isinstance(marks, Mapping):
+        return any(map(_any_true, marks.values()))
+    return any(map(_any_true, marks)) if isinstance(marks, list) else marks is True
+
+
+def is_empty(value: object) -> bool:
+    """Terraform and AWS write nothing in more than one way; false and 0 are something."""
+    return value is None or (not value and isinstance(value, str | Sequence | Mapping))
+
+
+def at(values: Value, path: str) -> Value:
+    """Give what stands at a dotted path, through blocks, which are lists of one; None where there is nothing."""
+    found = values
+    for name in path.split("."):
+        if isinstance(found, Sequence) and not isinstance(found, str):
+            found = found[0] if found else None
+        if isinstance(found, KnownLater):
+            return found
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def differences(before: Value, after: Value, path: str = "") -> Iterator[Difference]:
+    """Give what differs, by path; nothing written one way and nothing written another do not differ."""
+    if before == after or (is_empty(before) and is_empty(after)):
+        return
+    if isinstance(before, Mapping) and isinstance(after, Mapping) and "Statement" not in {*before, *after}:
+        for name in sorted({*before, *after}):
+            yield from differences(before.get(name), after.get(name), f"{path}.{name}".lstrip("."))
+    elif isinstance(before, list) and isinstance(after, list):
+        yield from _list_differences(before, after, path)
+    else:
+        yield Difference(path, before, after)
+
+
+def _list_differences(before: list[Value], after: list[Value], path: str) -> Iterator[Difference]:
+    """Give what is gone and what has come; of one block, which is a list of one, or one among others, what differs."""
+    gone, come = [item for item in before if item not in after], [item for item in after if item not in before]
+    if len(gone) == len(come) == 1 and isinstance(gone[0], Mapping):
+        yield from differences(gone[0], come[0], path if len(before) == 1 else f"{path}[{before.index(gone[0])}]")
+    elif gone or come:
+        yield Difference(path, gone, come)
+    else:
+        yield Difference(path, before, after)
+
+
+def text(value: Value) -> str:
+    """Write a value in one short line."""
+    if is_empty(value):
+        line = "(none)"
+    elif isinstance(value, str):
+        lines = value.splitlines()
+        line = value if len(lines) <= 1 else f"(text of {len(lines)} lines)"
+    elif isinstance(value, bool):
+        line = str(value).lower()
+    elif isinstance(value, list) and not any(isinstance(item, list | Mapping) for item in value):
+        line = ", ".join(map(text, value))
+    elif isinstance(value, Mapping | list):
+        line = json.dumps(value, default=str)
+    else:
+        line = str(value)
+    return line if len(line) <= _TEXT_LENGTH else f"{line[: _TEXT_LENGTH - 1]}…"
+
+
+def texts(before: Value, after: Value) -> tuple[str, str]:
+    """Write two values so that they look different: from their first difference on, where they are long."""
+    old, new = text(before), text(after)
+    if old == new and isinstance(before, str) and isinstance(after, str) and before != after:
+        start = next((i for i, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), 0)
+        start = max(0, start - 10) or min(len(before), len(after)) - 10
+        old, new = (f"…{text(value[start:])}" for value in (before, after))
+    return old, new

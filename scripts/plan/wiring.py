@@ -1,0 +1,123 @@
+"""What in a plan takes a part away from something that stays: a rule's target, a queue's dead letters, a source."""
+
+from collections.abc import Iterator, Sequence
+
+from scripts.plan.model import Action
+from scripts.plan.resources import Resource
+from scripts.plan.values import KnownLater, text
+
+# Resources whose end is a risk to what they belong to, where that stays: the attribute that names it, its type and its
+# own attribute, then kind and text.
+_PARTS = {
+    "aws_sqs_queue_redrive_policy": (
+        "queue_url",
+        "aws_sqs_queue",
+        "url",
+        "wiring",
+        "the queue loses its dead-letter queue",
+    ),
+    "aws_s3_bucket_versioning": ("bucket", "aws_s3_bucket", "bucket", "protection", "versions are no longer kept"),
+    "aws_s3_bucket_public_access_block": (
+        "bucket",
+        "aws_s3_bucket",
+        "bucket",
+        "public",
+        "public access is no longer blocked",
+    ),
+    "aws_s3_bucket_server_side_encryption_configuration": (
+        "bucket",
+        "aws_s3_bucket",
+        "bucket",
+        "protection",
+        "the bucket's encryption is no longer what is said here",
+    ),
+    "aws_sns_topic_subscription": ("topic_arn", "aws_sns_topic", "arn", "wiring", "the topic loses a subscriber"),
+    "aws_lambda_permission": (
+        "function_name",
+        "aws_lambda_function",
+        "function_name",
+        "wiring",
+        "what invokes the function may no longer do so",
+    ),
+    "aws_lambda_event_source_mapping": (
+        "function_arn",
+        "aws_lambda_function",
+        "arn",
+        "wiring",
+        "the function no longer reads its queue or stream",
+    ),
+    "aws_cloudwatch_metric_alarm": ("", "", "", "wiring", "nobody is told any more of what it watched"),
+    "aws_cloudwatch_event_rule": ("", "", "", "wiring", "what the rule delivered is delivered no more"),
+}
+# What makes two resources of one type the same thing.
+_IDENTITY = (
+    "rule",
+    "event_bus_name",
+    "arn",
+    "name",
+    "alarm_name",
+    "queue_url",
+    "bucket",
+    "topic_arn",
+    "endpoint",
+    "function_name",
+    "event_source_arn",
+    "statement_id",
+    "principal",
+)
+
+Found = Iterator[tuple[str, str]]
+"""Kind and text of each risk."""
+
+
+def rewired(resource: Resource) -> Found:
+    before, after = resource.before.get("arn"), resource.after.get("arn")
+    if resource.type == "aws_cloudwatch_event_target" and before != after:
+        yield (
+            "wiring",
+            f"{text(resource.before.get('rule'))} would deliver to {text(after)}, no longer to {text(before)}",
+        )
+    if resource.type == "aws_lambda_event_source_mapping" and resource.action is Action.REPLACE:
+        yield "wiring", "it is made anew: a stream would be read again from where new readers begin"
+
+
+def ends(resource: Resource, resources: Sequence[Resource]) -> Found:
+    """Give what a destroyed part takes from what stays, unless another takes its place in the same plan."""
+    if resource.action is not Action.DESTROY:
+        return
+    if resource.type == "aws_cloudwatch_event_target":
+        yield from _lost_target(resource, resources)
+    elif part := _PARTS.get(resource.type):
+        reference, owner, own_name, kind, what = part
+        named = resource.before.get(reference)
+        gone = any(
+            other.type == owner and other.action is Action.DESTROY and other.before.get(own_name) == named
+            for other in resources
+        )
+        if not gone and not _replaced_elsewhere(resource, resources):
+            yield kind, what
+
+
+def _lost_target(target: Resource, resources: Sequence[Resource]) -> Found:
+    rule, bus = target.before.get("rule"), target.before.get("event_bus_name")
+    rule_gone = any(
+        other.type == "aws_cloudwatch_event_rule"
+        and other.action is Action.DESTROY
+        and (other.before.get("name"), other.before.get("event_bus_name")) == (rule, bus)
+        for other in resources
+    )
+    if not rule_gone and not _replaced_elsewhere(target, resources):
+        yield "wiring", f"{text(rule)} loses its target {text(target.before.get('arn'))}"
+
+
+def _replaced_elsewhere(resource: Resource, resources: Sequence[Resource]) -> bool:
+    """Whether the same thing is made under another address, as when it moves to another module without `moved`."""
+    return any(
+        other.type == resource.type
+        and other.action is Action.CREATE
+        and all(
+            isinstance(other.after.get(name), KnownLater) or other.after.get(name) == resource.before.get(name)
+            for name in _IDENTITY
+        )
+        for other in resources
+    )

@@ -1,0 +1,177 @@
+"""The life of a deployment, on an embedded AWS of its own: reviewed, applied, changed by hand, mended, taken down."""
+
+import json
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import deployment, destroy, drift
+from scripts.build_lambda import DIST
+from scripts.deployed import deployed
+from scripts.deployment import Deployment
+from scripts.errors import UserError
+from scripts.made_secrets import METRICS_TOKEN, read
+from scripts.plan.model import Action
+from scripts.target import Target
+from scripts.terraform import Terraform
+
+SYSTEM = "module.order_system"
+QUEUE = f"{SYSTEM}.module.order_queue.aws_sqs_queue.this"
+TARGET = f"{SYSTEM}.module.order_placed_rule.aws_cloudwatch_event_target.this"
+ROLE_POLICY = f'{SYSTEM}.module.function["order-service"].aws_iam_role_policy.this'
+ROLE = f'{SYSTEM}.module.function["payment-service"].aws_iam_role.this'
+LOG_GROUP = f"{SYSTEM}.module.metrics_api.aws_cloudwatch_log_group.this"
+FUNCTION = f'{SYSTEM}.module.function["order-service"].aws_lambda_function.this'
+TABLE = f"{SYSTEM}.module.inventory_table.aws_dynamodb_table.this"
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[Target]:
+    settings = {
+        "ENVIRONMENT": "test",
+        "PULSEQUEUE_INSTANCE": f"{os.environ.get('PULSEQUEUE_INSTANCE', 'test')}-delivery",
+    }
+    with deployed(settings) as target:
+        yield target
+
+
+def drift_of(target: Target, monkeypatch: pytest.MonkeyPatch) -> tuple[int, set[tuple[str, str, str, str]]]:
+    """Give the task's exit code, and what it found."""
+    found, code = deployment.drift(target), 0
+    with monkeypatch.context() as patch:
+        patch.setattr(deployment, "drift", lambda _: found)
+        try:
+            drift.run(target)
+        except SystemExit as end:
+            code = int(end.code or 0)
+    gone = {(each.address, "", "there", "gone") for each in found if each.action is Action.DESTROY}
+    return code, gone | {(each.address, row.path, row.before, row.after) for each in found for row in each.attributes}
+
+
+def test_a_fresh_deployment_has_not_drifted(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert drift_of(target, monkeypatch) == (0, set())
+
+
+def test_what_was_changed_by_hand_is_named_and_a_plan_from_a_folder_mends_it_once(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iam: Any = target.session().client("iam", endpoint_url=target.endpoint_url)
+    backdoor = {"RoleName": Deployment.of(target).function_names["payment-service"], "PolicyName": "backdoor"}
+    change_by_hand(target, iam)
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_role_policy(**backdoor, PolicyDocument=json.dumps(everything))
+
+    code, found = drift_of(target, monkeypatch)
+
+    assert code == 2
+    assert found == {
+        (QUEUE, "visibility_timeout_seconds", "60", "5"),
+        (TARGET, "", "there", "gone"),
+        (ROLE_POLICY, "policy", "", "allow dynamodb:DeleteTable on *"),
+        (ROLE, "inline_policy", "", "allow * on *"),
+    }
+    first, second = tmp_path / "first", tmp_path / "second"
+    review = deployment.plan(target, first)
+    assert {each.address for each in review.drift} == {QUEUE, TARGET, ROLE_POLICY, ROLE}
+    assert review.risks == ()
+    shutil.copytree(first, second)
+
+    # As on another machine: without what Terraform keeps beside a plan. What nothing describes nothing mends.
+    shutil.rmtree(target.state_folder / "terraform")
+    iam.delete_role_policy(**backdoor)
+    deployment.apply(target, first)
+
+    assert drift_of(target, monkeypatch) == (0, set())
+    refuse_to_apply_again(target, second)
+
+
+def change_by_hand(target: Target, iam: Any) -> None:  # noqa: ANN401 - there are no stubs for IAM here
+    made, events = Deployment.of(target), target.client("events")
+    rule: Any = {"Rule": "test-order-placed", "EventBusName": made.order_bus_name}
+    name = made.function_names["order-service"]
+    target.client("sqs").set_queue_attributes(QueueUrl=made.order_queue_url, Attributes={"VisibilityTimeout": "5"})
+    events.remove_targets(**rule, Ids=[each["Id"] for each in events.list_targets_by_rule(**rule)["Targets"]])
+    policy = iam.get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
+    policy["Statement"].append({"Effect": "Allow", "Action": "dynamodb:DeleteTable", "Resource": "*"})
+    iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=json.dumps(policy))
+
+
+def refuse_to_apply_again(target: Target, folder: Path) -> None:
+    """The state has moved on; nor would a plan do without its review, or another with it."""
+    plan_file, review_file = folder / "deployment.tfplan", folder / "deployment.review.json"
+    plan, review = plan_file.read_bytes(), review_file.read_text()
+
+    with pytest.raises(UserError, match="the plan is stale: test has been changed since it was made"):
+        deployment.apply(target, folder)
+    plan_file.write_bytes(plan + b" ")
+    with pytest.raises(UserError, match="not the one that was reviewed"):
+        deployment.apply(target, folder)
+    plan_file.write_bytes(plan)
+    review_file.unlink()
+    with pytest.raises(UserError, match="has no review beside it"):
+        deployment.apply(target, folder)
+    # Somebody applies another between the check and the apply: Terraform notices.
+    serial = json.loads(Terraform(deployment.root_of(target), target).call("state", "pull").stdout)["serial"]
+    review_file.write_text(re.sub(r'"serial": \d+', f'"serial": {serial}', review))
+    with pytest.raises(UserError, match="the plan is stale: somebody has applied another"):
+        deployment.apply(target, folder)
+
+
+def test_what_would_be_lost_wants_to_be_allowed_and_the_packages_must_be_those_of_the_plan(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "dist" / target.name / "order_service.zip"
+    shutil.copytree(DIST / target.name, package.parent)
+    with zipfile.ZipFile(package, "a") as changed:
+        changed.writestr("new.py", "")
+    monkeypatch.setattr(deployment, "DIST", tmp_path / "dist")
+    plan = Terraform.plan
+    monkeypatch.setattr(Terraform, "plan", lambda *given: plan(*given, f"-replace={LOG_GROUP}"))
+    made, client = Deployment.of(target), target.client("lambda")
+    before = client.get_function_configuration(FunctionName=made.function_names["order-service"])["CodeSha256"]
+
+    review = deployment.plan(target, tmp_path)
+
+    assert [(risk.kind, risk.address) for risk in review.risks] == [("loss", LOG_GROUP), ("code", FUNCTION)]
+    assert [Path(path).name for path in review.stamp.packages] == [package.name]
+    with pytest.raises(UserError, match=r"would be replaced, and the logs in it lost \(asked for\)"):
+        deployment.apply(target, tmp_path)
+    with pytest.raises(UserError, match=f"could be allowed:\n  {re.escape(LOG_GROUP)}"):
+        deployment.apply(target, tmp_path, [QUEUE])
+    planned = package.read_bytes()
+    package.write_bytes(b"built again")
+    with pytest.raises(UserError, match=r"built again or are gone: order_service\.zip;"):
+        deployment.apply(target, tmp_path, [LOG_GROUP])
+    assert client.get_function_configuration(FunctionName=made.function_names["order-service"])["CodeSha256"] == before
+    package.write_bytes(planned)
+    deployment.apply(target, tmp_path, [LOG_GROUP])
+    assert client.get_function_configuration(FunctionName=made.function_names["order-service"])["CodeSha256"] != before
+
+
+def test_the_environment_is_taken_down_once_nothing_protects_it(
+    target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client, table = target.client("dynamodb"), Deployment.of(target).inventory_table_name
+    client.update_table(TableName=table, DeletionProtectionEnabled=True)
+
+    with pytest.raises(UserError, match="deletion protection is on") as refused:
+        destroy.run(target, target.environment)
+    assert TABLE in str(refused.value)
+    assert table in client.list_tables()["TableNames"]
+    client.update_table(TableName=table, DeletionProtectionEnabled=False)
+    destroy.run(target, target.environment)
+
+    assert client.list_tables()["TableNames"] == []
+    assert target.client("sqs").list_queues().get("QueueUrls", []) == []
+    with pytest.raises(UserError, match="nothing is deployed as test"):
+        Deployment.of(target)
+    assert read(target, METRICS_TOKEN.name)
+    remains = capsys.readouterr().out.partition("what remains of test:")[2]
+    assert "pulsequeue-test-terraform-state" in remains
+    assert "/test/metrics-token" in remains

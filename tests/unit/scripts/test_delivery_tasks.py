@@ -1,0 +1,163 @@
+"""What the tasks around a plan ask, print and end with; Terraform is played."""
+
+import io
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import deployment, destroy, drift, plan_review
+from scripts.errors import UserError
+from scripts.plan.guard import PLAN_FILE, REVIEW_FILE, to_json
+from scripts.plan.model import Action, AttributeChange, ResourceChange, Review
+from scripts.plan.review import review
+from scripts.target import Target
+from tests.unit.scripts.plan.factory import STAMP, change, plan
+
+DEV = Target("local", "dev")
+QUEUE = change("aws_sqs_queue.this", {"name": "q"})
+PROTECTED = change("aws_dynamodb_table.this", {"name": "t", "deletion_protection_enabled": True})
+
+
+@dataclass
+class Played:
+    """A deployment that plans what it is told, and remembers what it was asked to apply."""
+
+    changes: tuple[dict[str, Any], ...] = (QUEUE,)
+    applied: list[Collection[str]] = field(default_factory=list)
+
+    def plan(self, target: Target, _: Path | None = None, *, destroy: bool = False) -> Review:
+        return review(plan(*self.changes), target, STAMP, destroy=destroy)
+
+    def apply(self, _: Target, __: Path | None, allowed: Collection[str], *, destroy: bool) -> None:
+        assert destroy
+        self.applied.append(allowed)
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
+    played = Played()
+    monkeypatch.setattr(deployment, "plan", played.plan)
+    monkeypatch.setattr(deployment, "apply", played.apply)
+    monkeypatch.setattr(Target, "state_folder", tmp_path)
+    monkeypatch.setattr(destroy, "_parameters", lambda _: ["/dev/metrics-token"])
+    return played
+
+
+def types(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    answer = io.StringIO(text)
+    monkeypatch.setattr(answer, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", answer)
+
+
+def test_an_environment_is_taken_down_once_its_name_is_typed(
+    played: Played, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    types(monkeypatch, "dev\n")
+
+    destroy.run(DEV, None)
+
+    assert played.applied == [["aws_sqs_queue.this"]]
+    remains = capsys.readouterr().out
+    assert "the bucket pulsequeue-dev-terraform-state" in remains
+    assert "/dev/metrics-token" in remains
+
+
+@pytest.mark.parametrize("answer", ["yes\n", "prod\n", "\n"])
+def test_another_answer_destroys_nothing(played: Played, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    types(monkeypatch, answer)
+
+    with pytest.raises(UserError, match="nothing was destroyed"):
+        destroy.run(DEV, None)
+    assert played.applied == []
+
+
+def test_where_nobody_can_be_asked_the_name_has_to_be_given(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("dev\n"))
+
+    with pytest.raises(UserError, match="--yes-destroy dev"):
+        destroy.run(DEV, None)
+    with pytest.raises(UserError, match="nothing was destroyed: 'staging' is not 'dev'"):
+        destroy.run(DEV, "staging")
+    assert played.applied == []
+    destroy.run(DEV, "dev")
+    assert len(played.applied) == 1
+
+
+@pytest.mark.parametrize("environment", ["staging", "prod"])
+def test_staging_and_production_are_never_taken_down(played: Played, environment: str) -> None:
+    with pytest.raises(UserError, match="not an environment for development"):
+        destroy.run(Target("aws", environment), environment)
+    assert played.applied == []
+
+
+def test_what_is_protected_from_deletion_is_named_and_nothing_is_destroyed(played: Played) -> None:
+    played.changes = (QUEUE, PROTECTED)
+
+    with pytest.raises(UserError, match=r"deletion protection is on:\n  aws_dynamodb_table.this\n"):
+        destroy.run(DEV, "dev")
+    assert played.applied == []
+
+
+def test_where_there_is_nothing_nothing_is_applied(played: Played) -> None:
+    played.changes = ()
+
+    destroy.run(DEV, "dev")
+
+    assert played.applied == []
+
+
+def test_a_review_is_written_to_the_files_that_are_named(played: Played, tmp_path: Path) -> None:
+    assert played.changes
+    plan_review.run(DEV, folder=None, markdown_file=tmp_path / "a.md", json_file=tmp_path / "a.json")
+
+    assert "aws" in (tmp_path / "a.md").read_text()
+    assert '"format": 1' in (tmp_path / "a.json").read_text()
+    with pytest.raises(UserError, match=r"nowhere/a\.md: No such file"):
+        plan_review.run(DEV, folder=None, markdown_file=tmp_path / "nowhere" / "a.md", json_file=None)
+
+
+def test_drift_ends_with_2_and_a_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = ResourceChange("q.this", "q", "SQS", "root", Action.UPDATE, (AttributeChange("delay", "1", "2"),))
+    gone = ResourceChange("t.this", "t", "EventBridge", "root", Action.DESTROY)
+    monkeypatch.setattr(deployment, "drift", lambda _: (changed, gone))
+
+    with pytest.raises(SystemExit) as end:
+        drift.run(DEV)
+
+    assert end.value.code == 2
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["q.this", "delay", "1", "2"] in lines
+    assert ["t.this", "there", "gone"] in lines
+
+
+def test_without_drift_the_task_ends_well(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(deployment, "drift", lambda _: ())
+
+    drift.run(DEV)
+
+    assert "dev on local is as Terraform left it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("target", "destroy", "said"),
+    [
+        (Target("aws", "dev"), False, "the plan is one for dev on local, not for dev on aws"),
+        (Target("local", "ada"), False, "the plan is one for dev on local, not for ada on local"),
+        (DEV, True, "the plan takes dev on local down: `invoke destroy-dev --target local` does that"),
+    ],
+)
+def test_a_plan_for_something_else_is_not_applied(
+    tmp_path: Path,
+    target: Target,
+    destroy: bool,  # noqa: FBT001 - a parameter
+    said: str,
+) -> None:
+    (tmp_path / PLAN_FILE).touch()
+    (tmp_path / REVIEW_FILE).write_text(to_json(review(plan(QUEUE), DEV, STAMP, destroy=destroy)))
+
+    with pytest.raises(UserError) as refused:
+        deployment.apply(target, tmp_path)
+    assert str(refused.value) == said
