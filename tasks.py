@@ -60,7 +60,7 @@ _HELP = {
     "skus": "SKUs of an order, where functions are invoked directly",
     "batch_size": "messages of a queue that an invocation gets, 10 at most",
     "concurrency": "invocations of a function side by side",
-    "rate": "orders a second; as fast as they go by default",
+    "rate": "orders a second, a run for each of several such as 20,60,full; full, the default, is as fast as they go",
     "counted": "count requests by a proxy, which takes some time of each",
     "json": "the figures as JSON: to this file, or printed by simulate",
     "compiled": "as if the zips brought bytecode, which Lambda cannot keep",
@@ -470,7 +470,7 @@ def bench(  # noqa: PLR0913, PLR0917 - the command's options
     skus: str = "2",
     batch_size: str = "10",
     concurrency: str = "2",
-    rate: str | None = None,
+    rate: str = "full",
     counted: bool = True,  # noqa: FBT001, FBT002 - invoke makes --no-counted of it
     json: str | None = None,
     compare: str | None = None,
@@ -491,7 +491,7 @@ def bench(  # noqa: PLR0913, PLR0917 - the command's options
         skus=_count("skus", skus),
         batch_size=_count("batch-size", batch_size),
         concurrency=_count("concurrency", concurrency),
-        rate=_count("rate", rate) if rate else 0,
+        rates=[None if text == "full" else _count("rate", text) for text in rate.split(",")],
         counted=counted,
     )
     run.run(settings, Path(json) if json else None, Path(compare) if compare else None)

@@ -30,12 +30,23 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class Offered:
+    """What was sent through the whole deployment."""
+
+    scenario: str
+    orders_per_second: float | None
+    """None: as fast as they went."""
+
+
+@dataclass(frozen=True)
 class Result:
     """Everything is for one order, costs for a million."""
 
     name: str
     orders: int
     speed: Speed
+    offered: Offered | None = None
+    """None: the functions were invoked directly."""
     batch: float | None = None
     """Messages an invocation got, on average."""
     counts: dict[str, float] = field(default_factory=dict)
@@ -54,7 +65,9 @@ class Result:
         return self.total_usd / self.minimum_usd if self.minimum_usd else 0
 
 
-def make_result(name: str, work: Workload, usage: Usage, speed: Speed, prices: Prices) -> Result:
+def make_result(  # noqa: PLR0913, PLR0917 - a figure each
+    name: str, work: Workload, usage: Usage, speed: Speed, prices: Prices, offered: Offered | None = None
+) -> Result:
     def per_order(values: Mapping[str, float]) -> dict[str, float]:
         return {name: value / work.orders for name, value in values.items()}
 
@@ -65,6 +78,7 @@ def make_result(name: str, work: Workload, usage: Usage, speed: Speed, prices: P
         orders=work.orders,
         batch=work.batch,
         speed=speed,
+        offered=offered,
         counts=per_order({"api_calls": usage.own_calls, "gateway_calls": usage.gateway_calls} | used),
         calls=per_order(dict(sorted(usage.calls.items()))),
         cost_usd={line: usd / work.orders * _MILLION for line, usd in prices.cost(used).items()},

@@ -16,6 +16,7 @@ from scripts.bench.direct import DirectRun, Step, total
 from scripts.bench.end_to_end import EndToEnd
 from scripts.bench.result import (
     Measured,
+    Offered,
     Recorded,
     Result,
     Speed,
@@ -60,8 +61,8 @@ class Settings:
     """Of an order, in the direct runs."""
     batch_size: int = 10
     concurrency: int = 2
-    rate: float = 0
-    """Orders a second; 0 is as fast as they go."""
+    rates: Sequence[float | None] = (None,)
+    """Orders a second, a run for each; None is as fast as they go. A scenario may have a rate of its own."""
     counted: bool = True
     """Through the counting proxy, which takes a little time of each call."""
 
@@ -150,12 +151,17 @@ class _Bench:
         self._end_to_end = EndToEnd(target, deployment, meter)
 
     def end_to_end(self, scenario: Scenario) -> None:
-        orders = scenario.orders or self._settings.orders
-        self._seed(scenario, orders)
+        """A run for each rate."""
+        rates = (scenario.rate,) if scenario.rate else self._settings.rates
+        self._seed(scenario, scenario.orders or self._settings.orders)
         self._end_to_end.warm_up(scenario)
-        self._seed(scenario, orders)  # what the warm-up has sold
-        details = scenario.details(orders)
-        run = self._end_to_end.run(scenario, details, scenario.rate or self._settings.rate)
+        for number, rate in enumerate(rates, start=1):
+            name = scenario.name if len(rates) == 1 else f"{scenario.name} {f'{rate:g}/s' if rate else 'full'}"
+            self._end_to_end_run(scenario, name, rate, scenario.orders or self._settings.orders, str(number))
+
+    def _end_to_end_run(self, scenario: Scenario, name: str, rate: float | None, orders: int, number: str) -> None:
+        self._seed(scenario, orders)  # what the warm-up or the run before has sold
+        run = self._end_to_end.run(scenario, scenario.details(orders, number), rate)
         work = Workload(
             accepted=run.accepted,
             refused=orders - run.accepted,
@@ -164,10 +170,11 @@ class _Bench:
             catalogue=scenario.catalogue,
             batch=run.usage.batch,
         )
+        offered = Offered(scenario.name, rate)
         if self._settings.counted:
-            self._add(make_result(scenario.name, work, run.usage, run.speed, self._prices))
+            self._add(make_result(name, work, run.usage, run.speed, self._prices, offered))
         else:
-            self._add(Result(scenario.name, orders, run.speed))
+            self._add(Result(name, orders, run.speed, offered))
 
     def direct(self) -> None:
         with self._direct.mappings_disabled():
