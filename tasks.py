@@ -69,7 +69,12 @@ _HELP = {
     "ci": "only compare requests and units with scripts/bench/baseline.json, and fail if any has grown",
     "update_baseline": "make what is measured that baseline",
     "parameters": "a JSON file in place of scripts/bench/capacity_parameters.json",
-    "measured": "what `invoke bench --json` wrote, in place of scripts/bench/measured_runs.json",
+    "measured": "what `invoke bench --json` wrote, in place of docs/performance/rates.json or, for cost, after.json",
+    "orders_per_month": "how many orders a month, 1 or more",
+    "batch": "orders of a transaction; as many as the simulation finds at that rate by default",
+    "months": "for how many months orders have come: what is kept of them gathers",
+    "scraped": "a Prometheus scrapes the metrics, though the plan does not expect it",
+    "prices": "a JSON file in place of scripts/prices.json, for another region or contract",
     "plot": "where the picture goes",
     "page": "a page to bring the tables of up to date, docs/capacity.md",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
@@ -495,6 +500,33 @@ def bench(  # noqa: PLR0913, PLR0917 - the command's options
         counted=counted,
     )
     run.run(settings, Path(json) if json else None, Path(compare) if compare else None)
+
+
+@_command()
+def cost(  # noqa: PLR0913, PLR0917 - the command's options
+    _: Context,
+    orders_per_month: str,
+    target: str = "local",
+    batch: str | None = None,
+    months: str = "12",
+    scraped: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    measured: str | None = None,
+    prices: str | None = None,
+    json: str | None = None,
+) -> None:
+    """Show what a month of the last plan costs, by service and line by line."""
+    from scripts.cost import load, report  # noqa: PLC0415 - other tasks need no simulation
+    from scripts.prices import PRICES_FILE  # noqa: PLC0415
+
+    settings = report.Settings(
+        orders_a_month=_count("orders-per-month", orders_per_month),
+        batch=_count("batch", batch) if batch else None,
+        months=_count("months", months),
+        scraped=scraped,
+        measured=Path(measured) if measured else load.MEASURED_FILE,
+        prices=Path(prices) if prices else PRICES_FILE,
+    )
+    report.run(_target(target), settings, Path(json) if json else None)
 
 
 @_command()

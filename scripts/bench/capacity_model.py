@@ -23,13 +23,16 @@ class Workload:
 
     orders_per_second: float | None
     batch_size: int = 10
-    group_commit: bool = False
+    group_commit: bool = True
     skus_an_order: int = 2
     catalogue_skus: int = 1000
+    chosen_window_seconds: float | None = None
 
     @property
     def window_seconds(self) -> float:
         """A batch of more than 10 needs a batching window of at least a second."""
+        if self.chosen_window_seconds is not None:
+            return self.chosen_window_seconds
         return 1.0 if self.batch_size > MOST_BATCH_WITHOUT_WINDOW else 0.0
 
 
@@ -142,7 +145,8 @@ class Model:
     def relay_seconds(self) -> float:
         """A relay worker's time for one order, with full batches."""
         once = self.profile.invocation.mean() / self.deployment.relay_batch_size * _COMMITS_AN_ORDER
-        return once + self._relay_calls * self.profile.put_events.mean(self._entries)
+        commits = _COMMITS_AN_ORDER * self.profile.relayed_commit.mean()
+        return once + commits + self._relay_calls * self.profile.put_events.mean(self._entries)
 
     @property
     def all_worker_seconds(self) -> float:

@@ -122,7 +122,7 @@ def comparison_sheet(comparisons: Sequence[Comparison]) -> Sheet:
 def _comparison_row(one: Comparison) -> list[str]:
     offered = one.run.offered_orders_per_second
     return [
-        one.run.scenario,
+        one.run.name,
         str(one.run.batch_size),
         "all at once" if offered is None else number(offered),
         f"{one.run.orders_per_second:.1f}",

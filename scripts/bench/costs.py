@@ -1,52 +1,16 @@
 """What orders cost, line by line, and the least that the same guarantees can cost."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from math import ceil
-from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from scripts.bench.units import TRANSACTIONAL, write_units
 from scripts.bench.usage import Usage
-from scripts.json_files import load_json
-
-PRICES_FILE = Path(__file__).parent / "prices.json"
 
 _RECORDS_A_REQUEST = 10
 # The START, END and REPORT lines that Lambda itself writes of an invocation, with CloudWatch's 26 bytes for each.
 _PLATFORM_LOG_BYTES = 340
 # An order's id in a list.
 _LISTED_BYTES = 40
-
-Quantities = Mapping[str, float]
-"""How much of each line of the price table."""
-
-
-class Price(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    text: str
-    usd: float
-    per: float
-    source: str
-
-
-class Prices(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    date: date
-    region: str
-    lines: dict[str, Price]
-
-    def cost(self, quantities: Quantities) -> dict[str, float]:
-        """US dollars by line."""
-        return {line: quantities.get(line, 0) * price.usd / price.per for line, price in self.lines.items()}
-
-
-def read_prices() -> Prices:
-    return load_json(PRICES_FILE, TypeAdapter(Prices))
 
 
 def quantities(usage: Usage) -> dict[str, float]:

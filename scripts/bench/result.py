@@ -10,10 +10,11 @@ from typing import Self, TypeVar
 from pydantic import BaseModel, TypeAdapter
 from rich.table import Table
 
-from scripts.bench.costs import Prices, Workload, minimum, quantities
+from scripts.bench.costs import Workload, minimum, quantities
 from scripts.bench.usage import Usage
 from scripts.console import table
 from scripts.json_files import load_json
+from scripts.prices import Prices
 
 _MILLION = 1_000_000
 # A count that is this little higher than the baseline is a rounding, not a request.
@@ -83,11 +84,16 @@ def make_result(  # noqa: PLR0913, PLR0917 - a figure each
         calls=per_order(dict(sorted(usage.calls.items()))),
         cost_usd={line: usd / work.orders * _MILLION for line, usd in prices.cost(used).items()},
         minimum_usd=sum(least.values()) / work.orders * _MILLION,
-        functions={
-            function: per_order({"invocations": count, "milliseconds": usage.busy_ms[function]})
-            for function, count in usage.invocations.items()
-        },
+        functions=functions_used(usage, work.orders),
     )
+
+
+def functions_used(usage: Usage, orders: int) -> dict[str, dict[str, float]]:
+    """Invocations and milliseconds of each function, for one order."""
+    return {
+        function: {"invocations": count / orders, "milliseconds": usage.busy_ms[function] / orders}
+        for function, count in usage.invocations.items()
+    }
 
 
 def percentile(values: Sequence[float], percent: int) -> float | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from scripts.bench.calls import CountingProxy
-from scripts.bench.costs import Prices, Workload, read_prices
+from scripts.bench.costs import Workload
 from scripts.bench.direct import DirectRun, Step, total
 from scripts.bench.end_to_end import EndToEnd
 from scripts.bench.result import (
@@ -22,6 +22,7 @@ from scripts.bench.result import (
     Speed,
     above_baseline,
     comparison_table,
+    functions_used,
     make_result,
     results_table,
     steps_table,
@@ -35,6 +36,7 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.json_files import load_json
 from scripts.local.emulator import REPO_ROOT
+from scripts.prices import Prices, read_prices
 from scripts.seed_inventory import Seeder
 from scripts.target import Target
 
@@ -174,7 +176,7 @@ class _Bench:
         if self._settings.counted:
             self._add(make_result(name, work, run.usage, run.speed, self._prices, offered))
         else:
-            self._add(Result(name, orders, run.speed, offered))
+            self._add(Result(name, orders, run.speed, offered, functions=functions_used(run.usage, orders)))
 
     def direct(self) -> None:
         with self._direct.mappings_disabled():

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scripts.bench import capacity_tables
+from scripts.bench.capacity_measured import load_runs
 from scripts.bench.capacity_parameters import PARAMETERS_FILE, Parameters, load_parameters
 from scripts.bench.capacity_predictions import (
     MIXES,
@@ -17,15 +18,16 @@ from scripts.bench.capacity_predictions import (
     Overload,
     Prediction,
     compare,
-    load_runs,
     overload,
     predict,
 )
 from scripts.bench.capacity_tables import Sheet
 from scripts.console import out
 from scripts.errors import UserError
+from scripts.local.emulator import REPO_ROOT
+from scripts.prices import read_prices
 
-MEASURED_FILE = Path(__file__).parent / "measured_runs.json"
+MEASURED_FILE = REPO_ROOT / "docs" / "performance" / "rates.json"
 _ADVISED = {MIXES[0].name: MODES[2].name, MIXES[1].name: MODES[3].name, MIXES[2].name: MODES[3].name}
 """The way of writing that suits a mix: the page shows only these, as all would be too many."""
 _COST_RATE = 100
@@ -84,10 +86,10 @@ def run(
     plot: Path,
 ) -> Report:
     """Predict, print and draw; raise UserError where a file is not what it should be."""
-    parameters, runs = load_parameters(parameters_file), load_runs(measured_file)
+    parameters, prices, runs = load_parameters(parameters_file), read_prices(), load_runs(measured_file)
     report = Report(
         parameters,
-        [predict(parameters, mode, mix, rate, seed) for mix in MIXES for mode in MODES for rate in RATES],
+        [predict(parameters, prices, mode, mix, rate, seed) for mix in MIXES for mode in MODES for rate in RATES],
         [overload(parameters, mode, mix, workers, seed) for mix in MIXES for mode in MODES for workers in WORKERS],
         compare(parameters, runs, seed),
     )
@@ -115,7 +117,7 @@ def fill(page: Path, sheets: Mapping[str, Sheet]) -> None:
 
 
 def _compared(one: Comparison) -> dict[str, object]:
-    return one.run.model_dump() | {
+    return asdict(one.run) | {
         "predicted_orders_per_second": one.predicted.orders_per_second,
         "predicted_p50_seconds": one.predicted.p50_seconds,
         "predicted_p99_seconds": one.predicted.p99_seconds,

@@ -2,14 +2,18 @@ from datetime import date
 
 import pytest
 
-from scripts.bench.costs import Price, Prices, Workload, minimum, quantities, read_prices
+from scripts.bench.costs import Workload, minimum, quantities
 from scripts.bench.units import Units
 from scripts.bench.usage import Usage
+from scripts.prices import Price, Prices, read_prices
 
 PRICES = Prices(
     date=date(2026, 1, 1),
     region="us-east-1",
-    lines={"sqs_requests": Price(text="SQS", usd=0.4, per=1e6, source="https://aws.amazon.com/sqs/pricing/")},
+    monthly={},
+    lines={
+        "sqs_requests": Price(service="SQS", text="SQS", usd=0.4, per=1e6, source="https://aws.amazon.com/sqs/pricing/")
+    },
 )
 
 

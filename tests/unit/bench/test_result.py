@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scripts.bench.costs import Workload, read_prices
+from scripts.bench.costs import Workload
 from scripts.bench.result import (
     Measured,
     Recorded,
@@ -22,6 +22,7 @@ from scripts.bench.scenarios import SCENARIOS, chosen
 from scripts.bench.units import Units
 from scripts.bench.usage import Usage
 from scripts.errors import UserError
+from scripts.prices import read_prices
 
 
 def result(writes: float = 20, name: str = "single") -> Result:

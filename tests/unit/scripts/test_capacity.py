@@ -8,6 +8,7 @@ import pytest
 import simpy
 
 from scripts.bench import simulate as simulating
+from scripts.bench.capacity_measured import load_runs
 from scripts.bench.capacity_model import Deployment, Model, Workload, distinct, raised, ramp_minutes
 from scripts.bench.capacity_parameters import PARAMETERS_FILE, Duration, Parameters, Profile, load_parameters
 from scripts.bench.capacity_predictions import (
@@ -15,9 +16,7 @@ from scripts.bench.capacity_predictions import (
     MODES,
     Mix,
     Mode,
-    Run,
     compare,
-    load_runs,
     overload,
     predict,
     sliced,
@@ -27,6 +26,7 @@ from scripts.bench.capacity_queues import Order, Queue, RateLimit
 from scripts.bench.capacity_simulation import Pipeline, Result, simulate
 from scripts.bench.capacity_tables import Sheet
 from scripts.errors import UserError
+from scripts.prices import read_prices
 
 REPO_ROOT = Path(__file__).parents[3]
 
@@ -214,7 +214,7 @@ def test_a_slice_keeps_the_load_of_each_resource(parameters: Parameters, aws: Pr
 
 
 def test_planned_deployment_carries_its_rate_in_the_simulation(parameters: Parameters) -> None:
-    prediction = predict(parameters, MODES[3], MIXES[2], 10_000, seed=1)
+    prediction = predict(parameters, read_prices(), MODES[3], MIXES[2], 10_000, seed=1)
 
     assert prediction.orders_per_second == pytest.approx(10_000, rel=0.05)
     assert prediction.needs.invocations_a_second > 30_000
@@ -245,19 +245,6 @@ def test_prediction_agrees_with_what_was_measured(parameters: Parameters) -> Non
     for comparison in comparisons:
         assert 0.75 < comparison.rate_ratio < 1.33, comparison.run
         assert 0.75 < comparison.p50_ratio < 1.33, comparison.run
-
-
-def test_single_and_hot_scenarios_are_of_one_sku() -> None:
-    run_of = {
-        "batch_size": 10,
-        "offered_orders_per_second": 1,
-        "orders_per_second": 1,
-        "p50_seconds": 1,
-        "p99_seconds": 1,
-    }
-
-    assert Run.model_validate({"scenario": "one hot SKU", **run_of}).hot
-    assert not Run.model_validate({"scenario": "3 SKUs", **run_of}).hot
 
 
 def test_rate_limit_makes_the_units_wait_that_it_has_not() -> None:
@@ -310,11 +297,11 @@ def test_fifty_draws_of_twelve_kinds_have_nearly_all() -> None:
 
 def test_wrong_parameters_are_named(tmp_path: Path) -> None:
     given = json.loads(PARAMETERS_FILE.read_text())
-    given["prices"]["write_unit"] = "cheap"
+    given["deployment"]["memory_gb"] = "plenty"
     path = tmp_path / "parameters.json"
     path.write_text(json.dumps(given))
 
-    with pytest.raises(UserError, match=r"prices\.write_unit"):
+    with pytest.raises(UserError, match=r"deployment\.memory_gb"):
         load_parameters(path)
 
 
@@ -362,14 +349,14 @@ def test_page_without_a_place_for_a_table_is_named(tmp_path: Path) -> None:
 
 def test_capacity_page_has_a_place_for_every_table(parameters: Parameters) -> None:
     page = (REPO_ROOT / "docs" / "capacity.md").read_text()
-    predictions = [predict(parameters, MODES[1], MIXES[0], 100, seed=1)]
+    predictions = [predict(parameters, read_prices(), MODES[1], MIXES[0], 100, seed=1)]
 
     for name in simulating.Report(parameters, predictions, [], []).sheets():
         assert f"<!-- simulate: {name} -->" in page
 
 
 def test_json_has_no_figure_that_json_cannot_say(parameters: Parameters) -> None:
-    prediction = replace(predict(parameters, MODES[1], MIXES[0], 1, seed=1), p99_seconds=math.nan)
+    prediction = replace(predict(parameters, read_prices(), MODES[1], MIXES[0], 1, seed=1), p99_seconds=math.nan)
 
     text = simulating.Report(parameters, [prediction], [], []).as_json()
 
