@@ -76,7 +76,7 @@ _HELP = {
     "scraped": "a Prometheus scrapes the metrics, though the plan does not expect it",
     "prices": "a JSON file in place of scripts/prices.json, for another region or contract",
     "plot": "where the picture goes",
-    "page": "a page to bring the tables of up to date, docs/capacity.md",
+    "page": "a page to bring the tables of up to date: docs/capacity.md, docs/performance.md; give it once for each",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
 
@@ -434,15 +434,15 @@ def dashboard_picture(
     picture.draw(prometheus, environment, Path(folder), minutes=_count("minutes", minutes))
 
 
-@_command()
+@_command(iterable=["page"])
 def simulate(  # noqa: PLR0913, PLR0917 - the command's options
     _: Context,
+    page: list[str],
     json: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
     seed: str = "1",
     parameters: str | None = None,
     measured: str | None = None,
     plot: str = _CAPACITY_PLOT,
-    page: str | None = None,
 ) -> None:
     """Predict throughput, latency and cost from 1 to 100,000 orders a second, and where each limit bites."""
     from scripts.bench import capacity_parameters, simulate  # noqa: PLC0415 - other tasks need no simulation
@@ -454,8 +454,8 @@ def simulate(  # noqa: PLR0913, PLR0917 - the command's options
         as_json=json,
         plot=Path(plot),
     )
-    if page:
-        simulate.fill(Path(page), report.sheets())
+    for path in page:
+        simulate.fill(Path(path), report.sheets())
 
 
 @_command()

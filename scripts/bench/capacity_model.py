@@ -27,6 +27,8 @@ class Workload:
     skus_an_order: int = 2
     catalogue_skus: int = 1000
     chosen_window_seconds: float | None = None
+    evenly: bool = False
+    """Whether orders come in even steps, as the benchmark sends them, and not at random."""
 
     @property
     def window_seconds(self) -> float:
@@ -144,7 +146,7 @@ class Model:
     @property
     def relay_seconds(self) -> float:
         """A relay worker's time for one order, with full batches."""
-        once = self.profile.invocation.mean() / self.deployment.relay_batch_size * _COMMITS_AN_ORDER
+        once = self.profile.invocation_mean / self.deployment.relay_batch_size * _COMMITS_AN_ORDER
         commits = _COMMITS_AN_ORDER * self.profile.relayed_commit.mean()
         return once + commits + self._relay_calls * self.profile.put_events.mean(self._entries)
 
@@ -212,7 +214,7 @@ class Model:
         orders = max(1.0, self.workload.batch_size / 2)
         profile, statements = self.profile, self.parameters.limits.statement_items.value
         compute = profile.compute.mean()
-        once = profile.invocation.mean() / self.workload.batch_size
+        once = profile.invocation_mean / self.workload.batch_size
         if not self.workload.group_commit:
             return once + profile.read.mean(1) + profile.put.mean() + compute
         calls = math.ceil(orders / statements)
@@ -232,7 +234,7 @@ class Model:
         return Step(
             orders=orders,
             skus=skus,
-            seconds=profile.invocation.mean() / workload.batch_size + profile.compute.mean() + seconds / orders,
+            seconds=profile.invocation_mean / workload.batch_size + profile.compute.mean() + seconds / orders,
             transaction_seconds=transaction,
         )
 

@@ -49,6 +49,8 @@ class Profile(_Model):
     charge: Duration
     put_events: Duration
     invocation: Duration
+    ending: Duration
+    """Of an invocation, after its last call: its log."""
     compute: Duration
     """Of a message, in a service."""
     relayed_commit: Duration
@@ -64,6 +66,11 @@ class Profile(_Model):
     """Cores that everything shares, as on a laptop; None: as on AWS, nothing waits for a core."""
     one_poller: bool
     """Whether one thread hands out every batch and waits for the relay, as in capacity_poller.py."""
+
+    @property
+    def invocation_mean(self) -> float:
+        """Seconds of an invocation, whatever is in its batch."""
+        return self.invocation.mean() + self.ending.mean()
 
 
 class Limit(_Model):

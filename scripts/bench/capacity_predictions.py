@@ -23,6 +23,8 @@ class Mode:
     name: str
     batch_size: int
     group_commit: bool
+    window_seconds: float | None = None
+    """None: the least that the batch size allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,12 @@ MODES = (
     Mode("group commit, batch 10", 10, group_commit=True),
     Mode("group commit, batch 50", 50, group_commit=True),
 )
+SETTINGS = tuple(
+    Mode(f"{batch}, {f'{window:g} s' if window else 'none'}", batch, group_commit=True, window_seconds=window)
+    for batch, window in ((10, 0), (10, 1), (50, 1), (50, 5))
+)
+"""Batch sizes and windows, to compare."""
+SETTINGS_RATES = (1, 10, 100)
 MIXES = (Mix("2 of 1,000 SKUs", 2, 1_000), Mix("2 of 12 SKUs", 2, 12), Mix("one hot SKU", 1, 1))
 
 
@@ -87,7 +95,8 @@ class Comparison:
 
 
 def workload(mode: Mode, mix: Mix, rate: float | None) -> Workload:
-    return Workload(rate, mode.batch_size, mode.group_commit, mix.skus_an_order, mix.catalogue_skus)
+    skus, catalogue = mix.skus_an_order, mix.catalogue_skus
+    return Workload(rate, mode.batch_size, mode.group_commit, skus, catalogue, mode.window_seconds)
 
 
 def predict(parameters: Parameters, prices: Prices, mode: Mode, mix: Mix, rate: float, seed: int) -> Prediction:  # noqa: PLR0913, PLR0917 - what a prediction depends on
@@ -176,7 +185,8 @@ def compare(parameters: Parameters, runs: Sequence[Run], seed: int) -> list[Comp
 
 def embedded(parameters: Parameters, run: Run, seed: int) -> Result:
     rate, scenario = run.offered_orders_per_second, run.scenario
-    wanted = Workload(rate, run.batch_size, skus_an_order=scenario.skus, catalogue_skus=scenario.catalogue)
+    skus, catalogue = scenario.skus, scenario.catalogue
+    wanted = Workload(rate, run.batch_size, skus_an_order=skus, catalogue_skus=catalogue, evenly=True)
     deployment = replace(Deployment.default(parameters), maximum_concurrency=run.workers)
     # Paced orders do not pile up, so a longer run than the measured one says the same with less noise.
     orders = run.orders if rate is None else max(_LEAST_ORDERS, round(rate * _SECONDS))

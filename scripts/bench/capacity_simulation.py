@@ -100,8 +100,8 @@ class Pipeline:
     def _place(self, orders: int) -> Steps:
         skus = range(self.workload.catalogue_skus)
         for _ in range(orders):
-            if self.workload.orders_per_second:
-                yield self.env.timeout(self._dice.expovariate(self.workload.orders_per_second))
+            if rate := self.workload.orders_per_second:
+                yield self.env.timeout(1 / rate if self.workload.evenly else self._dice.expovariate(rate))
             count = min(self.workload.skus_an_order, len(skus))
             self.placed += 1
             sent = self.profile.put_events.sample(self._dice, 1)
@@ -127,6 +127,7 @@ class Pipeline:
             yield from self._commit(group, 1, self._orders)
         if settled:
             yield from self._conclude(settled)
+        yield from self._work(self.profile.ending)
         self.busy_seconds += self.env.now - started
         self.usage.lambda_seconds += self.env.now - started
 
@@ -140,6 +141,7 @@ class Pipeline:
             for _ in range(0, len(group), side_by_side):
                 yield from self._work(self.profile.charge)
             yield from self._commit(group, 2, self._payments)
+        yield from self._work(self.profile.ending)
         self.usage.lambda_seconds += self.env.now - started
 
     def _begin(self, batch: Sequence[Order]) -> Steps:
@@ -242,6 +244,7 @@ class Pipeline:
         # The order bus gets OrderValidated and the final event, the payment bus PaymentRequested and its outcome.
         for events in (len(batch) - versions.count(2), len(batch) - versions.count(3)):
             yield from self._publish(events)
+        yield from self._work(self.profile.ending)
         self.usage.events += versions.count(1) + versions.count(3)
         self.usage.lambda_seconds += self.env.now - started
         for order, version in zip(batch, versions, strict=True):

@@ -13,6 +13,8 @@ from scripts.bench.capacity_predictions import (
     MIXES,
     MODES,
     RATES,
+    SETTINGS,
+    SETTINGS_RATES,
     WORKERS,
     Comparison,
     Overload,
@@ -40,12 +42,14 @@ class Report:
     predictions: Sequence[Prediction]
     overloads: Sequence[Overload]
     comparisons: Sequence[Comparison]
+    trades: Sequence[Prediction]
 
     def as_json(self) -> str:
         """All figures, for other programs; what is no number becomes null."""
         given = {
             "limits": {mix.name: capacity_tables.limits(self.parameters, mix) for mix in MIXES},
             "predictions": [asdict(prediction) for prediction in self.predictions],
+            "settings": [asdict(prediction) for prediction in self.trades],
             "overloads": [asdict(overload) for overload in self.overloads],
             "measured": [_compared(comparison) for comparison in self.comparisons],
         }
@@ -55,11 +59,12 @@ class Report:
         limits = [capacity_tables.limit_sheet(self.parameters, mix) for mix in MIXES]
         everything = capacity_tables.prediction_sheet(self.predictions, self.parameters)
         sheets = self.sheets()
-        for sheet in (*limits, everything, sheets["overload"], sheets["cost"], sheets["measured"]):
+        others = (sheets[name] for name in ("overload", "cost", "settings", "measured"))
+        for sheet in (*limits, everything, *others):
             out.print(sheet.printed(), "")
 
     def sheets(self) -> Mapping[str, Sheet]:
-        """The tables of docs/capacity.md, by the names of their places in it."""
+        """The tables of docs/capacity.md and docs/performance.md, by the names of their places."""
         advised = [one for one in self.predictions if _ADVISED[one.mix] == one.mode]
         costs = [
             one
@@ -73,6 +78,7 @@ class Report:
             "rates": capacity_tables.prediction_sheet(advised, self.parameters),
             "overload": capacity_tables.overload_sheet(self.overloads),
             "cost": capacity_tables.cost_sheet(costs),
+            "settings": capacity_tables.settings_sheet(self.trades),
             "measured": capacity_tables.comparison_sheet(self.comparisons),
         }
 
@@ -92,6 +98,7 @@ def run(
         [predict(parameters, prices, mode, mix, rate, seed) for mix in MIXES for mode in MODES for rate in RATES],
         [overload(parameters, mode, mix, workers, seed) for mix in MIXES for mode in MODES for workers in WORKERS],
         compare(parameters, runs, seed),
+        [predict(parameters, prices, mode, MIXES[1], rate, seed) for mode in SETTINGS for rate in SETTINGS_RATES],
     )
     if as_json:
         out.print(report.as_json(), markup=False)
@@ -104,15 +111,20 @@ def run(
 
 
 def fill(page: Path, sheets: Mapping[str, Sheet]) -> None:
-    """Put each table into its place, which two comments mark, and leave the rest of the page as it is."""
+    """Put each table into its place, if it has one, which two comments mark; leave the rest of the page as it is."""
+    if not page.is_file():
+        raise UserError(f"there is no page {page}")
     text = page.read_text(encoding="utf-8")
-    for name, sheet in sheets.items():
-        begin = f"<!-- simulate: {name} -->"
-        before, found, after = text.partition(begin)
+    places = {name: f"<!-- simulate: {name} -->" for name in sheets if f"<!-- simulate: {name} -->" in text}
+    if not places:
+        known = ", ".join(f"<!-- simulate: {name} -->" for name in sheets)
+        raise UserError(f"{page} has no place for a table: write one of {known}, and {_END} after it")
+    for name, begin in places.items():
+        before, _, after = text.partition(begin)
         _, ended, rest = after.partition(_END)
-        if not found or not ended:
-            raise UserError(f"{page} has no place for a table: write {begin} and {_END} where it goes")
-        text = f"{before}{begin}\n{sheet.markdown()}\n{_END}{rest}"
+        if not ended:
+            raise UserError(f"{page}: after {begin} there is no {_END}")
+        text = f"{before}{begin}\n{sheets[name].markdown()}\n{_END}{rest}"
     page.write_text(text, encoding="utf-8")
 
 

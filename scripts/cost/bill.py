@@ -55,7 +55,7 @@ class Bill:
 
 def make_bill(planned: Planned, prices: Prices, counts: Counts, orders: int, months: int, *, scraped: bool) -> Bill:  # noqa: PLR0913 - what a bill depends on
     """`counts` are an order's; what is kept is what has gathered after so many months of as many orders."""
-    lines = _lines(prices, "", standing(planned), fixed=True)
+    lines = _lines(prices, "it is there", standing(planned), fixed=True)
     for activity in activities(planned, scraped=scraped):
         lines += _lines(prices, activity.why, activity.quantities, fixed=True)
     lines += _lines(prices, "orders", {line: count * orders for line, count in counts.items()}, fixed=False)

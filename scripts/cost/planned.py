@@ -18,7 +18,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    region: str
+    variables: Mapping[str, Any]
     resources: Sequence[Resource]
 
     @classmethod
@@ -28,8 +28,11 @@ class Planned:
         resources = sorted(_resources(root), key=lambda resource: resource.address)
         if not resources:
             raise UserError("the plan has no resources, so there is nothing to pay for")
-        region = document.get("variables", {}).get("region", {}).get("value", "")
-        return cls(str(region), resources)
+        return cls({name: given.get("value") for name, given in document.get("variables", {}).items()}, resources)
+
+    @property
+    def region(self) -> str:
+        return str(self.variables.get("region") or "")
 
     def all(self, kind: str) -> list[Values]:
         return [resource.values for resource in self.resources if resource.kind == kind]
@@ -58,17 +61,19 @@ class Planned:
 
     @property
     def workers(self) -> int:
-        """Of each service."""
-        scaling = (block["maximum_concurrency"] for values in self.queue_mappings for block in values["scaling_config"])
+        """Of each service that takes batches of that size."""
+        services = [values for values in self.queue_mappings if values.get("batch_size") == self.batch_size]
+        scaling = (block["maximum_concurrency"] for values in services for block in values["scaling_config"])
         return int(max(scaling, default=1))
 
     @property
     def metrics_refresh_seconds(self) -> float:
+        """As the function is told; a first plan does not know that yet, only its variable."""
         for values in self.all("aws_lambda_function"):
             for block in values.get("environment") or ():
                 if seconds := (block.get("variables") or {}).get("REFRESH_SECONDS"):
                     return float(seconds)
-        return 60.0
+        return float(self.variables.get("metrics_refresh_seconds") or 60)
 
     @property
     def scrapes_expected(self) -> bool:
@@ -81,6 +86,6 @@ class Planned:
 def _resources(module: Mapping[str, Any]) -> Iterator[Resource]:
     for found in module.get("resources", ()):
         if found["mode"] == "managed":
-            yield Resource(found["address"], found["type"], found["values"])
+            yield Resource(found["address"], found["type"], found.get("values", {}))
     for child in module.get("child_modules", ()):
         yield from _resources(child)

@@ -52,7 +52,7 @@ class Report:
             "fixed_usd": bill.fixed,
             "variable_usd": bill.variable,
             "total_usd": bill.total,
-            "usd_a_million_orders": bill.total / bill.orders * _MILLION,
+            "usd_an_order": bill.total / bill.orders,
             "assumptions": list(self.notes),
             "not_priced": dict(self.unpriced),
         }
@@ -60,9 +60,12 @@ class Report:
 
     def print(self) -> None:
         out.print(services_table(self.bill), "", lines_table(self.bill), "")
-        a_million = self.bill.total / self.bill.orders * _MILLION
-        marginal = self.bill.variable / self.bill.orders * _MILLION
-        out.print(f"${a_million:,.2f} a million orders, ${marginal:,.2f} without what is paid anyhow", markup=False)
+        a_million = self.bill.variable / self.bill.orders * _MILLION
+        out.print(
+            f"an order: ${self.bill.total / self.bill.orders:.7f}; a million more: ${a_million:,.2f}; "
+            f"a month without any: ${self.bill.fixed:,.2f}",
+            markup=False,
+        )
         for note in self.notes:
             out.print(f"- {note}", markup=False)
         for kind, count in self.unpriced.items():

@@ -194,6 +194,19 @@ def test_the_settings_are_the_plans() -> None:
     assert (planned.memory_gb, planned.region, planned.scrapes_expected) == (1, "eu-west-2", True)
 
 
+def test_a_first_plan_knows_the_refresh_only_as_a_variable() -> None:
+    root = {"resources": [resource("aws_lambda_function", environment=[{}])]}
+    document = {"variables": {"metrics_refresh_seconds": {"value": 120}}, "planned_values": {"root_module": root}}
+
+    assert Planned.of(document).metrics_refresh_seconds == 120
+
+
+def test_a_mapping_of_single_messages_says_nothing_of_the_services() -> None:
+    planned = plan(mapping(batch_size=10, workers=2), mapping(batch_size=1, workers=20))
+
+    assert planned.workers == 2
+
+
 def test_the_counts_of_a_batch_are_the_measured_ones_and_between_two_of_them_lie_between() -> None:
     direct = {1: {"lambda_gb_seconds": 2.0, "x": 20.0}, 10: {"lambda_gb_seconds": 1.0, "x": 11.0}}
 

@@ -91,7 +91,7 @@ def test_orders_in_progress_are_as_littles_law_says(parameters: Parameters) -> N
 
 def test_overloaded_workers_do_what_their_limit_says(parameters: Parameters) -> None:
     free = without_conflicts(parameters)
-    workload = Workload(None, batch_size=10)
+    workload = Workload(None, batch_size=10, group_commit=False)
     deployment = replace(Deployment.default(free), maximum_concurrency=4)
     name, capacity = Model(free, free.profiles["aws"], workload, deployment).capacity()
 
@@ -148,7 +148,7 @@ def test_simulation_counts_the_write_units_of_the_closed_form(parameters: Parame
 
     result = run(free, Workload(None, 1), deployment=Deployment.default(free), orders=200)
 
-    assert result.usage.write_units == 18 * 200
+    assert result.usage.write_units + result.usage.index_units == 18 * 200
 
 
 def test_more_write_units_than_a_table_has_slow_the_orders_down(parameters: Parameters) -> None:
@@ -347,17 +347,35 @@ def test_page_without_a_place_for_a_table_is_named(tmp_path: Path) -> None:
         simulating.fill(page, {"small": Sheet("title", [], [], [])})
 
 
-def test_capacity_page_has_a_place_for_every_table(parameters: Parameters) -> None:
-    page = (REPO_ROOT / "docs" / "capacity.md").read_text()
+def test_page_with_a_place_that_does_not_end_is_named(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- simulate: small -->")
+
+    with pytest.raises(UserError, match=r"page\.md: .* simulate: small .* end"):
+        simulating.fill(page, {"small": Sheet("title", [], [], [])})
+
+
+def test_every_table_has_a_place_in_the_pages(parameters: Parameters) -> None:
+    pages = "".join((REPO_ROOT / "docs" / name).read_text() for name in ("capacity.md", "performance.md"))
     predictions = [predict(parameters, read_prices(), MODES[1], MIXES[0], 100, seed=1)]
 
-    for name in simulating.Report(parameters, predictions, [], []).sheets():
-        assert f"<!-- simulate: {name} -->" in page
+    for name in simulating.Report(parameters, predictions, [], [], []).sheets():
+        assert f"<!-- simulate: {name} -->" in pages
+
+
+def test_a_window_fills_batches_and_costs_time(parameters: Parameters) -> None:
+    at_once, waiting = (
+        predict(parameters, read_prices(), Mode("", 10, group_commit=True, window_seconds=window), MIXES[1], 10, seed=1)
+        for window in (0.0, 1.0)
+    )
+
+    assert sum(waiting.dollars_per_million.values()) < 0.8 * sum(at_once.dollars_per_million.values())
+    assert waiting.p50_seconds > at_once.p50_seconds + 0.5
 
 
 def test_json_has_no_figure_that_json_cannot_say(parameters: Parameters) -> None:
     prediction = replace(predict(parameters, read_prices(), MODES[1], MIXES[0], 1, seed=1), p99_seconds=math.nan)
 
-    text = simulating.Report(parameters, [prediction], [], []).as_json()
+    text = simulating.Report(parameters, [prediction], [], [], []).as_json()
 
     assert json.loads(text)["predictions"][0]["p99_seconds"] is None
