@@ -146,9 +146,10 @@ class Model:
     @property
     def relay_seconds(self) -> float:
         """A relay worker's time for one order, with full batches."""
-        once = self.profile.invocation_mean / self.deployment.relay_batch_size * _COMMITS_AN_ORDER
-        commits = _COMMITS_AN_ORDER * self.profile.relayed_commit.mean()
-        return once + commits + self._relay_calls * self.profile.put_events.mean(self._entries)
+        orders = self.deployment.relay_batch_size / _COMMITS_AN_ORDER
+        rounds = math.ceil(self._relay_calls * orders / self.parameters.deployment.calls_side_by_side)
+        once = self.profile.invocation_mean + rounds * self.profile.put_events.mean(self._entries)
+        return once / orders + _COMMITS_AN_ORDER * self.profile.relayed_commit.mean()
 
     @property
     def all_worker_seconds(self) -> float:

@@ -115,6 +115,8 @@ class DeploymentDefaults(_Model):
     log_bytes_an_order: PositiveInt
     """On top of its invocations."""
     charges_side_by_side: PositiveInt
+    calls_side_by_side: PositiveInt
+    """Of the relay, to EventBridge."""
 
 
 class Parameters(_Model):

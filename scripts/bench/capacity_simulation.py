@@ -242,8 +242,7 @@ class Pipeline:
         for _ in batch:
             yield from self._work(self.profile.relayed_commit)
         # The order bus gets OrderValidated and the final event, the payment bus PaymentRequested and its outcome.
-        for events in (len(batch) - versions.count(2), len(batch) - versions.count(3)):
-            yield from self._publish(events)
+        yield from self._publish(len(batch) - versions.count(2), len(batch) - versions.count(3))
         yield from self._work(self.profile.ending)
         self.usage.events += versions.count(1) + versions.count(3)
         self.usage.lambda_seconds += self.env.now - started
@@ -251,13 +250,20 @@ class Pipeline:
             if version < 3:  # noqa: PLR2004 - nobody waits for the event of the third
                 self.env.process(self._deliver(order, self._payments if version == 1 else self._orders))
 
-    def _publish(self, events: int) -> Steps:
-        entries = self.parameters.limits.put_events_entries.value
-        for start in range(0, events, entries):
-            if delay := self._put_events.delay(1):
-                yield self.env.timeout(delay)
-            self.usage.published()
-            yield from self._work(self.profile.put_events, min(entries, events - start))
+    def _publish(self, *events_of_buses: int) -> Steps:
+        """Call for each bus and ten events, some calls side by side."""
+        most, at_once = self.parameters.limits.put_events_entries.value, self.parameters.deployment.calls_side_by_side
+        calls = [min(most, events - start) for events in events_of_buses for start in range(0, events, most)]
+        for start in range(0, len(calls), at_once):
+            yield self.env.all_of(
+                [self.env.process(self._put_events_call(entries)) for entries in calls[start : start + at_once]]
+            )
+
+    def _put_events_call(self, entries: int) -> Steps:
+        if delay := self._put_events.delay(1):
+            yield self.env.timeout(delay)
+        self.usage.published()
+        yield from self._work(self.profile.put_events, entries)
 
     def _work(self, duration: Duration, items: float = 0) -> Steps:
         yield from self._hold_core(duration.sample(self._dice, items))

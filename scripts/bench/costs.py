@@ -53,7 +53,8 @@ def minimum(work: Workload, event_bytes: float) -> dict[str, float]:
     version 2 alike; version 3 moves nothing and needs no transaction (1 unit); a SKU and the counters once a batch
     (2 units each); while an order waits, something that finds it once it is due: an entry of an index (1 unit), or a
     list for the whole batch in its transaction (2 units a KB).
-    Reads: version 1 before money is taken, version 2 before an order ends. Prices could be remembered: nothing.
+    Reads: version 1 before money is taken (1 unit), version 2 before an order ends, at half the price, as what is old
+    there only comes again. Prices could be remembered: nothing.
     Events and messages: the contract's, whose size is taken as measured. Batches: full ones, received and deleted by
     up to ten. Computing takes no time, and only Lambda itself writes logs.
     """
@@ -70,7 +71,7 @@ def minimum(work: Workload, event_bytes: float) -> dict[str, float]:
             + 2 * all_batches  # the counters of version 1
         ),
         "dynamodb_index_units": work.accepted * min(1, TRANSACTIONAL * write_units(listed) / work.batch),
-        "dynamodb_read_units": 2 * work.accepted,
+        "dynamodb_read_units": 1.5 * work.accepted,
         "eventbridge_events": 2 * work.orders + work.repeated + 3 * work.accepted,
         "eventbridge_archived_bytes": event_bytes,
         "sqs_requests": messages * (1 + 2 / min(work.batch, _RECORDS_A_REQUEST)),
