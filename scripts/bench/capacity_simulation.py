@@ -172,9 +172,10 @@ class Pipeline:
         for attempt in range(ATTEMPTS):
             if attempt:
                 yield self.env.timeout(self._dice.uniform(0, FIRST_PAUSE_SECONDS * 2**attempt))
-            self.usage.transacted(len(group), len(items), version)
+            self.usage.transacted(len(group), len(items))
             done = yield from self._transact(len(group), items)
             if done:
+                self.usage.indexed(len(group) if version == 1 else 0)
                 for order in group:
                     order.version = version
                     self._dice.choice(self._stream).put(order)

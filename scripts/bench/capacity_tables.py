@@ -119,7 +119,7 @@ def settings_sheet(predictions: Sequence[Prediction]) -> Sheet:
         cells = {one.offered_orders_per_second: _trade(one) for one in predictions if one.mode == mode.name}
         rows.append([mode.name, *(cells[rate] for rate in rates)])
     title = f"What batch and window trade, {predictions[0].mix}" if predictions else ""
-    return Sheet(title, ["batch, window"], [f"{number(rate)} orders/s" for rate in rates], rows if predictions else [])
+    return Sheet(title, ["batch, window"], [f"at {number(rate)}/s" for rate in rates], rows if predictions else [])
 
 
 def _trade(one: Prediction) -> str:

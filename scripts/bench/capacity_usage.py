@@ -44,16 +44,19 @@ class Usage:
         self.api_calls += -(-items // _ITEMS_A_READ)
         self.read_units += items * units_an_item
 
-    def transacted(self, orders: int, skus: int, version: int) -> None:
+    def transacted(self, orders: int, skus: int) -> None:
         """Count an attempt: the commits, their SKUs and the counters; a cancelled one is billed as well."""
         factor = self.limits.transactional_factor.value
         self.api_calls += 1
         self.transactions += 1
         self.committed += orders
         self.event_store_units += factor * orders
-        self.index_units += orders if version == 1 else 0
         self.inventory_units += factor * skus
         self.counter_units += factor
+
+    def indexed(self, orders: int) -> None:
+        """Count orders that wait for their payment now: a cancelled transaction leaves nothing in the index."""
+        self.index_units += orders
 
     def put(self, orders: int) -> None:
         """Count third versions, which move nothing and need no transaction; all that are in one call."""
