@@ -64,7 +64,7 @@ _HELP = {
     "counted": "count requests by a proxy, which takes some time of each",
     "json": "the figures as JSON: to this file, or printed by simulate",
     "compiled": "as if the zips brought bytecode, which Lambda cannot keep",
-    "repeat": "how often; the median counts",
+    "repeat": "how often; the median counts, and for bench the quickest run",
     "compare": "figures that an earlier run wrote, to compare with",
     "ci": "only compare requests and units with scripts/bench/baseline.json, and fail if any has grown",
     "update_baseline": "make what is measured that baseline",
@@ -482,6 +482,7 @@ def bench(  # noqa: PLR0913, PLR0917 - the command's options
     batch_size: str = "10",
     concurrency: str = "2",
     rate: str = "full",
+    repeat: str = "1",
     counted: bool = True,  # noqa: FBT001, FBT002 - invoke makes --no-counted of it
     json: str | None = None,
     compare: str | None = None,
@@ -503,6 +504,7 @@ def bench(  # noqa: PLR0913, PLR0917 - the command's options
         batch_size=_count("batch-size", batch_size),
         concurrency=_count("concurrency", concurrency),
         rates=[None if text == "full" else _count("rate", text) for text in rate.split(",")],
+        repeat=_count("repeat", repeat),
         counted=counted,
     )
     run.run(settings, Path(json) if json else None, Path(compare) if compare else None)
