@@ -110,10 +110,8 @@ def _notes(  # noqa: PLR0913, PLR0917 - what there is to say
         "The simulated payment gateway's table, data transfer and requests to keys are left out.",
     ]
     if planned.region != prices.region:
-        notes.insert(
-            1,
-            f"The plan is for {planned.region or 'a region of its own'}, whose prices differ: --prices FILE takes others.",
-        )
+        where = planned.region or "a region of its own"
+        notes.insert(1, f"The plan is for {where}, whose prices differ: --prices FILE takes others.")
     if rate > predicted.orders_a_second:
         carried = f"{predicted.orders_a_second:,.0f} orders/s ({predicted.limit})"
         notes.insert(0, f"More than the environment carries, {carried}: see docs/capacity.md.")
