@@ -64,11 +64,12 @@ def counts_at(direct: Mapping[int, Counts], orders: float, memory_gb: float = _M
 
 
 def predict(planned: Planned, orders_a_second: float) -> Predicted:
-    """Simulate orders that come at random at this rate, on AWS, to what the plan deploys."""
+    """Simulate orders that come at random at this rate, or at what can be carried, on AWS, to what the plan deploys."""
     parameters = load_parameters()
     profile = parameters.profiles["aws"]
-    workload = Workload(orders_a_second, planned.batch_size, chosen_window_seconds=planned.window_seconds)
     deployment = replace(Deployment.default(parameters), maximum_concurrency=planned.workers)
-    limit, capacity = Model(parameters, profile, workload, deployment).capacity()
-    usage = simulate(Pipeline(parameters, profile, workload, deployment, _SEED), _ORDERS).usage
-    return Predicted(usage.committed / max(usage.transactions, 1), limit, capacity)
+    wanted = Workload(orders_a_second, planned.batch_size, chosen_window_seconds=planned.window_seconds)
+    limit, capacity = Model(parameters, profile, wanted, deployment).capacity()
+    carried = replace(wanted, orders_per_second=min(orders_a_second, capacity))
+    usage = simulate(Pipeline(parameters, profile, carried, deployment, _SEED), _ORDERS).usage
+    return Predicted(usage.committed / usage.transactions, limit, capacity)

@@ -55,6 +55,7 @@ FREE: Mapping[str, str] = {
     "aws_apigatewayv2_integration": _PART,
     "aws_apigatewayv2_route": _PART,
     "aws_apigatewayv2_stage": _PART,
+    "aws_budgets_budget": "a budget that only tells people",
     "aws_cloudwatch_event_rule": _NO_CHARGE,
     "aws_cloudwatch_event_target": _PART,
     "aws_default_security_group": _NO_CHARGE,
@@ -90,6 +91,7 @@ FREE: Mapping[str, str] = {
     "aws_vpc": _NO_CHARGE,
     "aws_vpc_security_group_egress_rule": _PART,
     "aws_vpc_security_group_ingress_rule": _PART,
+    "terraform_data": "nothing on AWS",
 }
 """With the reason."""
 

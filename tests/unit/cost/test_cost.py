@@ -275,6 +275,14 @@ def test_more_orders_than_the_environment_carries_are_pointed_out() -> None:
     assert "More than the environment carries" in made.notes[0]
 
 
+def test_a_single_order_and_more_than_there_can_be_have_a_bill_too() -> None:
+    one, most = (
+        make_report(plan(mapping(), function()), Settings(orders)).bill.variable / orders for orders in (1, 10**15)
+    )
+
+    assert 0 < most < 0.8 * one
+
+
 def test_a_given_batch_decides_what_an_order_costs() -> None:
     planned = plan(mapping(), function())
 
