@@ -244,12 +244,12 @@ class Pipeline:
             yield from self._work(self.profile.relayed_commit)
         # The order bus gets OrderValidated and the final event, the payment bus PaymentRequested and its outcome.
         yield from self._publish(len(batch) - versions.count(2), len(batch) - versions.count(3))
-        yield from self._work(self.profile.ending)
         self.usage.events += versions.count(1) + versions.count(3)
-        self.usage.lambda_seconds += self.env.now - started
         for order, version in zip(batch, versions, strict=True):
             if version < 3:  # noqa: PLR2004 - nobody waits for the event of the third
                 self.env.process(self._deliver(order, self._payments if version == 1 else self._orders))
+        yield from self._work(self.profile.ending)
+        self.usage.lambda_seconds += self.env.now - started
 
     def _publish(self, *events_of_buses: int) -> Steps:
         """Call for each bus and ten events, some calls side by side."""

@@ -238,13 +238,22 @@ def test_growth_takes_as_long_as_the_published_rates_say(parameters: Parameters)
     assert minutes["table"] == 60
 
 
-def test_prediction_agrees_with_what_was_measured(parameters: Parameters) -> None:
+def test_prediction_agrees_with_what_was_measured_on_a_quiet_machine(parameters: Parameters) -> None:
+    runs = load_runs(REPO_ROOT / "docs" / "performance" / "after.json")
+
+    for comparison in compare(parameters, runs, seed=1):
+        assert comparison.rate_ratio == pytest.approx(1, abs=0.05), comparison.run
+        assert comparison.p50_ratio == pytest.approx(1, abs=0.26), comparison.run
+
+
+def test_prediction_agrees_with_what_was_measured_at_several_rates(parameters: Parameters) -> None:
     comparisons = compare(parameters, load_runs(simulating.MEASURED_FILE), seed=1)
 
-    assert comparisons
+    # Others used the machine: at 60/s two runs differed by up to six times in p50, at full speed by a third.
+    assert len(comparisons) >= 7
     for comparison in comparisons:
-        assert 0.75 < comparison.rate_ratio < 1.33, comparison.run
-        assert 0.75 < comparison.p50_ratio < 1.33, comparison.run
+        assert 0.7 < comparison.rate_ratio < 1.4, comparison.run
+        assert 0.6 < comparison.p50_ratio < 1.6, comparison.run
 
 
 def test_rate_limit_makes_the_units_wait_that_it_has_not() -> None:
