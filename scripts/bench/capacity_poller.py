@@ -1,7 +1,7 @@
-"""How the embedded AWS hands out work: one thread of MiniStack for all queues and the stream, in rounds.
+"""How the embedded AWS hands out batches: MiniStack has one thread for it, which goes round all queues and the stream.
 
-In a round each queue's mapping gets one batch, if it has a free worker; then the relay is invoked, and the thread
-waits for its end. So no queue is served while the relay runs, and each gives at most one batch an invocation of it.
+In a round each queue's mapping gets one batch, if it has a free worker; then the relay is invoked, and the thread waits
+for its end, unless scripts/local/ministack_server.py has given the stream a thread of its own.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -14,8 +14,8 @@ from scripts.bench.capacity_queues import Order, Queue
 Steps = Generator[simpy.Event, None, None]
 Handle = Callable[[list[Order]], Steps]
 
-_IDLE_WAKE_SECONDS = 0.05
-"""Added to the wait after a wake that found nothing; as in ministack/services/lambda_svc.py."""
+IDLE_WAKE_SECONDS = 0.05
+"""The pause after a wake that found nothing; as in ministack/services/lambda_svc.py."""
 
 
 @dataclass(slots=True)
@@ -29,8 +29,8 @@ class Mapping:
 
 
 class Poller:
-    def __init__(self, env: simpy.Environment, mappings: Sequence[Mapping]) -> None:
-        self._env, self._mappings = env, mappings
+    def __init__(self, env: simpy.Environment, mappings: Sequence[Mapping], pause_seconds: float) -> None:
+        self._env, self._mappings, self._pause_seconds = env, mappings, pause_seconds
         self._free = {id(mapping): mapping.workers for mapping in mappings}
         self._woken = env.event()
         for mapping in mappings:
@@ -48,7 +48,7 @@ class Poller:
                 idle_wake = False
                 continue
             if idle_wake:
-                yield self._env.timeout(_IDLE_WAKE_SECONDS)
+                yield self._env.timeout(self._pause_seconds)
             yield self._woken
             idle_wake = True
 

@@ -13,7 +13,7 @@ import simpy
 
 from scripts.bench.capacity_model import ATTEMPTS, FIRST_PAUSE_SECONDS, Deployment, Workload
 from scripts.bench.capacity_parameters import Duration, Parameters, Profile
-from scripts.bench.capacity_poller import Handle, Mapping, Poller, Steps
+from scripts.bench.capacity_poller import IDLE_WAKE_SECONDS, Handle, Mapping, Poller, Steps
 from scripts.bench.capacity_queues import Order, Queue, RateLimit
 from scripts.bench.capacity_usage import COMMIT_READ_UNITS, Usage
 
@@ -64,11 +64,16 @@ class Pipeline:
 
     def _start(self) -> None:
         env, workers, size = self.env, self.deployment.maximum_concurrency, self.workload.batch_size
-        if self.profile.one_poller:
+        if self.profile.in_rounds:
             queues = ((self._orders, self.handle_orders), (self._payments, self.handle_payments))
             mappings = [Mapping(queue, handle, size, workers) for queue, handle in queues]
             (stream,) = self._stream
-            Poller(env, [*mappings, Mapping(stream, self.handle_commits, self.deployment.relay_batch_size)])
+            relay = [Mapping(stream, self.handle_commits, self.deployment.relay_batch_size)]
+            if self.profile.relay_apart:
+                Poller(env, mappings, IDLE_WAKE_SECONDS)
+                Poller(env, relay, 0.0)
+            else:
+                Poller(env, [*mappings, *relay], IDLE_WAKE_SECONDS)
             return
         for _ in range(workers):
             env.process(self._worker(self._orders, self.handle_orders))

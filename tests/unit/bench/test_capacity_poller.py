@@ -1,6 +1,6 @@
 import simpy
 
-from scripts.bench.capacity_poller import Mapping, Poller, Steps
+from scripts.bench.capacity_poller import IDLE_WAKE_SECONDS, Mapping, Poller, Steps
 from scripts.bench.capacity_queues import Order, Queue
 
 
@@ -19,7 +19,7 @@ def started(seconds: float, batches: int, stream_seconds: float = 0.0) -> tuple[
         relayed.append(env.now)
         yield env.timeout(stream_seconds)
 
-    Poller(env, [Mapping(queue, work, 10, workers=2), Mapping(stream, relay, 100)])
+    Poller(env, [Mapping(queue, work, 10, workers=2), Mapping(stream, relay, 100)], IDLE_WAKE_SECONDS)
     if stream_seconds:
         stream.put(Order(0, ()))
     for _ in range(10 * batches):
@@ -35,7 +35,7 @@ def test_no_more_batches_are_under_way_than_there_are_workers() -> None:
     assert {size for _, size in begun} == {10}
 
 
-def test_while_the_relay_runs_no_queue_is_served() -> None:
+def test_a_thread_that_waits_for_the_end_of_a_batch_serves_nobody_meanwhile() -> None:
     begun, relayed = started(seconds=1, batches=4, stream_seconds=7)
 
     assert relayed == [0]
@@ -56,7 +56,7 @@ def test_a_wake_that_finds_nothing_delays_the_next() -> None:
             yield env.timeout(at - env.now)
             queue.put(Order(env.now, ()))
 
-    Poller(env, [Mapping(queue, work, 10, workers=2)])
+    Poller(env, [Mapping(queue, work, 10, workers=2)], IDLE_WAKE_SECONDS)
     env.process(producer())
     env.run(until=10)
 
