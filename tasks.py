@@ -64,7 +64,7 @@ _HELP = {
     "skus": "SKUs of an order, where functions are invoked directly",
     "batch_size": "messages of a queue that an invocation gets, 10 at most",
     "concurrency": "invocations of a function side by side",
-    "rate": "orders a second; as fast as they go by default",
+    "rate": "orders a second, a run for each of several such as 20,60,full; full, the default, is as fast as they go",
     "counted": "count requests by a proxy, which takes some time of each",
     "json": "as JSON, to this file; simulate prints it",
     "out": "keep plan and review in this folder, to be handed over; by default where apply looks for them",
@@ -73,14 +73,19 @@ _HELP = {
     "allow": "the address of a resource that may be lost or opened, as the review names it; once for each",
     "yes_destroy": "the environment's name, to destroy it without being asked",
     "compiled": "as if the zips brought bytecode, which Lambda cannot keep",
-    "repeat": "how often; the median counts",
+    "repeat": "how often; the median counts, and for bench the quickest run",
     "compare": "figures that an earlier run wrote, to compare with",
     "ci": "only compare requests and units with scripts/bench/baseline.json, and fail if any has grown",
     "update_baseline": "make what is measured that baseline",
     "parameters": "a JSON file in place of scripts/bench/capacity_parameters.json",
-    "measured": "what `invoke bench --json` wrote, in place of scripts/bench/measured_runs.json",
+    "measured": "what `invoke bench --json` wrote, in place of docs/performance/rates.json or, for cost, after.json",
+    "orders_per_month": "how many orders a month, 1 or more",
+    "batch": "orders of a transaction; as many as the simulation finds at that rate by default",
+    "months": "for how many months orders have come: what is kept of them gathers",
+    "scraped": "a Prometheus scrapes the metrics, though the plan does not expect it",
+    "prices": "a JSON file in place of scripts/prices.json, for another region or contract",
     "plot": "where the picture goes",
-    "page": "a page to bring the tables of up to date, docs/capacity.md",
+    "page": "a page to bring the tables of up to date: docs/capacity.md, docs/performance.md; give it once for each",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
 
@@ -521,15 +526,15 @@ def dashboard_picture(
     picture.draw(prometheus, environment, Path(folder), minutes=_count("minutes", minutes))
 
 
-@_command()
+@_command(iterable=["page"])
 def simulate(  # noqa: PLR0913, PLR0917 - the command's options
     _: Context,
+    page: list[str],
     json: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
     seed: str = "1",
     parameters: str | None = None,
     measured: str | None = None,
     plot: str = _CAPACITY_PLOT,
-    page: str | None = None,
 ) -> None:
     """Predict throughput, latency and cost from 1 to 100,000 orders a second, and where each limit bites."""
     from scripts.bench import capacity_parameters, simulate  # noqa: PLC0415 - other tasks need no simulation
@@ -541,8 +546,8 @@ def simulate(  # noqa: PLR0913, PLR0917 - the command's options
         as_json=json,
         plot=Path(plot),
     )
-    if page:
-        simulate.fill(Path(page), report.sheets())
+    for path in page:
+        simulate.fill(Path(path), report.sheets())
 
 
 @_command()
@@ -562,7 +567,8 @@ def bench(  # noqa: PLR0913, PLR0917 - the command's options
     skus: str = "2",
     batch_size: str = "10",
     concurrency: str = "2",
-    rate: str | None = None,
+    rate: str = "full",
+    repeat: str = "1",
     counted: bool = True,  # noqa: FBT001, FBT002 - invoke makes --no-counted of it
     json: str | None = None,
     compare: str | None = None,
@@ -583,10 +589,38 @@ def bench(  # noqa: PLR0913, PLR0917 - the command's options
         skus=_count("skus", skus),
         batch_size=_count("batch-size", batch_size),
         concurrency=_count("concurrency", concurrency),
-        rate=_count("rate", rate) if rate else 0,
+        rates=[None if text == "full" else _count("rate", text) for text in rate.split(",")],
+        repeat=_count("repeat", repeat),
         counted=counted,
     )
     run.run(settings, Path(json) if json else None, Path(compare) if compare else None)
+
+
+@_command()
+def cost(  # noqa: PLR0913, PLR0917 - the command's options
+    _: Context,
+    orders_per_month: str,
+    target: str = "local",
+    batch: str | None = None,
+    months: str = "12",
+    scraped: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    measured: str | None = None,
+    prices: str | None = None,
+    json: str | None = None,
+) -> None:
+    """Show what a month of the last plan costs, by service and line by line."""
+    from scripts.cost import load, report  # noqa: PLC0415 - other tasks need no simulation
+    from scripts.prices import PRICES_FILE  # noqa: PLC0415
+
+    settings = report.Settings(
+        orders_a_month=_count("orders-per-month", orders_per_month),
+        batch=_count("batch", batch) if batch else None,
+        months=_count("months", months),
+        scraped=scraped,
+        measured=Path(measured) if measured else load.MEASURED_FILE,
+        prices=Path(prices) if prices else PRICES_FILE,
+    )
+    report.run(_target(target), settings, Path(json) if json else None)
 
 
 @_command()
