@@ -125,7 +125,8 @@ def _installed_packages(target_name: str) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         unfinished = Path(scratch, "packages")
-        command = ["-m", "pip", "install", "-q", "--no-compile", f"--target={unfinished}", f"-r{_REQUIREMENTS}"]
+        install = ["-m", "pip", "install", "-q", "--no-compile", f"--target={unfinished}"]
+        command = [*install, "--require-hashes", f"-r{_REQUIREMENTS}"]
         result = subprocess.run(
             [sys.executable, *command, *_WHEELS[target_name]], capture_output=True, text=True, check=False
         )
