@@ -72,6 +72,7 @@ _HELP = {
     "measured": "what `invoke bench --json` wrote, in place of scripts/bench/measured_runs.json",
     "plot": "where the picture goes",
     "page": "a page to bring the tables of up to date, docs/capacity.md",
+    "github_repository": "whose GitHub Actions may deploy: OWNER/REPO, as GitHub's tokens name it; '' for nobody's",
     "upgrade": "to the newest versions, in place of keeping what is pinned",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
@@ -239,9 +240,9 @@ def local_down(_: Context) -> None:
 
 
 @_command()
-def bootstrap(_: Context, target: str = "local") -> None:
-    """Make the bucket that keeps Terraform's state."""
-    deployment.bootstrap(_target(target))
+def bootstrap(_: Context, target: str = "local", github_repository: str | None = None) -> None:
+    """Make the bucket that keeps Terraform's state, and what lets a repository's GitHub Actions deploy."""
+    deployment.bootstrap(_target(target), github_repository)
 
 
 @_command()

@@ -9,7 +9,7 @@ _OLDEST_PYTHON = "3.11"
 
 
 def lock(*, upgrade: bool) -> None:
-    """Resolve for every platform and every Python from the oldest on; docs/decisions/0006 has the reasons."""
+    """Resolve for every platform and every Python from the oldest on; docs/decisions/0007 has the reasons."""
     for name in NAMES:
         run_tool(
             *("uv", "pip", "compile", "--quiet", "--universal", f"--python-version={_OLDEST_PYTHON}"),
