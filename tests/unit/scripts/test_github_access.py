@@ -1,10 +1,12 @@
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from moto import mock_aws
 
-from scripts import github_access
+from scripts import deployment, github_access
+from scripts.errors import UserError
 from scripts.target import Target
 
 _PROVIDER = "https://token.actions.githubusercontent.com"
@@ -73,3 +75,12 @@ def test_the_variables_that_the_workflows_want_are_told(target: Target, capsys: 
     told = capsys.readouterr().out
     assert "STAGING_PLAN_ROLE_ARN" in told
     assert "arn:deploy" in told
+
+
+def test_roles_are_made_only_where_terraform_knows_the_bucket(target: Target) -> None:
+    location: Any = {"LocationConstraint": target.region}
+    target.client("s3").create_bucket(Bucket=f"{target.prefix}-terraform-state", CreateBucketConfiguration=location)
+
+    deployment.bootstrap(target)
+    with pytest.raises(UserError, match=r"do this where \.local/aws/staging/bootstrap\.tfstate is"):
+        deployment.bootstrap(target, "us/shop")
