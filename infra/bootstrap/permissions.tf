@@ -67,10 +67,10 @@ locals {
     }
     Topics = {
       resources = ["${local.arn.sns}:${var.environment}-*"]
-      read      = ["sns:GetSubscriptionAttributes", "sns:GetTopicAttributes", "sns:ListTagsForResource"]
+      read      = ["sns:GetTopicAttributes", "sns:ListTagsForResource"]
       write = [
-        "sns:CreateTopic", "sns:DeleteTopic", "sns:SetSubscriptionAttributes", "sns:SetTopicAttributes", "sns:Subscribe",
-        "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource",
+        "sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource",
+        "sns:UntagResource",
       ]
     }
     Alarms = {
@@ -95,7 +95,7 @@ locals {
         for path in ["/apis", "/apis/*", "/tags/*"] : "arn:${local.partition}:apigateway:${var.region}::${path}"
       ]
       read  = ["apigateway:GET"]
-      write = ["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT", "apigateway:TagResource"]
+      write = ["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT"]
     }
   }
 }
@@ -151,10 +151,12 @@ data "aws_iam_policy_document" "plan" {
     resources = ["${local.arn.lambda}:event-source-mapping:*"]
   }
 
-  # Lists: AWS has them for the whole account or not at all.
+  # AWS has these for the whole account or not at all.
   statement {
-    sid       = "List"
-    actions   = ["cloudwatch:DescribeAlarms", "kms:ListAliases", "logs:DescribeLogGroups"]
+    sid = "List"
+    actions = [
+      "cloudwatch:DescribeAlarms", "kms:ListAliases", "logs:DescribeLogGroups", "sns:GetSubscriptionAttributes",
+    ]
     resources = ["*"]
   }
 }
@@ -201,10 +203,29 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
+  # To subscribe is a right on the topic; a subscription itself is no resource that a policy could name.
+  statement {
+    sid       = "WriteSubscriptions"
+    actions   = ["sns:SetSubscriptionAttributes", "sns:Unsubscribe"]
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "CreateMappings"
+    actions   = ["lambda:CreateEventSourceMapping"]
+    resources = ["*"] # a mapping that is being made has no id yet; the condition names the function
+
+    condition {
+      test     = "ArnLike"
+      variable = "lambda:FunctionArn"
+      values   = ["${local.arn.lambda}:function:${var.environment}-*"]
+    }
+  }
+
   statement {
     sid       = "WriteMappings"
-    actions   = ["lambda:CreateEventSourceMapping", "lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"]
-    resources = ["*"] # a mapping that is being made has no id yet; the condition names the function
+    actions   = ["lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"]
+    resources = ["${local.arn.lambda}:event-source-mapping:*"]
 
     condition {
       test     = "ArnLike"

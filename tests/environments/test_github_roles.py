@@ -24,16 +24,27 @@ from tests.integration.test_github_roles import listed
 _UNKNOWN_CONDITIONS = {"iam:PermissionsBoundary", "iam:PassedToService", "lambda:FunctionArn"}
 # Of these calls it does not see whom they are about.
 _UNKNOWN_RESOURCES = (
+    "cloudwatch:DeleteAlarms",
+    "cloudwatch:ListTagsForResource",
     "dynamodb:ListTagsOfResource",
     "dynamodb:TagResource",
+    "events:CreateArchive",
+    "events:DeleteArchive",
+    "events:DescribeArchive",
     "events:ListTagsForResource",
+    "events:ListTargetsByRule",
+    "events:PutTargets",
+    "events:RemoveTargets",
     "events:TagResource",
     "kms:CreateAlias",
+    "lambda:CreateFunction",
     "sns:ListTagsForResource",
     "sns:TagResource",
 )
-# And a bus, an archive, and a rule on the default bus it takes for this.
-_MISNAMED = "arn:aws:events:eu-west-2:000000000000:rule/default/staging-*"
+# It gives this another name.
+_MISNAMED_ACTIONS = {"lambda:GetEventSourceMapping": "lambda:ListEventSourceMappings"}
+# A bus, and a rule on the default bus, it takes for this.
+_MISNAMED_RULES = "arn:aws:events:eu-west-2:000000000000:rule/default/staging-*"
 
 _BOUNDARY = "arn:aws:iam::000000000000:policy/pulsequeue-staging-boundary"
 _READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
@@ -99,12 +110,13 @@ def _allow_for_the_embedded_aws(target: Target) -> None:
 def _allowed_for(policy: Any) -> str:  # noqa: ANN401 - the stubs make two types of it
     statements = []
     for statement in policy["Statement"]:
-        actions = listed(statement["Action"])
+        actions = [*listed(statement["Action"])]
+        actions += [_MISNAMED_ACTIONS[action] for action in actions if action in _MISNAMED_ACTIONS]
+        resources = [*listed(statement["Resource"])]
+        resources += [_MISNAMED_RULES] if actions[0].startswith("events:") else []
         conditions = statement.get("Condition", {})
         kept = {test: keys for test, keys in conditions.items() if not _UNKNOWN_CONDITIONS & keys.keys()}
-        resources = listed(statement["Resource"])
-        resources += [_MISNAMED] if actions[0].startswith("events:") else []
-        statements.append(statement | {"Condition": kept, "Resource": resources})
+        statements.append(statement | {"Action": actions, "Resource": resources, "Condition": kept})
         if unseen := [action for action in actions if action in _UNKNOWN_RESOURCES]:
             statements.append({"Effect": "Allow", "Action": unseen, "Resource": "*"})
     return json.dumps(policy | {"Statement": statements})

@@ -30,7 +30,9 @@ _NOT_OWN = {
     "UseTaggedKeys": "bound by the environment's tag",
     "ReadMappings": "AWS makes up the ids of mappings, and reading knows no condition that names the function",
     "TagMappings": "as above",
+    "CreateMappings": "bound by the function's name",
     "WriteMappings": "bound by the function's name",
+    "WriteSubscriptions": "a subscription is no resource that a policy could name",
     "List": "a list is of the whole account",
     "DeliverAccessLogs": "AWS has these for the whole account or not at all",
     "ReadMetrics": "metrics are no resources that a policy could name",
@@ -131,7 +133,7 @@ def test_what_is_bound_by_a_condition_has_it(policies: Mapping[str, Sequence[Sta
 
     assert conditions["WriteBoundedRoles"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
     assert conditions["PassRolesToFunctions"] == {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
-    assert conditions["WriteMappings"] == {"ArnLike": {"lambda:FunctionArn": function}}
+    assert conditions["CreateMappings"] == conditions["WriteMappings"] == {"ArnLike": {"lambda:FunctionArn": function}}
     assert conditions["CreateTaggedKeys"] == {"StringEquals": {"aws:RequestTag/Environment": _ENVIRONMENT}}
     assert conditions["WriteTaggedKeys"] == {"StringEquals": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
 
