@@ -25,7 +25,9 @@ _UNKNOWN_CONDITIONS = {"iam:PermissionsBoundary", "iam:PassedToService", "lambda
 # Of these calls it does not see whom they are about.
 _UNKNOWN_RESOURCES = (
     "cloudwatch:DeleteAlarms",
+    "cloudwatch:GetDashboard",
     "cloudwatch:ListTagsForResource",
+    "cloudwatch:PutDashboard",
     "dynamodb:ListTagsOfResource",
     "dynamodb:TagResource",
     "events:CreateArchive",
@@ -47,6 +49,7 @@ _MISNAMED_ACTIONS = {"lambda:GetEventSourceMapping": "lambda:ListEventSourceMapp
 _MISNAMED_RULES = "arn:aws:events:eu-west-2:000000000000:rule/default/staging-*"
 
 _BOUNDARY = "arn:aws:iam::000000000000:policy/pulsequeue-staging-boundary"
+_OTHER_STATE = "pulsequeue-prod-terraform-state"
 _READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
 
@@ -76,6 +79,8 @@ def account() -> Iterator[Target]:
         build(target.name)
         deployment.bootstrap(target, REPOSITORY)
         _allow_for_the_embedded_aws(target)
+        location: Any = {"LocationConstraint": target.region}
+        target.client("s3").create_bucket(Bucket=_OTHER_STATE, CreateBucketConfiguration=location)
         # It refuses plain HTTP, and the embedded AWS speaks nothing else.
         target.client("s3").delete_bucket_policy(Bucket=f"{target.prefix}-terraform-state")
         yield target
@@ -98,7 +103,7 @@ def _as(target: Target, role: str) -> _As:
 
 
 def _allow_for_the_embedded_aws(target: Target) -> None:
-    """Say the same in the two policies as AWS would take from them, and it does not."""
+    """Write the two policies as it has to read them, to allow what AWS would."""
     iam, name = target.client("iam"), f"pulsequeue-{target.environment}"
     deploy = iam.get_role_policy(RoleName=f"{name}-deploy", PolicyName="deploy")["PolicyDocument"]
     iam.put_role_policy(RoleName=f"{name}-deploy", PolicyName="deploy", PolicyDocument=_allowed_for(deploy))
@@ -152,8 +157,8 @@ def test_the_functions_are_bound_whatever_their_roles_say(deployed: Target) -> N
 
 
 @pytest.mark.parametrize("role", ["plan", "deploy"])
-def test_a_role_reaches_neither_itself_nor_its_boundary_nor_another_environment(deployed: Target, role: str) -> None:
-    session = _as(deployed, role)
+def test_a_role_reaches_neither_itself_nor_its_boundary_nor_another_environment(account: Target, role: str) -> None:
+    session = _as(account, role)
     iam, sqs = session.client("iam"), session.client("sqs")
     own = f"pulsequeue-staging-{role}"
     everything = json.dumps({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
@@ -171,4 +176,4 @@ def test_a_role_reaches_neither_itself_nor_its_boundary_nor_another_environment(
     with pytest.raises(ClientError, match="AccessDenied"):
         sqs.create_queue(QueueName="prod-order-queue")
     with pytest.raises(ClientError, match="AccessDenied"):
-        session.client("s3").get_object(Bucket="pulsequeue-prod-terraform-state", Key="prod/terraform.tfstate")
+        session.client("s3").get_object(Bucket=_OTHER_STATE, Key="prod/terraform.tfstate")
