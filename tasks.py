@@ -11,13 +11,13 @@ from typing import Any
 from invoke.context import Context
 from invoke.tasks import task
 
-from scripts import deployment, terraform_checks
+from scripts import deployment, requirements, secret_scan, terraform_checks
 from scripts.build_lambda import DIST
 from scripts.build_lambda import build as build_packages
 from scripts.console import out
 from scripts.errors import UserError
 from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT, Emulator
-from scripts.steps import mistakes_explained, run_steps, run_tool, run_tools_together
+from scripts.steps import mistakes_explained, run_program, run_steps, run_tool, run_tools_together
 from scripts.target import Target
 from scripts.terraform import terraform_path
 
@@ -86,6 +86,8 @@ _HELP = {
     "prices": "a JSON file in place of scripts/prices.json, for another region or contract",
     "plot": "where the picture goes",
     "page": "a page to bring the tables of up to date: docs/capacity.md, docs/performance.md; give it once for each",
+    "github_repository": "whose GitHub Actions may deploy: OWNER/REPO, as GitHub's tokens name it; '' for nobody's",
+    "upgrade": "to the newest versions, in place of keeping what is pinned",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
 
@@ -116,9 +118,11 @@ def _target(name: str) -> Target:
 
 @_command()
 def lint(_: Context) -> None:
-    """Check style, and that the formatter has nothing to change."""
+    """Check style, that no file holds a secret, and that the workflows are safe."""
     run_tool("ruff", "check")
     run_tool("ruff", "format", "--check")
+    secret_scan.scan()
+    run_program("zizmor", "--offline", "--no-progress", "--quiet", ".github")
 
 
 @_command()
@@ -132,6 +136,18 @@ def fix(_: Context) -> None:
 def typecheck(_: Context) -> None:
     """Check types, strictly."""
     run_tool("mypy")
+
+
+@_command()
+def lock(_: Context, upgrade: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+    """Write requirements/*.txt anew from the *.in beside them: versions, and hashes for every platform."""
+    requirements.lock(upgrade=upgrade)
+
+
+@_command()
+def audit_dependencies(_: Context) -> None:
+    """Ask PyPI for known vulnerabilities of every pinned package; what it cannot tell of is a failure too."""
+    requirements.audit()
 
 
 @_command(name="test-unit")
@@ -252,9 +268,9 @@ def local_down(_: Context) -> None:
 
 
 @_command()
-def bootstrap(_: Context, target: str = "local") -> None:
-    """Make the bucket that keeps Terraform's state."""
-    deployment.bootstrap(_target(target))
+def bootstrap(_: Context, target: str = "local", github_repository: str | None = None) -> None:
+    """Make the bucket that keeps Terraform's state, and what lets a repository's GitHub Actions deploy."""
+    deployment.bootstrap(_target(target), github_repository)
 
 
 @_command()

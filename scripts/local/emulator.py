@@ -158,7 +158,8 @@ def emulator_python() -> Path:
         if not stamp.exists() or stamp.read_text() != wanted:
             out.print("installing the embedded AWS into an environment of its own …")
             _run_or_explain([sys.executable, "-m", "venv", "--clear", str(folder)])
-            _run_or_explain([str(python), "-m", "pip", "install", "-q", "-r", str(_REQUIREMENTS)])
+            install = ["-m", "pip", "install", "-q", "--require-hashes", "-r", str(_REQUIREMENTS)]
+            _run_or_explain([str(python), *install])
             stamp.write_text(wanted)
     return python
 

@@ -114,3 +114,9 @@ variable "runbook_url" {
   type        = string
   default     = null
 }
+
+variable "permissions_boundary_arn" {
+  description = "Policy that the functions' roles are bound by: where infra/bootstrap lets GitHub Actions deploy."
+  type        = string
+  default     = null
+}

@@ -10,4 +10,6 @@ module "order_system" {
   log_retention_days     = 365
   # An alarm rings if no Prometheus reads the metrics.
   scrapes_expected = true
+
+  permissions_boundary_arn = var.permissions_boundary_arn
 }

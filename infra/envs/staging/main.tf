@@ -9,4 +9,6 @@ module "order_system" {
   maximum_concurrency    = 10
   archive_retention_days = 30
   log_retention_days     = 30
+
+  permissions_boundary_arn = var.permissions_boundary_arn
 }

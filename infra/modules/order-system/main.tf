@@ -130,4 +130,6 @@ module "function" {
   policy_statements  = each.value.policy_statements
   queue_trigger      = lookup(each.value, "queue_trigger", null)
   stream_trigger     = lookup(each.value, "stream_trigger", null)
+
+  permissions_boundary_arn = var.permissions_boundary_arn
 }

@@ -179,3 +179,9 @@ variable "runbook_url" {
   default     = "docs/runbook.md"
   nullable    = false
 }
+
+variable "permissions_boundary_arn" {
+  description = "Policy that the functions' roles are bound by: where infra/bootstrap lets GitHub Actions deploy."
+  type        = string
+  default     = null
+}

@@ -147,3 +147,9 @@ variable "stream_trigger" {
     error_message = "A record's maximum age is at least 60 seconds, and under the 24 hours of its stream."
   }
 }
+
+variable "permissions_boundary_arn" {
+  description = "Policy that the function's role is bound by: where infra/bootstrap lets GitHub Actions deploy."
+  type        = string
+  default     = null
+}
