@@ -13,3 +13,9 @@ variable "region" {
   type        = string
   default     = "eu-west-2"
 }
+
+variable "kms_key_arn" {
+  description = "Customer managed key that encrypts the state, which whoever plans must be allowed to use. S3's own key by default."
+  type        = string
+  default     = null
+}
