@@ -173,6 +173,12 @@ def metrics_tests(_: Context) -> None:
     run_tool("pytest", "tests/metrics")
 
 
+@_command(name="test-environments")
+def environment_tests(_: Context) -> None:
+    """Deploy development, staging and production side by side to one embedded AWS, and run orders through each."""
+    run_tool("pytest", "tests/environments")
+
+
 @_command(name="test-deployed")
 def deployed_tests(_: Context) -> None:
     """Run test-integration, test-metrics and the fault suite in short side by side, each on an AWS of its own."""
@@ -512,8 +518,9 @@ def coldstart(
 
 @_command()
 def deploy_dev(context: Context, target: str = "local") -> None:
-    """Check, build, deploy and test the deployment, in this order."""
+    """Check, build, deploy and test an environment for development, in this order."""
     deployment.check_ready(_target(target))  # what is missing should not wait for the checks
+    deployment.check_for_development(_target(target))
     checks = {"lint": lint, "typecheck": typecheck, "test-unit": unit_tests}
     deploying = {
         "build": build,

@@ -17,7 +17,7 @@ from scripts.target import Target
 from scripts.terraform import Terraform, terraform_path
 from services.libs.event_store import Tables
 
-_ENVIRONMENT_ROOT = REPO_ROOT / "infra" / "envs" / "dev"
+_ENVIRONMENTS = REPO_ROOT / "infra" / "envs"
 _BOOTSTRAP_ROOT = REPO_ROOT / "infra" / "bootstrap"
 _PLAN_FILE = "deployment.tfplan"
 
@@ -37,6 +37,8 @@ class Deployment:
     alarm_topic_arn: str
     metrics_api_id: str
     metrics_api_gateway_url: str
+    allow_forced_payment_result: bool
+    payment_success_rate: float
     reservation_sweep_rule_name: str
     inventory_table_name: str
     event_store_table_name: str
@@ -58,14 +60,14 @@ class Deployment:
 
     @classmethod
     def of(cls, target: Target) -> Self:
-        outputs = _outputs(target)
+        made = _outputs(target).get("deployment", {})
         names = {field.name for field in fields(cls)}
-        if not names <= outputs.keys():
+        if not names <= made.keys():
             raise UserError(
                 f"nothing is deployed as {target.environment} to {target.name}: "
                 f"`invoke deploy-dev --target {target.name}`"
             )
-        return cls(**{name: outputs[name] for name in names})
+        return cls(**{name: made[name] for name in names})
 
 
 def check_ready(target: Target) -> None:
@@ -73,6 +75,21 @@ def check_ready(target: Target) -> None:
     terraform_path()
     target.session()
     target.process_environment()
+
+
+def root_of(target: Target) -> Path:
+    """Find the environment's own root; any name that has none is an environment for development."""
+    own = _ENVIRONMENTS / target.environment
+    return own if own.is_dir() else _ENVIRONMENTS / "dev"
+
+
+def check_for_development(target: Target) -> None:
+    """Raise UserError for staging and production."""
+    if root_of(target).name != "dev":
+        raise UserError(
+            f"{target.environment} is deployed in steps, each with --target {target.name}: build, plan, and once you "
+            "have read what it says apply, metrics-token and post-deploy-test"
+        )
 
 
 def bootstrap(target: Target) -> None:
@@ -103,20 +120,20 @@ def plan(target: Target) -> None:
         "environment": target.environment,
         "region": target.region,
         # Relative, so that the state does not depend on where this checkout is.
-        "packages_dir": os.path.relpath(packages, _ENVIRONMENT_ROOT),
+        "packages_dir": os.path.relpath(packages, root_of(target)),
     }
     _initialised(target).plan(target.state_folder / _PLAN_FILE, variables).print_changes()
 
 
 def read_plan(target: Target) -> dict[str, Any]:
     """Give the last plan in Terraform's JSON form, whole: https://developer.hashicorp.com/terraform/internals/json-format."""
-    return Terraform(_ENVIRONMENT_ROOT, target).show_plan(_planned(target))
+    return Terraform(root_of(target), target).show_plan(_planned(target))
 
 
 def apply(target: Target) -> None:
     plan_file = _planned(target)
     _outputs_file(target).unlink(missing_ok=True)
-    progress = Terraform(_ENVIRONMENT_ROOT, target).apply(plan_file)
+    progress = Terraform(root_of(target), target).apply(plan_file)
     plan_file.unlink()
     if target.is_local:
         _outputs_file(target).write_text(json.dumps(_initialised(target).outputs()))
@@ -145,7 +162,7 @@ def _outputs_file(target: Target) -> Path:
 
 
 def _initialised(target: Target) -> Terraform:
-    terraform = Terraform(_ENVIRONMENT_ROOT, target)
+    terraform = Terraform(root_of(target), target)
     backend = {
         "bucket": _state_bucket(target),
         "key": f"{target.environment}/terraform.tfstate",

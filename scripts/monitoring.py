@@ -139,8 +139,9 @@ def up_if_possible(target: Target) -> None:
 
 def stop_all() -> None:
     """End those of every deployment that this checkout watches."""
-    for folder in LOCAL_FOLDER.glob(f"*/*/{MONITORING_FOLDER}"):
-        Monitoring(folder, os.environ).down()
+    for environments in ("aws", "instances/*/environments"):
+        for folder in LOCAL_FOLDER.glob(f"{environments}/*/{MONITORING_FOLDER}"):
+            Monitoring(folder, os.environ).down()
 
 
 def url(target: Target) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from itertools import count
 from pathlib import Path
 from time import monotonic, sleep
 from uuid import uuid4
@@ -24,6 +25,7 @@ from scripts.target import Target
 from scripts.web import TIMEOUT_SECONDS, session
 from services.libs.dynamodb_items import from_item, to_item
 from services.libs.inventory_table import InventoryTable
+from services.payment_service.simulated_gateway import accepts
 from services.shared.inventory import StockItem
 
 EVENTS_FILE = Path(__file__).parent / "order-service-events.json"
@@ -48,6 +50,12 @@ class Case(_Model):
     name: str
     order: dict[str, object]
     expect: Expectation
+
+    @property
+    def payment(self) -> bool | None:
+        """Whether its payment is to succeed; None where there is to be none."""
+        wanted = self.order.get("_postDeployTestForceResult")
+        return None if wanted is None else wanted == "SUCCESS"
 
 
 class Suite(_Model):
@@ -88,6 +96,7 @@ class _PostDeployTest:
         self._logs = target.client("logs")
         self._deployment = deployment
         self._suite = suite
+        self._cases = [case for case in suite.cases if _possible(case, deployment)]
         self._seeder = Seeder.of(target, deployment)
         self._orders = OrderClient(target, deployment)
         self._inventory = InventoryTable(self._dynamodb, deployment.inventory_table_name)
@@ -99,7 +108,7 @@ class _PostDeployTest:
             raise UserError(f"cannot set the test stock: {refused[0].product.sku}: {refused[0].refused}")
         before, counted_before = self._inventory.read(self._skus), self._orders_counted()
         started = datetime.now(UTC)
-        orders = {f"test-{uuid4()}": case for case in self._suite.cases}
+        orders = {order_id_for(case, self._deployment): case for case in self._cases}
         self._orders.place(
             [{"orderId": order_id, "customerId": "test-customer", **case.order} for order_id, case in orders.items()]
         )
@@ -147,7 +156,7 @@ class _PostDeployTest:
     def _stock_checks(self, before: Mapping[str, StockItem]) -> Iterator[Check]:
         after = self._inventory.read(self._skus)
         sold: Counter[str] = Counter()
-        for case in self._suite.cases:
+        for case in self._cases:
             sold.update(case.expect.sold)
         for sku in self._skus:
             was, now = before[sku], after[sku]
@@ -157,7 +166,7 @@ class _PostDeployTest:
 
     def _metrics_checks(self, counted_before: int) -> Iterator[Check]:
         # Others may place orders too.
-        counted = self._orders_counted() - counted_before >= len(self._suite.cases)
+        counted = self._orders_counted() - counted_before >= len(self._cases)
         yield Check("metrics", "the endpoint shows the orders", True, counted)  # noqa: FBT003
         refused = session(self._metrics_url).get(self._metrics_url, timeout=TIMEOUT_SECONDS).status_code
         yield Check("metrics", "status without the token", HTTPStatus.UNAUTHORIZED, refused)
@@ -165,6 +174,23 @@ class _PostDeployTest:
     def _orders_counted(self) -> int:
         counters = business_counters(read_page(self._metrics_url, self._token))
         return sum(count for series, count in counters.items() if series.startswith("orders_processed_total|"))
+
+
+def order_id_for(case: Case, deployment: Deployment) -> str:
+    """Make an id; where nobody may force a payment's end, one for which the simulated gateway decides as is wanted."""
+    ids = (f"test-{uuid4()}" for _ in count())
+    if case.payment is None or deployment.allow_forced_payment_result:
+        return next(ids)
+    return next(one for one in ids if accepts(one, deployment.payment_success_rate) is case.payment)
+
+
+def _possible(case: Case, deployment: Deployment) -> bool:
+    """Whether a payment can end as the case wants; say so if it cannot."""
+    rate = deployment.payment_success_rate
+    if case.payment is None or deployment.allow_forced_payment_result or (rate > 0 if case.payment else rate < 1):
+        return True
+    out.print(f"not tested: {case.name}; no payment ends so at a success rate of {rate:g}")
+    return False
 
 
 def _poll(condition: Callable[[], bool]) -> bool:

@@ -61,7 +61,8 @@ class Target:
 
     @property
     def state_folder(self) -> Path:
-        return self.emulator.folder if self.is_local else LOCAL_FOLDER / "aws" / self.environment
+        """Where the environment's own files are: plan, outputs, what watches it."""
+        return (self.emulator.folder / "environments" if self.is_local else LOCAL_FOLDER / "aws") / self.environment
 
     @property
     def endpoint_url(self) -> str | None:

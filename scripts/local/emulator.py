@@ -98,8 +98,9 @@ class Emulator:
 
     def _stop_monitoring(self) -> None:
         # Its locks are in this instance's folder, and without them nobody could find it any more.
-        for daemon in Daemon.all_in(self.folder / MONITORING_FOLDER):
-            daemon.stop()
+        for folder in self.folder.glob(f"environments/*/{MONITORING_FOLDER}"):
+            for daemon in Daemon.all_in(folder):
+                daemon.stop()
 
     def _remove_remains(self) -> None:
         """Remove what a dead instance has left: Terraform's state of it, above all, describes nothing any more."""

@@ -75,7 +75,12 @@ class SimulatedGateway:
     def _accepts(self, request: ChargeRequest) -> bool:
         if request.forced_result:
             return request.forced_result == "SUCCESS"
-        return int(_digest(request.order_id)[:8], 16) / 0x1_0000_0000 < self._success_rate
+        return accepts(request.order_id, self._success_rate)
+
+
+def accepts(order_id: str, success_rate: float) -> bool:
+    """Decide a charge that nobody forces, for one order always the same."""
+    return int(_digest(order_id)[:8], 16) / 0x1_0000_0000 < success_rate
 
 
 def _digest(order_id: str) -> str:

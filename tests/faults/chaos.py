@@ -41,7 +41,7 @@ class Killer:
 
     def __init__(self, target: Target, dice: random.Random) -> None:
         self.killed = 0
-        self._workers = str(target.state_folder / "tmp" / "ministack-lambda-")
+        self._workers = str(target.emulator.folder / "tmp" / "ministack-lambda-")
         self._dice = dice
 
     def kill(self) -> None:

@@ -145,7 +145,7 @@ class World:
     def workers(self, service: str = "") -> list[int]:
         """Find the embedded AWS's Lambda workers, of one function or of all, by the folder that they run in."""
         name = self.deployment.function_names.get(service, "")
-        folder = str(self.target.state_folder / "tmp" / f"ministack-lambda-{name}")
+        folder = str(self.target.emulator.folder / "tmp" / f"ministack-lambda-{name}")
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):

@@ -68,6 +68,8 @@ class Aws:
             event_store_table_name=EVENT_STORE_TABLE,
             simulated_gateway_table_name=GATEWAY_TABLE,
             metrics_table_name=METRICS_TABLE,
+            allow_forced_payment_result=True,
+            payment_success_rate=0.9,
             function_names={},
             log_group_names={},
         )

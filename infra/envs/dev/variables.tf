@@ -3,12 +3,7 @@ variable "environment" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,19}$", var.environment))
-    error_message = "An environment's name has 2 to 20 lower case letters, digits or dashes, and starts with a letter."
-  }
-
-  validation {
-    condition     = !contains(["prod", "production"], var.environment)
+    condition     = !contains(["staging", "prod", "production"], var.environment)
     error_message = "This root is for development: it lets a test force a payment's result, and does not protect its tables."
   }
 }
@@ -27,87 +22,67 @@ variable "packages_dir" {
 variable "function_timeout_seconds" {
   description = "Timeout of the functions behind queues and the stream; the queues' visibility timeouts follow from it."
   type        = number
-  default     = 10
+  default     = null
 }
 
 variable "payment_timeout_seconds" {
   description = "Seconds after which an order whose payment has not settled is cancelled."
   type        = number
-  default     = 900
-
-  validation {
-    condition     = var.payment_timeout_seconds >= 10
-    error_message = "A payment needs 10 seconds at least."
-  }
+  default     = null
 }
 
 variable "memory_mb" {
   description = "Memory of each function, and with it its share of CPU. docs/performance.md has the trade of this and the settings below."
   type        = number
-  default     = 512
+  default     = null
 }
 
 variable "batch_size" {
   description = "Messages of a queue that one invocation gets at most."
   type        = number
-  default     = 10
+  default     = null
 }
 
 variable "batching_window_seconds" {
   description = "Seconds for which a queue's batch is gathered; a batch of more than 10 needs at least 1."
   type        = number
-  default     = 0
+  default     = null
 }
 
 variable "maximum_concurrency" {
   description = "Invocations that each queue runs side by side at most."
   type        = number
-  default     = 2
+  default     = null
 }
 
 variable "payment_success_rate" {
   description = "Share of the payments that the simulated gateway accepts, 0 to 1."
   type        = number
-  default     = 0.9
-
-  validation {
-    condition     = var.payment_success_rate >= 0 && var.payment_success_rate <= 1
-    error_message = "A success rate is 0 to 1."
-  }
+  default     = null
 }
 
 variable "archive_retention_days" {
   description = "Days for which the buses' archives can replay an event."
   type        = number
-  default     = 30
+  default     = null
 }
 
 variable "log_level" {
   description = "Least level that the functions log."
   type        = string
-  default     = "INFO"
-
-  validation {
-    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.log_level)
-    error_message = "A log level is DEBUG, INFO, WARNING or ERROR."
-  }
+  default     = null
 }
 
 variable "log_retention_days" {
   description = "Days for which the functions' logs are kept."
   type        = number
-  default     = 14
+  default     = null
 }
 
 variable "metrics_refresh_seconds" {
   description = "Seconds for which the metrics service shows what it last read from CloudWatch, which each reading costs."
   type        = number
-  default     = 60
-
-  validation {
-    condition     = var.metrics_refresh_seconds >= 60 && var.metrics_refresh_seconds <= 240
-    error_message = "The metrics are refreshed every 60 to 240 seconds: CloudWatch has one value a minute, and at 300 the alert MetricsStale rings."
-  }
+  default     = null
 }
 
 variable "scrapes_expected" {
@@ -119,34 +94,23 @@ variable "scrapes_expected" {
 variable "monitoring_enabled" {
   description = "Whether Prometheus, Alertmanager and Grafana run on ECS here."
   type        = bool
-  default     = false
-}
-
-variable "monitoring_bundle_dir" {
-  description = "Folder with the configuration of Prometheus, Alertmanager and Grafana."
-  type        = string
-  default     = "../../monitoring"
+  default     = null
 }
 
 variable "monitoring_allowed_cidr_blocks" {
   description = "Networks that may open Grafana and Prometheus. Nobody by default: use a forwarded port."
   type        = list(string)
-  default     = []
+  default     = null
 }
 
 variable "alert_channels" {
   description = "Where Alertmanager sends alerts, slack or teams or both; `invoke set-webhook` must have been run for each."
   type        = set(string)
-  default     = []
-
-  validation {
-    condition     = length(setsubtract(var.alert_channels, ["slack", "teams"])) == 0
-    error_message = "An alert channel is slack or teams."
-  }
+  default     = null
 }
 
 variable "runbook_url" {
   description = "Where docs/runbook.md can be read: its URL on your Git host makes the alarms' references to it links."
   type        = string
-  default     = "docs/runbook.md"
+  default     = null
 }

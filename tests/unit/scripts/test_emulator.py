@@ -91,11 +91,11 @@ def test_what_watched_an_instance_that_died_is_stopped_before_its_remains_are_re
         instance.start("eu-west-2", {"PULSEQUEUE_PORT": "none"})
 
     assert watcher.poll() is not None
-    assert not (instance.folder / "monitoring").exists()
+    assert not (instance.folder / "environments").exists()
 
 
 def watching(instance: Emulator) -> subprocess.Popen[bytes]:
-    daemon = Daemon(instance.folder / "monitoring", "prometheus")
+    daemon = Daemon(instance.folder / "environments" / "dev" / "monitoring", "prometheus")
     with daemon.claimed() as lock:
         assert lock
         sleeps = [sys.executable, "-c", "import time; time.sleep(60)"]

@@ -4,70 +4,29 @@ mock_provider "aws" {
       json = "{}"
     }
   }
-
-  mock_data "aws_availability_zones" {
-    defaults = {
-      names = ["eu-west-2a", "eu-west-2b"]
-    }
-  }
 }
 
 # The packages are not built when the inputs are checked.
 override_module {
-  target = module.function
+  target = module.order_system
 
   outputs = {
-    function_arn   = "arn:aws:lambda:eu-west-2:123456789012:function:dev-some-handler"
-    invoke_arn     = "arn:aws:apigateway:eu-west-2:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-2:123456789012:function:dev-some-handler/invocations"
-    function_name  = "dev-some-handler"
-    log_group_name = "/aws/lambda/dev-some-handler"
+    deployment                     = {}
+    metrics_api_gateway_url        = ""
+    grafana_access_instructions    = ""
+    prometheus_access_instructions = ""
   }
 }
 
 variables {
-  environment  = "dev"
   packages_dir = "packages"
 }
 
-run "names_start_with_the_environment" {
-  command = plan
-
-  assert {
-    condition     = output.order_bus_name == "dev-order-bus" && output.event_store_table_name == "dev-event-store-table"
-    error_message = "A name differs from the contract."
-  }
-}
-
-run "no_monitoring_runs_unless_asked_for" {
-  command = plan
-
-  assert {
-    condition     = length(module.monitoring) == 0 && strcontains(output.grafana_access_instructions, "No Grafana runs here")
-    error_message = "Containers run where nobody asked for them."
-  }
-}
-
-run "monitoring_can_be_switched_on" {
+run "a_developer_may_have_an_environment_of_their_own" {
   command = plan
 
   variables {
-    monitoring_enabled    = true
-    monitoring_bundle_dir = "../../modules/monitoring/tests/bundle"
-    alert_channels        = ["slack"]
-  }
-
-  override_module {
-    target = module.metrics_api
-
-    outputs = {
-      api_id    = "abc123"
-      stage_url = "https://abc123.execute-api.eu-west-2.amazonaws.com/dev"
-    }
-  }
-
-  assert {
-    condition     = length(module.monitoring) == 1
-    error_message = "Monitoring does not run."
+    environment = "dev-ada"
   }
 }
 
@@ -81,20 +40,12 @@ run "production_is_refused" {
   expect_failures = [var.environment]
 }
 
-run "bad_inputs_are_refused" {
+run "staging_is_refused" {
   command = plan
 
   variables {
-    environment          = "Dev"
-    payment_success_rate = 1.1
-    log_level            = "TRACE"
-    alert_channels       = ["pager"]
+    environment = "staging"
   }
 
-  expect_failures = [
-    var.environment,
-    var.payment_success_rate,
-    var.log_level,
-    var.alert_channels,
-  ]
+  expect_failures = [var.environment]
 }

@@ -12,6 +12,8 @@ locals {
     }
   }
 
+  metrics_url = "${module.metrics_api.stage_url}/metrics"
+
   # Two webhooks, three tries each.
   notification_timeout_seconds = 40
 
@@ -34,7 +36,7 @@ locals {
 }
 
 module "metrics_api" {
-  source = "../../modules/api-gateway"
+  source = "../api-gateway"
 
   name               = "${var.environment}-metrics-api"
   description        = "What Prometheus scrapes."
@@ -50,7 +52,7 @@ module "metrics_api" {
 }
 
 module "cloudwatch" {
-  source = "../../modules/cloudwatch"
+  source = "../cloudwatch"
 
   environment = var.environment
   # What the notification service gave up on cannot be told by itself: Prometheus tells of it.
@@ -63,7 +65,7 @@ module "cloudwatch" {
 }
 
 module "notification_queue" {
-  source = "../../modules/sqs/queue"
+  source = "../sqs/queue"
 
   name                     = "${var.environment}-notification"
   topic_arns               = [module.cloudwatch.topic_arn]
@@ -80,7 +82,7 @@ resource "aws_sns_topic_subscription" "notifications" {
 
 # The embedded AWS cannot run containers, so this is off by default; `invoke monitoring-up` serves a laptop.
 module "monitoring" {
-  source = "../../modules/monitoring"
+  source = "../monitoring"
   count  = var.monitoring_enabled ? 1 : 0
 
   environment                          = var.environment

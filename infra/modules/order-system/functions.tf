@@ -14,7 +14,7 @@ locals {
         METRICS_TABLE               = module.metrics_table.table_name
         PAYMENT_TIMEOUT_SECONDS     = tostring(var.payment_timeout_seconds)
         DEAD_LETTER_QUEUE_URL       = module.order_queue.dead_letter_queue_url
-        ALLOW_FORCED_PAYMENT_RESULT = "true"
+        ALLOW_FORCED_PAYMENT_RESULT = tostring(var.allow_forced_payment_result)
       }
       policy_statements = [
         {

@@ -1,0 +1,13 @@
+module "order_system" {
+  source = "../../modules/order-system"
+
+  environment            = "prod"
+  region                 = var.region
+  packages_dir           = var.packages_dir
+  deletion_protection    = true
+  maximum_concurrency    = 10
+  archive_retention_days = 365
+  log_retention_days     = 365
+  # An alarm rings if no Prometheus reads the metrics.
+  scrapes_expected = true
+}

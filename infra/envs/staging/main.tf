@@ -1,0 +1,12 @@
+# As production, for the last tests before it: it keeps less for less long, and may be taken down.
+module "order_system" {
+  source = "../../modules/order-system"
+
+  environment            = "staging"
+  region                 = var.region
+  packages_dir           = var.packages_dir
+  deletion_protection    = false
+  maximum_concurrency    = 10
+  archive_retention_days = 30
+  log_retention_days     = 30
+}

@@ -1,0 +1,124 @@
+mock_provider "aws" {
+  mock_data "aws_iam_policy_document" {
+    defaults = {
+      json = "{}"
+    }
+  }
+
+  mock_data "aws_availability_zones" {
+    defaults = {
+      names = ["eu-west-2a", "eu-west-2b"]
+    }
+  }
+}
+
+# The packages are not built when the inputs are checked.
+override_module {
+  target = module.function
+
+  outputs = {
+    function_arn   = "arn:aws:lambda:eu-west-2:123456789012:function:dev-some-handler"
+    invoke_arn     = "arn:aws:apigateway:eu-west-2:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-2:123456789012:function:dev-some-handler/invocations"
+    function_name  = "dev-some-handler"
+    log_group_name = "/aws/lambda/dev-some-handler"
+  }
+}
+
+variables {
+  environment  = "dev"
+  region       = "eu-west-2"
+  packages_dir = "packages"
+}
+
+run "names_start_with_the_environment" {
+  command = plan
+
+  assert {
+    condition     = output.deployment.order_bus_name == "dev-order-bus" && output.deployment.event_store_table_name == "dev-event-store-table"
+    error_message = "A name differs from the contract."
+  }
+}
+
+run "no_monitoring_runs_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = length(module.monitoring) == 0 && strcontains(output.grafana_access_instructions, "No Grafana runs here")
+    error_message = "Containers run where nobody asked for them."
+  }
+}
+
+run "monitoring_can_be_switched_on" {
+  command = plan
+
+  variables {
+    monitoring_enabled    = true
+    monitoring_bundle_dir = "../monitoring/tests/bundle"
+    alert_channels        = ["slack"]
+  }
+
+  override_module {
+    target = module.metrics_api
+
+    outputs = {
+      api_id    = "abc123"
+      stage_url = "https://abc123.execute-api.eu-west-2.amazonaws.com/dev"
+    }
+  }
+
+  assert {
+    condition     = length(module.monitoring) == 1
+    error_message = "Monitoring does not run."
+  }
+}
+
+run "no_payment_is_forced_in_production" {
+  command = plan
+
+  variables {
+    environment                 = "prod"
+    allow_forced_payment_result = true
+  }
+
+  expect_failures = [var.allow_forced_payment_result]
+}
+
+run "a_payment_is_forced_where_it_is_allowed" {
+  command = plan
+
+  variables {
+    allow_forced_payment_result = true
+  }
+
+  assert {
+    condition     = local.functions["order-service"].environment.ALLOW_FORCED_PAYMENT_RESULT == "true"
+    error_message = "No test can force a payment."
+  }
+}
+
+run "tables_are_protected_and_no_payment_is_forced_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = var.deletion_protection && local.functions["order-service"].environment.ALLOW_FORCED_PAYMENT_RESULT == "false"
+    error_message = "A default is not the safe one."
+  }
+}
+
+run "bad_inputs_are_refused" {
+  command = plan
+
+  variables {
+    environment          = "Dev"
+    payment_success_rate = 1.1
+    log_level            = "TRACE"
+    alert_channels       = ["pager"]
+  }
+
+  expect_failures = [
+    var.environment,
+    var.payment_success_rate,
+    var.log_level,
+    var.alert_channels,
+  ]
+}

@@ -1,0 +1,76 @@
+"""Development, staging and production, applied at the same time to one account."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from scripts import audit, deployment, post_deploy_test
+from scripts.build_lambda import build
+from scripts.deployment import Deployment
+from scripts.made_secrets import METRICS_TOKEN, ensure
+from scripts.target import Target
+from tests.integration.test_deployment import changes
+from tests.integration.world import World
+
+_ENVIRONMENTS = ("dev", "staging", "prod")
+
+
+@pytest.fixture(scope="module")
+def targets() -> Iterator[list[Target]]:
+    environ = {**os.environ, "PULSEQUEUE_PORT": "0", "PULSEQUEUE_INSTANCE": "environments", "ENVIRONMENT": "dev"}
+    target = Target.from_environment("local", environ)
+    target.emulator.stop()
+    try:
+        target.emulator.start(target.region, environ)
+        build(target.name)
+        targets = [replace(target, environment=name) for name in _ENVIRONMENTS]
+        with ThreadPoolExecutor(len(targets)) as pool:
+            list(pool.map(_deploy, targets))
+        yield targets
+    finally:
+        target.emulator.stop()
+
+
+def _deploy(target: Target) -> None:
+    deployment.bootstrap(target)
+    deployment.plan(target)
+    deployment.apply(target)
+    ensure(target, METRICS_TOKEN)
+
+
+def test_each_passes_the_post_deploy_test_and_knows_its_own_orders_alone(targets: list[Target]) -> None:
+    for target in targets:
+        post_deploy_test.run(target)
+        audit.run(target)
+
+    streams = [_order_streams(target) for target in targets]
+    assert [len(own) for own in streams] == [4, 4, 4]
+    assert len(set.union(*streams)) == sum(map(len, streams))
+
+
+def test_only_development_lets_an_order_say_how_its_payment_ends(targets: list[Target]) -> None:
+    for target in targets:
+        world = World(target, Deployment.of(target))
+        sku = world.new_sku(stock=50)
+        histories = world.run(*(world.order({sku: 1}, pays=False) for _ in range(20)))
+        paid = sum("OrderConfirmed" in history.events for history in histories)
+        assert (paid == 0) == (target.environment == "dev")
+
+
+def test_the_others_change_nothing_of_an_environment(targets: list[Target]) -> None:
+    for target in targets:
+        deployment.plan(target)
+        assert changes(deployment.read_plan(target)) == {}
+
+
+def _order_streams(target: Target) -> set[str]:
+    pages = (
+        target.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(TableName=Deployment.of(target).event_store_table_name, ConsistentRead=True)
+    )
+    streams = {item["stream_id"]["S"] for page in pages for item in page["Items"]}
+    return {stream for stream in streams if stream.startswith("order#")}
