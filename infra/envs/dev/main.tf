@@ -24,4 +24,6 @@ module "order_system" {
   monitoring_allowed_cidr_blocks = var.monitoring_allowed_cidr_blocks
   alert_channels                 = var.alert_channels
   runbook_url                    = var.runbook_url
+  customer_key                   = var.customer_key
+  budget                         = var.budget
 }

@@ -8,6 +8,8 @@ module "order_system" {
   maximum_concurrency    = 10
   archive_retention_days = 365
   log_retention_days     = 365
+  customer_key           = var.customer_key
+  budget                 = var.budget
   # An alarm rings if no Prometheus reads the metrics.
   scrapes_expected = true
 }

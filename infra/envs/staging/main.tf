@@ -9,4 +9,6 @@ module "order_system" {
   maximum_concurrency    = 10
   archive_retention_days = 30
   log_retention_days     = 30
+  customer_key           = var.customer_key
+  budget                 = var.budget
 }

