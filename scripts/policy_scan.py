@@ -46,7 +46,7 @@ def run() -> None:
     if findings:
         _print(findings)
         raise UserError(
-            f"checkov has {len(findings)} findings: mend each, or say in its block why it does not apply, "
+            f"checkov's findings: {len(findings)}; mend each, or say in its block why it does not apply, "
             "as `#checkov:skip=CHECK:reason`"
         )
 

@@ -76,7 +76,7 @@ def test_one_finding_fails_and_is_listed_once_however_many_roots_have_it(
 ) -> None:
     (pretended / "answer").write_text(report(failed=[check(), check()]))
 
-    with pytest.raises(UserError, match="checkov has 1 findings"):
+    with pytest.raises(UserError, match="findings: 1;"):
         policy_scan.run()
 
     assert capsys.readouterr().err.count("infra/modules/sqs/queue/main.tf:1") == 1
