@@ -42,8 +42,9 @@ def test_the_key_reaches_all_that_is_kept_and_all_that_waits(plan: Mapping[str, 
 def _gets_the_new_key(resource: Mapping[str, Any]) -> bool:
     unknown = resource["change"]["after_unknown"]
     for name in _ENCRYPTED_BY[resource["type"]].split("."):
-        unknown = (unknown[0] if isinstance(unknown, list) else unknown).get(name, False)
-    return bool(unknown)
+        block = unknown[0] if isinstance(unknown, list) else unknown
+        unknown = isinstance(block, dict) and block.get(name, False)
+    return unknown is True
 
 
 def test_the_key_comes_without_anything_being_destroyed(plan: Mapping[str, Any]) -> None:
