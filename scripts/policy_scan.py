@@ -3,12 +3,12 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.console import err, out, table
+from scripts.console import err, out
 from scripts.errors import UserError
 from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT
 from scripts.local.tool_environment import tool_python
@@ -46,7 +46,8 @@ def run() -> None:
         findings |= set(report.findings)
         out.print(f"{folder.name}: {report.passed} checks passed, {report.explained} do not apply, as explained there")
     if findings:
-        _print(findings)
+        for finding in sorted(findings):
+            err.print(f"{finding.place}: {finding.check} at {finding.resource}: {finding.about}", markup=False)
         raise UserError(
             f"checkov's findings: {len(findings)}; mend each, or say in its block why it does not apply, "
             "as `#checkov:skip=CHECK:reason`"
@@ -94,10 +95,3 @@ def _scan(framework: str, folder: Path) -> str:
     if not result.stdout.startswith("{"):
         raise UserError(f"checkov broke off: {result.stderr.strip()}")
     return result.stdout
-
-
-def _print(findings: Iterable[Finding]) -> None:
-    rows = table("where", "what", "check", "wants")
-    for finding in sorted(findings):
-        rows.add_row(finding.place, finding.resource, finding.check, finding.about)
-    err.print(rows)
