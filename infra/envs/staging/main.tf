@@ -9,6 +9,6 @@ module "order_system" {
   maximum_concurrency    = 10
   archive_retention_days = 30
   log_retention_days     = 30
-  customer_key           = var.customer_key
-  budget                 = var.budget
+  customer_key           = false # true: a KMS key of your own, see docs/security.md
+  budget                 = null  # { limit_usd = 100, emails = ["you@example.org"] } tells when a month costs more
 }
