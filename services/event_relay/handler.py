@@ -1,7 +1,10 @@
 """The event relay: the event store's one stream reader, which publishes what was committed."""
 
 import json
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import TypeVar
 
 from services.libs import aws_clients
 from services.libs.commit_items import commit_from_item
@@ -16,6 +19,12 @@ from services.shared.commits import Commit
 from services.shared.events import Bus
 from services.shared.rejections import RejectedError, RejectionReason
 
+# A stream has one reader a shard: what it can publish one after the other is what the whole system can do.
+_CALLS_AT_ONCE = 8
+
+_T = TypeVar("_T")
+_U = TypeVar("_U")
+
 
 class RelaySettings(Settings):
     dead_letter_queue_url: str
@@ -27,10 +36,16 @@ class _Application:
     def __init__(self, settings: RelaySettings) -> None:
         configure_logging(Function.EVENT_RELAY, settings.log_level)
         self.publisher = EventPublisher(
-            aws_clients.events(), {Bus.ORDER: settings.order_bus, Bus.PAYMENT: settings.payment_bus}
+            aws_clients.events(), {Bus.ORDER: settings.order_bus, Bus.PAYMENT: settings.payment_bus}, _side_by_side
         )
         self.dead_letters = DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url)
         self.metrics = RequestMetrics(Function.EVENT_RELAY, settings.environment)
+
+
+def _side_by_side(call: Callable[[_T], _U], batches: Iterable[_T]) -> list[_U]:
+    """Return once all have ended: what is under way when the function returns would be frozen with it."""
+    with ThreadPoolExecutor(_CALLS_AT_ONCE) as pool:
+        return list(pool.map(call, batches))
 
 
 @cache

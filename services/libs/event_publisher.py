@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from services.shared.commits import Commit
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
     _Waiting = tuple[Commit, PutEventsRequestEntryTypeDef]
+    _Batch = list[_Waiting]
+    SideBySide = Callable[[Callable[[_Batch], _Batch], Iterable[_Batch]], Iterable[_Batch]]
+    """Like `map`, whose order it keeps."""
 
 _ENTRIES_A_CALL = 10
 _ATTEMPTS = 3
@@ -26,10 +29,12 @@ class EventPublisher:
         self,
         client: "EventBridgeClient",
         bus_names: Mapping[Bus, str],
+        side_by_side: "SideBySide" = map,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._bus_names = bus_names
+        self._side_by_side = side_by_side
         self._sleep = sleep
 
     def publish(self, commits: Sequence[Commit]) -> list[Commit]:
@@ -41,12 +46,12 @@ class EventPublisher:
         for attempt in range(_ATTEMPTS):
             if attempt:
                 self._sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
-            waiting = [refused for batch in _batches(waiting) for refused in self._put(batch)]
+            waiting = [one for refused in self._side_by_side(self._put, _batches(waiting)) for one in refused]
             if not waiting:
                 break
         return [commit for commit in commits if any(commit is refused for refused, _ in waiting)]
 
-    def _put(self, batch: "list[_Waiting]") -> "list[_Waiting]":
+    def _put(self, batch: "_Batch") -> "_Batch":
         response = self._client.put_events(Entries=[entry for _, entry in batch])
         if not response["FailedEntryCount"]:
             return []
@@ -65,7 +70,7 @@ class EventPublisher:
         ]
 
 
-def _batches(waiting: "list[_Waiting]") -> "Iterator[list[_Waiting]]":
+def _batches(waiting: "_Batch") -> "Iterator[_Batch]":
     """One source a call: IAM pins each bus to its source, and sees all the sources of a call at once."""
     for bus in Bus:
         entries = [(commit, entry) for commit, entry in waiting if entry["Source"] == bus.source]

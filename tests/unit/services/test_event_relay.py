@@ -1,6 +1,7 @@
 """The relay as Lambda calls it: stream records in, buses and dead letters looked at."""
 
 import json
+from threading import Barrier, Event
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -134,3 +135,35 @@ def test_a_record_that_cannot_be_published_is_a_dead_letter_that_quotes_none_of_
     assert letter["reason"] == "validation_error"
     assert "jane" not in letter["detail"]
     assert len(sent) == 1
+
+
+def test_the_two_buses_are_called_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, together = aws_clients.events(), Barrier(2)
+    put_events = client.put_events
+
+    def put_both_at_once(**request: object) -> object:
+        together.wait(timeout=10)
+        return put_events(**request)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(client, "put_events", put_both_at_once)
+
+    assert relay.handler(_stream_event(decide(placed_order(), inventory(stock_item()))), Context()) == DONE
+
+
+def test_no_call_is_under_way_any_more_once_another_has_failed_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = Event(), Event()
+
+    def put(**request: list[dict[str, str]]) -> object:
+        if request["Entries"][0]["Source"] == "order.service":
+            begun.wait(timeout=10)
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "PutEvents")
+        begun.set()
+        ended.wait(timeout=0.2)
+        ended.set()
+        return {"FailedEntryCount": 0}
+
+    monkeypatch.setattr(aws_clients.events(), "put_events", put)
+
+    with pytest.raises(ClientError):
+        relay.handler(_stream_event(decide(placed_order(), inventory(stock_item()))), Context())
+    assert ended.is_set()
