@@ -162,6 +162,27 @@ def infra_tests(_: Context) -> None:
     terraform_checks.run()
 
 
+@_command()
+def scan_infra(_: Context) -> None:
+    """Scan Terraform and workflows with checkov; each finding is mended, or explained where it is."""
+    from scripts import policy_scan  # noqa: PLC0415 - other tasks scan nothing
+
+    policy_scan.run()
+
+
+@_command(name="test-wiring")
+def wiring_tests(_: Context) -> None:
+    """Check on the plan of a deployment what the embedded AWS does not enforce: policies, dead letters, keys."""
+    run_tool("pytest", "tests/integration/test_wiring.py", "tests/integration/test_customer_key.py")
+
+
+@_command()
+def check_infra(context: Context) -> None:
+    """Run test-infra, scan-infra and test-wiring: all that `make test` does for Terraform alone."""
+    checks = {"test-infra": infra_tests, "scan-infra": scan_infra, "test-wiring": wiring_tests}
+    run_steps([(command, functools.partial(check, context)) for command, check in checks.items()], keep_going=True)
+
+
 @_command(name="test-integration")
 def integration_tests(_: Context) -> None:
     """Run the tests on the embedded AWS, with real Terraform and real packages."""
@@ -238,6 +259,7 @@ def test(context: Context) -> None:
         "test-unit": unit_tests,
         "test-model": model_tests,
         "test-infra": infra_tests,
+        "scan-infra": scan_infra,
         "test-monitoring": monitoring_tests,
         "test-deployed": deployed_tests,
     }

@@ -61,6 +61,8 @@ class Deployment:
     function_names: Mapping[str, str]
     """By service, such as order-service."""
     log_group_names: Mapping[str, str]
+    bus_dlq_url: str | None
+    """None without a customer's key."""
 
     @property
     def tables(self) -> Tables:

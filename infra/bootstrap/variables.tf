@@ -41,3 +41,9 @@ variable "create_github_provider" {
   type        = bool
   default     = true
 }
+
+variable "kms_key_arn" {
+  description = "Customer managed key that encrypts the state, which whoever plans must be allowed to use. S3's own key by default."
+  type        = string
+  default     = null
+}

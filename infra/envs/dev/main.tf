@@ -25,4 +25,6 @@ module "order_system" {
   alert_channels                 = var.alert_channels
   runbook_url                    = var.runbook_url
   permissions_boundary_arn       = var.permissions_boundary_arn
+  customer_key                   = var.customer_key
+  budget                         = var.budget
 }

@@ -153,3 +153,14 @@ variable "permissions_boundary_arn" {
   type        = string
   default     = null
 }
+
+variable "kms_key_arn" {
+  description = "Customer managed key of the function's environment and logs, and of the tables and queues that it uses. It must admit CloudWatch Logs. AWS's own keys by default."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[^:]+:kms:", var.kms_key_arn))
+    error_message = "kms_key_arn is the ARN of a KMS key."
+  }
+}
