@@ -41,5 +41,5 @@ $(READY): requirements/dev.txt
 		{ echo "PulseQueue needs Python 3.11 or newer; name one, for example: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@echo "installing the development environment …"
-	@.venv/bin/python -m pip install -qq -r requirements/dev.txt
+	@.venv/bin/python -m pip install -qq --require-hashes -r requirements/dev.txt
 	@touch $@

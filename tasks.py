@@ -11,13 +11,13 @@ from typing import Any
 from invoke.context import Context
 from invoke.tasks import task
 
-from scripts import deployment, terraform_checks
+from scripts import deployment, requirements, secret_scan, terraform_checks
 from scripts.build_lambda import DIST
 from scripts.build_lambda import build as build_packages
 from scripts.console import out
 from scripts.errors import UserError
 from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT, Emulator
-from scripts.steps import mistakes_explained, run_steps, run_tool, run_tools_together
+from scripts.steps import mistakes_explained, run_program, run_steps, run_tool, run_tools_together
 from scripts.target import Target
 from scripts.terraform import terraform_path
 
@@ -47,6 +47,10 @@ _HELP = {
     "max": "how many to move of each queue at most; all by default",
     "dry_run": "change nothing, only say what would be done",
     "include_permanent": "move those too that a service rejected as hopeless",
+    "to": "a folder: for backup a new one, for restore a backup's; restore takes a time of the last 35 days as well, "
+    "such as 2026-01-31T12:00:00Z or 30m, and the ARN of a backup that DynamoDB made",
+    "replace": "remove commits that are not in what is restored",
+    "from_elsewhere": "take a backup of another environment, target or region",
     "since": "from when on: a time with its zone, such as 2026-01-31T12:00:00Z, or how long ago: 30m, 2h, 3d",
     "operations": "how many",
     "seed": "another number makes another run, and the same number the same",
@@ -60,7 +64,7 @@ _HELP = {
     "skus": "SKUs of an order, where functions are invoked directly",
     "batch_size": "messages of a queue that an invocation gets, 10 at most",
     "concurrency": "invocations of a function side by side",
-    "rate": "orders a second; as fast as they go by default",
+    "rate": "orders a second, a run for each of several such as 20,60,full; full, the default, is as fast as they go",
     "counted": "count requests by a proxy, which takes some time of each",
     "json": "as JSON, to this file; simulate prints it",
     "out": "keep plan and review in this folder, to be handed over; by default where apply looks for them",
@@ -69,14 +73,21 @@ _HELP = {
     "allow": "the address of a resource that may be lost or opened, as the review names it; once for each",
     "yes_destroy": "the environment's name, to destroy it without being asked",
     "compiled": "as if the zips brought bytecode, which Lambda cannot keep",
-    "repeat": "how often; the median counts",
+    "repeat": "how often; the median counts, and for bench the quickest run",
     "compare": "figures that an earlier run wrote, to compare with",
     "ci": "only compare requests and units with scripts/bench/baseline.json, and fail if any has grown",
     "update_baseline": "make what is measured that baseline",
     "parameters": "a JSON file in place of scripts/bench/capacity_parameters.json",
-    "measured": "what `invoke bench --json` wrote, in place of scripts/bench/measured_runs.json",
+    "measured": "what `invoke bench --json` wrote, in place of docs/performance/rates.json or, for cost, after.json",
+    "orders_per_month": "how many orders a month, 1 or more",
+    "batch": "orders of a transaction; as many as the simulation finds at that rate by default",
+    "months": "for how many months orders have come: what is kept of them gathers",
+    "scraped": "a Prometheus scrapes the metrics, though the plan does not expect it",
+    "prices": "a JSON file in place of scripts/prices.json, for another region or contract",
     "plot": "where the picture goes",
-    "page": "a page to bring the tables of up to date, docs/capacity.md",
+    "page": "a page to bring the tables of up to date: docs/capacity.md, docs/performance.md; give it once for each",
+    "github_repository": "whose GitHub Actions may deploy: OWNER/REPO, as GitHub's tokens name it; '' for nobody's",
+    "upgrade": "to the newest versions, in place of keeping what is pinned",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
 
@@ -107,9 +118,11 @@ def _target(name: str) -> Target:
 
 @_command()
 def lint(_: Context) -> None:
-    """Check style, and that the formatter has nothing to change."""
+    """Check style, that no file holds a secret, and that the workflows are safe."""
     run_tool("ruff", "check")
     run_tool("ruff", "format", "--check")
+    secret_scan.scan()
+    run_program("zizmor", "--offline", "--no-progress", "--quiet", ".github")
 
 
 @_command()
@@ -125,6 +138,18 @@ def typecheck(_: Context) -> None:
     run_tool("mypy")
 
 
+@_command()
+def lock(_: Context, upgrade: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+    """Write requirements/*.txt anew from the *.in beside them: versions, and hashes for every platform."""
+    requirements.lock(upgrade=upgrade)
+
+
+@_command()
+def audit_dependencies(_: Context) -> None:
+    """Ask PyPI for known vulnerabilities of every pinned package; what it cannot tell of is a failure too."""
+    requirements.audit()
+
+
 @_command(name="test-unit")
 def unit_tests(_: Context) -> None:
     """Run the tests that need nothing but Python."""
@@ -135,6 +160,27 @@ def unit_tests(_: Context) -> None:
 def infra_tests(_: Context) -> None:
     """Check the format of all Terraform, and validate and test every module and root."""
     terraform_checks.run()
+
+
+@_command()
+def scan_infra(_: Context) -> None:
+    """Scan Terraform and workflows with checkov; each finding is mended, or explained where it is."""
+    from scripts import policy_scan  # noqa: PLC0415 - other tasks scan nothing
+
+    policy_scan.run()
+
+
+@_command(name="test-wiring")
+def wiring_tests(_: Context) -> None:
+    """Check on the plan of a deployment what the embedded AWS does not enforce: policies, dead letters, keys."""
+    run_tool("pytest", "tests/integration/test_wiring.py", "tests/integration/test_customer_key.py")
+
+
+@_command()
+def check_infra(context: Context) -> None:
+    """Run test-infra, scan-infra and test-wiring: all that `make test` does for Terraform alone."""
+    checks = {"test-infra": infra_tests, "scan-infra": scan_infra, "test-wiring": wiring_tests}
+    run_steps([(command, functools.partial(check, context)) for command, check in checks.items()], keep_going=True)
 
 
 @_command(name="test-integration")
@@ -178,6 +224,12 @@ def metrics_tests(_: Context) -> None:
     run_tool("pytest", "tests/metrics")
 
 
+@_command(name="test-recovery")
+def recovery_tests(_: Context) -> None:
+    """Spoil and empty the tables of a deployment, and bring them back."""
+    run_tool("pytest", "tests/recovery")
+
+
 @_command(name="test-environments")
 def environment_tests(_: Context) -> None:
     """Deploy development, staging and production side by side to one embedded AWS, and run orders through each."""
@@ -207,6 +259,7 @@ def test(context: Context) -> None:
         "test-unit": unit_tests,
         "test-model": model_tests,
         "test-infra": infra_tests,
+        "scan-infra": scan_infra,
         "test-monitoring": monitoring_tests,
         "test-deployed": deployed_tests,
     }
@@ -237,9 +290,9 @@ def local_down(_: Context) -> None:
 
 
 @_command()
-def bootstrap(_: Context, target: str = "local") -> None:
-    """Make the bucket that keeps Terraform's state."""
-    deployment.bootstrap(_target(target))
+def bootstrap(_: Context, target: str = "local", github_repository: str | None = None) -> None:
+    """Make the bucket that keeps Terraform's state, and what lets a repository's GitHub Actions deploy."""
+    deployment.bootstrap(_target(target), github_repository)
 
 
 @_command()
@@ -379,6 +432,44 @@ def resume(_: Context, target: str = "local") -> None:
     writers.resume(_target(target))
 
 
+@_command()
+def backup(_: Context, target: str = "local", to: str | None = None) -> None:
+    """Write the event store and the gateway's ledger to files, below ~/pulsequeue-backups unless told otherwise."""
+    from scripts.recovery import backup  # noqa: PLC0415
+
+    backup.run(_target(target), Path(to) if to else None)
+
+
+@_command()
+def restore(
+    _: Context,
+    to: str,
+    target: str = "local",
+    replace: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    from_elsewhere: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+) -> None:
+    """Bring the event store back to a time or a backup, derive stock and counters from it, and audit it as of then."""
+    from scripts.recovery import restore  # noqa: PLC0415
+
+    restore.run(_target(target), to, replace=replace, from_elsewhere=from_elsewhere)
+
+
+@_command()
+def replay_orders(_: Context, since: str, target: str = "local", dry_run: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+    """Place orders again that were placed since a time and that the event store has lost."""
+    from scripts.recovery import replay_orders  # noqa: PLC0415
+
+    replay_orders.run(_target(target), since, dry_run=dry_run)
+
+
+@_command()
+def refund_lost(_: Context, target: str = "local", dry_run: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+    """Give back what was charged for orders that the event store has lost."""
+    from scripts.recovery import refund_lost  # noqa: PLC0415
+
+    refund_lost.run(_target(target), dry_run=dry_run)
+
+
 @_command(positional=["channel"])
 def set_webhook(_: Context, channel: str, target: str = "local", remove: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
     """Set where alarms go, slack or teams; the URL is asked for, or read from the standard input."""
@@ -473,15 +564,15 @@ def dashboard_picture(
     picture.draw(prometheus, environment, Path(folder), minutes=_count("minutes", minutes))
 
 
-@_command()
+@_command(iterable=["page"])
 def simulate(  # noqa: PLR0913, PLR0917 - the command's options
     _: Context,
+    page: list[str],
     json: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
     seed: str = "1",
     parameters: str | None = None,
     measured: str | None = None,
     plot: str = _CAPACITY_PLOT,
-    page: str | None = None,
 ) -> None:
     """Predict throughput, latency and cost from 1 to 100,000 orders a second, and where each limit bites."""
     from scripts.bench import capacity_parameters, simulate  # noqa: PLC0415 - other tasks need no simulation
@@ -493,8 +584,8 @@ def simulate(  # noqa: PLR0913, PLR0917 - the command's options
         as_json=json,
         plot=Path(plot),
     )
-    if page:
-        simulate.fill(Path(page), report.sheets())
+    for path in page:
+        simulate.fill(Path(path), report.sheets())
 
 
 @_command()
@@ -514,7 +605,8 @@ def bench(  # noqa: PLR0913, PLR0917 - the command's options
     skus: str = "2",
     batch_size: str = "10",
     concurrency: str = "2",
-    rate: str | None = None,
+    rate: str = "full",
+    repeat: str = "1",
     counted: bool = True,  # noqa: FBT001, FBT002 - invoke makes --no-counted of it
     json: str | None = None,
     compare: str | None = None,
@@ -535,10 +627,38 @@ def bench(  # noqa: PLR0913, PLR0917 - the command's options
         skus=_count("skus", skus),
         batch_size=_count("batch-size", batch_size),
         concurrency=_count("concurrency", concurrency),
-        rate=_count("rate", rate) if rate else 0,
+        rates=[None if text == "full" else _count("rate", text) for text in rate.split(",")],
+        repeat=_count("repeat", repeat),
         counted=counted,
     )
     run.run(settings, Path(json) if json else None, Path(compare) if compare else None)
+
+
+@_command()
+def cost(  # noqa: PLR0913, PLR0917 - the command's options
+    _: Context,
+    orders_per_month: str,
+    target: str = "local",
+    batch: str | None = None,
+    months: str = "12",
+    scraped: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    measured: str | None = None,
+    prices: str | None = None,
+    json: str | None = None,
+) -> None:
+    """Show what a month of the last plan costs, by service and line by line."""
+    from scripts.cost import load, report  # noqa: PLC0415 - other tasks need no simulation
+    from scripts.prices import PRICES_FILE  # noqa: PLC0415
+
+    settings = report.Settings(
+        orders_a_month=_count("orders-per-month", orders_per_month),
+        batch=_count("batch", batch) if batch else None,
+        months=_count("months", months),
+        scraped=scraped,
+        measured=Path(measured) if measured else load.MEASURED_FILE,
+        prices=Path(prices) if prices else PRICES_FILE,
+    )
+    report.run(_target(target), settings, Path(json) if json else None)
 
 
 @_command()

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import groupby, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -12,14 +12,15 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from scripts.console import out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
-from scripts.ledger import Ledger, read_commits, read_gateway, read_inventory
+from scripts.ledger import Ledger, SkuTotals, histories, read_commits, read_gateway, read_inventory
 from scripts.order_history import history_problems, money_problem
 from scripts.target import Target
 from services.libs.commit_items import commit_from_item
 from services.libs.dynamodb_items import batch_get, from_item, to_item
 from services.libs.ledger_counters import LedgerCounters
 from services.shared.commits import Commit, order_stream
-from services.shared.inventory import StockItem
+from services.shared.events import EventType
+from services.shared.inventory import Product, StockItem
 from services.shared.json_types import JsonObject
 
 if TYPE_CHECKING:
@@ -83,9 +84,8 @@ class Auditor:
     def _look(self, on_progress: Callable[[Audit], None]) -> Audit:
         audit = Audit()
         stock, counters = self._stock(), self._counters.read()
-        streams = groupby(read_commits(self._client, self._deployment), key=lambda commit: commit.stream_id)
-        histories = ((stream_id, tuple(commits)) for stream_id, commits in streams)
-        while batch := dict(islice(histories, _ORDERS_A_BATCH)):
+        streams = histories(read_commits(self._client, self._deployment))
+        while batch := {history[0].stream_id: history for history in islice(streams, _ORDERS_A_BATCH)}:
             audit.differences += self._orders(batch, audit)
             on_progress(audit)
         entries = read_gateway(self._client, self._deployment)
@@ -130,14 +130,19 @@ class Auditor:
         return {str(entry["order_id"]): entry for entry in map(from_item, items)}
 
     def _charges(self, entries: Iterable[JsonObject]) -> Iterator[Difference]:
-        """A charge for an order that the log does not know is seen from this side only."""
-        charged = [str(entry["order_id"]) for entry in entries if entry["status"] == "charged"]
-        keys = [to_item({"stream_id": order_stream(order_id), "version": 1}) for order_id in charged]
-        items = batch_get(self._client, self._deployment.event_store_table_name, keys)
-        known = {commit.stream_id for commit in map(commit_from_item, items)}
-        for order_id in charged:
-            if order_stream(order_id) not in known:
-                yield Difference("money", order_id, "no charge: there is no such order", "charged")
+        for entry in charges_without_orders(self._client, self._deployment, entries):
+            yield Difference("money", str(entry["order_id"]), "no charge: no such order was accepted", "charged")
+
+
+def charges_without_orders(
+    client: "DynamoDBClient", deployment: Deployment, entries: Iterable[JsonObject]
+) -> list[JsonObject]:
+    """Which entries took money for an order that was refused, or that the event store does not know."""
+    charged = {order_stream(str(entry["order_id"])): entry for entry in entries if entry["status"] == "charged"}
+    keys = [to_item({"stream_id": stream_id, "version": 1}) for stream_id in charged]
+    found = batch_get(client, deployment.event_store_table_name, keys)
+    accepted = {one.stream_id for one in map(commit_from_item, found) if EventType.PAYMENT_REQUESTED in one.events}
+    return [entry for stream_id, entry in charged.items() if stream_id not in accepted]
 
 
 def _order_id(stream_id: str) -> str:
@@ -146,15 +151,15 @@ def _order_id(stream_id: str) -> str:
 
 def _stock_differences(ledger: Ledger, stock: Mapping[str, StockItem], moving: set[str]) -> Iterator[Difference]:
     for sku in ledger.skus.keys() - moving:
-        totals = ledger.skus[sku]
-        expected = {"stock": totals.stock, "reserved": totals.reserved, "available": totals.stock - totals.reserved}
-        if sku not in stock:
-            yield Difference("stock", sku, _figures(expected), "not in the inventory")
-            continue
-        item = stock[sku]
-        found = {"stock": item.stock, "reserved": item.reserved, "available": item.available}
-        if expected != found:
-            yield Difference("stock", sku, _figures(expected), _figures(found))
+        totals, found = ledger.skus[sku], stock.get(sku)
+        expected = _figures(totals, totals.product)
+        if totals.least < 0:
+            # What the log itself says is wrong: no repair of the inventory mends it.
+            yield Difference("log", sku, "nothing below 0", expected)
+        if not found:
+            yield Difference("stock", sku, expected, "not in the inventory")
+        elif expected != _figures(found, found.product):
+            yield Difference("stock", sku, expected, _figures(found, found.product))
     for sku in stock.keys() - ledger.skus.keys() - moving:
         yield Difference("stock", sku, "not in the log", "in the inventory")
 
@@ -165,12 +170,16 @@ def _counter_differences(ledger: Ledger, counters: Mapping[str, int]) -> Iterato
             yield Difference("counter", name, str(ledger.counters[name]), str(counters.get(name, 0)))
 
 
-def _figures(figures: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in figures.items())
+def _figures(quantities: SkuTotals | StockItem, product: Product | None) -> str:
+    figures = f"stock {quantities.stock}, reserved {quantities.reserved}, available {quantities.available}"
+    return f"{figures}; {product.name}, {product.price_minor} {product.currency}" if product else figures
 
 
-def run(target: Target) -> None:
-    """Print what was audited; raise UserError where a difference stays."""
+def run(target: Target, as_of: datetime | None = None) -> None:
+    """Print what was audited; raise UserError where a difference stays.
+
+    What was restored to an earlier time is audited as of then: an order that was open is not overdue yet.
+    """
     deployment = Deployment.of(target)
     dynamodb = target.client("dynamodb")
     with _progress() as progress:
@@ -179,7 +188,7 @@ def run(target: Target) -> None:
         def show(audit: Audit) -> None:
             progress.update(task, description=f"{audit.commits:,} commits, {audit.charges:,} charges read")
 
-        audit = Auditor(dynamodb, deployment).audit(show)
+        audit = Auditor(dynamodb, deployment, clock=lambda: as_of or datetime.now(UTC)).audit(show)
     _print(audit, read_inventory(dynamodb, deployment))
     if audit.differences:
         raise UserError(f"{len(audit.differences)} differences stayed through {_PASSES} looks")
@@ -193,7 +202,7 @@ def _print(audit: Audit, inventory: Sequence[StockItem]) -> None:
     numbers = ("seeded", "sold", "stock", "reserved", "available")
     stock = table("SKU", *numbers, title="Stock, by the log", numbers=numbers)
     for sku, totals in sorted(audit.ledger.skus.items()):
-        figures = (totals.seeded, totals.sold, totals.stock, totals.reserved, totals.stock - totals.reserved)
+        figures = (totals.seeded, totals.sold, totals.stock, totals.reserved, totals.available)
         stock.add_row(sku, *map(str, figures))
     out.print(stock)
     cancelled = ", ".join(f"{count} {reason}" for reason, count in sorted(audit.ledger.cancelled.items()))

@@ -1,8 +1,8 @@
 """Package each function as a zip that holds what its handler imports, and is byte-identical from the same source."""
 
 import hashlib
+import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +11,10 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
 
 from scripts.console import out, table
 from scripts.errors import UserError
@@ -35,25 +39,33 @@ _WHEELS = {
 }
 # Traces of one installation, different each time.
 _LEFT_OUT = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
+_WHEELS_FILE = "wheels.json"
+"""The SHA-256 of the wheel that each installed package came in."""
 _TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 _FILE_MODE = 0o100644
 
 
 def build(target_name: str) -> Path:
-    """Build every function's zip and give the folder of the zips."""
+    """Build every function's zip, and the list of what is in it; give their folder."""
+    from scripts import sbom  # noqa: PLC0415 - it takes long to import, and every task imports this module
+
     packages = _installed_packages(target_name)
+    wheels = json.loads((packages / _WHEELS_FILE).read_text())
     folder = DIST / target_name
     numbers = ("own modules", "packages", "zip KB")
     sizes = table("function", *numbers, numbers=numbers)
     for config in LAMBDAS:
-        modules, packed = build_zip(config, folder / f"{config.name}.zip", REPO_ROOT, packages)
-        size = (folder / f"{config.name}.zip").stat().st_size
-        sizes.add_row(config.name, str(modules), str(len(packed)), f"{size / 1024:.0f}")
+        file = folder / f"{config.name}.zip"
+        modules, packed = build_zip(config, file, REPO_ROOT, packages)
+        sbom.write(file, packed, wheels)
+        sizes.add_row(config.name, str(modules), str(len(packed)), f"{file.stat().st_size / 1024:.0f}")
     out.print(sizes)
     return folder
 
 
-def build_zip(config: LambdaConfig, file: Path, source_root: Path, packages: Path) -> tuple[int, Sequence[str]]:
+def build_zip(
+    config: LambdaConfig, file: Path, source_root: Path, packages: Path
+) -> tuple[int, Sequence[Distribution]]:
     """Build one zip; give the number of its own modules and the packages it carries."""
     imports = Imports(source_root, _PACKAGE)
     imports.follow(config.module)
@@ -62,7 +74,7 @@ def build_zip(config: LambdaConfig, file: Path, source_root: Path, packages: Pat
     for distribution in carried.values():
         entries |= _files(distribution, packages)
     _write_zip(file, entries)
-    return len(imports.modules), sorted(carried)
+    return len(imports.modules), list(carried.values())
 
 
 def _third_party(imports: Imports) -> Mapping[str, Path]:
@@ -70,18 +82,18 @@ def _third_party(imports: Imports) -> Mapping[str, Path]:
     return {name: importer for name, importer in imports.others.items() if name not in brought}
 
 
-def _required(imported: Mapping[str, Path], packages: Path) -> Mapping[str, Distribution]:
+def _required(imported: Mapping[str, Path], packages: Path) -> Mapping[NormalizedName, Distribution]:
     """Find the distributions of these imports and, in turn, all that those require."""
-    installed = {_canonical(distribution.name): distribution for distribution in distributions(path=[str(packages)])}
+    installed = {canonicalize_name(found.name): found for found in distributions(path=[str(packages)])}
     providers = {top: name for name, distribution in installed.items() for top in _top_level_names(distribution)}
-    required: dict[str, Distribution] = {}
+    required: dict[NormalizedName, Distribution] = {}
 
-    def add(name: str) -> None:
+    def add(name: NormalizedName) -> None:
         # A requirement that was not installed is for another platform, or an extra that nobody asked for.
         if name in installed and name not in required:
             required[name] = installed[name]
             for requirement in installed[name].requires or []:
-                add(_canonical(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]))
+                add(canonicalize_name(Requirement(requirement).name))
 
     for name, importer in imported.items():
         if name not in providers:
@@ -125,16 +137,23 @@ def _installed_packages(target_name: str) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         unfinished = Path(scratch, "packages")
-        command = ["-m", "pip", "install", "-q", "--no-compile", f"--target={unfinished}", f"-r{_REQUIREMENTS}"]
+        report = Path(scratch, "report.json")
+        install = ["-m", "pip", "install", "-q", "--no-compile", f"--target={unfinished}", f"--report={report}"]
+        command = [*install, "--require-hashes", f"-r{_REQUIREMENTS}"]
         result = subprocess.run(
             [sys.executable, *command, *_WHEELS[target_name]], capture_output=True, text=True, check=False
         )
         if result.returncode:
             raise UserError(f"pip could not install the packages of the functions:\n{result.stderr.strip()}")
+        (unfinished / _WHEELS_FILE).write_text(json.dumps(_wheel_hashes(json.loads(report.read_text()))))
         if not folder.exists():
             shutil.move(unfinished, folder)
     return folder
 
 
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+def _wheel_hashes(report: Mapping[str, Any]) -> dict[str, str]:
+    """Read pip's report: https://pip.pypa.io/en/stable/reference/installation-report/."""
+    return {
+        canonicalize_name(item["metadata"]["name"]): item["download_info"]["archive_info"]["hashes"]["sha256"]
+        for item in report["install"]
+    }

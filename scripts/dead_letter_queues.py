@@ -31,6 +31,8 @@ _LONGEST_FUNCTION = timedelta(minutes=15)
 
 _INSTEAD = {
     "relay": "publish again what it gave up with `invoke relay-catchup --since TIME`; `invoke dlq-list` names the time",
+    "bus": "make the key usable, publish again with `invoke relay-catchup --since TIME`, and have the producers send "
+    "again; `invoke dlq-list` names the cause",
     "sweep": "mend the cause, and the next sweep takes up what that one left; `invoke dlq-list` names the cause",
 }
 
@@ -49,12 +51,14 @@ class DeadLetterQueue:
 
 
 def queues(deployment: Deployment) -> tuple[DeadLetterQueue, ...]:
+    bus = [DeadLetterQueue("bus", deployment.bus_dlq_url)] if deployment.bus_dlq_url else []
     return (
         DeadLetterQueue("order", deployment.order_dlq_url, deployment.order_queue_url),
         DeadLetterQueue("payment", deployment.payment_dlq_url, deployment.payment_queue_url),
         DeadLetterQueue("relay", deployment.relay_dlq_url),
         DeadLetterQueue("sweep", deployment.sweep_dlq_url),
         DeadLetterQueue("notification", deployment.notification_dlq_url, deployment.notification_queue_url),
+        *bus,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from botocore.exceptions import ClientError
 
+from scripts import github_access
 from scripts.build_lambda import DIST
 from scripts.console import out
 from scripts.errors import UserError
@@ -60,6 +61,8 @@ class Deployment:
     function_names: Mapping[str, str]
     """By service, such as order-service."""
     log_group_names: Mapping[str, str]
+    bus_dlq_url: str | None
+    """None without a customer's key."""
 
     @property
     def tables(self) -> Tables:
@@ -110,21 +113,27 @@ def check_for_development(target: Target) -> None:
         )
 
 
-def bootstrap(target: Target) -> None:
-    """Make the bucket that keeps Terraform's state, unless it is there already."""
+def bootstrap(target: Target, github_repository: str | None = None) -> None:
+    """Make the bucket that keeps Terraform's state, and the roles for a repository's GitHub Actions if one is named."""
     bucket = state_bucket(target)
     state = target.state_folder / "bootstrap.tfstate"
     # With a state the bucket is ours, and may have been left half made: Terraform knows. Without one, somebody made it.
     if not state.exists() and _state_bucket_exists(target):
+        if github_repository is not None:
+            raise UserError(
+                f"the state bucket {bucket} was made elsewhere: do this where {state.relative_to(REPO_ROOT)} is"
+            )
         out.print(f"the state bucket {bucket} exists")
         return
     terraform = Terraform(_BOOTSTRAP_ROOT, target)
     terraform.init({"path": str(state)})
+    variables = {"prefix": target.prefix, "environment": target.environment, "region": target.region}
     plan_file = target.state_folder / "bootstrap.tfplan"
-    terraform.plan(plan_file, {"prefix": target.prefix, "region": target.region})
+    terraform.plan(plan_file, variables | github_access.settings(target, terraform.outputs(), github_repository))
     terraform.apply(plan_file)
     plan_file.unlink()
     out.print(f"the state bucket {bucket} is as it should be")
+    github_access.show(target, terraform.outputs())
 
 
 def plan(target: Target, folder: Path | None = None, *, destroy: bool = False) -> Review:
@@ -197,6 +206,7 @@ def _variables(target: Target) -> Mapping[str, str]:
         "region": target.region,
         # Relative, so that the state does not depend on where this checkout is.
         "packages_dir": os.path.relpath(DIST / target.name, root_of(target)),
+        **github_access.boundary(target),
     }
 
 

@@ -7,8 +7,9 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from scripts.deployment import Deployment
+from scripts.errors import UserError
 from services.libs.commit_items import commit_from_item
-from services.libs.dynamodb_items import from_item
+from services.libs.dynamodb_items import Item, from_item
 from services.libs.inventory_table import stock_item
 from services.shared.commits import Commit
 from services.shared.counters import counted
@@ -18,7 +19,6 @@ from services.shared.json_types import JsonObject, integer, text
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 
 @dataclass(slots=True)
@@ -34,6 +34,21 @@ class SkuTotals:
     @property
     def stock(self) -> int:
         return self.seeded - self.sold
+
+    @property
+    def available(self) -> int:
+        return self.stock - self.reserved
+
+    @property
+    def least(self) -> int:
+        """The lowest of the quantities, of which none may be below 0."""
+        return min(self.stock, self.reserved, self.available)
+
+    def stock_item(self, sku: str) -> StockItem:
+        """What the inventory must hold of the SKU; raise UserError where the log does not say."""
+        if self.product is None:
+            raise UserError(f"{sku}: the log moves its stock and never named or priced it, so it cannot be written")
+        return StockItem(sku, self.product, self.stock, self.reserved, self.available)
 
 
 @dataclass(slots=True)
@@ -70,20 +85,25 @@ class Ledger:
 
 def read_commits(client: "DynamoDBClient", deployment: Deployment) -> Iterator[Commit]:
     """Read the whole log: stream after stream, as a scan finds them, each with its oldest commit first."""
-    commits = map(commit_from_item, _scan(client, deployment.event_store_table_name))
+    for history in histories(map(commit_from_item, scan(client, deployment.event_store_table_name))):
+        yield from history
+
+
+def histories(commits: Iterable[Commit]) -> Iterator[tuple[Commit, ...]]:
+    """Take commits as a scan finds them, those of a stream side by side; give each stream, its oldest commit first."""
     for _, stream in groupby(commits, key=lambda commit: commit.stream_id):
         # The embedded AWS sorts numbers as texts here, 10 before 2.
-        yield from sorted(stream, key=lambda commit: commit.version)
+        yield tuple(sorted(stream, key=lambda commit: commit.version))
 
 
 def read_inventory(client: "DynamoDBClient", deployment: Deployment) -> list[StockItem]:
-    items = [stock_item(item) for item in _scan(client, deployment.inventory_table_name)]
+    items = [stock_item(item) for item in scan(client, deployment.inventory_table_name)]
     return sorted(items, key=lambda item: item.sku)
 
 
 def read_gateway(client: "DynamoDBClient", deployment: Deployment) -> Iterator[JsonObject]:
     """Read the simulated gateway's own ledger, an entry an order."""
-    return map(from_item, _scan(client, deployment.simulated_gateway_table_name))
+    return map(from_item, scan(client, deployment.simulated_gateway_table_name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +121,8 @@ def read_charges(client: "DynamoDBClient", deployment: Deployment) -> Charges:
     return Charges(len(amounts), sum(amounts))
 
 
-def _scan(client: "DynamoDBClient", table: str) -> "Iterator[dict[str, AttributeValueTypeDef]]":
+def scan(client: "DynamoDBClient", table: str) -> Iterator[Item]:
+    """Read every item of a table, as of now, page after page."""
     pages = client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     for page in pages:
         yield from page["Items"]

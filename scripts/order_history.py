@@ -17,6 +17,8 @@ _PAID = (EventType.PAYMENT_PROCESSED,)
 _DECLINED = (EventType.PAYMENT_FAILED,)
 _EXPIRED = (EventType.ORDER_CANCELLED, EventType.REFUND_REQUESTED)
 
+_NOTHING_TAKEN = ("called_off", "refunded")
+
 _ENDS = {
     (_REFUSED,): True,
     (_RESERVED,): False,
@@ -46,17 +48,26 @@ def history_problems(history: Sequence[Commit], now: datetime) -> Iterator[Probl
         yield Problem(f"an end, as it was due {timestamp(due_at)}", found)
 
 
+def is_open(history: Sequence[Commit]) -> bool:
+    """Whether something is still to be done about the order: then its last events have work to set off."""
+    return _ENDS.get(tuple(commit.events for commit in history)) is False
+
+
 def money_problem(history: Sequence[Commit], entry: JsonObject) -> Problem | None:
-    """Compare with the gateway's entry, empty where it has none. An order whose payment is open may have any."""
+    """Compare with the gateway's entry, empty where it has none.
+
+    An order whose payment is open may have any. That of one that was refused is judged with those of unknown orders.
+    """
     events = [event for commit in history for event in commit.events]
     status = entry.get("status")
     if EventType.PAYMENT_REQUESTED not in events:
-        return Problem("no charge: the order was refused", f"{status}") if entry else None
+        return None
     amount = integer(history[0].body, "amountMinor")
     if EventType.PAYMENT_PROCESSED in events:
         return _unless(f"charged {amount}", f"{status} {entry.get('amount_minor')}")
     if EventType.PAYMENT_FAILED in events:
-        return _unless("declined", f"{status}")
+        # After a restore to before its end, the gateway declines a payment that it had called off or given back.
+        return None if status in ("declined", *_NOTHING_TAKEN) else Problem("declined", f"{status}")
     if EventType.REFUND_PROCESSED in events:
         refunded = integer(history[-1].body, "refundedMinor")
         if refunded:

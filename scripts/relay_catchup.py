@@ -1,9 +1,8 @@
 """Publish again what was committed since a time: a stream record lives a day, the event store for ever."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from scripts.console import out
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.target import Target
+from scripts.times import parse_past
 from services.libs.commit_items import commit_from_item
 from services.libs.dynamodb_items import to_item
 from services.libs.event_publisher import EventPublisher
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _COMMITS_AT_ONCE = 50
-_AGO = re.compile(r"(\d{1,6})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(slots=True)
@@ -38,7 +36,7 @@ class Published:
 
 def run(target: Target, since: str, *, dry_run: bool) -> None:
     """Publish every event since then again, or only count them; raise UserError for what EventBridge keeps refusing."""
-    start = parse_since(since, datetime.now(UTC))
+    start = parse_past("--since", since, datetime.now(UTC))
     deployment = Deployment.of(target)
     commits = commits_since(target.client("dynamodb"), deployment.event_store_table_name, start)
     buses = {Bus.ORDER: deployment.order_bus_name, Bus.PAYMENT: deployment.payment_bus_name}
@@ -53,22 +51,6 @@ def run(target: Target, since: str, *, dry_run: bool) -> None:
             f"EventBridge kept refusing {len(published.refused)} of these commits, run this again: "
             + ", ".join(published.refused)
         )
-
-
-def parse_since(text: str, now: datetime) -> datetime:
-    """Read a time with its zone, or how long ago it was."""
-    ago = _AGO.fullmatch(text)
-    try:
-        since = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])}) if ago else datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        since = None
-    if since is None or since.tzinfo is None:
-        raise UserError(
-            f"--since {text}: give a time with its zone, such as 2026-01-31T12:00:00Z, or how long ago: 30m, 2h, 3d"
-        )
-    if since > now:
-        raise UserError(f"--since {text}: that is still to come")
-    return since
 
 
 def commits_since(client: "DynamoDBClient", table: str, since: datetime) -> Iterator[Commit]:

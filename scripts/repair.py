@@ -11,12 +11,13 @@ from scripts.audit import Auditor
 from scripts.console import out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
-from scripts.ledger import SkuTotals, read_inventory
+from scripts.ledger import read_inventory
 from scripts.target import Target
 from scripts.writers import Writers
 from services.libs.commit_items import commit_to_item
 from services.libs.dynamodb_items import to_item
 from services.libs.event_store import EventStore
+from services.libs.inventory_table import stock_to_item
 from services.shared.commits import Cause, Commit, sku_stream
 from services.shared.events import EventType
 from services.shared.inventory import StockItem
@@ -50,7 +51,7 @@ class Repairer:
         inventory = {item.sku: item for item in read_inventory(self._client, self._deployment)}
         for difference in audit.differences:
             if difference.kind == "stock" and (totals := audit.ledger.skus.get(difference.subject)):
-                repair = Repair(inventory.get(difference.subject), _right(difference.subject, totals))
+                repair = Repair(inventory.get(difference.subject), totals.stock_item(difference.subject))
                 self.write(repair)
                 yield repair
 
@@ -91,17 +92,7 @@ class Repairer:
         right = repair.after
         put: PutTypeDef = {
             "TableName": self._deployment.inventory_table_name,
-            "Item": to_item(
-                {
-                    "item_id": right.sku,
-                    "name": right.product.name,
-                    "price_minor": right.product.price_minor,
-                    "currency": right.product.currency,
-                    "stock": right.stock,
-                    "reserved": right.reserved,
-                    "available": right.available,
-                }
-            ),
+            "Item": stock_to_item(right),
             "ConditionExpression": "attribute_not_exists(item_id)",
         }
         if was := repair.before:
@@ -110,12 +101,6 @@ class Repairer:
                 {":stock": was.stock, ":reserved": was.reserved, ":available": was.available}
             )
         return put
-
-
-def _right(sku: str, totals: SkuTotals) -> StockItem:
-    if totals.product is None:
-        raise UserError(f"{sku}: the log moves its stock and never named or priced it, so it cannot be written")
-    return StockItem(sku, totals.product, totals.stock, totals.reserved, totals.stock - totals.reserved)
 
 
 def run(target: Target) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from botocore.exceptions import (
     ClientError,
@@ -57,6 +58,12 @@ def run_tool(*arguments: str) -> None:
     """Run a Python tool of the development environment on the repository."""
     if subprocess.run(_tool(arguments), cwd=REPO_ROOT, check=False).returncode:
         raise UserError(f"`{' '.join(arguments)}` failed")
+
+
+def run_program(name: str, *arguments: str) -> None:
+    """Run a tool of the development environment that is a program and no module."""
+    if subprocess.run([Path(sys.executable).with_name(name), *arguments], cwd=REPO_ROOT, check=False).returncode:
+        raise UserError(f"`{name} {' '.join(arguments)}` failed")
 
 
 def run_tools_together(first: Sequence[str], *others: Sequence[str]) -> None:

@@ -23,14 +23,17 @@ class Writers:
 
     def pause(self) -> None:
         """Return once no invocation that began before can still write."""
-        self._switch(enabled=False)
+        self._events.disable_rule(Name=self._deployment.reservation_sweep_rule_name)
+        self._switch_mappings(enabled=False)
         names = [self._deployment.function_names[service] for service in (*_WRITERS, "reservation-sweeper")]
         timeouts = [self._lambda.get_function_configuration(FunctionName=name)["Timeout"] for name in names]
         with out.status(f"waiting {max(timeouts)} s for invocations under way"):
             time.sleep(max(timeouts))
 
     def resume(self) -> None:
-        self._switch(enabled=True)
+        """The sweeper comes last: what was paid for during the pause is settled before it is swept, if it can be."""
+        self._switch_mappings(enabled=True)
+        self._events.enable_rule(Name=self._deployment.reservation_sweep_rule_name)
 
     def active(self) -> list[str]:
         """Name what is not paused."""
@@ -38,13 +41,9 @@ class Writers:
         rule = self._events.describe_rule(Name=self._deployment.reservation_sweep_rule_name)
         return [*active, *(["reservation-sweeper"] if rule["State"] == "ENABLED" else [])]
 
-    def _switch(self, *, enabled: bool) -> None:
+    def _switch_mappings(self, *, enabled: bool) -> None:
         for _, uuid, _ in self._mappings():
             self._lambda.update_event_source_mapping(UUID=uuid, Enabled=enabled)
-        if enabled:
-            self._events.enable_rule(Name=self._deployment.reservation_sweep_rule_name)
-        else:
-            self._events.disable_rule(Name=self._deployment.reservation_sweep_rule_name)
         wanted = "Enabled" if enabled else "Disabled"
         deadline = time.monotonic() + _TIMEOUT_SECONDS
         while any(state != wanted for _, _, state in self._mappings()):

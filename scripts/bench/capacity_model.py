@@ -23,13 +23,18 @@ class Workload:
 
     orders_per_second: float | None
     batch_size: int = 10
-    group_commit: bool = False
+    group_commit: bool = True
     skus_an_order: int = 2
     catalogue_skus: int = 1000
+    chosen_window_seconds: float | None = None
+    evenly: bool = False
+    """Whether orders come in even steps, as the benchmark sends them, and not at random."""
 
     @property
     def window_seconds(self) -> float:
         """A batch of more than 10 needs a batching window of at least a second."""
+        if self.chosen_window_seconds is not None:
+            return self.chosen_window_seconds
         return 1.0 if self.batch_size > MOST_BATCH_WITHOUT_WINDOW else 0.0
 
 
@@ -141,8 +146,10 @@ class Model:
     @property
     def relay_seconds(self) -> float:
         """A relay worker's time for one order, with full batches."""
-        once = self.profile.invocation.mean() / self.deployment.relay_batch_size * _COMMITS_AN_ORDER
-        return once + self._relay_calls * self.profile.put_events.mean(self._entries)
+        orders = self.deployment.relay_batch_size / _COMMITS_AN_ORDER
+        rounds = math.ceil(self._relay_calls * orders / self.parameters.deployment.calls_side_by_side)
+        once = self.profile.invocation_mean + rounds * self.profile.put_events.mean(self._entries)
+        return once / orders + _COMMITS_AN_ORDER * self.profile.relayed_commit.mean()
 
     @property
     def all_worker_seconds(self) -> float:
@@ -208,7 +215,7 @@ class Model:
         orders = max(1.0, self.workload.batch_size / 2)
         profile, statements = self.profile, self.parameters.limits.statement_items.value
         compute = profile.compute.mean()
-        once = profile.invocation.mean() / self.workload.batch_size
+        once = profile.invocation_mean / self.workload.batch_size
         if not self.workload.group_commit:
             return once + profile.read.mean(1) + profile.put.mean() + compute
         calls = math.ceil(orders / statements)
@@ -228,7 +235,7 @@ class Model:
         return Step(
             orders=orders,
             skus=skus,
-            seconds=profile.invocation.mean() / workload.batch_size + profile.compute.mean() + seconds / orders,
+            seconds=profile.invocation_mean / workload.batch_size + profile.compute.mean() + seconds / orders,
             transaction_seconds=transaction,
         )
 

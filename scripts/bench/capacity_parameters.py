@@ -1,4 +1,4 @@
-"""What the capacity model is told: service times, published limits, prices and how the system is deployed."""
+"""What the capacity model is told: service times, published limits and how the system is deployed."""
 
 import math
 import random
@@ -49,7 +49,12 @@ class Profile(_Model):
     charge: Duration
     put_events: Duration
     invocation: Duration
+    ending: Duration
+    """Of an invocation, after its last call: its log."""
     compute: Duration
+    """Of a message, in a service."""
+    relayed_commit: Duration
+    """Of a commit, in the relay."""
     bus_delivery: Duration
     queue_pickup: Duration
     stream_poll_seconds: float
@@ -59,6 +64,15 @@ class Profile(_Model):
     """The part of a transaction's time for which no other can have its items."""
     shared_cores: PositiveInt | None
     """Cores that everything shares, as on a laptop; None: as on AWS, nothing waits for a core."""
+    in_rounds: bool
+    """Whether one thread hands out the batches of all queues, as in capacity_poller.py."""
+    relay_apart: bool
+    """Whether another runs the relay, and not the same one, which then serves no queue meanwhile."""
+
+    @property
+    def invocation_mean(self) -> float:
+        """Seconds of an invocation, whatever is in its batch."""
+        return self.invocation.mean() + self.ending.mean()
 
 
 class Limit(_Model):
@@ -90,19 +104,6 @@ class Region(_Model):
     invocations: PositiveInt
 
 
-class Prices(_Model):
-    """Dollars."""
-
-    about: str
-    write_unit: float
-    read_unit: float
-    custom_event: float
-    queue_request: float
-    lambda_request: float
-    lambda_gb_second: float
-    log_gb: float
-
-
 class DeploymentDefaults(_Model):
     region: str
     maximum_concurrency: PositiveInt
@@ -110,10 +111,14 @@ class DeploymentDefaults(_Model):
     parallelization_factor: PositiveInt
     visibility_timeout_seconds: PositiveFloat
     memory_gb: PositiveFloat
+    event_bytes_an_order: PositiveInt
+    """Of all its events, which the archives keep."""
+    log_bytes_an_invocation: PositiveInt
     log_bytes_an_order: PositiveInt
+    """On top of its invocations."""
     charges_side_by_side: PositiveInt
-    group_commit: bool
-    """How the measured runs were written, where they do not say."""
+    calls_side_by_side: PositiveInt
+    """Of the relay, to EventBridge."""
 
 
 class Parameters(_Model):
@@ -121,7 +126,6 @@ class Parameters(_Model):
     profiles: dict[str, Profile]
     limits: Limits
     regions: dict[str, Region]
-    prices: Prices
     deployment: DeploymentDefaults
     conflict_share_aimed_at: PositiveFloat
     utilisation_aimed_at: PositiveFloat

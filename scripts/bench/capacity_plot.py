@@ -8,13 +8,15 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from scripts.bench.capacity_measured import Run
 from scripts.bench.capacity_parameters import Parameters
-from scripts.bench.capacity_predictions import MIXES, MODES, Comparison, Prediction, Run, embedded
+from scripts.bench.capacity_predictions import MIXES, MODES, Comparison, Prediction, embedded
+from scripts.bench.scenarios import SCENARIOS
 
 _COLOURS = {mode.name: colour for mode, colour in zip(MODES, ("#6e7f8d", "#3274d9", "#e0752d", "#37872d"), strict=True)}
 _STYLES = {mix.name: style for mix, style in zip(MIXES, ("-", "-.", ":"), strict=True)}
 _MEASURED, _EMBEDDED = "#c4162a", "#24292e"
-_EMBEDDED_RATES = (1, 2, 5, 10, 20, 30, 40, 50, 70, 100)
+_EMBEDDED_RATES = (1, 2, 5, 10, 20, 40, 60, 80, 100, 120, 150)
 
 
 def draw(
@@ -23,9 +25,7 @@ def draw(
     """Write the SVG; the same figures make the same file."""
     figure = Figure(figsize=(13, 4.6), layout="constrained")
     latency, rate, cost = figure.subplots(1, 3)
-    curve = [
-        embedded(parameters, parameters.profiles["embedded"], _paced(offered), seed) for offered in _EMBEDDED_RATES
-    ]
+    curve = [embedded(parameters, _paced(offered), seed) for offered in _EMBEDDED_RATES]
     runs = [comparison.run for comparison in comparisons]
     _lines(latency, predictions, lambda one: one.p50_seconds)
     latency.plot(_EMBEDDED_RATES, [one.p50_seconds for one in curve], color=_EMBEDDED, label="embedded AWS, predicted")
@@ -53,10 +53,8 @@ def draw(
 
 
 def _paced(offered: float) -> Run:
-    return Run(
-        scenario="2 of 12 SKUs", batch_size=10, offered_orders_per_second=offered, orders_per_second=offered,
-        p50_seconds=0, p99_seconds=0,
-    )  # fmt: skip
+    return Run("", SCENARIOS["single"], 0, 10, 2, counted=False, offered_orders_per_second=offered,
+               orders_per_second=offered, p50_seconds=0, p99_seconds=0)  # fmt: skip
 
 
 def _lines(axes: Axes, predictions: Sequence[Prediction], figure_of: Callable[[Prediction], float]) -> None:

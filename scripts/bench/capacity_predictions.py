@@ -1,23 +1,18 @@
 """Predict orders a second, latency and cost for many rates, and compare with what was measured."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
-
+from scripts.bench.capacity_measured import Run
 from scripts.bench.capacity_model import Deployment, Model, Workload, raised
-from scripts.bench.capacity_parameters import Parameters, Profile
+from scripts.bench.capacity_parameters import Parameters
 from scripts.bench.capacity_simulation import Pipeline, Result, simulate
-from scripts.bench.capacity_usage import cost_per_million
-from scripts.json_files import load_json
+from scripts.prices import Prices
 
 WORKERS = (2, 8, 32)
 RATES = (1, 10, 100, 1_000, 10_000, 100_000)
 _SECONDS = 20.0
-_LEAST_ORDERS, _MOST_ORDERS, _BURST = 1_000, 4_000, 600
+_LEAST_ORDERS, _MOST_ORDERS = 1_000, 4_000
 _MOST_UNSLICED_RATE, _LEAST_OVERLOAD, _PLENTY = 1_000, 400, 1_000_000
 _SMALLEST_POOL = 4
 """Workers and SKUs that a slice of the system must keep for its queues to behave as those of the whole."""
@@ -28,6 +23,8 @@ class Mode:
     name: str
     batch_size: int
     group_commit: bool
+    window_seconds: float | None = None
+    """None: the least that the batch size allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,12 @@ MODES = (
     Mode("group commit, batch 10", 10, group_commit=True),
     Mode("group commit, batch 50", 50, group_commit=True),
 )
+SETTINGS = tuple(
+    Mode(f"{batch}, {f'{window:g} s' if window else 'none'}", batch, group_commit=True, window_seconds=window)
+    for batch, window in ((10, 0), (10, 1), (50, 1), (50, 5))
+)
+"""Batch sizes and windows, to compare."""
+SETTINGS_RATES = (1, 10, 100)
 MIXES = (Mix("2 of 1,000 SKUs", 2, 1_000), Mix("2 of 12 SKUs", 2, 12), Mix("one hot SKU", 1, 1))
 
 
@@ -75,31 +78,6 @@ class Overload:
     orders_per_second: float
 
 
-class Run(BaseModel):
-    """A measured run, as `invoke bench --json` writes it; no offered rate means all orders at once."""
-
-    model_config = ConfigDict(frozen=True)
-
-    scenario: str
-    batch_size: Annotated[int, Field(ge=1)]
-    offered_orders_per_second: Annotated[float, Field(gt=0)] | None
-    orders_per_second: Annotated[float, Field(gt=0)]
-    p50_seconds: float
-    p99_seconds: float
-    group_commit: bool | None = None
-
-    @property
-    def hot(self) -> bool:
-        return "hot" in self.scenario.lower() or "single" in self.scenario.lower()
-
-
-class _Runs(BaseModel):
-    runs: list[Run]
-
-
-_RUNS = TypeAdapter(_Runs)
-
-
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """A measured run beside its simulation; a ratio is predicted / measured."""
@@ -116,16 +94,12 @@ class Comparison:
         return self.predicted.p50_seconds / self.run.p50_seconds
 
 
-def load_runs(path: Path) -> list[Run]:
-    """Raise UserError where the file is not what the benchmark writes."""
-    return load_json(path, _RUNS).runs
-
-
 def workload(mode: Mode, mix: Mix, rate: float | None) -> Workload:
-    return Workload(rate, mode.batch_size, mode.group_commit, mix.skus_an_order, mix.catalogue_skus)
+    skus, catalogue = mix.skus_an_order, mix.catalogue_skus
+    return Workload(rate, mode.batch_size, mode.group_commit, skus, catalogue, mode.window_seconds)
 
 
-def predict(parameters: Parameters, mode: Mode, mix: Mix, rate: float, seed: int) -> Prediction:
+def predict(parameters: Parameters, prices: Prices, mode: Mode, mix: Mix, rate: float, seed: int) -> Prediction:  # noqa: PLR0913, PLR0917 - what a prediction depends on
     profile, wanted = parameters.profiles["aws"], workload(mode, mix, rate)
     limit, capacity = Model(parameters, profile, wanted, Deployment.default(parameters)).capacity()
     needs = raised(parameters, profile, wanted)
@@ -145,7 +119,7 @@ def predict(parameters: Parameters, mode: Mode, mix: Mix, rate: float, seed: int
         orders_per_second=result.orders_per_second * rate / part.orders_per_second,
         p50_seconds=result.p50_seconds,
         p99_seconds=result.p99_seconds,
-        dollars_per_million=cost_per_million(result.usage, completed, parameters),
+        dollars_per_million=prices.cost(result.usage.quantities(completed, parameters.deployment)),
         conflicts_an_order=result.usage.conflicts / completed,
         returned_share=result.usage.returned / pipeline.placed,
     )
@@ -206,15 +180,14 @@ def sliced(whole: Workload, deployment: Deployment) -> tuple[Workload, Deploymen
 
 def compare(parameters: Parameters, runs: Sequence[Run], seed: int) -> list[Comparison]:
     """Simulate on the embedded AWS what was measured there."""
-    profile = parameters.profiles["embedded"]
-    return [Comparison(run, embedded(parameters, profile, run, seed)) for run in runs]
+    return [Comparison(run, embedded(parameters, run, seed)) for run in runs]
 
 
-def embedded(parameters: Parameters, profile: Profile, run: Run, seed: int) -> Result:
-    default = parameters.deployment.group_commit
-    group_commit = default if run.group_commit is None else run.group_commit
-    skus, catalogue = (1, 1) if run.hot else (2, 12)
-    rate = run.offered_orders_per_second
-    wanted = Workload(rate, run.batch_size, group_commit, skus, catalogue)
-    orders = _BURST if rate is None else math.ceil(max(_LEAST_ORDERS, rate * _SECONDS))
-    return simulate(Pipeline(parameters, profile, wanted, Deployment.default(parameters), seed), orders)
+def embedded(parameters: Parameters, run: Run, seed: int) -> Result:
+    rate, scenario = run.offered_orders_per_second, run.scenario
+    skus, catalogue = scenario.skus, scenario.catalogue
+    wanted = Workload(rate, run.batch_size, skus_an_order=skus, catalogue_skus=catalogue, evenly=True)
+    deployment = replace(Deployment.default(parameters), maximum_concurrency=run.workers)
+    # Paced orders do not pile up, so a longer run than the measured one says the same with less noise.
+    orders = run.orders if rate is None else max(_LEAST_ORDERS, round(rate * _SECONDS))
+    return simulate(Pipeline(parameters, parameters.profiles["embedded"], wanted, deployment, seed), orders)

@@ -13,10 +13,9 @@ import simpy
 
 from scripts.bench.capacity_model import ATTEMPTS, FIRST_PAUSE_SECONDS, Deployment, Workload
 from scripts.bench.capacity_parameters import Duration, Parameters, Profile
+from scripts.bench.capacity_poller import IDLE_WAKE_SECONDS, Handle, Mapping, Poller, Steps
 from scripts.bench.capacity_queues import Order, Queue, RateLimit
-from scripts.bench.capacity_usage import Usage
-
-Steps = Generator[simpy.Event, None, None]
+from scripts.bench.capacity_usage import COMMIT_READ_UNITS, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         env, limits = self.env, self.parameters.limits
-        self.usage = Usage()
+        self.usage = Usage(limits)
         self.completed: list[tuple[float, float]] = []
         self.placed = 0
         self.busy_seconds = 0.0
@@ -61,12 +60,38 @@ class Pipeline:
         self._items: dict[tuple[int, int], RateLimit] = {}
         self._held: set[tuple[int, int]] = set()
         self._cores = simpy.Resource(env, self.profile.shared_cores) if self.profile.shared_cores else None
-        for _ in range(self.deployment.maximum_concurrency):
-            env.process(self._order_worker())
-            env.process(self._payment_worker())
+        self._start()
+
+    def _start(self) -> None:
+        env, workers, size = self.env, self.deployment.maximum_concurrency, self.workload.batch_size
+        if self.profile.in_rounds:
+            queues = ((self._orders, self.handle_orders), (self._payments, self.handle_payments))
+            mappings = [Mapping(queue, handle, size, workers) for queue, handle in queues]
+            (stream,) = self._stream
+            relay = [Mapping(stream, self.handle_commits, self.deployment.relay_batch_size)]
+            if self.profile.relay_apart:
+                Poller(env, mappings, IDLE_WAKE_SECONDS)
+                Poller(env, relay, 0.0)
+            else:
+                Poller(env, [*mappings, *relay], IDLE_WAKE_SECONDS)
+            return
+        for _ in range(workers):
+            env.process(self._worker(self._orders, self.handle_orders))
+            env.process(self._worker(self._payments, self.handle_payments))
         for shard in self._stream:
             for _ in range(self.deployment.parallelization_factor):
                 env.process(self._relay(shard))
+
+    def _worker(self, queue: Queue, handle: Handle) -> Steps:
+        while True:
+            batch = yield from queue.take(self.workload.batch_size, self.workload.window_seconds)
+            yield from handle(batch)
+
+    def _relay(self, shard: Queue) -> Steps:
+        while True:
+            poll = self._dice.uniform(0, self.profile.stream_poll_seconds)
+            batch = yield from shard.take(self.deployment.relay_batch_size, poll_seconds=poll)
+            yield from self.handle_commits(batch)
 
     def run(self, orders: int) -> None:
         """Place the orders and run until the last of them is placed or, without a rate, until all are done."""
@@ -80,8 +105,8 @@ class Pipeline:
     def _place(self, orders: int) -> Steps:
         skus = range(self.workload.catalogue_skus)
         for _ in range(orders):
-            if self.workload.orders_per_second:
-                yield self.env.timeout(self._dice.expovariate(self.workload.orders_per_second))
+            if rate := self.workload.orders_per_second:
+                yield self.env.timeout(1 / rate if self.workload.evenly else self._dice.expovariate(rate))
             count = min(self.workload.skus_an_order, len(skus))
             self.placed += 1
             sent = self.profile.put_events.sample(self._dice, 1)
@@ -95,42 +120,40 @@ class Pipeline:
         yield self.env.timeout(self.profile.queue_pickup.sample(self._dice))
         queue.put(order)
 
-    def _order_worker(self) -> Steps:
-        while True:
-            batch = yield from self._orders.take(self.workload.batch_size, self.workload.window_seconds)
-            started = self.env.now
-            placed = [order for order in batch if order.version == 0]
-            settled = [order for order in batch if order.version]
-            yield from self._begin(batch)
-            for group in self._groups(placed):
-                yield from self._work(self.profile.read, len(group))
-                yield from self._commit(group, 1, self._orders)
-            if settled:
-                yield from self._conclude(settled)
-            self._end(started)
+    def handle_orders(self, batch: list[Order]) -> Steps:
+        started = self.env.now
+        placed = [order for order in batch if order.version == 0]
+        settled = [order for order in batch if order.version]
+        yield from self._begin(batch)
+        for group in self._groups(placed):
+            skus = len({sku for order in group for sku in order.skus})
+            self.usage.read(skus)
+            yield from self._work(self.profile.read, skus)
+            yield from self._commit(group, 1, self._orders)
+        if settled:
+            yield from self._conclude(settled)
+        yield from self._work(self.profile.ending)
+        self.busy_seconds += self.env.now - started
+        self.usage.lambda_seconds += self.env.now - started
 
-    def _payment_worker(self) -> Steps:
-        while True:
-            batch = yield from self._payments.take(self.workload.batch_size, self.workload.window_seconds)
-            started = self.env.now
-            yield from self._begin(batch)
-            side_by_side = self.parameters.deployment.charges_side_by_side if self.workload.group_commit else 1
-            for group in self._groups(batch):
-                yield from self._work(self.profile.read, len(group))
-                for _ in range(0, len(group), side_by_side):
-                    yield from self._work(self.profile.charge)
-                yield from self._commit(group, 2, self._payments)
-            self.usage.lambda_seconds += self.env.now - started
+    def handle_payments(self, batch: list[Order]) -> Steps:
+        started = self.env.now
+        yield from self._begin(batch)
+        side_by_side = self.parameters.deployment.charges_side_by_side if self.workload.group_commit else 1
+        for group in self._groups(batch):
+            self.usage.read(len(group))
+            yield from self._work(self.profile.read, len(group))
+            for _ in range(0, len(group), side_by_side):
+                yield from self._work(self.profile.charge)
+            yield from self._commit(group, 2, self._payments)
+        yield from self._work(self.profile.ending)
+        self.usage.lambda_seconds += self.env.now - started
 
     def _begin(self, batch: Sequence[Order]) -> Steps:
         self.usage.invoked(len(batch))
         yield from self._work(self.profile.invocation)
         for _ in batch:
             yield from self._work(self.profile.compute)
-
-    def _end(self, started: float) -> None:
-        self.busy_seconds += self.env.now - started
-        self.usage.lambda_seconds += self.env.now - started
 
     def _groups(self, orders: Sequence[Order]) -> list[list[Order]]:
         """One an order, or as many as a transaction has room for."""
@@ -154,9 +177,10 @@ class Pipeline:
         for attempt in range(ATTEMPTS):
             if attempt:
                 yield self.env.timeout(self._dice.uniform(0, FIRST_PAUSE_SECONDS * 2**attempt))
-            self.usage.transacted(len(group), len(items), version)
+            self.usage.transacted(len(group), len(items))
             done = yield from self._transact(len(group), items)
             if done:
+                self.usage.indexed(len(group) if version == 1 else 0)
                 for order in group:
                     order.version = version
                     self._dice.choice(self._stream).put(order)
@@ -196,11 +220,13 @@ class Pipeline:
     def _conclude(self, orders: Sequence[Order]) -> Steps:
         if not self.workload.group_commit:
             for order in orders:
+                self.usage.read(1, COMMIT_READ_UNITS)
                 yield from self._work(self.profile.read, 1)
                 yield from self._work(self.profile.put)
                 self._final([order])
             return
         most = self.parameters.limits.statement_items.value
+        self.usage.read(len(orders), COMMIT_READ_UNITS)
         yield from self._work(self.profile.read, len(orders))
         for start in range(0, len(orders), most):
             written = orders[start : start + most]
@@ -208,37 +234,42 @@ class Pipeline:
             self._final(written)
 
     def _final(self, orders: Sequence[Order]) -> None:
+        self.usage.put(len(orders))
         for order in orders:
-            self.usage.event_store_units += 1
-            self.usage.read_units += 1
             self.completed.append((self.env.now, self.env.now - order.placed_at))
             order.version = 3
             self._dice.choice(self._stream).put(order)
 
-    def _relay(self, shard: Queue) -> Steps:
-        while True:
-            poll = self._dice.uniform(0, self.profile.stream_poll_seconds)
-            batch = yield from shard.take(self.deployment.relay_batch_size, poll_seconds=poll)
-            started = self.env.now
-            self.usage.relayed()
-            yield from self._work(self.profile.invocation)
-            versions = [order.version for order in batch]
-            # The order bus gets OrderValidated and the final event, the payment bus PaymentRequested and its outcome.
-            for events in (len(batch) - versions.count(2), len(batch) - versions.count(3)):
-                yield from self._publish(events)
-            self.usage.events += versions.count(1) + versions.count(3)
-            self.usage.lambda_seconds += self.env.now - started
-            for order, version in zip(batch, versions, strict=True):
-                if version < 3:  # noqa: PLR2004 - nobody waits for the event of the third
-                    self.env.process(self._deliver(order, self._payments if version == 1 else self._orders))
+    def handle_commits(self, batch: list[Order]) -> Steps:
+        started = self.env.now
+        self.usage.relayed()
+        yield from self._work(self.profile.invocation)
+        versions = [order.version for order in batch]
+        for _ in batch:
+            yield from self._work(self.profile.relayed_commit)
+        # The order bus gets OrderValidated and the final event, the payment bus PaymentRequested and its outcome.
+        yield from self._publish(len(batch) - versions.count(2), len(batch) - versions.count(3))
+        self.usage.events += versions.count(1) + versions.count(3)
+        for order, version in zip(batch, versions, strict=True):
+            if version < 3:  # noqa: PLR2004 - nobody waits for the event of the third
+                self.env.process(self._deliver(order, self._payments if version == 1 else self._orders))
+        yield from self._work(self.profile.ending)
+        self.usage.lambda_seconds += self.env.now - started
 
-    def _publish(self, events: int) -> Steps:
-        entries = self.parameters.limits.put_events_entries.value
-        for start in range(0, events, entries):
-            if delay := self._put_events.delay(1):
-                yield self.env.timeout(delay)
-            self.usage.put_events_calls += 1
-            yield from self._work(self.profile.put_events, min(entries, events - start))
+    def _publish(self, *events_of_buses: int) -> Steps:
+        """Call for each bus and ten events, some calls side by side."""
+        most, at_once = self.parameters.limits.put_events_entries.value, self.parameters.deployment.calls_side_by_side
+        calls = [min(most, events - start) for events in events_of_buses for start in range(0, events, most)]
+        for start in range(0, len(calls), at_once):
+            yield self.env.all_of(
+                [self.env.process(self._put_events_call(entries)) for entries in calls[start : start + at_once]]
+            )
+
+    def _put_events_call(self, entries: int) -> Steps:
+        if delay := self._put_events.delay(1):
+            yield self.env.timeout(delay)
+        self.usage.published()
+        yield from self._work(self.profile.put_events, entries)
 
     def _work(self, duration: Duration, items: float = 0) -> Steps:
         yield from self._hold_core(duration.sample(self._dice, items))

@@ -8,8 +8,19 @@ from rich.table import Table
 
 from scripts.bench.capacity_model import Deployment, Model, ramp_minutes
 from scripts.bench.capacity_parameters import Parameters
-from scripts.bench.capacity_predictions import MIXES, MODES, WORKERS, Comparison, Mix, Overload, Prediction, workload
+from scripts.bench.capacity_predictions import (
+    MIXES,
+    MODES,
+    SETTINGS,
+    WORKERS,
+    Comparison,
+    Mix,
+    Overload,
+    Prediction,
+    workload,
+)
 from scripts.console import table
+from scripts.prices import read_prices
 
 _RETURNED_BEFORE_P99 = 0.01
 
@@ -101,10 +112,24 @@ def overload_sheet(overloads: Sequence[Overload]) -> Sheet:
     return Sheet(title, ["mix", "mode"], [f"{workers} workers" for workers in WORKERS], rows)
 
 
+def settings_sheet(predictions: Sequence[Prediction]) -> Sheet:
+    rates = sorted({one.offered_orders_per_second for one in predictions})
+    rows = []
+    for mode in SETTINGS:
+        cells = {one.offered_orders_per_second: _trade(one) for one in predictions if one.mode == mode.name}
+        rows.append([mode.name, *(cells[rate] for rate in rates)])
+    title = f"What batch and window trade, {predictions[0].mix}" if predictions else ""
+    return Sheet(title, ["batch, window"], [f"at {number(rate)}/s" for rate in rates], rows if predictions else [])
+
+
+def _trade(one: Prediction) -> str:
+    return f"p50 {one.p50_seconds:.2g} s, ${sum(one.dollars_per_million.values()):.2f}"
+
+
 def cost_sheet(predictions: Sequence[Prediction]) -> Sheet:
     names = [f"{one.mode}, {one.mix}" for one in predictions]
-    lines = list(predictions[0].dollars_per_million)
-    rows = [[line, *(f"{one.dollars_per_million[line]:.2f}" for one in predictions)] for line in lines]
+    texts = {line: price.text for line, price in read_prices().lines.items()}
+    rows = [[text, *(f"{one.dollars_per_million[line]:.2f}" for one in predictions)] for line, text in texts.items()]
     rows.append(["total", *(f"{sum(one.dollars_per_million.values()):.2f}" for one in predictions)])
     rate = number(predictions[0].offered_orders_per_second)
     return Sheet(f"Dollars for a million orders, at {rate} orders/s", ["line"], names, rows)
@@ -122,7 +147,7 @@ def comparison_sheet(comparisons: Sequence[Comparison]) -> Sheet:
 def _comparison_row(one: Comparison) -> list[str]:
     offered = one.run.offered_orders_per_second
     return [
-        one.run.scenario,
+        one.run.name,
         str(one.run.batch_size),
         "all at once" if offered is None else number(offered),
         f"{one.run.orders_per_second:.1f}",

@@ -1,52 +1,16 @@
 """What orders cost, line by line, and the least that the same guarantees can cost."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from math import ceil
-from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from scripts.bench.units import TRANSACTIONAL, write_units
 from scripts.bench.usage import Usage
-from scripts.json_files import load_json
-
-PRICES_FILE = Path(__file__).parent / "prices.json"
 
 _RECORDS_A_REQUEST = 10
 # The START, END and REPORT lines that Lambda itself writes of an invocation, with CloudWatch's 26 bytes for each.
 _PLATFORM_LOG_BYTES = 340
 # An order's id in a list.
 _LISTED_BYTES = 40
-
-Quantities = Mapping[str, float]
-"""How much of each line of the price table."""
-
-
-class Price(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    text: str
-    usd: float
-    per: float
-    source: str
-
-
-class Prices(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    date: date
-    region: str
-    lines: dict[str, Price]
-
-    def cost(self, quantities: Quantities) -> dict[str, float]:
-        """US dollars by line."""
-        return {line: quantities.get(line, 0) * price.usd / price.per for line, price in self.lines.items()}
-
-
-def read_prices() -> Prices:
-    return load_json(PRICES_FILE, TypeAdapter(Prices))
 
 
 def quantities(usage: Usage) -> dict[str, float]:
@@ -89,7 +53,8 @@ def minimum(work: Workload, event_bytes: float) -> dict[str, float]:
     version 2 alike; version 3 moves nothing and needs no transaction (1 unit); a SKU and the counters once a batch
     (2 units each); while an order waits, something that finds it once it is due: an entry of an index (1 unit), or a
     list for the whole batch in its transaction (2 units a KB).
-    Reads: version 1 before money is taken, version 2 before an order ends. Prices could be remembered: nothing.
+    Reads: version 1 before money is taken (1 unit), version 2 before an order ends, at half the price, as what is old
+    there only comes again. Prices could be remembered: nothing.
     Events and messages: the contract's, whose size is taken as measured. Batches: full ones, received and deleted by
     up to ten. Computing takes no time, and only Lambda itself writes logs.
     """
@@ -106,7 +71,7 @@ def minimum(work: Workload, event_bytes: float) -> dict[str, float]:
             + 2 * all_batches  # the counters of version 1
         ),
         "dynamodb_index_units": work.accepted * min(1, TRANSACTIONAL * write_units(listed) / work.batch),
-        "dynamodb_read_units": 2 * work.accepted,
+        "dynamodb_read_units": 1.5 * work.accepted,
         "eventbridge_events": 2 * work.orders + work.repeated + 3 * work.accepted,
         "eventbridge_archived_bytes": event_bytes,
         "sqs_requests": messages * (1 + 2 / min(work.batch, _RECORDS_A_REQUEST)),

@@ -32,12 +32,12 @@ class EndToEnd:
         self._client = OrderClient(target, deployment)
         self._meter = meter
 
-    def run(self, scenario: Scenario, details: Sequence[dict[str, object]], rate: float) -> Run:
-        """Send the orders, at `rate` a second unless that is 0, and wait for their ends."""
+    def run(self, scenario: Scenario, details: Sequence[dict[str, object]], rate: float | None) -> Run:
+        """Send the orders, at `rate` a second if there is one, and wait for their ends."""
         deliveries = scenario.deliveries(details)
         sleep(_POLL_SECONDS)  # what the seeding has published
         self._meter.start()
-        sent = self._send(deliveries, rate * scenario.copies)
+        sent = self._send(deliveries, rate and rate * scenario.copies)
         self._wait(list(sent))
         usage = self._meter.read().place(deliveries)
         histories = self._client.histories(sent)
@@ -46,9 +46,9 @@ class EndToEnd:
 
     def warm_up(self, scenario: Scenario) -> None:
         """Start as many workers as there will be, so that no cold start is measured."""
-        self._wait(list(self._send(scenario.details(4 * _ENTRIES_A_CALL, run="0"), rate=0)))
+        self._wait(list(self._send(scenario.details(4 * _ENTRIES_A_CALL, run="0"), rate=None)))
 
-    def _send(self, deliveries: Sequence[dict[str, object]], rate: float) -> dict[str, datetime]:
+    def _send(self, deliveries: Sequence[dict[str, object]], rate: float | None) -> dict[str, datetime]:
         """Return when each order was first sent."""
         size = _ENTRIES_A_CALL if not rate else 1
         sent: dict[str, datetime] = {}

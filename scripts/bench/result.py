@@ -10,10 +10,11 @@ from typing import Self, TypeVar
 from pydantic import BaseModel, TypeAdapter
 from rich.table import Table
 
-from scripts.bench.costs import Prices, Workload, minimum, quantities
+from scripts.bench.costs import Workload, minimum, quantities
 from scripts.bench.usage import Usage
 from scripts.console import table
 from scripts.json_files import load_json
+from scripts.prices import Prices
 
 _MILLION = 1_000_000
 # A count that is this little higher than the baseline is a rounding, not a request.
@@ -30,12 +31,23 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class Offered:
+    """What was sent through the whole deployment."""
+
+    scenario: str
+    orders_per_second: float | None
+    """None: as fast as they went."""
+
+
+@dataclass(frozen=True)
 class Result:
     """Everything is for one order, costs for a million."""
 
     name: str
     orders: int
     speed: Speed
+    offered: Offered | None = None
+    """None: the functions were invoked directly."""
     batch: float | None = None
     """Messages an invocation got, on average."""
     counts: dict[str, float] = field(default_factory=dict)
@@ -54,7 +66,9 @@ class Result:
         return self.total_usd / self.minimum_usd if self.minimum_usd else 0
 
 
-def make_result(name: str, work: Workload, usage: Usage, speed: Speed, prices: Prices) -> Result:
+def make_result(  # noqa: PLR0913, PLR0917 - a figure each
+    name: str, work: Workload, usage: Usage, speed: Speed, prices: Prices, offered: Offered | None = None
+) -> Result:
     def per_order(values: Mapping[str, float]) -> dict[str, float]:
         return {name: value / work.orders for name, value in values.items()}
 
@@ -65,15 +79,21 @@ def make_result(name: str, work: Workload, usage: Usage, speed: Speed, prices: P
         orders=work.orders,
         batch=work.batch,
         speed=speed,
+        offered=offered,
         counts=per_order({"api_calls": usage.own_calls, "gateway_calls": usage.gateway_calls} | used),
         calls=per_order(dict(sorted(usage.calls.items()))),
         cost_usd={line: usd / work.orders * _MILLION for line, usd in prices.cost(used).items()},
         minimum_usd=sum(least.values()) / work.orders * _MILLION,
-        functions={
-            function: per_order({"invocations": count, "milliseconds": usage.busy_ms[function]})
-            for function, count in usage.invocations.items()
-        },
+        functions=functions_used(usage, work.orders),
     )
+
+
+def functions_used(usage: Usage, orders: int) -> dict[str, dict[str, float]]:
+    """Invocations and milliseconds of each function, for one order."""
+    return {
+        function: {"invocations": count / orders, "milliseconds": usage.busy_ms[function] / orders}
+        for function, count in usage.invocations.items()
+    }
 
 
 def percentile(values: Sequence[float], percent: int) -> float | None:

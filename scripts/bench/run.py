@@ -11,16 +11,18 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from scripts.bench.calls import CountingProxy
-from scripts.bench.costs import Prices, Workload, read_prices
+from scripts.bench.costs import Workload
 from scripts.bench.direct import DirectRun, Step, total
-from scripts.bench.end_to_end import EndToEnd
+from scripts.bench.end_to_end import EndToEnd, Run
 from scripts.bench.result import (
     Measured,
+    Offered,
     Recorded,
     Result,
     Speed,
     above_baseline,
     comparison_table,
+    functions_used,
     make_result,
     results_table,
     steps_table,
@@ -34,6 +36,7 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.json_files import load_json
 from scripts.local.emulator import REPO_ROOT
+from scripts.prices import Prices, read_prices
 from scripts.seed_inventory import Seeder
 from scripts.target import Target
 
@@ -60,8 +63,10 @@ class Settings:
     """Of an order, in the direct runs."""
     batch_size: int = 10
     concurrency: int = 2
-    rate: float = 0
-    """Orders a second; 0 is as fast as they go."""
+    rates: Sequence[float | None] = (None,)
+    """Orders a second, a run for each; None is as fast as they go. A scenario may have a rate of its own."""
+    repeat: int = 1
+    """How often each of these runs is made."""
     counted: bool = True
     """Through the counting proxy, which takes a little time of each call."""
 
@@ -143,6 +148,7 @@ class _Bench:
         deployment = Deployment.of(target)
         meter = Meter(target, deployment, proxy)
         self.measured = Measured()
+        self._runs = 0
         self._settings = settings
         self._prices = prices
         self._seeder = Seeder.of(target, deployment)
@@ -150,12 +156,22 @@ class _Bench:
         self._end_to_end = EndToEnd(target, deployment, meter)
 
     def end_to_end(self, scenario: Scenario) -> None:
+        """A run for each rate, or several, of which one counts."""
+        rates = (scenario.rate,) if scenario.rate else self._settings.rates
         orders = scenario.orders or self._settings.orders
         self._seed(scenario, orders)
         self._end_to_end.warm_up(scenario)
-        self._seed(scenario, orders)  # what the warm-up has sold
-        details = scenario.details(orders)
-        run = self._end_to_end.run(scenario, details, scenario.rate or self._settings.rate)
+        for rate in rates:
+            name = scenario.name if len(rates) == 1 else f"{scenario.name} {f'{rate:g}/s' if rate else 'full'}"
+            runs = [self._run(scenario, orders, rate) for _ in range(self._settings.repeat)]
+            self._add_run(name, scenario, orders, rate, that_counts(runs))
+
+    def _run(self, scenario: Scenario, orders: int, rate: float | None) -> Run:
+        self._seed(scenario, orders)  # what the warm-up or the run before has sold
+        self._runs += 1
+        return self._end_to_end.run(scenario, scenario.details(orders, str(self._runs)), rate)
+
+    def _add_run(self, name: str, scenario: Scenario, orders: int, rate: float | None, run: Run) -> None:
         work = Workload(
             accepted=run.accepted,
             refused=orders - run.accepted,
@@ -164,10 +180,11 @@ class _Bench:
             catalogue=scenario.catalogue,
             batch=run.usage.batch,
         )
+        offered = Offered(scenario.name, rate)
         if self._settings.counted:
-            self._add(make_result(scenario.name, work, run.usage, run.speed, self._prices))
+            self._add(make_result(name, work, run.usage, run.speed, self._prices, offered))
         else:
-            self._add(Result(scenario.name, orders, run.speed))
+            self._add(Result(name, orders, run.speed, offered, functions=functions_used(run.usage, orders)))
 
     def direct(self) -> None:
         with self._direct.mappings_disabled():
@@ -217,6 +234,11 @@ class _Bench:
     def _add(self, result: Result) -> None:
         self.measured.results.append(result)
         out.print(f"{result.name}: {result.speed.orders_per_second:.1f} orders/s", markup=False)
+
+
+def that_counts(runs: Sequence[Run]) -> Run:
+    """Take the one that lost most orders, and of those that lost as many the quickest, which was disturbed least."""
+    return min(runs, key=lambda run: (-run.speed.lost, run.speed.p50_ms or 0))
 
 
 def _print(measured: Measured, prices: Prices) -> None:

@@ -7,25 +7,29 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from scripts.bench import capacity_tables
+from scripts.bench.capacity_measured import load_runs
 from scripts.bench.capacity_parameters import PARAMETERS_FILE, Parameters, load_parameters
 from scripts.bench.capacity_predictions import (
     MIXES,
     MODES,
     RATES,
+    SETTINGS,
+    SETTINGS_RATES,
     WORKERS,
     Comparison,
     Overload,
     Prediction,
     compare,
-    load_runs,
     overload,
     predict,
 )
 from scripts.bench.capacity_tables import Sheet
 from scripts.console import out
 from scripts.errors import UserError
+from scripts.local.emulator import REPO_ROOT
+from scripts.prices import read_prices
 
-MEASURED_FILE = Path(__file__).parent / "measured_runs.json"
+MEASURED_FILE = REPO_ROOT / "docs" / "performance" / "rates.json"
 _ADVISED = {MIXES[0].name: MODES[2].name, MIXES[1].name: MODES[3].name, MIXES[2].name: MODES[3].name}
 """The way of writing that suits a mix: the page shows only these, as all would be too many."""
 _COST_RATE = 100
@@ -38,12 +42,14 @@ class Report:
     predictions: Sequence[Prediction]
     overloads: Sequence[Overload]
     comparisons: Sequence[Comparison]
+    trades: Sequence[Prediction]
 
     def as_json(self) -> str:
         """All figures, for other programs; what is no number becomes null."""
         given = {
             "limits": {mix.name: capacity_tables.limits(self.parameters, mix) for mix in MIXES},
             "predictions": [asdict(prediction) for prediction in self.predictions],
+            "settings": [asdict(prediction) for prediction in self.trades],
             "overloads": [asdict(overload) for overload in self.overloads],
             "measured": [_compared(comparison) for comparison in self.comparisons],
         }
@@ -53,11 +59,12 @@ class Report:
         limits = [capacity_tables.limit_sheet(self.parameters, mix) for mix in MIXES]
         everything = capacity_tables.prediction_sheet(self.predictions, self.parameters)
         sheets = self.sheets()
-        for sheet in (*limits, everything, sheets["overload"], sheets["cost"], sheets["measured"]):
+        others = (sheets[name] for name in ("overload", "cost", "settings", "measured"))
+        for sheet in (*limits, everything, *others):
             out.print(sheet.printed(), "")
 
     def sheets(self) -> Mapping[str, Sheet]:
-        """The tables of docs/capacity.md, by the names of their places in it."""
+        """The tables of docs/capacity.md and docs/performance.md, by the names of their places."""
         advised = [one for one in self.predictions if _ADVISED[one.mix] == one.mode]
         costs = [
             one
@@ -71,6 +78,7 @@ class Report:
             "rates": capacity_tables.prediction_sheet(advised, self.parameters),
             "overload": capacity_tables.overload_sheet(self.overloads),
             "cost": capacity_tables.cost_sheet(costs),
+            "settings": capacity_tables.settings_sheet(self.trades),
             "measured": capacity_tables.comparison_sheet(self.comparisons),
         }
 
@@ -84,12 +92,13 @@ def run(
     plot: Path,
 ) -> Report:
     """Predict, print and draw; raise UserError where a file is not what it should be."""
-    parameters, runs = load_parameters(parameters_file), load_runs(measured_file)
+    parameters, prices, runs = load_parameters(parameters_file), read_prices(), load_runs(measured_file)
     report = Report(
         parameters,
-        [predict(parameters, mode, mix, rate, seed) for mix in MIXES for mode in MODES for rate in RATES],
+        [predict(parameters, prices, mode, mix, rate, seed) for mix in MIXES for mode in MODES for rate in RATES],
         [overload(parameters, mode, mix, workers, seed) for mix in MIXES for mode in MODES for workers in WORKERS],
         compare(parameters, runs, seed),
+        [predict(parameters, prices, mode, MIXES[1], rate, seed) for mode in SETTINGS for rate in SETTINGS_RATES],
     )
     if as_json:
         out.print(report.as_json(), markup=False)
@@ -102,20 +111,25 @@ def run(
 
 
 def fill(page: Path, sheets: Mapping[str, Sheet]) -> None:
-    """Put each table into its place, which two comments mark, and leave the rest of the page as it is."""
+    """Put each table into its place, if it has one, which two comments mark; leave the rest of the page as it is."""
+    if not page.is_file():
+        raise UserError(f"there is no page {page}")
     text = page.read_text(encoding="utf-8")
-    for name, sheet in sheets.items():
-        begin = f"<!-- simulate: {name} -->"
-        before, found, after = text.partition(begin)
+    places = {name: f"<!-- simulate: {name} -->" for name in sheets if f"<!-- simulate: {name} -->" in text}
+    if not places:
+        known = ", ".join(f"<!-- simulate: {name} -->" for name in sheets)
+        raise UserError(f"{page} has no place for a table: write one of {known}, and {_END} after it")
+    for name, begin in places.items():
+        before, _, after = text.partition(begin)
         _, ended, rest = after.partition(_END)
-        if not found or not ended:
-            raise UserError(f"{page} has no place for a table: write {begin} and {_END} where it goes")
-        text = f"{before}{begin}\n{sheet.markdown()}\n{_END}{rest}"
+        if not ended:
+            raise UserError(f"{page}: after {begin} there is no {_END}")
+        text = f"{before}{begin}\n{sheets[name].markdown()}\n{_END}{rest}"
     page.write_text(text, encoding="utf-8")
 
 
 def _compared(one: Comparison) -> dict[str, object]:
-    return one.run.model_dump() | {
+    return asdict(one.run) | {
         "predicted_orders_per_second": one.predicted.orders_per_second,
         "predicted_p50_seconds": one.predicted.p50_seconds,
         "predicted_p99_seconds": one.predicted.p99_seconds,

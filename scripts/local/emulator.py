@@ -1,12 +1,9 @@
 """The embedded AWS: MiniStack, one detached process an instance, which keeps nothing once it is stopped."""
 
-import fcntl
-import hashlib
 import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +13,7 @@ from typing import IO, Self
 from scripts.console import out
 from scripts.errors import UserError
 from scripts.local.daemon import Daemon, answers, free_port, wait_until
+from scripts.local.tool_environment import tool_python
 
 REPO_ROOT = Path(__file__).parents[2]
 LOCAL_FOLDER = REPO_ROOT / ".local"
@@ -150,23 +148,7 @@ def _server_environment(environ: Mapping[str, str], port: int, region: str, temp
 
 def emulator_python() -> Path:
     """Make the emulator's own environment: workers that could see the project's would hide what a zip lacks."""
-    folder = LOCAL_FOLDER / f"emulator-venv-py{sys.version_info.major}{sys.version_info.minor}"
-    python, stamp = folder / "bin" / "python", folder / "requirements.sha256"
-    wanted = hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()
-    with folder.with_suffix(".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text() != wanted:
-            out.print("installing the embedded AWS into an environment of its own …")
-            _run_or_explain([sys.executable, "-m", "venv", "--clear", str(folder)])
-            _run_or_explain([str(python), "-m", "pip", "install", "-q", "-r", str(_REQUIREMENTS)])
-            stamp.write_text(wanted)
-    return python
-
-
-def _run_or_explain(command: list[str]) -> None:
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise UserError(f"`{' '.join(command)}` failed:\n{result.stderr.strip() or result.stdout.strip()}")
+    return tool_python(_REQUIREMENTS, LOCAL_FOLDER, tool="the embedded AWS")
 
 
 def _is_healthy(port: int) -> bool:

@@ -4,6 +4,7 @@ Run by the emulator's interpreter, which has MiniStack and boto3 and nothing of 
 """
 
 import json
+import logging
 import re
 import threading
 import time
@@ -24,6 +25,9 @@ Check = Callable[[str, bytes, str, str], list[tuple[str, str]]]
 _RETRY_PAUSE_SECONDS = 0.2
 _MAX_ATTEMPTS_WITHOUT_PROGRESS = 2
 _QUEUE_METRICS_SECONDS = 10
+_IDLE_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
 
 
 def retry_failed_stream_records(
@@ -80,6 +84,39 @@ def _batch_failure(result: Mapping[str, Any], left: Sequence[Document]) -> Docum
     first = left[0]["dynamodb"]["SequenceNumber"]
     message = f"{len(left)} stream records still fail, the first is {first}"
     return {**result, "error": True, "body": {"errorType": "BatchItemFailures", "errorMessage": message}}
+
+
+def poll_apart(
+    poll: Callable[[], bool], wake: threading.Event, idle_seconds: float = _IDLE_SECONDS
+) -> Callable[[], bool]:
+    """Stand in for the poller that each event source has to itself on AWS; return what MiniStack's own is to call.
+
+    MiniStack's one poller waits for the end of a stream's invocation, and hands out no queue's messages meanwhile.
+    """
+    has_work, wake_others = threading.Event(), wake.set
+
+    def wake_all() -> None:
+        wake_others()
+        has_work.set()
+
+    def poll_for_ever() -> None:
+        while True:
+            has_work.clear()
+            if not _succeeds(poll):
+                has_work.wait(idle_seconds)
+
+    wake.set = wake_all  # type: ignore[method-assign] # it is the one thing that every source of work calls
+    threading.Thread(target=poll_for_ever, daemon=True).start()
+    return lambda: False
+
+
+def _succeeds(poll: Callable[[], bool]) -> bool:
+    """Poll, and take a fault for nothing found, as MiniStack's own poller does."""
+    try:
+        return poll()
+    except Exception:
+        logger.exception("polling a stream failed")
+        return False
 
 
 def extract_metrics(emit_logs: Callable[..., None], store: Store) -> Callable[..., None]:
@@ -171,6 +208,7 @@ def main() -> None:
         lambda_svc._execute_function,  # noqa: SLF001
         reports_item_failures,
     )
+    lambda_svc._poll_dynamodb_streams = poll_apart(lambda_svc._poll_dynamodb_streams, lambda_svc._esm_wake)  # noqa: SLF001
     lambda_svc._emit_lambda_logs = extract_metrics(lambda_svc._emit_lambda_logs, store)  # noqa: SLF001
     dynamodb._partiql_insert = stream_inserts(dynamodb._partiql_insert, dynamodb._emit_stream_event)  # noqa: SLF001
     iam_actions.dynamodb_transaction_checks = check_statements(iam_actions.dynamodb_transaction_checks)

@@ -35,6 +35,21 @@ def stock_item(item: Item) -> StockItem:
     )
 
 
+def stock_to_item(stock: StockItem) -> Item:
+    """The item whole, for a writer that is alone."""
+    return to_item(
+        {
+            "item_id": stock.sku,
+            "name": stock.product.name,
+            "price_minor": stock.product.price_minor,
+            "currency": stock.product.currency,
+            "stock": stock.stock,
+            "reserved": stock.reserved,
+            "available": stock.available,
+        }
+    )
+
+
 def stock_update(table: str, change: StockChange) -> "UpdateTypeDef":
     """The change as part of a transaction: refused where the SKU is missing or a quantity would fall below zero."""
     deltas = {"stock": change.stock, "reserved": change.reserved, "available": change.available}

@@ -35,7 +35,7 @@ class CloudWatchReader:
         self._client = client
         self._sums = [
             _Metric(counter(name, **labels), NAMESPACE, name, {ENVIRONMENT_DIMENSION: environment, **labels}, "Sum")
-            for name, labels in _declared_sums()
+            for name, labels in declared_sums()
         ]
         self._ages = [
             _Metric(label, "AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": name}, "Maximum")
@@ -92,7 +92,8 @@ def _query(query_id: str, metric: _Metric) -> "MetricDataQueryTypeDef":
     }
 
 
-def _declared_sums() -> Iterator[tuple[str, dict[str, str]]]:
+def declared_sums() -> Iterator[tuple[str, dict[str, str]]]:
+    """Give the name and the labels of each metric that the functions write."""
     for declaration in DECLARATIONS.values():
         if declaration.source is Source.CLOUDWATCH and declaration.metric is not QUEUE_OLDEST_MESSAGE_AGE:
             for values in declaration.label_sets:

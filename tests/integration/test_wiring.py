@@ -1,13 +1,15 @@
 """What the embedded AWS does not check, read off the plan of what is deployed: policies, dead letters, permissions."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from scripts import deployment
 from scripts.local.emulator import REPO_ROOT
+from tests.integration.plans import Resource, all_of, as_list, resources_of, statements
 from tests.integration.world import World
 
 # Every wildcard in a role's policy, with its reason.
@@ -17,96 +19,101 @@ _WILDCARDS = {
 }
 _ACTIONS_WITHOUT_RESOURCES = {"cloudwatch:GetMetricData": "metrics are no resources that a policy could name"}
 
-Resource = Mapping[str, Any]
-
 
 @pytest.fixture(scope="module")
 def resources(world: World) -> list[Resource]:
     """All resources with the values that they have after the apply, ARNs too."""
     deployment.plan(world.target)
     plan = deployment.read_plan(world.target)
-    return list(_resources(plan["planned_values"]["root_module"]))
-
-
-def _resources(module: Mapping[str, Any]) -> Iterator[Resource]:
-    yield from (resource["values"] | {"type": resource["type"]} for resource in module.get("resources", []))
-    for child in module.get("child_modules", []):
-        yield from _resources(child)
-
-
-def _all(resources: Sequence[Resource], kind: str) -> list[Resource]:
-    found = [resource for resource in resources if resource["type"] == kind]
-    assert found, f"the plan has no {kind}"
-    return found
-
-
-def _statements(policy: str) -> list[Mapping[str, Any]]:
-    statements: list[Mapping[str, Any]] = json.loads(policy)["Statement"]
-    return statements
-
-
-def _as_list(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
+    return list(resources_of(plan["planned_values"]["root_module"]))
 
 
 def test_every_queue_admits_exactly_the_rules_and_topics_that_send_to_it(resources: list[Resource]) -> None:
-    urls = {queue["url"]: queue["arn"] for queue in _all(resources, "aws_sqs_queue")}
+    urls = {queue["url"]: queue["arn"] for queue in all_of(resources, "aws_sqs_queue")}
     rules = {
-        (rule["name"], rule["event_bus_name"]): rule["arn"] for rule in _all(resources, "aws_cloudwatch_event_rule")
+        (rule["name"], rule["event_bus_name"]): rule["arn"] for rule in all_of(resources, "aws_cloudwatch_event_rule")
     }
     senders: dict[str, set[str]] = {arn: set() for arn in urls.values()}
-    for target in _all(resources, "aws_cloudwatch_event_target"):
+    for target in all_of(resources, "aws_cloudwatch_event_target"):
         rule = rules[target["rule"], target["event_bus_name"]]
         for arn in (target["arn"], target["dead_letter_config"][0]["arn"]):
             if arn in senders:
                 senders[arn].add(rule)
-    for subscription in _all(resources, "aws_sns_topic_subscription"):
+    for subscription in all_of(resources, "aws_sns_topic_subscription"):
         for arn in (subscription["endpoint"], json.loads(subscription["redrive_policy"])["deadLetterTargetArn"]):
             senders[arn].add(subscription["topic_arn"])
 
     admitted: dict[str, set[str]] = {arn: set() for arn in urls.values()}
-    for policy in _all(resources, "aws_sqs_queue_policy"):
+    for policy in all_of(resources, "aws_sqs_queue_policy"):
         queue = urls[policy["queue_url"]]
-        for statement in _statements(policy["policy"]):
+        for statement in statements(policy["policy"]):
             if statement["Effect"] == "Deny":
                 continue
             assert statement["Action"] == "sqs:SendMessage"
             assert statement["Resource"] == queue
             service = statement["Principal"]["Service"].removesuffix(".amazonaws.com")
-            sources = _as_list(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
+            sources = as_list(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
             assert {source.split(":")[2] for source in sources} == {service}
             admitted[queue].update(sources)
 
     assert admitted == senders
 
 
-def test_every_queue_refuses_plain_http(resources: list[Resource]) -> None:
-    refusing = {
-        policy["queue_url"]
-        for policy in _all(resources, "aws_sqs_queue_policy")
-        for statement in _statements(policy["policy"])
-        if statement["Effect"] == "Deny" and statement["Condition"]["Bool"] == {"aws:SecureTransport": "false"}
-    }
+def _refusal_of_plain_http(policy: str) -> Mapping[str, Any]:
+    """The policy's one denial, which must be of everybody who comes without TLS."""
+    (denial,) = [statement for statement in statements(policy) if statement["Effect"] == "Deny"]
+    assert denial["Principal"] in ("*", {"AWS": "*"})
+    assert denial["Condition"]["Bool"] == {"aws:SecureTransport": "false"}
+    # The embedded AWS has no TLS, and is called from its own host; on AWS no request comes from there.
+    others = {test: keys for test, keys in denial["Condition"].items() if test != "Bool"}
+    assert others in ({}, {"NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"}})
+    return denial
 
-    assert refusing == {queue["url"] for queue in _all(resources, "aws_sqs_queue")}
+
+def test_every_queue_refuses_plain_http(resources: list[Resource]) -> None:
+    queues = {queue["url"]: queue["arn"] for queue in all_of(resources, "aws_sqs_queue")}
+
+    refused = {policy["queue_url"]: policy["policy"] for policy in all_of(resources, "aws_sqs_queue_policy")}
+
+    assert refused.keys() == queues.keys()
+    for url, policy in refused.items():
+        denial = _refusal_of_plain_http(policy)
+        assert (denial["Action"], denial["Resource"]) == ("sqs:*", queues[url])
+
+
+def test_the_topic_refuses_plain_http(resources: list[Resource]) -> None:
+    (topic,), (policy,) = all_of(resources, "aws_sns_topic"), all_of(resources, "aws_sns_topic_policy")
+
+    denial = _refusal_of_plain_http(policy["policy"])
+
+    assert (denial["Action"], denial["Resource"]) == ("sns:Publish", topic["arn"])
+
+
+def test_the_bucket_of_the_state_refuses_plain_http(world: World) -> None:
+    bucket = f"{world.target.prefix}-terraform-state"
+
+    denial = _refusal_of_plain_http(world.target.client("s3").get_bucket_policy(Bucket=bucket)["Policy"])
+
+    assert denial["Action"] == "s3:*"
+    assert set(denial["Resource"]) == {f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"}
 
 
 def _permissions(resources: list[Resource], function_arn: str) -> dict[str, set[str]]:
     """The actions that the function's role may do, by resource."""
     role = next(
-        function["role"] for function in _all(resources, "aws_lambda_function") if function["arn"] == function_arn
+        function["role"] for function in all_of(resources, "aws_lambda_function") if function["arn"] == function_arn
     ).rpartition("/")[2]
     allowed: dict[str, set[str]] = {}
-    for policy in _all(resources, "aws_iam_role_policy"):
+    for policy in all_of(resources, "aws_iam_role_policy"):
         if policy["role"] == role:
-            for statement in _statements(policy["policy"]):
-                for resource in _as_list(statement["Resource"]):
-                    allowed.setdefault(resource, set()).update(_as_list(statement["Action"]))
+            for statement in statements(policy["policy"]):
+                for resource in as_list(statement["Resource"]):
+                    allowed.setdefault(resource, set()).update(as_list(statement["Action"]))
     return allowed
 
 
 def test_every_mapping_may_read_its_source(resources: list[Resource]) -> None:
-    for mapping in _all(resources, "aws_lambda_event_source_mapping"):
+    for mapping in all_of(resources, "aws_lambda_event_source_mapping"):
         source = mapping["event_source_arn"]
         needed = (
             {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
@@ -118,19 +125,19 @@ def test_every_mapping_may_read_its_source(resources: list[Resource]) -> None:
 
 
 def test_every_mapping_reports_partial_failures(resources: list[Resource]) -> None:
-    mappings = _all(resources, "aws_lambda_event_source_mapping")
+    mappings = all_of(resources, "aws_lambda_event_source_mapping")
 
     assert all(mapping["function_response_types"] == ["ReportBatchItemFailures"] for mapping in mappings)
 
 
 def test_every_target_queue_and_stream_has_a_dead_letter(resources: list[Resource]) -> None:
-    queues = {queue["arn"]: queue for queue in _all(resources, "aws_sqs_queue")}
-    redriven = {policy["queue_url"] for policy in _all(resources, "aws_sqs_queue_redrive_policy")}
+    queues = {queue["arn"]: queue for queue in all_of(resources, "aws_sqs_queue")}
+    redriven = {policy["queue_url"] for policy in all_of(resources, "aws_sqs_queue_redrive_policy")}
 
     assert all(
-        target["dead_letter_config"][0]["arn"] in queues for target in _all(resources, "aws_cloudwatch_event_target")
+        target["dead_letter_config"][0]["arn"] in queues for target in all_of(resources, "aws_cloudwatch_event_target")
     )
-    for mapping in _all(resources, "aws_lambda_event_source_mapping"):
+    for mapping in all_of(resources, "aws_lambda_event_source_mapping"):
         if ":sqs:" in mapping["event_source_arn"]:
             assert queues[mapping["event_source_arn"]]["url"] in redriven
         else:
@@ -138,20 +145,20 @@ def test_every_target_queue_and_stream_has_a_dead_letter(resources: list[Resourc
 
 
 def test_no_role_has_a_wildcard_without_a_reason(resources: list[Resource]) -> None:
-    for policy in _all(resources, "aws_iam_role_policy"):
-        for statement in _statements(policy["policy"]):
-            assert not [action for action in _as_list(statement["Action"]) if "*" in action]
-            if _as_list(statement["Resource"]) == ["*"]:
-                assert set(_as_list(statement["Action"])) <= _ACTIONS_WITHOUT_RESOURCES.keys()
+    for policy in all_of(resources, "aws_iam_role_policy"):
+        for statement in statements(policy["policy"]):
+            assert not [action for action in as_list(statement["Action"]) if "*" in action]
+            if as_list(statement["Resource"]) == ["*"]:
+                assert set(as_list(statement["Action"])) <= _ACTIONS_WITHOUT_RESOURCES.keys()
                 continue
-            for resource in _as_list(statement["Resource"]):
+            for resource in as_list(statement["Resource"]):
                 assert "*" not in resource or any(reason in resource for reason in _WILDCARDS), resource
 
 
 def test_every_mapping_is_a_stream_from_its_beginning_or_a_queue_with_a_maximum_concurrency(
     resources: list[Resource],
 ) -> None:
-    for mapping in _all(resources, "aws_lambda_event_source_mapping"):
+    for mapping in all_of(resources, "aws_lambda_event_source_mapping"):
         if ":sqs:" in mapping["event_source_arn"]:
             assert mapping["scaling_config"][0]["maximum_concurrency"] >= 2
         else:
@@ -161,20 +168,20 @@ def test_every_mapping_is_a_stream_from_its_beginning_or_a_queue_with_a_maximum_
 
 
 def test_what_is_kept_is_encrypted_and_recoverable_and_what_is_logged_ends(resources: list[Resource]) -> None:
-    assert all(queue["sqs_managed_sse_enabled"] for queue in _all(resources, "aws_sqs_queue"))
-    for table in _all(resources, "aws_dynamodb_table"):
+    assert all(queue["sqs_managed_sse_enabled"] for queue in all_of(resources, "aws_sqs_queue"))
+    for table in all_of(resources, "aws_dynamodb_table"):
         assert table["server_side_encryption"][0]["enabled"]
         assert table["point_in_time_recovery"][0]["enabled"]
-    assert all(group["retention_in_days"] > 0 for group in _all(resources, "aws_cloudwatch_log_group"))
+    assert all(group["retention_in_days"] > 0 for group in all_of(resources, "aws_cloudwatch_log_group"))
 
 
 def test_only_the_metrics_route_of_the_api_may_invoke_its_function(resources: list[Resource]) -> None:
     (permission,) = [
         permission
-        for permission in _all(resources, "aws_lambda_permission")
+        for permission in all_of(resources, "aws_lambda_permission")
         if permission["principal"] == "apigateway.amazonaws.com"
     ]
-    (api,), (stage,) = _all(resources, "aws_apigatewayv2_api"), _all(resources, "aws_apigatewayv2_stage")
+    (api,), (stage,) = all_of(resources, "aws_apigatewayv2_api"), all_of(resources, "aws_apigatewayv2_stage")
 
     assert permission["function_name"].endswith("-metrics-service-handler")
     assert permission["source_arn"] == f"{api['execution_arn']}/{stage['name']}/GET/metrics"
@@ -183,12 +190,12 @@ def test_only_the_metrics_route_of_the_api_may_invoke_its_function(resources: li
 
 
 def test_only_alarms_of_the_environment_may_publish_to_the_encrypted_topic(resources: list[Resource]) -> None:
-    (topic,), (policy,) = _all(resources, "aws_sns_topic"), _all(resources, "aws_sns_topic_policy")
-    (key,) = _all(resources, "aws_kms_key")
+    (topic,), (policy,) = all_of(resources, "aws_sns_topic"), all_of(resources, "aws_sns_topic_policy")
+    (key,) = all_of(resources, "aws_kms_key")
 
-    deny, admit = _statements(policy["policy"])
-    assert (deny["Effect"], deny["Condition"]["Bool"]) == ("Deny", {"aws:SecureTransport": "false"})
-    publishers = [admit, _statements(key["policy"])[1]]
+    _, admit = statements(policy["policy"])
+    _, use_key = statements(key["policy"])
+    publishers = [admit, use_key]
     for statement in publishers:
         assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
         assert statement["Condition"]["ArnLike"]["aws:SourceArn"].endswith(":alarm:test-*")
@@ -198,12 +205,12 @@ def test_only_alarms_of_the_environment_may_publish_to_the_encrypted_topic(resou
 
 def test_every_dead_letter_queue_and_every_function_has_its_alarm(resources: list[Resource]) -> None:
     """But for what the notifications themselves left: that is Prometheus' to tell."""
-    (topic,) = _all(resources, "aws_sns_topic")
-    alarms = _all(resources, "aws_cloudwatch_metric_alarm")
+    (topic,) = all_of(resources, "aws_sns_topic")
+    alarms = all_of(resources, "aws_cloudwatch_metric_alarm")
     watched = {(alarm["metric_name"], value) for alarm in alarms for value in (alarm["dimensions"] or {}).values()}
-    dead_letters = {queue["name"] for queue in _all(resources, "aws_sqs_queue") if queue["name"].endswith("-dlq")}
+    dead_letters = {queue["name"] for queue in all_of(resources, "aws_sqs_queue") if queue["name"].endswith("-dlq")}
     dead_letters.remove("test-notification-dlq")
-    functions = {function["function_name"] for function in _all(resources, "aws_lambda_function")}
+    functions = {function["function_name"] for function in all_of(resources, "aws_lambda_function")}
 
     assert watched >= {("ApproximateNumberOfMessagesVisible", name) for name in dead_letters}
     assert watched >= {(metric, name) for metric in ("Errors", "Throttles") for name in functions}
@@ -216,7 +223,17 @@ def test_every_alarm_has_an_entry_in_the_runbook(resources: list[Resource]) -> N
 
     linked = {
         alarm["alarm_description"].rpartition("Runbook: docs/runbook.md#")[2]
-        for alarm in _all(resources, "aws_cloudwatch_metric_alarm")
+        for alarm in all_of(resources, "aws_cloudwatch_metric_alarm")
     }
 
     assert linked <= entries
+
+
+def test_no_secret_passes_through_terraform(resources: list[Resource]) -> None:
+    """What Terraform makes is in its state, in plain: the tasks write the secrets, and the functions read them."""
+    kinds = {resource["type"] for resource in resources}
+    settings = [function["environment"][0]["variables"] for function in all_of(resources, "aws_lambda_function")]
+
+    assert not [kind for kind in kinds if kind.startswith(("aws_ssm_parameter", "aws_secretsmanager", "random_"))]
+    secret = {name for names in settings for name in names if re.search("TOKEN|WEBHOOK|PASSWORD|SECRET", name)}
+    assert secret == {"METRICS_TOKEN_PARAMETER", "SLACK_WEBHOOK_PARAMETER", "TEAMS_WEBHOOK_PARAMETER"}

@@ -37,10 +37,13 @@ class World:
     def new_sku(self, stock: int = 10, price_minor: int = 500) -> str:
         """Make a SKU that no other test knows."""
         sku = f"test-{uuid4().hex[:12]}"
+        self.seed(sku, stock, price_minor)
+        return sku
+
+    def seed(self, sku: str, stock: int, price_minor: int = 500) -> None:
         product = SeedProduct(sku=sku, name=sku, stock=stock, priceMinor=price_minor, currency="GBP")
         (change,) = self._seeder.seed([product])
         assert change.refused is None
-        return sku
 
     def order(
         self, quantities: Mapping[str, int], *, pays: bool = True, fields: Mapping[str, object] | None = None

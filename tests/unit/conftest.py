@@ -60,6 +60,7 @@ class Aws:
             sweep_dlq_url="",
             notification_queue_url="",
             notification_dlq_url="",
+            bus_dlq_url=None,
             alarm_topic_arn="",
             metrics_api_id="api",
             metrics_api_gateway_url="https://api.example/test/metrics",

@@ -114,3 +114,27 @@ variable "runbook_url" {
   type        = string
   default     = null
 }
+
+variable "permissions_boundary_arn" {
+  description = "Policy that the functions' roles are bound by: where infra/bootstrap lets GitHub Actions deploy."
+  type        = string
+  default     = null
+}
+
+variable "customer_key" {
+  description = "Whether a KMS key of your own encrypts what is kept and what waits, in place of AWS's keys. It costs a dollar a month, and its requests."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "budget" {
+  description = "What a month may cost in US dollars, and who is told at 80 %, at all of it, and when that is forecast. The whole account counts, or own_costs_only: what has the tag Environment, which must be activated as a cost allocation tag first. None by default."
+  type = object({
+    limit_usd      = number
+    emails         = optional(list(string), [])
+    topic_arns     = optional(list(string), [])
+    own_costs_only = optional(bool, false)
+  })
+  default = null
+}

@@ -8,6 +8,10 @@ module "order_system" {
   maximum_concurrency    = 10
   archive_retention_days = 365
   log_retention_days     = 365
+  customer_key           = false # true: a KMS key of your own, see docs/security.md
+  budget                 = null  # { limit_usd = 100, emails = ["you@example.org"] } tells when a month costs more
   # An alarm rings if no Prometheus reads the metrics.
   scrapes_expected = true
+
+  permissions_boundary_arn = var.permissions_boundary_arn
 }

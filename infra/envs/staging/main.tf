@@ -9,4 +9,8 @@ module "order_system" {
   maximum_concurrency    = 10
   archive_retention_days = 30
   log_retention_days     = 30
+
+  permissions_boundary_arn = var.permissions_boundary_arn
+  customer_key             = false # true: a KMS key of your own, see docs/security.md
+  budget                   = null  # { limit_usd = 100, emails = ["you@example.org"] } tells when a month costs more
 }

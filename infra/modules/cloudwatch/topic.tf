@@ -6,62 +6,27 @@ data "aws_region" "this" {}
 
 locals {
   account_id = data.aws_caller_identity.this.account_id
-  alarm_arns = "arn:${data.aws_partition.this.partition}:cloudwatch:${data.aws_region.this.name}:${local.account_id}:alarm:${var.environment}-*"
-}
 
-data "aws_iam_policy_document" "key" {
-  statement {
-    sid       = "AdministerByIam"
-    actions   = ["kms:*"]
-    resources = ["*"] # of a key's own policy: this key
-
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:${data.aws_partition.this.partition}:iam::${local.account_id}:root"]
-    }
-  }
-
-  # AWS's own key for SNS does not admit CloudWatch, and alarms would be lost without a word:
-  # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
-  statement {
-    sid       = "PublishAlarms"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
-    resources = ["*"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account_id]
-    }
-
-    condition {
-      test     = "ArnLike"
-      variable = "aws:SourceArn"
-      values   = [local.alarm_arns]
-    }
+  # Who may publish, and so use the topic's key: the service, in whose name.
+  publishers = {
+    "cloudwatch.amazonaws.com" = ["arn:${data.aws_partition.this.partition}:cloudwatch:${data.aws_region.this.name}:${local.account_id}:alarm:${var.environment}-*"]
   }
 }
 
-resource "aws_kms_key" "alarms" {
-  description             = "Encrypts the alarms of ${var.environment} on their topic."
-  enable_key_rotation     = true
-  deletion_window_in_days = 7
-  policy                  = data.aws_iam_policy_document.key.json
-}
+# AWS's own key for SNS does not admit CloudWatch, and alarms would be lost without a word:
+# https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+module "key" {
+  source = "../kms-key"
 
-resource "aws_kms_alias" "alarms" {
-  name          = "alias/${var.environment}-alarms"
-  target_key_id = aws_kms_key.alarms.key_id
+  name                 = "${var.environment}-alarms"
+  description          = "Encrypts the alarms of ${var.environment} on their topic."
+  service_source_arns  = local.publishers
+  deletion_window_days = 7
 }
 
 resource "aws_sns_topic" "alarms" {
   name              = "${var.environment}-alarms"
-  kms_master_key_id = aws_kms_key.alarms.arn
+  kms_master_key_id = module.key.key_arn
 }
 
 data "aws_iam_policy_document" "topic" {
@@ -90,26 +55,30 @@ data "aws_iam_policy_document" "topic" {
     }
   }
 
-  statement {
-    sid       = "AdmitAlarms"
-    actions   = ["sns:Publish"]
-    resources = [aws_sns_topic.alarms.arn]
+  dynamic "statement" {
+    for_each = local.publishers
 
-    principals {
-      type        = "Service"
-      identifiers = ["cloudwatch.amazonaws.com"]
-    }
+    content {
+      sid       = "Admit${title(split(".", statement.key)[0])}"
+      actions   = ["sns:Publish"]
+      resources = [aws_sns_topic.alarms.arn]
 
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account_id]
-    }
+      principals {
+        type        = "Service"
+        identifiers = [statement.key]
+      }
 
-    condition {
-      test     = "ArnLike"
-      variable = "aws:SourceArn"
-      values   = [local.alarm_arns]
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [local.account_id]
+      }
+
+      condition {
+        test     = "ArnLike"
+        variable = "aws:SourceArn"
+        values   = statement.value
+      }
     }
   }
 }

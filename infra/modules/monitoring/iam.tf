@@ -49,13 +49,23 @@ data "aws_iam_policy_document" "task" {
   statement {
     sid       = "ListConfiguration"
     actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.bundle.arn]
+    resources = [module.bundle_bucket.bucket_arn]
   }
 
   statement {
     sid       = "FetchConfiguration"
     actions   = ["s3:GetObject"]
-    resources = ["${aws_s3_bucket.bundle.arn}/*"]
+    resources = ["${module.bundle_bucket.bucket_arn}/*"]
+  }
+
+  dynamic "statement" {
+    for_each = var.kms_key_arn[*]
+
+    content {
+      sid       = "ReadConfiguration"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+    }
   }
 
   # Session Manager's channels are no resources that a policy could name:

@@ -16,7 +16,7 @@ output "cluster_name" {
 
 output "bundle_bucket_name" {
   description = "Name of the bucket with the servers' configuration."
-  value       = aws_s3_bucket.bundle.id
+  value       = module.bundle_bucket.bucket_name
 }
 
 output "grafana_access_instructions" {

@@ -4,6 +4,8 @@ module "bus" {
 
   name                   = "${var.environment}-${each.key}-bus"
   archive_retention_days = var.archive_retention_days
+  kms_key_arn            = local.kms_key_arn
+  dead_letter_queue_arn  = var.customer_key ? module.bus_dead_letter_queue[0].queue_arn : null
 }
 
 module "order_placed_rule" {
@@ -43,6 +45,7 @@ module "order_queue" {
   rule_arns                = [module.order_placed_rule.rule_arn, module.payment_settled_rule.rule_arn]
   function_timeout_seconds = var.function_timeout_seconds
   batching_window_seconds  = var.batching_window_seconds
+  kms_key_arn              = local.kms_key_arn
 }
 
 module "payment_queue" {
@@ -52,12 +55,14 @@ module "payment_queue" {
   rule_arns                = [module.payment_requested_rule.rule_arn]
   function_timeout_seconds = var.function_timeout_seconds
   batching_window_seconds  = var.batching_window_seconds
+  kms_key_arn              = local.kms_key_arn
 }
 
 module "relay_dead_letter_queue" {
   source = "../sqs/dead-letter-queue"
 
-  name = "${var.environment}-relay"
+  name        = "${var.environment}-relay"
+  kms_key_arn = local.kms_key_arn
 }
 
 module "reservation_sweep" {
@@ -72,8 +77,9 @@ module "reservation_sweep" {
 module "sweep_dead_letter_queue" {
   source = "../sqs/dead-letter-queue"
 
-  name      = "${var.environment}-sweep"
-  rule_arns = [module.reservation_sweep.rule_arn]
+  name        = "${var.environment}-sweep"
+  rule_arns   = [module.reservation_sweep.rule_arn]
+  kms_key_arn = local.kms_key_arn
 }
 
 module "inventory_table" {
@@ -82,6 +88,7 @@ module "inventory_table" {
   name                = "${var.environment}-inventory-table"
   hash_key            = { name = "item_id", type = "S" }
   deletion_protection = var.deletion_protection
+  kms_key_arn         = local.kms_key_arn
 }
 
 module "event_store_table" {
@@ -98,6 +105,7 @@ module "event_store_table" {
     projection_type = "KEYS_ONLY"
   }]
   deletion_protection = var.deletion_protection
+  kms_key_arn         = local.kms_key_arn
 }
 
 module "metrics_table" {
@@ -106,6 +114,7 @@ module "metrics_table" {
   name                = "${var.environment}-metrics-table"
   hash_key            = { name = "id", type = "S" }
   deletion_protection = var.deletion_protection
+  kms_key_arn         = local.kms_key_arn
 }
 
 module "simulated_gateway_table" {
@@ -114,6 +123,7 @@ module "simulated_gateway_table" {
   name                = "${var.environment}-simulated-gateway-table"
   hash_key            = { name = "order_id", type = "S" }
   deletion_protection = var.deletion_protection
+  kms_key_arn         = local.kms_key_arn
 }
 
 module "function" {
@@ -130,4 +140,7 @@ module "function" {
   policy_statements  = each.value.policy_statements
   queue_trigger      = lookup(each.value, "queue_trigger", null)
   stream_trigger     = lookup(each.value, "stream_trigger", null)
+
+  permissions_boundary_arn = var.permissions_boundary_arn
+  kms_key_arn              = local.kms_key_arn
 }

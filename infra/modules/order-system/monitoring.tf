@@ -26,13 +26,15 @@ locals {
     notification-queue = { url = module.notification_queue.queue_url, arn = module.notification_queue.queue_arn }
   }
 
-  dead_letter_queues = {
+  dead_letter_queues = merge({
     order-dlq        = { url = module.order_queue.dead_letter_queue_url, arn = module.order_queue.dead_letter_queue_arn }
     payment-dlq      = { url = module.payment_queue.dead_letter_queue_url, arn = module.payment_queue.dead_letter_queue_arn }
     relay-dlq        = { url = module.relay_dead_letter_queue.queue_url, arn = module.relay_dead_letter_queue.queue_arn }
     sweep-dlq        = { url = module.sweep_dead_letter_queue.queue_url, arn = module.sweep_dead_letter_queue.queue_arn }
     notification-dlq = { url = module.notification_queue.dead_letter_queue_url, arn = module.notification_queue.dead_letter_queue_arn }
-  }
+    }, {
+    for queue in module.bus_dead_letter_queue : "bus-dlq" => { url = queue.queue_url, arn = queue.queue_arn }
+  })
 }
 
 module "metrics_api" {
@@ -42,6 +44,7 @@ module "metrics_api" {
   description        = "What Prometheus scrapes."
   stage_name         = var.environment
   log_retention_days = var.log_retention_days
+  kms_key_arn        = local.kms_key_arn
 
   routes = {
     "GET /metrics" = {
@@ -70,6 +73,7 @@ module "notification_queue" {
   name                     = "${var.environment}-notification"
   topic_arns               = [module.cloudwatch.topic_arn]
   function_timeout_seconds = local.notification_timeout_seconds
+  kms_key_arn              = local.kms_key_arn
 }
 
 resource "aws_sns_topic_subscription" "notifications" {
@@ -93,4 +97,16 @@ module "monitoring" {
   webhook_parameter_arns               = { for channel in var.alert_channels : channel => local.parameters["${channel}_webhook_url"].arn }
   allowed_cidr_blocks                  = var.monitoring_allowed_cidr_blocks
   log_retention_days                   = var.log_retention_days
+  kms_key_arn                          = local.kms_key_arn
+}
+
+module "budget" {
+  source = "../budget"
+  count  = length(var.budget[*])
+
+  name       = "${var.environment}-monthly"
+  limit_usd  = var.budget.limit_usd
+  emails     = var.budget.emails
+  topic_arns = var.budget.topic_arns
+  tag        = var.budget.own_costs_only ? { key = "Environment", value = var.environment } : null
 }

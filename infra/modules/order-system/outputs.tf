@@ -13,6 +13,7 @@ output "deployment" {
     relay_dlq_url                = module.relay_dead_letter_queue.queue_url
     sweep_dlq_url                = module.sweep_dead_letter_queue.queue_url
     notification_dlq_url         = module.notification_queue.dead_letter_queue_url
+    bus_dlq_url                  = one(module.bus_dead_letter_queue[*].queue_url)
     reservation_sweep_rule_name  = module.reservation_sweep.rule_name
     inventory_table_name         = module.inventory_table.table_name
     event_store_table_name       = module.event_store_table.table_name

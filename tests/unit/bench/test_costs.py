@@ -1,15 +1,21 @@
+import json
 from datetime import date
 
 import pytest
 
-from scripts.bench.costs import Price, Prices, Workload, minimum, quantities, read_prices
+from scripts.bench.costs import Workload, minimum, quantities
 from scripts.bench.units import Units
 from scripts.bench.usage import Usage
+from scripts.local.emulator import REPO_ROOT
+from scripts.prices import Price, Prices, read_prices
 
 PRICES = Prices(
     date=date(2026, 1, 1),
     region="us-east-1",
-    lines={"sqs_requests": Price(text="SQS", usd=0.4, per=1e6, source="https://aws.amazon.com/sqs/pricing/")},
+    monthly={},
+    lines={
+        "sqs_requests": Price(service="SQS", text="SQS", usd=0.4, per=1e6, source="https://aws.amazon.com/sqs/pricing/")
+    },
 )
 
 
@@ -42,6 +48,17 @@ def test_a_batch_shares_its_skus_and_counters() -> None:
 
     assert least["dynamodb_write_units"] / 100 == pytest.approx(5 + 2 * (12 * 2 + 2) / 50)
     assert least["dynamodb_index_units"] / 100 == pytest.approx(2 * 2 / 50)
+
+
+@pytest.mark.parametrize("batch", [1, 10, 50])
+def test_nothing_was_measured_to_take_less_than_the_least(batch: int) -> None:
+    document = json.loads((REPO_ROOT / "docs" / "performance" / "after.json").read_text())
+    counts = document["results"][f"direct {batch}"]["counts"]
+
+    least = minimum(workload(batch=batch, skus_an_order=2), counts["eventbridge_archived_bytes"] * 100)
+
+    above = {line: (counts[line], value / 100) for line, value in least.items() if counts[line] * 1.0001 < value / 100}
+    assert not above
 
 
 def test_a_refused_order_needs_one_commit_and_no_stock() -> None:

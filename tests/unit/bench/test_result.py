@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scripts.bench.costs import Workload, read_prices
+from scripts.bench.costs import Workload
+from scripts.bench.end_to_end import Run
 from scripts.bench.result import (
     Measured,
     Recorded,
@@ -17,11 +18,12 @@ from scripts.bench.result import (
     results_table,
     write_json,
 )
-from scripts.bench.run import Settings, run
+from scripts.bench.run import Settings, run, that_counts
 from scripts.bench.scenarios import SCENARIOS, chosen
 from scripts.bench.units import Units
 from scripts.bench.usage import Usage
 from scripts.errors import UserError
+from scripts.prices import read_prices
 
 
 def result(writes: float = 20, name: str = "single") -> Result:
@@ -105,6 +107,13 @@ def test_a_count_above_the_baseline_is_named_and_one_below_is_not() -> None:
 def test_a_count_that_was_nothing_must_stay_nothing() -> None:
     assert above_baseline({"a": 0.0}, {"a": 0.0}) == []
     assert above_baseline({"a": 0.01}, {"a": 0.0})
+
+
+def test_the_quickest_of_several_runs_counts_unless_one_has_lost_orders() -> None:
+    slow, quick, lossy = (Run(Speed(1, p50_ms=p50, lost=lost), Usage(), 1) for p50, lost in ((9, 0), (5, 0), (7, 1)))
+
+    assert that_counts([slow, quick]) is quick
+    assert that_counts([slow, quick, lossy]) is lossy
 
 
 def test_scenarios_are_chosen_by_name() -> None:

@@ -7,41 +7,18 @@ import pytest
 from scripts import ledger
 from scripts.audit import Audit, Auditor
 from scripts.repair import Repairer
+from services.libs.commit_items import commit_to_item
 from services.libs.dynamodb_items import Item, to_item
-from services.order_service.service import OrderService
-from services.payment_service.service import PaymentService
-from services.payment_service.simulated_gateway import SimulatedGateway
-from services.reservation_sweeper.cursor import SweepCursor
-from services.reservation_sweeper.service import ReservationSweeper
 from services.shared.commits import Commit
 from services.shared.events import EventType
 from services.shared.json_types import Json
-from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
+from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, seeding
 from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 DUE = NOW + PAYMENT_TIMEOUT
-
-
-@pytest.fixture
-def busy(aws: Aws) -> Aws:
-    """Orders in every state that a healthy system has."""
-    aws.store.append(seeding("prod-001", stock=100))
-    orders = OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
-    payments = PaymentService(aws.store, SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=1.0))
-    for order_id, forced in {"paid": "SUCCESS", "settled": "SUCCESS", "declined": "FAILURE", "expired": None}.items():
-        place(orders, placed_order(order_id, {"prod-001": 2}, forced), CAUSE)
-    place(orders, placed_order("refused", {"prod-001": 1000}), CAUSE)
-    for order_id in ("paid", "settled", "declined"):
-        pay(payments, order_id, CAUSE)
-    for order_id in ("paid", "declined"):
-        conclude(orders, order_id, CAUSE)
-    ReservationSweeper(aws.store, SweepCursor(aws.dynamodb, METRICS_TABLE)).sweep(DUE)
-    payments.call_off("expired", CAUSE)
-    place(orders, placed_order("open", {"prod-001": 2}), CAUSE)
-    return aws
 
 
 def _audit(aws: Aws, sleep: Callable[[float], None] = lambda _: None, at: timedelta = timedelta(0)) -> Audit:
@@ -78,6 +55,27 @@ def test_a_wrong_quantity_is_found(busy: Aws, field: str) -> None:
     _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, **{field: 77})
 
     assert _found(busy) == [("stock", "prod-001")]
+
+
+@pytest.mark.parametrize(("field", "value"), [("name", "Other"), ("price_minor", 77), ("currency", "EUR")])
+def test_a_product_that_is_not_as_the_log_names_and_prices_it_is_found_and_repaired(
+    busy: Aws, field: str, value: Json
+) -> None:
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, **{field: value})
+
+    assert _found(busy) == [("stock", "prod-001")]
+    list(Repairer(busy.dynamodb, busy.deployment, sleep=lambda _: None).repair())
+    assert _found(busy) == []
+
+
+def test_a_log_that_sells_more_than_there_was_is_found_although_the_inventory_agrees_with_it(busy: Aws) -> None:
+    busy.store.append(seeding("prod-002", stock=1))
+    busy.dynamodb.put_item(
+        TableName=EVENT_STORE_TABLE, Item=commit_to_item(seeding("prod-002", stock=0, version=2, delta=-2))
+    )
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-002"}, stock=-1, available=-1)
+
+    assert _found(busy) == [("log", "prod-002")]
 
 
 def test_a_sku_that_the_log_does_not_know_is_found(busy: Aws) -> None:
@@ -137,6 +135,13 @@ def test_money_that_does_not_fit_the_order_is_found(busy: Aws, order_id: str, va
     assert _found(busy) == [("money", order_id)]
 
 
+@pytest.mark.parametrize("status", ["called_off", "refunded"])
+def test_a_declined_order_of_which_the_gateway_keeps_no_money_is_right(busy: Aws, status: str) -> None:
+    _set(busy, GATEWAY_TABLE, {"order_id": "declined"}, status=status)
+
+    assert _found(busy) == []
+
+
 def test_a_counter_that_is_off_is_found(busy: Aws) -> None:
     name = "orders_processed_total|status=success|error_type=none"
     busy.dynamodb.put_item(TableName=METRICS_TABLE, Item=to_item({"id": "counters#stray", name: 1}))
@@ -150,14 +155,14 @@ def test_a_stream_of_more_than_nine_versions_has_no_gap_whatever_order_a_scan_ha
     busy.store.append(seeding("prod-002", stock=10))
     for version in range(2, 13):
         busy.store.append(seeding("prod-002", stock=10, version=version, delta=0))
-    scan = ledger._scan  # noqa: SLF001 - to answer as the embedded AWS does
+    scan = ledger.scan
 
     def scan_by_text(client: "DynamoDBClient", table: str) -> Iterator[Item]:
         return iter(
             sorted(scan(client, table), key=lambda item: (str(item.get("stream_id")), str(item.get("version"))))
         )
 
-    monkeypatch.setattr(ledger, "_scan", scan_by_text)
+    monkeypatch.setattr(ledger, "scan", scan_by_text)
 
     assert _found(busy) == []
 

@@ -47,9 +47,10 @@ def write_tree(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def install(folder: Path, name: str, module: str, requires: list[str] | None = None) -> None:
+def install(folder: Path, name: str, module: str, requires: list[str] | None = None, licence: str = "") -> None:
     info = f"{name.replace('-', '_')}-1.0.dist-info"
     metadata = [f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {line}" for line in requires or [])]
+    metadata += [f"License-Expression: {licence}"] if licence else []
     files = {
         f"{module}/__init__.py": "",
         f"{module}/__pycache__/__init__.cpython-311.pyc": "",

@@ -8,6 +8,7 @@ import pytest
 import simpy
 
 from scripts.bench import simulate as simulating
+from scripts.bench.capacity_measured import load_runs
 from scripts.bench.capacity_model import Deployment, Model, Workload, distinct, raised, ramp_minutes
 from scripts.bench.capacity_parameters import PARAMETERS_FILE, Duration, Parameters, Profile, load_parameters
 from scripts.bench.capacity_predictions import (
@@ -15,9 +16,7 @@ from scripts.bench.capacity_predictions import (
     MODES,
     Mix,
     Mode,
-    Run,
     compare,
-    load_runs,
     overload,
     predict,
     sliced,
@@ -27,6 +26,7 @@ from scripts.bench.capacity_queues import Order, Queue, RateLimit
 from scripts.bench.capacity_simulation import Pipeline, Result, simulate
 from scripts.bench.capacity_tables import Sheet
 from scripts.errors import UserError
+from scripts.prices import read_prices
 
 REPO_ROOT = Path(__file__).parents[3]
 
@@ -91,7 +91,7 @@ def test_orders_in_progress_are_as_littles_law_says(parameters: Parameters) -> N
 
 def test_overloaded_workers_do_what_their_limit_says(parameters: Parameters) -> None:
     free = without_conflicts(parameters)
-    workload = Workload(None, batch_size=10)
+    workload = Workload(None, batch_size=10, group_commit=False)
     deployment = replace(Deployment.default(free), maximum_concurrency=4)
     name, capacity = Model(free, free.profiles["aws"], workload, deployment).capacity()
 
@@ -148,7 +148,7 @@ def test_simulation_counts_the_write_units_of_the_closed_form(parameters: Parame
 
     result = run(free, Workload(None, 1), deployment=Deployment.default(free), orders=200)
 
-    assert result.usage.write_units == 18 * 200
+    assert result.usage.write_units + result.usage.index_units == 18 * 200
 
 
 def test_more_write_units_than_a_table_has_slow_the_orders_down(parameters: Parameters) -> None:
@@ -214,7 +214,7 @@ def test_a_slice_keeps_the_load_of_each_resource(parameters: Parameters, aws: Pr
 
 
 def test_planned_deployment_carries_its_rate_in_the_simulation(parameters: Parameters) -> None:
-    prediction = predict(parameters, MODES[3], MIXES[2], 10_000, seed=1)
+    prediction = predict(parameters, read_prices(), MODES[3], MIXES[2], 10_000, seed=1)
 
     assert prediction.orders_per_second == pytest.approx(10_000, rel=0.05)
     assert prediction.needs.invocations_a_second > 30_000
@@ -238,26 +238,22 @@ def test_growth_takes_as_long_as_the_published_rates_say(parameters: Parameters)
     assert minutes["table"] == 60
 
 
-def test_prediction_agrees_with_what_was_measured(parameters: Parameters) -> None:
+def test_prediction_agrees_with_what_was_measured_on_a_quiet_machine(parameters: Parameters) -> None:
+    runs = load_runs(REPO_ROOT / "docs" / "performance" / "after.json")
+
+    for comparison in compare(parameters, runs, seed=1):
+        assert comparison.rate_ratio == pytest.approx(1, abs=0.05), comparison.run
+        assert comparison.p50_ratio == pytest.approx(1, abs=0.26), comparison.run
+
+
+def test_prediction_agrees_with_what_was_measured_at_several_rates(parameters: Parameters) -> None:
     comparisons = compare(parameters, load_runs(simulating.MEASURED_FILE), seed=1)
 
-    assert comparisons
+    # Others used the machine: at 60/s two runs differed by up to six times in p50, at full speed by a third.
+    assert len(comparisons) >= 7
     for comparison in comparisons:
-        assert 0.75 < comparison.rate_ratio < 1.33, comparison.run
-        assert 0.75 < comparison.p50_ratio < 1.33, comparison.run
-
-
-def test_single_and_hot_scenarios_are_of_one_sku() -> None:
-    run_of = {
-        "batch_size": 10,
-        "offered_orders_per_second": 1,
-        "orders_per_second": 1,
-        "p50_seconds": 1,
-        "p99_seconds": 1,
-    }
-
-    assert Run.model_validate({"scenario": "one hot SKU", **run_of}).hot
-    assert not Run.model_validate({"scenario": "3 SKUs", **run_of}).hot
+        assert 0.7 < comparison.rate_ratio < 1.4, comparison.run
+        assert 0.6 < comparison.p50_ratio < 1.6, comparison.run
 
 
 def test_rate_limit_makes_the_units_wait_that_it_has_not() -> None:
@@ -310,11 +306,11 @@ def test_fifty_draws_of_twelve_kinds_have_nearly_all() -> None:
 
 def test_wrong_parameters_are_named(tmp_path: Path) -> None:
     given = json.loads(PARAMETERS_FILE.read_text())
-    given["prices"]["write_unit"] = "cheap"
+    given["deployment"]["memory_gb"] = "plenty"
     path = tmp_path / "parameters.json"
     path.write_text(json.dumps(given))
 
-    with pytest.raises(UserError, match=r"prices\.write_unit"):
+    with pytest.raises(UserError, match=r"deployment\.memory_gb"):
         load_parameters(path)
 
 
@@ -360,17 +356,35 @@ def test_page_without_a_place_for_a_table_is_named(tmp_path: Path) -> None:
         simulating.fill(page, {"small": Sheet("title", [], [], [])})
 
 
-def test_capacity_page_has_a_place_for_every_table(parameters: Parameters) -> None:
-    page = (REPO_ROOT / "docs" / "capacity.md").read_text()
-    predictions = [predict(parameters, MODES[1], MIXES[0], 100, seed=1)]
+def test_page_with_a_place_that_does_not_end_is_named(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- simulate: small -->")
 
-    for name in simulating.Report(parameters, predictions, [], []).sheets():
-        assert f"<!-- simulate: {name} -->" in page
+    with pytest.raises(UserError, match=r"page\.md: .* simulate: small .* end"):
+        simulating.fill(page, {"small": Sheet("title", [], [], [])})
+
+
+def test_every_table_has_a_place_in_the_pages(parameters: Parameters) -> None:
+    pages = "".join((REPO_ROOT / "docs" / name).read_text() for name in ("capacity.md", "performance.md"))
+    predictions = [predict(parameters, read_prices(), MODES[1], MIXES[0], 100, seed=1)]
+
+    for name in simulating.Report(parameters, predictions, [], [], []).sheets():
+        assert f"<!-- simulate: {name} -->" in pages
+
+
+def test_a_window_fills_batches_and_costs_time(parameters: Parameters) -> None:
+    at_once, waiting = (
+        predict(parameters, read_prices(), Mode("", 10, group_commit=True, window_seconds=window), MIXES[1], 10, seed=1)
+        for window in (0.0, 1.0)
+    )
+
+    assert sum(waiting.dollars_per_million.values()) < 0.8 * sum(at_once.dollars_per_million.values())
+    assert waiting.p50_seconds > at_once.p50_seconds + 0.5
 
 
 def test_json_has_no_figure_that_json_cannot_say(parameters: Parameters) -> None:
-    prediction = replace(predict(parameters, MODES[1], MIXES[0], 1, seed=1), p99_seconds=math.nan)
+    prediction = replace(predict(parameters, read_prices(), MODES[1], MIXES[0], 1, seed=1), p99_seconds=math.nan)
 
-    text = simulating.Report(parameters, [prediction], [], []).as_json()
+    text = simulating.Report(parameters, [prediction], [], [], []).as_json()
 
     assert json.loads(text)["predictions"][0]["p99_seconds"] is None

@@ -41,7 +41,7 @@ def queue(aws: Aws) -> DeadLetterQueue:
 @pytest.fixture
 def target(aws: Aws, queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> Target:
     """A target with all queues, all but the order's empty."""
-    urls = {"order_dlq_url": queue.url, "order_queue_url": queue.source_url}
+    urls = {"order_dlq_url": queue.url, "order_queue_url": queue.source_url, "bus_dlq_url": None}
     for name in ("payment_dlq", "payment_queue", "relay_dlq", "sweep_dlq", "notification_dlq", "notification_queue"):
         urls[f"{name}_url"] = aws.sqs.create_queue(QueueName=name.replace("_", "-"))["QueueUrl"]
     monkeypatch.setattr(Deployment, "of", lambda _: SimpleNamespace(**urls))
@@ -277,6 +277,19 @@ def test_the_list_shows_every_queue(aws: Aws, target: Target, capsys: pytest.Cap
     queues = ["test-dlq", "payment-dlq", "relay-dlq", "sweep-dlq", "notification-dlq"]
     assert [line[0] for line in lines] == ["queue", *queues]
     assert " ".join(lines[1]).startswith("test-dlq rejected: conflict (permanent) 2 ")
+
+
+def test_with_a_customer_key_the_list_shows_what_could_not_be_encrypted(
+    aws: Aws, target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = vars(Deployment.of(target)) | {"bus_dlq_url": aws.sqs.create_queue(QueueName="bus-dlq")["QueueUrl"]}
+    monkeypatch.setattr(Deployment, "of", lambda _: SimpleNamespace(**made))
+
+    list_dead_letters(target)
+
+    assert capsys.readouterr().out.splitlines()[-1].split()[0] == "bus-dlq"
+    with pytest.raises(UserError, match="make the key usable"):
+        redrive(target, queue="bus", limit=None, dry_run=True, include_permanent=False)
 
 
 def test_redriving_tells_what_it_moved_of_each_queue(

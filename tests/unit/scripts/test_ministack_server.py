@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from scripts.local.ministack_server import (
     Document,
     Execute,
     check_statements,
+    poll_apart,
     retry_failed_stream_records,
     stream_inserts,
 )
@@ -141,3 +143,37 @@ def test_another_statement_is_left_to_a_permission_that_nobody_has() -> None:
     body = json.dumps({"Statements": [{"Statement": 'DELETE FROM "log" WHERE a = ?'}]}).encode()
 
     assert check_statements(lambda *_: [])("dynamodb:BatchExecuteStatement", body, "eu-west-2", "1") == []
+
+
+def test_a_stream_is_polled_without_holding_up_the_queues_and_at_once_when_there_is_work() -> None:
+    wake, polled, finish = Event(), Event(), Event()
+
+    def poll() -> bool:
+        polled.set()
+        finish.wait(timeout=10)
+        return False
+
+    poll_by_the_queues_poller = poll_apart(poll, wake, idle_seconds=60)
+
+    assert polled.wait(timeout=10)
+    assert poll_by_the_queues_poller() is False
+    polled.clear()
+    wake.set()
+    finish.set()
+    assert polled.wait(timeout=10), "it slept although there was work"
+    assert wake.is_set()
+
+
+def test_a_fault_of_the_poll_does_not_end_the_polling() -> None:
+    wake, again = Event(), Event()
+    faults = [OSError("once")]
+
+    def poll() -> bool:
+        if faults:
+            raise faults.pop()
+        again.set()
+        return False
+
+    poll_apart(poll, wake, idle_seconds=0.05)
+
+    assert again.wait(timeout=10)

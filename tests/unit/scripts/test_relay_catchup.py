@@ -1,7 +1,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
@@ -9,7 +9,7 @@ import pytest
 
 from scripts.deployment import Deployment
 from scripts.errors import UserError
-from scripts.relay_catchup import Published, commits_since, parse_since, publish, run
+from scripts.relay_catchup import Published, commits_since, publish, run
 from scripts.target import Target
 from services.libs.event_publisher import EventPublisher
 from services.shared.commits import Commit
@@ -71,32 +71,6 @@ def _order(order_id: str, at: datetime) -> Commit:
 
 def _since(aws: Aws, since: datetime) -> list[str]:
     return sorted(commit.stream_id for commit in commits_since(aws.dynamodb, EVENT_STORE_TABLE, since))
-
-
-@pytest.mark.parametrize(
-    ("text", "since"),
-    [
-        ("30s", NOW - timedelta(seconds=30)),
-        ("30m", NOW - timedelta(minutes=30)),
-        ("2h", NOW - timedelta(hours=2)),
-        ("3d", NOW - timedelta(days=3)),
-        ("2025-12-31T23:30:00Z", datetime(2025, 12, 31, 23, 30, tzinfo=UTC)),
-        ("2026-01-01T00:30+01:00", datetime(2025, 12, 31, 23, 30, tzinfo=UTC)),
-    ],
-)
-def test_a_time_is_given_with_its_zone_or_as_how_long_ago(text: str, since: datetime) -> None:
-    assert parse_since(text, NOW) == since
-
-
-@pytest.mark.parametrize("text", ["", "yesterday", "2026-01-01T00:00:00", "2026-01-01", "2 h", "-2h", "2w", "999999d"])
-def test_another_form_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match="give a time with its zone, such as"):
-        parse_since(text, NOW)
-
-
-def test_a_time_to_come_is_refused() -> None:
-    with pytest.raises(UserError, match="still to come"):
-        parse_since("2026-01-01T12:00:01Z", NOW)
 
 
 def test_the_commits_of_that_time_and_later_are_found(aws: Aws) -> None:

@@ -70,6 +70,19 @@ run "the_access_log_ends_and_does_not_say_who_called" {
   }
 }
 
+run "a_customer_key_encrypts_the_access_log" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
+    error_message = "The customer's key is not used."
+  }
+}
+
 run "bad_inputs_are_refused" {
   command = plan
 
@@ -80,6 +93,7 @@ run "bad_inputs_are_refused" {
     requests_per_second = 0
     burst_requests      = 0
     log_retention_days  = 0
+    kms_key_arn         = "alias/mine"
   }
 
   expect_failures = [
@@ -89,5 +103,6 @@ run "bad_inputs_are_refused" {
     var.requests_per_second,
     var.burst_requests,
     var.log_retention_days,
+    var.kms_key_arn,
   ]
 }

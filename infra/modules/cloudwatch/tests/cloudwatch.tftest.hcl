@@ -110,7 +110,7 @@ run "and_nowhere_else" {
 
 run "only_this_environments_alarms_may_publish_and_only_encrypted" {
   assert {
-    condition     = aws_sns_topic.alarms.name == "dev-alarms" && aws_sns_topic.alarms.kms_master_key_id == aws_kms_key.alarms.arn
+    condition     = aws_sns_topic.alarms.name == "dev-alarms" && aws_sns_topic.alarms.kms_master_key_id == module.key.key_arn
     error_message = "The topic is not {env}-alarms, encrypted with its own key."
   }
 
@@ -120,12 +120,11 @@ run "only_this_environments_alarms_may_publish_and_only_encrypted" {
   }
 
   assert {
-    condition = alltrue([
-      for statement in [data.aws_iam_policy_document.topic.statement[1], data.aws_iam_policy_document.key.statement[1]] :
-      one(statement.principals).identifiers == toset(["cloudwatch.amazonaws.com"]) &&
-      toset(flatten(statement.condition[*].values)) == toset(["123456789012", "arn:aws:cloudwatch:eu-west-2:123456789012:alarm:dev-*"])
-    ])
-    error_message = "Another than this environment's alarms may publish, or use the key."
+    condition = (
+      one(data.aws_iam_policy_document.topic.statement[1].principals).identifiers == toset(["cloudwatch.amazonaws.com"]) &&
+      toset(flatten(data.aws_iam_policy_document.topic.statement[1].condition[*].values)) == toset(["123456789012", "arn:aws:cloudwatch:eu-west-2:123456789012:alarm:dev-*"])
+    )
+    error_message = "Another than this environment's alarms may publish."
   }
 
   assert {

@@ -20,3 +20,25 @@ variable "archive_retention_days" {
     error_message = "The archive keeps events for a whole number of days, at least 1."
   }
 }
+
+variable "kms_key_arn" {
+  description = "Customer managed key that encrypts the events on the bus; it must admit EventBridge. EventBridge's own key by default."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[^:]+:kms:", var.kms_key_arn))
+    error_message = "kms_key_arn is the ARN of a KMS key."
+  }
+}
+
+variable "dead_letter_queue_arn" {
+  description = "ARN of the queue that gets the events which the customer managed key could not encrypt. None by default, as without such a key none is lost so."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.dead_letter_queue_arn == null || can(regex("^arn:[^:]+:sqs:", var.dead_letter_queue_arn))
+    error_message = "dead_letter_queue_arn is the ARN of an SQS queue."
+  }
+}

@@ -147,3 +147,20 @@ variable "stream_trigger" {
     error_message = "A record's maximum age is at least 60 seconds, and under the 24 hours of its stream."
   }
 }
+
+variable "permissions_boundary_arn" {
+  description = "Policy that the function's role is bound by: where infra/bootstrap lets GitHub Actions deploy."
+  type        = string
+  default     = null
+}
+
+variable "kms_key_arn" {
+  description = "Customer managed key of the function's environment and logs, and of the tables and queues that it uses. It must admit CloudWatch Logs. AWS's own keys by default."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[^:]+:kms:", var.kms_key_arn))
+    error_message = "kms_key_arn is the ARN of a KMS key."
+  }
+}

@@ -123,14 +123,21 @@ run "the_configuration_is_delivered_and_its_tests_are_not" {
     }]
     error_message = "Prometheus is not told what to scrape."
   }
+}
+
+run "a_customer_key_encrypts_the_logs_and_the_task_may_read_its_configuration" {
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
+  }
 
   assert {
-    condition = (
-      aws_s3_bucket_public_access_block.bundle.block_public_policy && aws_s3_bucket_public_access_block.bundle.restrict_public_buckets &&
-      one(aws_s3_bucket_server_side_encryption_configuration.bundle.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256" &&
-      one(data.aws_iam_policy_document.tls_only.statement).effect == "Deny"
-    )
-    error_message = "The bucket is public, plain, or open to plain HTTP."
+    condition     = aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
+    error_message = "The customer's key is not used."
+  }
+
+  assert {
+    condition     = data.aws_iam_policy_document.task.statement[2].actions == toset(["kms:Decrypt"]) && data.aws_iam_policy_document.task.statement[2].resources == toset([var.kms_key_arn])
+    error_message = "The task cannot read its configuration, or may use the key for more."
   }
 }
 
@@ -199,8 +206,8 @@ run "secrets_come_from_the_parameter_store_and_each_server_gets_its_own" {
 run "the_task_may_fetch_its_bundle_and_be_reached" {
   assert {
     condition = [for statement in data.aws_iam_policy_document.task.statement : statement.resources if statement.sid != "ForwardPorts"] == [
-      toset([aws_s3_bucket.bundle.arn]),
-      toset(["${aws_s3_bucket.bundle.arn}/*"]),
+      toset([module.bundle_bucket.bucket_arn]),
+      toset(["${module.bundle_bucket.bucket_arn}/*"]),
     ]
     error_message = "The task may read more than its bundle."
   }
@@ -233,6 +240,7 @@ run "bad_inputs_are_refused" {
     memory_mb              = 1000
     metrics_retention_days = 0
     log_retention_days     = 0
+    kms_key_arn            = "alias/mine"
   }
 
   expect_failures = [
@@ -247,5 +255,6 @@ run "bad_inputs_are_refused" {
     var.memory_mb,
     var.metrics_retention_days,
     var.log_retention_days,
+    var.kms_key_arn,
   ]
 }

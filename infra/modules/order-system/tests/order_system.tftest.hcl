@@ -72,6 +72,46 @@ run "monitoring_can_be_switched_on" {
   }
 }
 
+run "neither_a_key_nor_a_budget_is_made_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = length(module.kms_key) + length(module.bus_dead_letter_queue) + length(module.budget) == 0 && output.deployment.bus_dlq_url == null
+    error_message = "Something costs or counts that nobody asked for."
+  }
+}
+
+run "a_customer_key_comes_with_a_watched_queue_for_what_it_cannot_encrypt" {
+  command = plan
+
+  variables {
+    customer_key = true
+  }
+
+  assert {
+    condition     = length(module.kms_key) == 1 && length(module.bus_dead_letter_queue) == 1 && contains(keys(local.dead_letter_queues), "bus-dlq")
+    error_message = "There is no key, or nobody hears of an event that it cannot encrypt."
+  }
+
+  assert {
+    condition     = alltrue([for arn in flatten([values(local.key_users), local.encrypted_log_groups]) : strcontains(arn, ":eu-west-2:") && endswith(arn, "/dev-*") || endswith(arn, ":dev-*")])
+    error_message = "The key is for more than this environment."
+  }
+}
+
+run "a_budget_may_be_set" {
+  command = plan
+
+  variables {
+    budget = { limit_usd = 50, emails = ["ops@example.org"] }
+  }
+
+  assert {
+    condition     = module.budget[0].budget_name == "dev-monthly"
+    error_message = "There is no budget."
+  }
+}
+
 run "no_payment_is_forced_in_production" {
   command = plan
 

@@ -20,6 +20,12 @@ variable "topic_arns" {
   default     = []
 }
 
+variable "bus_arns" {
+  description = "ARNs of the EventBridge buses that leave here what they could not encrypt. None by default."
+  type        = list(string)
+  default     = []
+}
+
 variable "retention_days" {
   description = "Days for which a dead letter is kept."
   type        = number
@@ -28,5 +34,16 @@ variable "retention_days" {
   validation {
     condition     = var.retention_days >= 1 && var.retention_days <= 14
     error_message = "SQS keeps a message for at most 14 days."
+  }
+}
+
+variable "kms_key_arn" {
+  description = "Customer managed key that encrypts the messages; it must admit the services that send. SQS's own key by default."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[^:]+:kms:", var.kms_key_arn))
+    error_message = "kms_key_arn is the ARN of a KMS key."
   }
 }

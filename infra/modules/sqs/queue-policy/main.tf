@@ -2,6 +2,7 @@ locals {
   senders = [
     { sid = "AdmitRules", service = "events.amazonaws.com", arns = var.rule_arns },
     { sid = "AdmitTopics", service = "sns.amazonaws.com", arns = var.topic_arns },
+    { sid = "AdmitBuses", service = "events.amazonaws.com", arns = var.bus_arns },
   ]
 }
 

@@ -34,3 +34,14 @@ variable "topic_arns" {
     error_message = "topic_arns are ARNs of SNS topics, without a wildcard."
   }
 }
+
+variable "bus_arns" {
+  description = "ARNs of the EventBridge buses that may send to the queue. None by default."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.bus_arns : can(regex("^arn:[^:]+:events:[^*]+:event-bus/[^*]+$", arn))])
+    error_message = "bus_arns are ARNs of EventBridge buses, without a wildcard."
+  }
+}

@@ -2,7 +2,8 @@ resource "aws_sqs_queue" "this" {
   name = "${var.name}-queue"
   # AWS asks for six times the function's timeout plus the window, so that a throttled batch is not taken twice.
   visibility_timeout_seconds = 6 * var.function_timeout_seconds + var.batching_window_seconds
-  sqs_managed_sse_enabled    = true
+  sqs_managed_sse_enabled    = var.kms_key_arn == null ? true : null
+  kms_master_key_id          = var.kms_key_arn
 }
 
 module "policy" {
@@ -17,9 +18,10 @@ module "policy" {
 module "dead_letter_queue" {
   source = "../dead-letter-queue"
 
-  name       = var.name
-  rule_arns  = var.rule_arns
-  topic_arns = var.topic_arns
+  name        = var.name
+  rule_arns   = var.rule_arns
+  topic_arns  = var.topic_arns
+  kms_key_arn = var.kms_key_arn
 }
 
 # Apart from the queue: the provider waits for about 25 s after each, and so creates the two queues side by side.

@@ -57,3 +57,14 @@ variable "max_receive_count" {
     error_message = "A message is received 5 to 1000 times before it is a dead letter."
   }
 }
+
+variable "kms_key_arn" {
+  description = "Customer managed key that encrypts the messages, of the dead letters too; it must admit the services that send. SQS's own key by default."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null || can(regex("^arn:[^:]+:kms:", var.kms_key_arn))
+    error_message = "kms_key_arn is the ARN of a KMS key."
+  }
+}

@@ -70,6 +70,19 @@ run "each_key_attribute_is_declared_once" {
   }
 }
 
+run "a_customer_key_takes_the_place_of_dynamodbs_own" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.server_side_encryption[0].kms_key_arn == var.kms_key_arn
+    error_message = "The customer's key is not used."
+  }
+}
+
 run "bad_inputs_are_refused" {
   command = plan
 

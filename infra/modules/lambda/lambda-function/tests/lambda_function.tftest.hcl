@@ -179,6 +179,25 @@ run "a_stream_trigger_misses_no_insert_and_reports_what_it_gives_up" {
   }
 }
 
+run "a_customer_key_encrypts_environment_and_logs_and_the_role_may_use_it" {
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.kms_key_arn == var.kms_key_arn && aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
+    error_message = "The customer's key is not used."
+  }
+
+  assert {
+    condition = (
+      data.aws_iam_policy_document.this.statement[1].resources == toset([var.kms_key_arn]) &&
+      length(setsubtract(["kms:Decrypt", "kms:GenerateDataKey"], data.aws_iam_policy_document.this.statement[1].actions)) == 0
+    )
+    error_message = "The role may not use the key of its tables and queues, or may use others."
+  }
+}
+
 run "bad_inputs_are_refused" {
   command = plan
 
@@ -188,6 +207,7 @@ run "bad_inputs_are_refused" {
     memory_mb          = 64
     timeout_seconds    = 901
     log_retention_days = 0
+    kms_key_arn        = "alias/mine"
     policy_statements  = [{ sid = "Everything", actions = ["dynamodb:*"], resources = ["*"] }]
     queue_trigger      = { queue_arn = "arn:aws:sqs:eu-west-2:123456789012:dev-order-queue", batch_size = 11, maximum_concurrency = 1 }
     stream_trigger = {
@@ -204,6 +224,7 @@ run "bad_inputs_are_refused" {
     var.memory_mb,
     var.timeout_seconds,
     var.log_retention_days,
+    var.kms_key_arn,
     var.policy_statements,
     var.queue_trigger,
     var.stream_trigger,

@@ -54,6 +54,21 @@ run "only_the_named_topics_may_send" {
   }
 }
 
+run "only_the_named_buses_may_send" {
+  variables {
+    bus_arns = ["arn:aws:events:eu-west-2:123456789012:event-bus/dev-order-bus"]
+  }
+
+  assert {
+    condition = (
+      one(data.aws_iam_policy_document.this.statement[1].principals).identifiers == toset(["events.amazonaws.com"]) &&
+      one(data.aws_iam_policy_document.this.statement[1].condition).variable == "aws:SourceArn" &&
+      one(data.aws_iam_policy_document.this.statement[1].condition).values == tolist(var.bus_arns)
+    )
+    error_message = "Another than this bus may send."
+  }
+}
+
 run "without_senders_nobody_is_admitted_and_plain_http_is_denied" {
   assert {
     condition     = one(data.aws_iam_policy_document.this.statement).effect == "Deny"
@@ -73,11 +88,13 @@ run "bad_inputs_are_refused" {
     queue_arn  = "dev-order-queue"
     rule_arns  = ["arn:aws:events:eu-west-2:123456789012:rule/dev-order-bus/*"]
     topic_arns = ["arn:aws:sns:eu-west-2:123456789012:*"]
+    bus_arns   = ["arn:aws:events:eu-west-2:123456789012:event-bus/*"]
   }
 
   expect_failures = [
     var.queue_arn,
     var.rule_arns,
     var.topic_arns,
+    var.bus_arns,
   ]
 }

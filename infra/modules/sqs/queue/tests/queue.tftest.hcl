@@ -59,6 +59,17 @@ run "the_tenth_failure_moves_a_message_to_its_own_dead_letter_queue" {
   }
 }
 
+run "a_customer_key_takes_the_place_of_sqs_own" {
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
+  }
+
+  assert {
+    condition     = aws_sqs_queue.this.kms_master_key_id == var.kms_key_arn
+    error_message = "The customer's key is not used."
+  }
+}
+
 run "bad_inputs_are_refused" {
   command = plan
 
@@ -68,6 +79,7 @@ run "bad_inputs_are_refused" {
     function_timeout_seconds = 901
     batching_window_seconds  = 301
     max_receive_count        = 4
+    kms_key_arn              = "alias/mine"
   }
 
   expect_failures = [
@@ -76,5 +88,6 @@ run "bad_inputs_are_refused" {
     var.function_timeout_seconds,
     var.batching_window_seconds,
     var.max_receive_count,
+    var.kms_key_arn,
   ]
 }

@@ -1,0 +1,79 @@
+"""What the clock makes an environment do, whether orders come or not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scripts.bench.capacity_parameters import load_parameters
+from scripts.cost.planned import Planned
+from scripts.cost.resource_types import HOURS_A_MONTH
+from services.libs.commit_items import DUE_SHARDS
+from services.metrics_service.cloudwatch_reader import declared_sums
+
+MINUTES_A_MONTH = HOURS_A_MONTH * 60
+SCRAPES_A_MINUTE = 2
+_POLLERS, _POLLS_A_MINUTE = 5, 3
+_SWEEP_SECONDS, _SCRAPE_SECONDS = 0.1, 0.1
+_CHECKPOINT_UNITS, _SCRAPE_READ_UNITS = 13, 10
+_WATCHED_QUEUES = 8
+_SUM_NAMES = len(list(declared_sums()))
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    why: str
+    quantities: Mapping[str, float]
+    """A month's, by line of the price list."""
+
+
+def activities(planned: Planned, *, scraped: bool) -> list[Activity]:
+    found = [_sweeps(planned), _polls(planned), Activity("the functions' own metrics", {"metric": _SUM_NAMES})]
+    return [*found, _scrapes(planned)] if scraped else found
+
+
+def assumptions(*, scraped: bool) -> list[str]:
+    scrapes = (
+        f"The metrics are scraped {SCRAPES_A_MINUTE} times a minute, with 1,000 SKUs in the inventory."
+        if scraped
+        else "Nobody scrapes the metrics, as the plan expects it: --scraped adds what a Prometheus costs."
+    )
+    return [
+        f"Each of the {_SUM_NAMES} metrics that the functions write has a value in every hour: the most there can be.",
+        scrapes,
+        f"Lambda polls an empty queue {_POLLERS * _POLLS_A_MINUTE} times a minute.",
+    ]
+
+
+def _sweeps(planned: Planned) -> Activity:
+    """Each minute, of each part of the index: where it stopped, what is due, and how far it is now."""
+    sweeps = MINUTES_A_MONTH
+    quantities = _invoked(planned, sweeps, _SWEEP_SECONDS) | {
+        "dynamodb_read_units": 2 * DUE_SHARDS * sweeps,
+        "dynamodb_write_units": DUE_SHARDS * sweeps,
+    }
+    return Activity("the sweeper, each minute", quantities)
+
+
+def _polls(planned: Planned) -> Activity:
+    polls = len(planned.queue_mappings) * _POLLERS * _POLLS_A_MINUTE * MINUTES_A_MONTH
+    return Activity("polling of empty queues", {"sqs_requests": polls})
+
+
+def _scrapes(planned: Planned) -> Activity:
+    scrapes = SCRAPES_A_MINUTE * MINUTES_A_MONTH
+    readings = HOURS_A_MONTH * 3600 / planned.metrics_refresh_seconds
+    quantities = _invoked(planned, scrapes, _SCRAPE_SECONDS) | {
+        "api_request": scrapes,
+        "metric_read": readings * (_SUM_NAMES + len(planned.queue_mappings)),
+        "sqs_requests": scrapes * _WATCHED_QUEUES,
+        "dynamodb_read_units": scrapes * _SCRAPE_READ_UNITS,
+        "dynamodb_write_units": readings * _CHECKPOINT_UNITS,
+    }
+    return Activity("scrapes of the metrics", quantities)
+
+
+def _invoked(planned: Planned, times: float, seconds: float) -> dict[str, float]:
+    return {
+        "lambda_requests": times,
+        "lambda_gb_seconds": times * seconds * planned.memory_gb,
+        "log_bytes": times * load_parameters().deployment.log_bytes_an_invocation,
+    }

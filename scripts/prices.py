@@ -1,0 +1,50 @@
+"""What AWS asks for: one dated list for `invoke bench`, `invoke simulate` and `invoke cost`."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, PositiveFloat, TypeAdapter
+
+from scripts.json_files import load_json
+
+PRICES_FILE = Path(__file__).parent / "prices.json"
+
+Quantities = Mapping[str, float]
+"""How much of each line of the price list."""
+
+
+class Price(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    service: str
+    text: str
+    usd: PositiveFloat
+    per: PositiveFloat
+    source: str
+
+
+class Prices(BaseModel):
+    """US dollars, without free tiers and discounts; `lines` are an order's, `monthly` are an environment's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    date: date
+    region: str
+    lines: dict[str, Price]
+    monthly: dict[str, Price]
+
+    def __contains__(self, line: str) -> bool:
+        return line in self.lines or line in self.monthly
+
+    def price(self, line: str) -> Price:
+        return (self.lines | self.monthly)[line]
+
+    def cost(self, quantities: Quantities) -> dict[str, float]:
+        """What orders cost, by line."""
+        return {line: quantities.get(line, 0) * price.usd / price.per for line, price in self.lines.items()}
+
+
+def read_prices(path: Path = PRICES_FILE) -> Prices:
+    """Raise UserError where the file is not what it should be."""
+    return load_json(path, TypeAdapter(Prices))

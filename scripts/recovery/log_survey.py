@@ -1,0 +1,58 @@
+"""Read a log once, wherever its items come from, and say what follows from it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from scripts.errors import UserError
+from scripts.ledger import Ledger, histories
+from scripts.order_history import is_open
+from services.libs.commit_items import commit_from_item
+from services.libs.dynamodb_items import Item
+from services.shared.commits import Commit
+
+
+@dataclass(slots=True)
+class Survey:
+    ledger: Ledger = field(default_factory=Ledger)
+    commits: int = 0
+    gaps: list[str] = field(default_factory=list)
+    """Streams that lack a version."""
+    unfinished: list[Commit] = field(default_factory=list)
+    """The last commit of each order that has not ended: what its events set off is still to be done."""
+    first_due: datetime | None = None
+    """When the payment of the first of the orders that have no version 2 is due."""
+
+    def add(self, history: tuple[Commit, ...]) -> None:
+        for commit in history:
+            self.ledger.add(commit)
+        self.commits += len(history)
+        if [commit.version for commit in history] != list(range(1, len(history) + 1)):
+            self.gaps.append(history[0].stream_id)
+        if is_open(history):
+            self.unfinished.append(history[-1])
+        if len(history) == 1 and (due_at := history[0].due_at):
+            self.first_due = min(due_at, self.first_due or due_at)
+
+    def problems(self) -> Iterator[str]:
+        """What no log can be that was read at one moment and is whole."""
+        for stream_id in self.gaps:
+            yield f"{stream_id} lacks a version"
+        for sku, totals in self.ledger.skus.items():
+            if totals.least < 0:
+                yield f"{sku}: stock {totals.stock}, reserved {totals.reserved}, available {totals.available}"
+
+
+def survey(items: Iterable[Item]) -> Survey:
+    """Take the items as a scan finds them; raise UserError for one that is no commit."""
+    found = Survey()
+    for history in histories(map(_commit, items)):
+        found.add(history)
+    return found
+
+
+def _commit(item: Item) -> Commit:
+    try:
+        return commit_from_item(item)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{item.get('stream_id')} version {item.get('version')} is no commit: {error!r}") from error

@@ -1,0 +1,218 @@
+"""Bring the event store back to what it was, and make everything that follows from it what it must be.
+
+DynamoDB restores only to a new table, and the names of ours are a contract: what differs is copied to the live table.
+Each step finds out anew what is left to do, so an interrupted restore is simply run again.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.progress import Progress
+
+from scripts import audit as auditing
+from scripts import relay_catchup
+from scripts.console import err, out
+from scripts.deployment import Deployment
+from scripts.errors import UserError
+from scripts.ledger import scan
+from scripts.recovery.counting import counted, counts
+from scripts.recovery.log_survey import Survey, survey
+from scripts.recovery.restore_sources import Source, open_source
+from scripts.recovery.table_writes import TableWrites
+from scripts.target import Target
+from scripts.writers import Writers
+from services.libs.commit_items import DUE_SHARDS
+from services.libs.dynamodb_items import Item
+from services.libs.event_publisher import EventPublisher
+from services.libs.inventory_table import stock_to_item
+from services.libs.ledger_counters import LedgerCounters
+from services.reservation_sweeper.cursor import SweepCursor
+from services.shared.commits import Commit, timestamp
+from services.shared.events import Bus
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+_SHOWN = 5
+_Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Restored:
+    """How many commits were read, written and removed, charges and SKUs written; and the orders that go on."""
+
+    commits: int = 0
+    written: int = 0
+    removed: int = 0
+    charges: int = 0
+    skus: int = 0
+    unfinished: list[Commit] = field(default_factory=list)
+
+
+class Restorer:
+    """Use it only while nobody else writes."""
+
+    def __init__(self, client: "DynamoDBClient", deployment: Deployment) -> None:
+        self._client = client
+        self._deployment = deployment
+
+    def restore(self, source: Source, shown: Progress, *, replace: bool) -> Restored:
+        """Raise UserError, with nothing changed, where commits would be lost and `replace` does not allow it."""
+        fingerprints: set[bytes] = set()
+        found = survey(_remembered(counted(shown, "commits of the backup read", source.commits()), fingerprints))
+        surplus = self._compare(fingerprints, shown)
+        if surplus and not replace:
+            raise _would_be_lost(surplus, self._deployment.event_store_table_name)
+        inventory = {sku: stock_to_item(totals.stock_item(sku)) for sku, totals in found.ledger.skus.items()}
+        restored = Restored(commits=found.commits, unfinished=found.unfinished)
+        with _told_if_unfinished():
+            self._write_log(source, fingerprints, surplus, restored, shown)
+            restored.charges = self._write_charges(source, shown)
+            restored.skus = self._write_inventory(inventory)
+            LedgerCounters(self._client, self._deployment.metrics_table_name).replace(found.ledger.counters)
+            self._set_cursors_back(found)
+        return restored
+
+    def _compare(self, missing: set[bytes], shown: Progress) -> set[_Key]:
+        """Take out of `missing` what is there; return the keys of what is there and should not be, or not like this."""
+        surplus: set[_Key] = set()
+        live = scan(self._client, self._deployment.event_store_table_name)
+        for item in counted(shown, "commits of the event store compared", live):
+            fingerprint = _fingerprint(item)
+            if fingerprint in missing:
+                missing.remove(fingerprint)
+            else:
+                surplus.add(_key(item))
+        return surplus
+
+    def _write_log(
+        self, source: Source, missing: set[bytes], surplus: set[_Key], restored: Restored, shown: Progress
+    ) -> None:
+        table = TableWrites(self._client, self._deployment.event_store_table_name)
+
+        def to_write() -> Iterator[Item]:
+            for item in source.commits() if missing else ():
+                if _fingerprint(item) in missing:
+                    surplus.discard(_key(item))  # what stands there is written over
+                    yield item
+
+        task = shown.add_task("commits written", total=None)
+        for written in table.put(to_write()):
+            restored.written += written
+            shown.advance(task, written)
+        keys: Iterator[Item] = ({"stream_id": {"S": stream}, "version": {"N": number}} for stream, number in surplus)
+        restored.removed = sum(table.delete(keys))
+
+    def _write_charges(self, source: Source, shown: Progress) -> int:
+        """Add what the gateway's ledger has lost, and touch nothing else: what it has is what happened."""
+        if source.charges is None:
+            return 0
+        table = self._deployment.simulated_gateway_table_name
+        known = {item["order_id"]["S"] for item in scan(self._client, table)}
+        charges = counted(shown, "charges read", source.charges())
+        return sum(TableWrites(self._client, table).put(item for item in charges if item["order_id"]["S"] not in known))
+
+    def _write_inventory(self, right: Mapping[str, Item]) -> int:
+        """Write the SKUs that are not what the log says, and remove those that it does not know."""
+        name = self._deployment.inventory_table_name
+        live = {item["item_id"]["S"]: item for item in scan(self._client, name)}
+        table = TableWrites(self._client, name)
+        sum(table.delete({"item_id": {"S": sku}} for sku in live.keys() - right.keys()))
+        return sum(table.put(item for sku, item in right.items() if live.get(sku) != item))
+
+    def _set_cursors_back(self, found: Survey) -> None:
+        """The sweeper has passed the orders that are open again: without this nobody would ever release their stock."""
+        if found.first_due is None:
+            return
+        cursor, until = SweepCursor(self._client, self._deployment.metrics_table_name), timestamp(found.first_due)
+        for shard in range(DUE_SHARDS):
+            if cursor.read(shard) > until:
+                cursor.advance(shard, until)
+
+
+def _remembered(items: Iterable[Item], fingerprints: set[bytes]) -> Iterator[Item]:
+    for item in items:
+        fingerprints.add(_fingerprint(item))
+        yield item
+
+
+def _fingerprint(item: Item) -> bytes:
+    """Tell items apart, whatever the order of their attributes is."""
+    # No commit has a binary attribute, which is no JSON; what somebody put there may.
+    text = json.dumps(item, sort_keys=True, separators=(",", ":"), default=repr)
+    return hashlib.sha256(text.encode()).digest()[:16]
+
+
+def _key(item: Item) -> _Key:
+    return item["stream_id"]["S"], item["version"]["N"]
+
+
+def _would_be_lost(surplus: set[_Key], table: str) -> UserError:
+    first = ", ".join(f"{stream} version {version}" for stream, version in sorted(surplus)[:_SHOWN])
+    return UserError(
+        f"{table} holds {len(surplus):,} commits that are not what is to be restored, such as {first}. "
+        "They would be lost, so nothing was changed: `--replace` if that is meant, best after an `invoke backup`"
+    )
+
+
+@contextmanager
+def _told_if_unfinished() -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        err.print("the restore is not finished: run it again, and do not resume before", style="red")
+        raise
+
+
+def run(target: Target, to: str, *, replace: bool, from_elsewhere: bool) -> None:
+    """Restore, and audit as of then; raise UserError where something stands in the way or a difference stays."""
+    deployment = Deployment.of(target)
+    began_at = datetime.now(UTC)
+    client = target.client("dynamodb")
+    _check_table(client, deployment.event_store_table_name)
+    if active := Writers(target, deployment).active():
+        raise UserError(f"nothing was restored: {', '.join(active)} may be writing. First `invoke pause`, then again")
+    with open_source(to, target, deployment, from_elsewhere=from_elsewhere) as source:
+        with counts() as shown:
+            restored = Restorer(client, deployment).restore(source, shown, replace=replace)
+        refused = _publish(target, deployment, restored.unfinished)
+    _print(restored, source.as_of, began_at)
+    try:
+        auditing.run(target, source.as_of)
+    except UserError as error:
+        raise UserError(
+            f"{error}. A charge without an order is of an order that came later: docs/runbook.md#charges-without-orders"
+        ) from error
+    if refused:
+        raise UserError(f"EventBridge kept refusing {len(refused)} of the open orders' events: run this again")
+    out.print("`invoke resume` lets the services write again, and open orders go on; then `invoke audit`")
+
+
+def _check_table(client: "DynamoDBClient", table: str) -> None:
+    try:
+        client.describe_table(TableName=table)
+    except client.exceptions.ResourceNotFoundException as error:
+        raise UserError(
+            f"{table} is gone: `invoke plan` and `invoke apply` make an empty one, then `invoke pause` and restore "
+            f"what `aws dynamodb list-backups --backup-type SYSTEM --table-name {table}` lists"
+        ) from error
+
+
+def _publish(target: Target, deployment: Deployment, commits: Iterable[Commit]) -> list[str]:
+    """Publish again what open orders wait for, as what was done about it is lost; return what is refused."""
+    buses = {Bus.ORDER: deployment.order_bus_name, Bus.PAYMENT: deployment.payment_bus_name}
+    return relay_catchup.publish(iter(commits), EventPublisher(target.client("events"), buses)).refused
+
+
+def _print(restored: Restored, as_of: datetime, began_at: datetime) -> None:
+    out.print(
+        f"restored to {timestamp(as_of)}: {restored.commits:,} commits, of which {restored.written:,} were written;"
+        f" {restored.removed:,} others removed; {restored.charges:,} charges and {restored.skus:,} SKUs written;"
+        f" {len(restored.unfinished):,} orders are open"
+    )
+    out.print(f"what was there before: `invoke restore --to {timestamp(began_at)} --replace`, on AWS\n", markup=False)

@@ -1,0 +1,68 @@
+"""Write and delete many items, several batches side by side."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from scripts.errors import UserError
+from services.libs.dynamodb_items import Item
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import WriteRequestOutputTypeDef, WriteRequestTypeDef
+
+T = TypeVar("T")
+
+# Of DynamoDB.
+_REQUESTS_A_CALL = 25
+_CALLS_AT_ONCE = 8
+_ATTEMPTS = 12
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 10.0
+
+
+class TableWrites:
+    """Unconditional: use it only while nobody else writes to the table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._table = table
+        self._sleep = sleep
+
+    def put(self, items: Iterable[Item]) -> Iterator[int]:
+        """Say after each few batches how many items they wrote; raise UserError where DynamoDB keeps refusing some."""
+        return self._write({"PutRequest": {"Item": item}} for item in items)
+
+    def delete(self, keys: Iterable[Item]) -> Iterator[int]:
+        return self._write({"DeleteRequest": {"Key": key}} for key in keys)
+
+    def _write(self, requests: "Iterable[WriteRequestTypeDef]") -> Iterator[int]:
+        batches = _in_lists(iter(requests), _REQUESTS_A_CALL)
+        with ThreadPoolExecutor(_CALLS_AT_ONCE) as pool:
+            for some in _in_lists(batches, _CALLS_AT_ONCE):
+                yield sum(pool.map(self._write_batch, some))
+
+    def _write_batch(self, batch: "Sequence[WriteRequestTypeDef]") -> int:
+        waiting: Sequence[WriteRequestTypeDef | WriteRequestOutputTypeDef] = batch
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                pause = min(_FIRST_PAUSE_SECONDS * 2**attempt, _LONGEST_PAUSE_SECONDS)
+                self._sleep(random.uniform(0, pause))  # noqa: S311 - no secret
+            response = self._client.batch_write_item(RequestItems={self._table: waiting})
+            # What a table cannot take yet, as one that is new, comes back.
+            waiting = response["UnprocessedItems"].get(self._table, [])
+            if not waiting:
+                return len(batch)
+        raise UserError(f"{self._table} kept refusing {len(waiting)} writes; run this again when it is quieter")
+
+
+def _in_lists(iterator: Iterator[T], length: int) -> Iterator[list[T]]:
+    return iter(partial(_first, iterator, length), [])
+
+
+def _first(iterator: Iterator[T], length: int) -> list[T]:
+    return list(islice(iterator, length))

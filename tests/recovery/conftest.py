@@ -1,0 +1,17 @@
+"""A deployment of its own: its tables are spoilt and emptied."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.deployed import deployed
+from scripts.deployment import Deployment
+from tests.integration.world import World
+
+_SETTINGS = {"ENVIRONMENT": "recovery", "PULSEQUEUE_INSTANCE": "recovery", "TF_VAR_function_timeout_seconds": "5"}
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[World]:
+    with deployed(_SETTINGS) as target:
+        yield World(target, Deployment.of(target))
