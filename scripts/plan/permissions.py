@@ -129,10 +129,14 @@ def _widened(
             yield Risk(Severity.BLOCK, "public", resource.address, f"open to everybody: {grant}")
         elif not grant.denied and (not is_new or _is_everything(grant)):
             yield Risk(Severity.WARN, "permission", resource.address, f"wider: {grant}")
-    for grant in difference(all_grants(resource.type, resource.before), after).lost:
+    # What is only known later is not lost; _unseen tells of it.
+    later = {name for name, new in resource.after.items() if isinstance(new, KnownLater)}
+    compared = {name: old for name, old in resource.before.items() if name not in later}
+    for grant in difference(all_grants(resource.type, compared), after).lost:
         if grant.denied and not owner_goes:
             yield Risk(Severity.WARN, "permission", resource.address, f"no longer: {grant}")
-    if not is_new and resource.is_made:
+    # Of what is replaced, only a policy of its own counts: a queue or a role merely shows what others attach to it.
+    if resource.action is Action.UPDATE or (resource.action is Action.REPLACE and resource.type in _HOLDERS):
         yield from _unseen(resource)
 
 

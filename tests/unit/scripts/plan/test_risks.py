@@ -246,6 +246,18 @@ def test_a_denial_that_goes_with_its_queue_is_none_taken_away() -> None:
     assert [kind for _, kind, _ in risks(policy, change("aws_sqs_queue.this", {"url": "u"}))] == ["loss"]
 
 
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_denial_that_is_only_known_later_is_none_taken_away(replaced: bool) -> None:  # noqa: FBT001 - a parameter
+    deny = document(statement("sqs:*", QUEUE, Effect="Deny", Principal="*"))
+    before, unknown = {"queue_url": "u", "policy": deny}, {"policy": True}
+
+    policy = change("aws_sqs_queue_policy.this", before, {}, unknown=unknown, replaced=replaced)
+    queue = change("aws_sqs_queue.this", {"url": "u", "policy": deny}, {}, unknown=unknown, replaced=True)
+
+    assert risks(policy) == [("warn", "permission", "policy is only known after apply: not compared")]
+    assert [kind for _, kind, _ in risks(queue)] == ["loss"]
+
+
 def read_later(*blocks: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Give the data resource of a document that depends on something new, and the configuration that uses it."""
     unknown = {"json": True, "statement": [{"resources": [True]} for _ in blocks]}
