@@ -180,28 +180,38 @@ def _list_differences(before: list[Value], after: list[Value], path: str) -> Ite
 
 
 def text(value: Value) -> str:
-    """Write a value in one short line."""
+    """Write a value in one short line; a text of several lines is never shown, for who knows what is in it."""
     if is_empty(value):
         line = "(none)"
-    elif isinstance(value, str):
-        lines = value.splitlines()
-        line = value if len(lines) <= 1 else f"(text of {len(lines)} lines)"
-    elif isinstance(value, bool):
-        line = str(value).lower()
     elif isinstance(value, list) and not any(isinstance(item, list | Mapping) for item in value):
         line = ", ".join(map(text, value))
     elif isinstance(value, Mapping | list):
-        line = json.dumps(value, default=str)
+        line = json.dumps(_leaves_as_text(value), ensure_ascii=False)
     else:
-        line = str(value)
+        line = _leaf(value)
     return line if len(line) <= _TEXT_LENGTH else f"{line[: _TEXT_LENGTH - 1]}…"
 
 
 def texts(before: Value, after: Value) -> tuple[str, str]:
-    """Write two values so that they look different: from their first difference on, where they are long."""
+    """Write two values so that they look different: long ones from their first difference on."""
     old, new = text(before), text(after)
-    if old == new and isinstance(before, str) and isinstance(after, str) and before != after:
-        start = next((i for i, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), 0)
-        start = max(0, start - 10) or min(len(before), len(after)) - 10
-        old, new = (f"…{text(value[start:])}" for value in (before, after))
-    return old, new
+    if old != new or not isinstance(before, str) or not isinstance(after, str):
+        return old, new
+    if len(before.splitlines()) > 1:
+        return old, f"another {new.strip('()')}"
+    shorter = min(len(before), len(after))
+    start = next((i for i in range(shorter) if before[i] != after[i]), shorter)
+    return f"…{text(before[start - 10 :])}", f"…{text(after[start - 10 :])}"
+
+
+def _leaves_as_text(value: Value) -> object:
+    if isinstance(value, Mapping):
+        return {name: _leaves_as_text(below) for name, below in value.items()}
+    return [_leaves_as_text(below) for below in value] if isinstance(value, list) else _leaf(value)
+
+
+def _leaf(value: Value) -> str:
+    if isinstance(value, str):
+        lines = value.splitlines()
+        return value if len(lines) <= 1 else f"(text of {len(lines)} lines)"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -137,5 +137,9 @@ def test_long_values_differ_in_what_is_shown_of_them() -> None:
     assert max(len(before), len(after)) < 100
 
 
-def test_a_text_of_many_lines_is_not_shown() -> None:
-    assert text("one\ntwo") == "(text of 2 lines)"
+def test_a_text_of_many_lines_is_not_shown_nor_is_where_two_differ() -> None:
+    before, after = ("password:\n  " + SECRET + end for end in ("1", "2"))
+
+    assert text(before) == text([before]) == "(text of 2 lines)"
+    assert texts(before, after) == ("(text of 2 lines)", "another text of 2 lines")
+    assert SECRET not in text({"content": before}) + text([{"content": before}])
