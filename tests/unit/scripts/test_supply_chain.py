@@ -44,7 +44,7 @@ def test_the_tests_run_with_the_versions_that_are_deployed(name: str) -> None:
 
 
 def test_pip_refuses_what_does_not_match_its_hash() -> None:
-    installing = ["Makefile", "scripts/build_lambda.py", "scripts/local/emulator.py"]
+    installing = ["Makefile", "scripts/build_lambda.py", "scripts/local/tool_environment.py"]
     kept = subprocess.run(
         ["git", "grep", "-lE", r'pip install|"pip", "install"', "--", "Makefile", "scripts", "tasks.py", ".github"],
         cwd=REPO_ROOT,
@@ -70,7 +70,7 @@ def test_a_package_that_pypi_does_not_answer_for_is_a_failure(monkeypatch: pytes
         requirements.audit()
 
     assert "--strict" in called[0]
-    assert {f"--requirement=requirements/{name}.txt" for name in requirements.NAMES} <= set(called[0])
+    assert {f"--requirement=requirements/{name}.txt" for name in requirements.AUDITED} <= set(called[0])
 
 
 def test_a_secret_is_found(tmp_path: Path) -> None:
