@@ -77,6 +77,8 @@ def test_a_policy_that_somebody_put_on_a_role_is_told_and_the_roles_own_is_not()
     assert found(change("aws_iam_role.this", before, before | {"inline_policy": [OWN]}), known=(ROLE_POLICY,)) == []
     role = change("aws_iam_role.this", before, before | {"inline_policy": [OWN, BACKDOOR]})
     assert rows(found(role, known=(ROLE_POLICY,))) == [("inline_policy", "", "allow * on *")]
+    of_another = ("aws_iam_role_policy.this", {"role": "another", "name": "backdoor"})
+    assert len(found(role, known=(ROLE_POLICY, of_another))) == 1
 
 
 def test_what_no_configuration_says_is_told_although_an_apply_has_taken_it_into_the_state() -> None:

@@ -65,6 +65,8 @@ def test_what_was_permitted_before_is_no_widening(before: list[dict[str, Any]], 
     ("before", "after", "wider"),
     [
         ([], [statement("s:Get")], "allow s:Get on arn:a"),
+        ([statement("s:*", Effect="Deny")], [statement("s:*", Effect="Deny"), statement("s:Get")],
+         "allow s:Get on arn:a"),
         ([statement("s:Get")], [statement(["s:Get", "s:Put"])], "allow s:Put on arn:a"),
         ([statement("s:Get")], [statement("s:*")], "allow s:* on arn:a"),
         ([statement("s:Get")], [statement("s:Get", ["arn:a", "arn:b"])], "allow s:Get on arn:b"),

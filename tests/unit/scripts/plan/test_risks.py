@@ -213,6 +213,12 @@ def test_a_new_role_is_not_wider_than_it_was_unless_it_may_do_everything(action:
     assert len(risks(role, role_policy(None, document(statement(action, "*"))))) == count
 
 
+def test_a_policy_for_a_role_that_there_is_widens_it_although_another_role_is_new() -> None:
+    role = change("module.m.aws_iam_role.this", None, {"name": "another"})
+
+    assert [kind for _, kind, _ in risks(role, role_policy(None, READ))] == ["permission"]
+
+
 def test_a_role_that_moves_is_not_wider() -> None:
     """The old address goes and the new one comes, each with a role of the same name."""
     gone = change("module.old.aws_iam_role.this", {"name": "r"})
