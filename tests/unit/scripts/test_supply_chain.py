@@ -76,9 +76,12 @@ def test_a_package_that_pypi_does_not_answer_for_is_a_failure(monkeypatch: pytes
     assert {f"--requirement=requirements/{name}.txt" for name in ("lambda", "emulator", "dev")} <= set(called[0])
 
 
-def test_a_secret_is_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "secret", ["aws_access_key_id = 'AKIA" + "QX7FJ2MV5R9TBL3Z'", "-----BEGIN RSA " + "PRIVATE KEY-----"]
+)
+def test_a_secret_is_found(tmp_path: Path, secret: str) -> None:
     careless = tmp_path / "settings.py"
-    careless.write_text("aws_access_key_id = 'AKIA" + "QX7FJ2MV5R9TBL3Z'\n")
+    careless.write_text(secret + "\n")
 
     with pytest.raises(UserError, match="looks like a secret"):
         secret_scan.scan([str(careless)])
