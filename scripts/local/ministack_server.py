@@ -87,17 +87,12 @@ def _batch_failure(result: Mapping[str, Any], left: Sequence[Document]) -> Docum
 
 
 def poll_apart(
-    poll: Callable[[], bool], wake: threading.Event, idle_seconds: float = _IDLE_SECONDS
+    poll: Callable[[], bool], has_work: threading.Event, idle_seconds: float = _IDLE_SECONDS
 ) -> Callable[[], bool]:
     """Stand in for the poller that each event source has to itself on AWS; return what MiniStack's own is to call.
 
     MiniStack's one poller waits for the end of a stream's invocation, and hands out no queue's messages meanwhile.
     """
-    has_work, wake_others = threading.Event(), wake.set
-
-    def wake_all() -> None:
-        wake_others()
-        has_work.set()
 
     def poll_for_ever() -> None:
         while True:
@@ -105,7 +100,6 @@ def poll_apart(
             if not _succeeds(poll):
                 has_work.wait(idle_seconds)
 
-    wake.set = wake_all  # type: ignore[method-assign] # it is the one thing that every source of work calls
     threading.Thread(target=poll_for_ever, daemon=True).start()
     return lambda: False
 
@@ -208,7 +202,10 @@ def main() -> None:
         lambda_svc._execute_function,  # noqa: SLF001
         reports_item_failures,
     )
-    lambda_svc._poll_dynamodb_streams = poll_apart(lambda_svc._poll_dynamodb_streams, lambda_svc._esm_wake)  # noqa: SLF001
+    dynamodb.esm_wake = threading.Event()
+    lambda_svc._poll_dynamodb_streams = poll_apart(lambda_svc._poll_dynamodb_streams, dynamodb.esm_wake)  # noqa: SLF001
+    # The queues' poller rests after a wake that found nothing, such as a batch's end before its events have come.
+    lambda_svc._ESM_IDLE_WAKE_GAP_SECONDS = 0  # noqa: SLF001
     lambda_svc._emit_lambda_logs = extract_metrics(lambda_svc._emit_lambda_logs, store)  # noqa: SLF001
     dynamodb._partiql_insert = stream_inserts(dynamodb._partiql_insert, dynamodb._emit_stream_event)  # noqa: SLF001
     iam_actions.dynamodb_transaction_checks = check_statements(iam_actions.dynamodb_transaction_checks)
