@@ -9,7 +9,7 @@ locals {
   dashboard_arn = "arn:${local.partition}:cloudwatch::${local.account_id}:dashboard/${var.environment}-*"
   role_arn      = "arn:${local.partition}:iam::${local.account_id}:role/${var.environment}-*"
   boundary_arn  = "arn:${local.partition}:iam::${local.account_id}:policy/${local.role_name}-boundary"
-  state_arn     = "${aws_s3_bucket.state.arn}/${var.environment}/terraform.tfstate"
+  state_arn     = "${module.state_bucket.bucket_arn}/${var.environment}/terraform.tfstate"
 
   log_group_arns = flatten([
     for group in ["/aws/lambda/${var.environment}-*", "/aws/vendedlogs/apigateway/${var.environment}-*"] :
@@ -104,7 +104,7 @@ data "aws_iam_policy_document" "plan" {
   statement {
     sid       = "FindState"
     actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.state.arn]
+    resources = [module.state_bucket.bucket_arn]
   }
 
   statement {
@@ -117,6 +117,16 @@ data "aws_iam_policy_document" "plan" {
     sid       = "LockState"
     actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
     resources = ["${local.state_arn}.tflock"]
+  }
+
+  dynamic "statement" {
+    for_each = var.kms_key_arn[*]
+
+    content {
+      sid       = "UseKeyOfState"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
   }
 
   statement {
