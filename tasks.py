@@ -244,8 +244,8 @@ def delivery_tests(_: Context) -> None:
 
 @_command(name="test-deployed")
 def deployed_tests(_: Context) -> None:
-    """Run test-integration, -metrics, -delivery and the fault suite in short side by side, each on its own AWS."""
-    suites = ("tests/integration", "tests/faults", "tests/metrics", "tests/delivery")
+    """Run all suites that want a deployment side by side, each on an AWS of its own; the fault suite in short."""
+    suites = ("tests/integration", "tests/faults", "tests/metrics", "tests/delivery", "tests/recovery")
     first, *others = (("pytest", suite) for suite in suites)
     run_tools_together(first, *others)
 

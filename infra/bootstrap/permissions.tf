@@ -128,6 +128,16 @@ data "aws_iam_policy_document" "plan" {
     resources = ["${local.state_arn}.tflock"]
   }
 
+  dynamic "statement" {
+    for_each = var.kms_key_arn[*]
+
+    content {
+      sid       = "UseKeyOfState"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
+
   statement {
     sid       = "ReadBoundary"
     actions   = ["iam:GetPolicy"]
