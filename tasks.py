@@ -662,6 +662,14 @@ def cost(  # noqa: PLR0913, PLR0917 - the command's options
 
 
 @_command()
+def right_size(_: Context, orders: str = "300", batch_size: str = "10") -> None:
+    """Measure what memory the functions take and what more of it would bring, on an embedded AWS of its own."""
+    from scripts.bench import memory  # noqa: PLC0415
+
+    memory.run(_count("orders", orders), _count("batch-size", batch_size))
+
+
+@_command()
 def coldstart(
     _: Context,
     repeat: str = "5",
