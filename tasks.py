@@ -244,8 +244,8 @@ def delivery_tests(_: Context) -> None:
 
 @_command(name="test-deployed")
 def deployed_tests(_: Context) -> None:
-    """Run test-integration, -metrics, -delivery and the fault suite in short side by side, each on its own AWS."""
-    suites = ("tests/integration", "tests/faults", "tests/metrics", "tests/delivery")
+    """Run all suites that want a deployment side by side, each on an AWS of its own; the fault suite in short."""
+    suites = ("tests/integration", "tests/faults", "tests/metrics", "tests/delivery", "tests/recovery")
     first, *others = (("pytest", suite) for suite in suites)
     run_tools_together(first, *others)
 
@@ -659,6 +659,14 @@ def cost(  # noqa: PLR0913, PLR0917 - the command's options
         prices=Path(prices) if prices else PRICES_FILE,
     )
     report.run(_target(target), settings, Path(json) if json else None)
+
+
+@_command()
+def right_size(_: Context, orders: str = "300", batch_size: str = "10") -> None:
+    """Measure what memory the functions take and what more of it would bring, on an embedded AWS of its own."""
+    from scripts.bench import memory  # noqa: PLC0415
+
+    memory.run(_count("orders", orders), _count("batch-size", batch_size))
 
 
 @_command()

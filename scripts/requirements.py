@@ -4,7 +4,9 @@ from scripts.errors import UserError
 from scripts.steps import run_tool
 
 # In this order: dev.in takes the versions of the first two.
-NAMES = ("lambda", "emulator", "dev")
+AUDITED = ("lambda", "emulator", "dev")
+# What checkov pins is its makers' choice, and it reads nothing but this repository, apart from all else.
+NAMES = (*AUDITED, "checkov")
 _OLDEST_PYTHON = "3.11"
 
 
@@ -21,7 +23,7 @@ def lock(*, upgrade: bool) -> None:
 
 def audit() -> None:
     """Raise UserError upon a known vulnerability, and where PyPI does not answer for each package."""
-    files = [f"--requirement=requirements/{name}.txt" for name in NAMES]
+    files = [f"--requirement=requirements/{name}.txt" for name in AUDITED]
     try:
         # --strict: a package that PyPI does not answer for would else count as one without vulnerabilities.
         run_tool("pip_audit", "--strict", "--disable-pip", "--require-hashes", "--progress-spinner=off", *files)

@@ -11,6 +11,8 @@ locals {
   boundary_arn  = "arn:${local.partition}:iam::${local.account_id}:policy/${local.role_name}-boundary"
   state_arn     = "${module.state_bucket.bucket_arn}/${var.environment}/terraform.tfstate"
 
+  key_use = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+
   log_group_arns = flatten([
     for group in ["/aws/lambda/${var.environment}-*", "/aws/vendedlogs/apigateway/${var.environment}-*"] :
     ["${local.arn.logs}:log-group:${group}", "${local.arn.logs}:log-group:${group}:*"]
@@ -61,7 +63,8 @@ locals {
       resources = local.log_group_arns
       read      = ["logs:ListTagsForResource"]
       write = [
-        "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteRetentionPolicy", "logs:PutRetentionPolicy",
+        "logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteRetentionPolicy",
+        "logs:DisassociateKmsKey", "logs:PutRetentionPolicy",
         "logs:TagResource", "logs:UntagResource",
       ]
     }
@@ -89,6 +92,11 @@ locals {
       ]
       write = ["iam:DeleteRole", "iam:TagRole", "iam:UntagRole"]
     }
+    Budgets = {
+      resources = ["arn:${local.partition}:budgets::${local.account_id}:budget/${var.environment}-*"]
+      read      = ["budgets:ListTagsForResource", "budgets:ViewBudget"]
+      write     = ["budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource"]
+    }
     # AWS makes up the ids of APIs, so that no name is in the ARN.
     Apis = {
       resources = [
@@ -101,6 +109,7 @@ locals {
 }
 
 data "aws_iam_policy_document" "plan" {
+  #checkov:skip=CKV_AWS_356:AWS has these lists for the whole account or not at all; all else names what is the environment's own
   statement {
     sid       = "FindState"
     actions   = ["s3:ListBucket"]
@@ -117,6 +126,16 @@ data "aws_iam_policy_document" "plan" {
     sid       = "LockState"
     actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
     resources = ["${local.state_arn}.tflock"]
+  }
+
+  dynamic "statement" {
+    for_each = var.kms_key_arn[*]
+
+    content {
+      sid       = "UseKeyOfState"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
   }
 
   statement {
@@ -142,6 +161,29 @@ data "aws_iam_policy_document" "plan" {
       "kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags",
     ]
     resources = ["${local.arn.kms}:key/*"]
+  }
+
+  # With a customer's key, a function's environment is read by it.
+  statement {
+    sid       = "ReadByTaggedKeys"
+    actions   = ["kms:Decrypt"]
+    resources = ["${local.arn.kms}:key/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/Environment"
+      values   = [var.environment]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.kms_key_arn[*]
+
+    content {
+      sid       = "UseKeyOfState"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
   }
 
   # The ids of mappings are made up too; these actions know no condition that would name the function.
@@ -286,6 +328,19 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
+  # With a customer's key, AWS asks for these of whoever makes a table or a function, or writes to one.
+  statement {
+    sid       = "UseTaggedKeys"
+    actions   = concat(local.key_use, ["kms:CreateGrant"])
+    resources = ["${local.arn.kms}:key/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/Environment"
+      values   = [var.environment]
+    }
+  }
+
   statement {
     sid       = "WriteKeyAliases"
     actions   = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"]
@@ -372,7 +427,7 @@ data "aws_iam_policy_document" "boundary" {
 
   statement {
     sid       = "UseTaggedKeys"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    actions   = local.key_use
     resources = ["${local.arn.kms}:key/*"]
 
     condition {

@@ -9,12 +9,12 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.build_lambda import DIST
 from scripts.deployment import Deployment
+from scripts.local.workers import workers
 from scripts.target import Target
 
 
@@ -41,21 +41,14 @@ class Killer:
 
     def __init__(self, target: Target, dice: random.Random) -> None:
         self.killed = 0
-        self._workers = str(target.emulator.folder / "tmp" / "ministack-lambda-")
+        self._emulator = target.emulator
         self._dice = dice
 
     def kill(self) -> None:
-        if workers := list(self._find()):
+        if found := list(workers(self._emulator)):
             with suppress(ProcessLookupError):
-                os.kill(self._dice.choice(workers), signal.SIGKILL)
+                os.kill(self._dice.choice(found).pid, signal.SIGKILL)
                 self.killed += 1
-
-    def _find(self) -> Iterator[int]:
-        """Find the Lambda workers of this embedded AWS by the folder that they run in."""
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if os.readlink(process / "cwd").startswith(self._workers):  # noqa: PTH115
-                    yield int(process.name)
 
 
 class Deployer:

@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from scripts import deployment
+from scripts.local.emulator import REPO_ROOT
 from scripts.target import Target
 from tests.github_roles import REPOSITORY, take
 from tests.integration.world import World
@@ -27,6 +28,7 @@ _NOT_OWN = {
     "TagNewKeys": "bound by the environment's tag",
     "WriteTaggedKeys": "bound by the environment's tag",
     "CreateTaggedKeys": "bound by the environment's tag",
+    "ReadByTaggedKeys": "bound by the environment's tag",
     "UseTaggedKeys": "bound by the environment's tag",
     "ReadMappings": "AWS makes up the ids of mappings, and reading knows no condition that names the function",
     "TagMappings": "as above",
@@ -135,6 +137,7 @@ def test_what_is_bound_by_a_condition_has_it(policies: Mapping[str, Sequence[Sta
     assert conditions["PassRolesToFunctions"] == {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
     assert conditions["CreateMappings"] == conditions["WriteMappings"] == {"ArnLike": {"lambda:FunctionArn": function}}
     assert conditions["CreateTaggedKeys"] == {"StringEquals": {"aws:RequestTag/Environment": _ENVIRONMENT}}
+    assert conditions["UseTaggedKeys"] == {"StringEquals": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
     assert conditions["WriteTaggedKeys"] == {"StringEquals": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
 
 
@@ -157,7 +160,7 @@ def test_no_role_is_written_but_under_the_boundary(policies: Mapping[str, Sequen
 def test_the_role_that_plans_only_reads_but_for_the_lock_of_the_state(
     policies: Mapping[str, Sequence[Statement]],
 ) -> None:
-    reading = re.compile(r"(apigateway:GET|\w+:(Get|Describe|List)\w+)")
+    reading = re.compile(r"(apigateway:GET|kms:Decrypt|\w+:(Get|Describe|List|View)\w+)")
 
     writing = {
         (action, resource.rpartition(".")[2])
@@ -190,3 +193,12 @@ def test_the_boundary_stops_no_function_of_what_its_role_allows(
                 action,
                 resource,
             )
+
+
+def test_the_boundary_lets_a_function_use_a_customer_key(policies: Mapping[str, Sequence[Statement]]) -> None:
+    module = (REPO_ROOT / "infra" / "modules" / "lambda" / "lambda-function" / "main.tf").read_text()
+    (wanted,) = re.findall(r'sid += "UseCustomerKey"\s+actions += \[([^\]]+)\]', module)
+
+    allowed = {action for statement, action, _ in grants(policies["boundary"]) if statement["Sid"] == "UseTaggedKeys"}
+
+    assert set(re.findall(r'"([^"]+)"', wanted)) == allowed

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import TypeVar
 from uuid import uuid4
 
 from scripts.deployment import Deployment
+from scripts.local.workers import workers
 from scripts.order_client import History, OrderClient
 from scripts.seed_inventory import Seeder, SeedProduct
 from scripts.target import Target
@@ -147,14 +147,7 @@ class World:
 
     def workers(self, service: str = "") -> list[int]:
         """Find the embedded AWS's Lambda workers, of one function or of all, by the folder that they run in."""
-        name = self.deployment.function_names.get(service, "")
-        folder = str(self.target.emulator.folder / "tmp" / f"ministack-lambda-{name}")
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if str((process / "cwd").readlink()).startswith(folder):
-                    found.append(int(process.name))
-        return found
+        return [each.pid for each in workers(self.target.emulator, self.deployment.function_names.get(service, ""))]
 
     def waiting(self, queue_url: str) -> int:
         """Count the messages of a queue, in flight ones too."""

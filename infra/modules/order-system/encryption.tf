@@ -19,7 +19,7 @@ module "kms_key" {
   source = "../kms-key"
   count  = var.customer_key ? 1 : 0
 
-  name                = var.environment
+  name                = "${var.environment}-data"
   description         = "Encrypts what ${var.environment} keeps and what waits in it."
   service_source_arns = local.key_users
   log_group_arns      = local.encrypted_log_groups

@@ -112,3 +112,20 @@ def test_a_replay_that_fails_says_why(
 
     with pytest.raises(UserError, match="failed: no such archive"):
         replay_orders.run(target, "1h", dry_run=False)
+
+
+def test_an_order_that_comes_while_the_archive_is_replayed_is_left_to_the_live_rules(
+    busy: Aws, target: Target, events: _Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _archive(busy)
+    _send(busy, "OrderPlaced", LOST)
+
+    def start_replay(**request: Any) -> None:  # noqa: ANN401 - the client's
+        busy.events.start_replay(**request)
+        _send(busy, "OrderPlaced", LOST | {"orderId": "live"})
+
+    monkeypatch.setattr(events, "start_replay", start_replay, raising=False)
+
+    replay_orders.run(target, "1h", dry_run=False)
+
+    assert events.placed == [LOST]

@@ -37,7 +37,7 @@ def test_an_environment_is_made_once_and_again_when_its_requirements_change(
     first = tool_python(requirements, folder, tool="checkov")
     again = tool_python(requirements, folder, tool="checkov")
     assert (again, len(calls)) == (first, 2)
-    assert calls[1] == [str(first), "-m", "pip", "install", "-q", "-r", str(requirements)]
+    assert calls[1] == [str(first), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(requirements)]
 
     requirements.write_text("checkov==2\n")
     tool_python(requirements, folder, tool="checkov")

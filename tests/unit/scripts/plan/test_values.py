@@ -43,7 +43,7 @@ def test_what_is_named_like_a_secret_is_hidden(name: str) -> None:
     "value",
     [
         "AKIAIOSFODNN7EXAMPLE",
-        "-----BEGIN RSA PRIVATE KEY-----\nabc",
+        "-----BEGIN RSA PRIVATE KEY-----\nabc",  # pragma: allowlist secret - to be recognised
         "eyJhbGciOiJIUzI1NiJ9.e30.x",
         "ghp_0123456789abcdefghij",
         "xoxb-1-2-3",
