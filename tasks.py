@@ -245,7 +245,7 @@ def delivery_tests(_: Context) -> None:
 @_command(name="test-deployed")
 def deployed_tests(_: Context) -> None:
     """Run all suites that want a deployment side by side, each on an AWS of its own; the fault suite in short."""
-    suites = ("tests/integration", "tests/faults", "tests/metrics", "tests/delivery", "tests/recovery")
+    suites = ("tests/integration", "tests/delivery", "tests/metrics", "tests/recovery", "tests/faults")
     first, *others = (("pytest", suite) for suite in suites)
     run_tools_together(first, *others)
 

@@ -24,6 +24,7 @@ from scripts.console import err, out, table
 from scripts.errors import UserError
 from scripts.local.emulator import REPO_ROOT
 
+_OTHERS_AT_ONCE = 2
 _CREDENTIAL_ERRORS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "403"}
 )
@@ -67,8 +68,11 @@ def run_program(name: str, *arguments: str) -> None:
 
 
 def run_tools_together(first: Sequence[str], *others: Sequence[str]) -> None:
-    """Run tools that mostly wait side by side; what all but the first print is shown once they have ended."""
-    with ThreadPoolExecutor(len(others)) as pool:
+    """Run tools that mostly wait side by side; what all but the first print is shown once they have ended.
+
+    The others are at most two at a time: an apply that has no processor for long is taken for one that failed.
+    """
+    with ThreadPoolExecutor(_OTHERS_AT_ONCE) as pool:
         outputs = [pool.submit(_run_quietly, tool) for tool in others]
         failed = [first] if subprocess.run(_tool(first), cwd=REPO_ROOT, check=False).returncode else []
         for tool, output in zip(others, outputs, strict=True):
