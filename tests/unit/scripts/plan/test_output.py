@@ -85,13 +85,13 @@ def test_of_many_new_resources_what_they_permit_is_counted_too() -> None:
                 None,
                 {"policy": document(statement("s:Get"), statement("t:Put", "arn:b"))},
             ),
-            change(f"module.o.module.f{index}.aws_lambda_function.this", None, {"timeout": 9}),
+            change(f"module.o.module.f{index}.aws_sqs_queue_policy.this", None, {"policy": trust}),
         )
     ]
 
     modules = created_modules(reviewed(*made))
 
-    assert [what for _, _, what in modules] == ["2 IAM (3 permissions), 1 Lambda"] * 5
+    assert [what for _, _, what in modules] == ["2 IAM (3 permissions), 1 SQS"] * 5
 
 
 def test_a_few_new_resources_are_told_with_what_matters_of_them() -> None:
