@@ -179,7 +179,7 @@ def test_no_role_is_taken_before_the_commit_is_known_to_be_the_newest() -> None:
     [
         ("", []),
         (" a.b[0]\nc.d[*]  e.$(touch${IFS}x)\n", ["--allow=a.b[0]", "--allow=c.d[*]", "--allow=e.$(touch${IFS}x)"]),
-        ('a.b["c"] --plan', ['--allow=a.b["c"]', "--allow=--plan"]),
+        ('a.b["c-d"]', ['--allow=a.b["c-d"]']),
     ],
 )
 def test_what_may_happen_though_it_blocks_is_named_and_runs_nothing(
@@ -192,6 +192,15 @@ def test_what_may_happen_though_it_blocks_is_named_and_runs_nothing(
     assert ended.returncode == 0
     assert ended.stdout.splitlines()[: 4 + len(options)] == ["apply", "--target", "aws", *options, "metrics-token"]
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("allow", ["--plan=else", "a.b\n--plan=else"])
+def test_no_other_option_of_an_apply_is_given_as_an_address(tmp_path: Path, allow: str) -> None:
+    stand_in(tmp_path / ".venv" / "bin" / "invoke", 'printf "%s\\n" "$@"')
+
+    ended = run_bash(script("deploy-environment/apply", "apply and test"), tmp_path, ALLOW=allow)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
 
 
 def test_what_is_allowed_reaches_both_environments_and_is_nothing_by_default() -> None:
