@@ -184,7 +184,6 @@ def test_a_fault_of_the_poll_does_not_end_the_polling() -> None:
     [
         ({"sub": "job", "ref": "refs/heads/main"}, {"github.test:sub": "job", "github.test:ref": "refs/heads/main"}),
         ({"sub": "job"}, {"github.test:sub": "job"}),
-        ({}, {}),
     ],
 )
 def test_a_trust_policy_may_ask_for_the_branch_of_a_token(claims: Document, known: Document) -> None:
@@ -194,3 +193,10 @@ def test_a_trust_policy_may_ask_for_the_branch_of_a_token(claims: Document, know
     identify = know_the_ref(lambda *_: (provider, keys), lambda _: claims)
 
     assert identify("token", "", "role") == (provider, known)
+
+
+def test_a_token_that_cannot_be_read_names_no_branch() -> None:
+    def unreadable(_: str) -> Document:
+        raise ValueError
+
+    assert know_the_ref(lambda *_: ("", {}), unreadable)("?", "", "role") == ("", {})

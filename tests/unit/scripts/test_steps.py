@@ -84,7 +84,12 @@ def test_a_path_that_cannot_be_written_or_read_is_named(
 
 @pytest.mark.parametrize(
     "error",
-    [KeyError("bug"), refusal("ValidationException"), OSError("bug"), BlockingIOError(errno.EAGAIN, "bug", "pipe")],
+    [
+        KeyError("bug"),
+        refusal("ValidationException"),
+        PermissionError(errno.EPERM, "bug"),
+        BlockingIOError(errno.EAGAIN, "bug", "pipe"),
+    ],
 )
 def test_a_defect_keeps_its_traceback(error: Exception) -> None:
     with pytest.raises(type(error)):

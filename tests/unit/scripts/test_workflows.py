@@ -185,6 +185,7 @@ def test_no_role_is_taken_before_the_commit_is_known_to_be_the_newest() -> None:
 def test_what_may_happen_though_it_blocks_is_named_and_runs_nothing(
     tmp_path: Path, allow: str, options: list[str]
 ) -> None:
+    (tmp_path / "a.b0").touch()  # what a shell would take a.b[0] for
     stand_in(tmp_path / ".venv" / "bin" / "invoke", 'printf "%s\\n" "$@"')
 
     ended = run_bash(script("deploy-environment/apply", "apply and test"), tmp_path, ALLOW=allow)
