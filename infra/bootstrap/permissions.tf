@@ -366,11 +366,11 @@ data "aws_iam_policy_document" "deploy" {
     resources = ["${local.arn.kms}:alias/${var.environment}-*"]
   }
 
-  # The tags of a new API are written by the second right. Of an API that has the tag, it must be this environment's.
+  # The tags of a new API are written by the last right. Of an API that has the tag, it must be this environment's.
   statement {
     sid       = "CreateTaggedApis"
     actions   = ["apigateway:POST", "apigateway:PUT"]
-    resources = [local.apis_arn, local.api_tags_arn]
+    resources = [local.apis_arn, "${local.apis_arn}/*/stages", local.api_tags_arn]
 
     condition {
       test     = "StringEquals"
@@ -392,6 +392,20 @@ data "aws_iam_policy_document" "deploy" {
 
     condition {
       test     = "StringEquals"
+      variable = "aws:ResourceTag/Environment"
+      values   = [var.environment]
+    }
+  }
+
+  # These bear no tag of their own, and AWS promises only of REST APIs that the API's own counts for its parts:
+  # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-tagging-supported-resources.html
+  statement {
+    sid       = "WriteApiParts"
+    actions   = ["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST"]
+    resources = [for part in ["integrations", "routes"] : "${local.apis_arn}/*/${part}*"]
+
+    condition {
+      test     = "StringEqualsIfExists"
       variable = "aws:ResourceTag/Environment"
       values   = [var.environment]
     }

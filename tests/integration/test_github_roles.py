@@ -25,6 +25,7 @@ _NOT_OWN = {
     "ReadApis": "AWS makes up the ids of APIs; how an API is set is no secret",
     "CreateTaggedApis": "bound by the environment's tag",
     "WriteTaggedApis": "bound by the environment's tag",
+    "WriteApiParts": "bound by the environment's tag where AWS knows one; routes and integrations bear none themselves",
     "ReadKeys": "AWS makes up the ids of keys; how a key is set is no secret",
     "TagNewKeys": "bound by the environment's tag, and to keys without an alias",
     "WriteTaggedKeys": "bound by the environment's tag",
@@ -158,6 +159,7 @@ def test_what_bears_no_name_is_bound_by_the_environments_tag(policies: Mapping[s
     assert conditions["GrantTaggedKeys"] == {**has, "Bool": {"kms:GrantIsForAWSResource": "true"}}
     assert conditions["TagNewKeys"] == {**new, "Null": {"kms:ResourceAliases": "true"}}
     assert conditions["CreateTaggedApis"] == new
+    assert conditions["WriteApiParts"] == {"StringEqualsIfExists": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
 
 
 def test_an_api_is_made_and_changed_by_no_other_statement(policies: Mapping[str, Sequence[Statement]]) -> None:
@@ -168,7 +170,16 @@ def test_an_api_is_made_and_changed_by_no_other_statement(policies: Mapping[str,
     }
 
     assert writing == {
-        *(("CreateTaggedApis", action, path) for action in ("POST", "PUT") for path in ("/apis", "/tags/*")),
+        *(
+            ("CreateTaggedApis", action, path)
+            for action in ("POST", "PUT")
+            for path in ("/apis", "/apis/*/stages", "/tags/*")
+        ),
+        *(
+            ("WriteApiParts", action, path)
+            for action in ("DELETE", "PATCH", "POST")
+            for path in ("/apis/*/integrations*", "/apis/*/routes*")
+        ),
         *(
             ("WriteTaggedApis", action, path)
             for action in ("DELETE", "PATCH", "POST", "PUT")
