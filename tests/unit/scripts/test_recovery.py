@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 import pytest
 
 from scripts import audit, relay_catchup
@@ -664,21 +663,21 @@ def test_a_refused_restore_leaves_the_table_that_dynamodb_made_for_the_next_try(
     assert _restored_tables(world) == []
 
 
-@pytest.mark.usefixtures("travelling")
-def test_an_interrupted_run_and_the_next_both_say_that_they_name_what_was_there_before_them(
+def test_a_restore_says_how_to_go_back_to_what_was_there_before_this_run(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.restore("2026-01-01T12:00:00Z")
+    world.back_up()
+
+    world.restore()
 
     assert "what was there before this run: `invoke restore --to 20" in _printed(capsys)
 
 
 class _Busy:
-    """DynamoDB that says this of the table, call after call, and to which a restore is news once it is gone."""
+    """DynamoDB that says this of the table, call after call, and may refuse to restore."""
 
-    exceptions = boto3.client("dynamodb", REGION).exceptions
-
-    def __init__(self, *states: str | None, refuses: str = "") -> None:
+    def __init__(self, client: "DynamoDBClient", *states: str | None, refuses: str = "") -> None:
+        self.exceptions = client.exceptions
         self._states = list(states)
         self._refuses = refuses
         self.restores = 0
@@ -707,19 +706,19 @@ class _Busy:
 )
 @pytest.mark.parametrize("refuses", ["", "TableAlreadyExistsException", "TableInUseException"])
 def test_a_restore_goes_on_with_what_an_earlier_try_began_unless_that_is_being_deleted(
-    monkeypatch: pytest.MonkeyPatch, states: tuple[str | None, ...], restores: int, refuses: str
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, states: tuple[str | None, ...], restores: int, refuses: str
 ) -> None:
     monkeypatch.setattr(restore_sources, "_POLL_SECONDS", 0)
-    client = _Busy(*states, refuses=refuses)
+    client = _Busy(aws.dynamodb, *states, refuses=refuses)
 
     restore_sources.make(cast("DynamoDBClient", client), "test-restored", client.restore)
 
     assert client.restores == restores
 
 
-def test_a_table_that_can_never_be_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_can_never_be_there_is_named(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restore_sources, "_POLL_SECONDS", 0)
-    client = _Busy("CREATING", "ARCHIVED")
+    client = _Busy(aws.dynamodb, "CREATING", "ARCHIVED")
 
     with pytest.raises(UserError, match="test-restored is ARCHIVED: `aws dynamodb delete-table"):
         restore_sources.make(cast("DynamoDBClient", client), "test-restored", client.restore)
