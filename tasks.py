@@ -447,11 +447,12 @@ def restore(
     target: str = "local",
     replace: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
     from_elsewhere: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    accept_damaged: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
 ) -> None:
     """Bring the event store back to a time or a backup, derive stock and counters from it, and audit it as of then."""
     from scripts.recovery import restore  # noqa: PLC0415
 
-    restore.run(_target(target), to, replace=replace, from_elsewhere=from_elsewhere)
+    restore.run(_target(target), to, replace=replace, from_elsewhere=from_elsewhere, accept_damaged=accept_damaged)
 
 
 @_command()

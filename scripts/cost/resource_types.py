@@ -69,6 +69,7 @@ FREE: Mapping[str, str] = {
     "aws_internet_gateway": _NO_CHARGE,
     "aws_kms_alias": _PART,
     "aws_lambda_event_source_mapping": _PART,
+    "aws_lambda_function_event_invoke_config": _PART,
     "aws_lambda_permission": _PART,
     "aws_route": _PART,
     "aws_route_table": _NO_CHARGE,

@@ -13,8 +13,6 @@ from scripts.recovery.counting import counted, counts
 from scripts.recovery.log_survey import Survey, survey
 from scripts.target import Target
 
-_SHOWN = 10
-
 
 def run(target: Target, folder: Path | None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
     """Print where the backup is; raise UserError where what was read cannot have stood at one moment."""
@@ -45,11 +43,10 @@ def run(target: Target, folder: Path | None, clock: Callable[[], datetime] = lam
 
 
 def _check(found: Survey) -> None:
-    if problems := list(found.problems()):
+    if found.damage:
         raise UserError(
-            "what was read cannot have stood at one moment: "
-            + "; ".join(problems[:_SHOWN])
-            + "\nif orders were written meanwhile: `invoke pause`, `invoke backup`, `invoke resume`. "
+            f"what was read cannot have stood at one moment: {found.damage}\n"
+            "if orders were written meanwhile: `invoke pause`, `invoke backup`, `invoke resume`. "
             "If it stays, the log itself is wrong: `invoke audit`"
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from scripts.errors import UserError
 from scripts.ledger import Ledger, histories
@@ -10,6 +11,8 @@ from scripts.order_history import is_open
 from services.libs.commit_items import commit_from_item
 from services.libs.dynamodb_items import Item
 from services.shared.commits import Commit
+
+_SHOWN = 10
 
 
 @dataclass(slots=True)
@@ -34,8 +37,12 @@ class Survey:
         if len(history) == 1 and (due_at := history[0].due_at):
             self.first_due = min(due_at, self.first_due or due_at)
 
-    def problems(self) -> Iterator[str]:
-        """What no log can be that was read at one moment and is whole."""
+    @property
+    def damage(self) -> str:
+        """Name some of what no log can be that was read at one moment and is whole; empty where there is none."""
+        return "; ".join(islice(self._problems(), _SHOWN))
+
+    def _problems(self) -> Iterator[str]:
         for stream_id in self.gaps:
             yield f"{stream_id} lacks a version"
         for sku, totals in self.ledger.skus.items():

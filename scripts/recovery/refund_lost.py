@@ -1,20 +1,27 @@
 """Give back what was charged for orders that the event store has lost, or that were refused when they came again."""
 
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from scripts.audit import charges_without_orders
-from scripts.console import out, table
+from scripts.console import out
 from scripts.deployment import Deployment
-from scripts.ledger import read_gateway
+from scripts.errors import UserError
+from scripts.ledger import read_gateway, scan
+from scripts.recovery.counting import counted, counts
+from scripts.recovery.log_survey import survey
 from scripts.target import Target
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.shared.json_types import integer
+from services.shared.json_types import JsonObject, integer
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
 
 _ENTRIES_AT_ONCE = 1000
 
 
 def run(target: Target, *, dry_run: bool) -> None:
-    """Call the charges off, or only list them.
+    """Call the charges off, or only list them; raise UserError where the event store cannot tell which they are.
 
     A payment is taken only for an order whose version 1 is committed, so none of an order under way is among them.
     """
@@ -22,15 +29,31 @@ def run(target: Target, *, dry_run: bool) -> None:
     entries, lost = read_gateway(client, deployment), []
     while some := list(islice(entries, _ENTRIES_AT_ONCE)):
         lost += charges_without_orders(client, deployment, some)
+    if not lost:
+        out.print("every charge is of an order that was accepted")
+        return
+    if not dry_run:
+        _check_log(client, deployment)
     # What a charge is decided by says nothing of its being called off.
     gateway = SimulatedGateway(client, deployment.simulated_gateway_table_name, success_rate=0)
-    shown = table("order", "charge", "amount", "", numbers={"amount"})
     for entry in lost:
         if not dry_run:
             gateway.call_off(str(entry["order_id"]))
-        amount = f"{integer(entry, 'amount_minor') / 100:.2f} {entry['currency']}"
-        shown.add_row(str(entry["order_id"]), str(entry["charge_id"]), amount, "" if dry_run else "given back")
-    if lost:
-        out.print(shown)
-    else:
-        out.print("every charge is of an order that was accepted")
+        _print(entry, "not given back yet" if dry_run else "given back")
+
+
+def _check_log(client: "DynamoDBClient", deployment: Deployment) -> None:
+    """To a log that is damaged good orders are unknown too."""
+    with counts() as shown:
+        found = survey(counted(shown, "commits checked", scan(client, deployment.event_store_table_name)))
+    if not found.commits or found.damage:
+        raise UserError(
+            "nothing was given back: the event store is empty or damaged; `invoke restore` first\n"
+            f"{found.damage or 'it holds no commit'}\n"
+            "if orders were written meanwhile: `invoke pause`, `invoke refund-lost`, `invoke resume`"
+        )
+
+
+def _print(entry: JsonObject, done: str) -> None:
+    amount = f"{integer(entry, 'amount_minor') / 100:.2f} {entry['currency']}"
+    out.print(f"{entry['order_id']}  {entry['charge_id']}  {amount}  {done}", markup=False, soft_wrap=True)

@@ -5,10 +5,11 @@ Live rules let replayed events pass, so a rule and a queue of this run's own cat
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from scripts.console import out
@@ -19,8 +20,12 @@ from scripts.recovery.counting import counted, counts
 from scripts.target import Target
 from scripts.times import parse_past
 from services.libs.event_store import EventStore
+from services.libs.messages import parse_message, validate
+from services.order_service.domain import PlacedOrder
+from services.order_service.messages import OrderPlaced
 from services.shared.commits import order_stream, timestamp
 from services.shared.events import CATALOGUE, EventType
+from services.shared.rejections import RejectedError
 
 if TYPE_CHECKING:
     from types_boto3_events.type_defs import TargetTypeDef
@@ -35,8 +40,58 @@ _LONG_POLL_SECONDS = 5
 _EMPTY_POLLS = 2
 _PLACED = EventType.ORDER_PLACED
 _BUS = CATALOGUE[_PLACED].bus
-_Order = Mapping[str, Any]
-"""A detail as it was sent, which may be anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    at: datetime
+    detail: Mapping[str, object]
+    """As it was sent."""
+    order: PlacedOrder
+    """What it asks for."""
+
+    @classmethod
+    def of(cls, body: str) -> "_Placed":
+        """Raise RejectedError for what was rejected when it came, and would be again."""
+        message = parse_message(body, datetime.now(UTC))
+        order = validate(OrderPlaced, message.detail).to_order(allow_forced_payment_result=False)
+        return cls(datetime.fromisoformat(json.loads(body)["time"]), message.detail, order)
+
+
+@dataclass(slots=True)
+class _Orders:
+    """What was placed, as far as it has been read."""
+
+    seen: set[str] = field(default_factory=set)
+    lost: dict[str, _Placed] = field(default_factory=dict)
+    """What the event store does not have: as it came first, as the order service would have taken it."""
+    differing: set[str] = field(default_factory=set)
+    """Those of the lost that came with more than one content."""
+    rejected: int = 0
+
+    def add(self, bodies: Iterable[str], store: EventStore) -> None:
+        placed = list(self._valid(bodies))
+        new = {one.order.order_id for one in placed} - self.seen
+        self.seen |= new
+        missing = set(store.without_version([order_stream(order_id) for order_id in new], 1))
+        for one in placed:
+            if one.order.order_id in self.lost or order_stream(one.order.order_id) in missing:
+                self._keep(one)
+
+    def _valid(self, bodies: Iterable[str]) -> Iterator[_Placed]:
+        for body in bodies:
+            try:
+                yield _Placed.of(body)
+            except RejectedError:
+                self.rejected += 1
+
+    def _keep(self, placed: _Placed) -> None:
+        order_id = placed.order.order_id
+        first = self.lost.setdefault(order_id, placed)
+        if placed.order.content_hash != first.order.content_hash:
+            self.differing.add(order_id)
+        if placed.at < first.at:
+            self.lost[order_id] = placed
 
 
 class OrderArchive:
@@ -49,8 +104,8 @@ class OrderArchive:
         self._name = f"{target.environment}-replay-orders-{uuid4().hex[:8]}"
         self._rule_seconds = 0 if target.is_local else _RULE_SECONDS
 
-    def placed(self, since: datetime, until: datetime) -> Iterator[list[_Order]]:
-        """Give the orders that were placed then, some at a time, in no order, and some twice."""
+    def placed(self, since: datetime, until: datetime) -> Iterator[list[str]]:
+        """Give the events of orders that were placed then, some at a time, in no order, and some twice."""
         bus_arn = self._events.describe_event_bus(Name=self._bus)["Arn"]
         archives = self._events.list_archives(EventSourceArn=bus_arn)["Archives"]
         if not archives:
@@ -91,7 +146,7 @@ class OrderArchive:
                 raise UserError(f"the replay {self._name} {replay['State'].lower()}: {replay.get('StateReason')}")
             time.sleep(_POLL_SECONDS)
 
-    def _received(self, queue_url: str) -> Iterator[list[_Order]]:
+    def _received(self, queue_url: str) -> Iterator[list[str]]:
         empty = 0
         while empty < _EMPTY_POLLS:
             response = self._sqs.receive_message(
@@ -99,7 +154,7 @@ class OrderArchive:
             )
             messages = response.get("Messages", [])
             empty = 0 if messages else empty + 1
-            yield [json.loads(message["Body"])["detail"] for message in messages]
+            yield [message["Body"] for message in messages]
             done: list[DeleteMessageBatchRequestEntryTypeDef] = [
                 {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
                 for number, message in enumerate(messages)
@@ -125,21 +180,19 @@ def run(target: Target, since: str, *, dry_run: bool) -> None:
     start = parse_past("--since", since, now)
     deployment = Deployment.of(target)
     store, client = EventStore(target.client("dynamodb"), deployment.tables), OrderClient(target, deployment)
-    seen: set[str] = set()
-    lost = 0
+    orders = _Orders()
     with counts() as shown:
-        for orders in counted(shown, "batches read", OrderArchive(target, deployment).placed(start, now)):
-            new = {order["orderId"]: order for order in orders if _is_order(order) and order["orderId"] not in seen}
-            seen |= new.keys()
-            missing = store.without_version([order_stream(order_id) for order_id in new], 1)
-            lost += len(missing)
-            if not dry_run:
-                client.place([order for order_id, order in new.items() if order_stream(order_id) in missing])
+        for bodies in counted(shown, "batches read", OrderArchive(target, deployment).placed(start, now)):
+            orders.add(bodies, store)
+    if not dry_run:
+        client.place([placed.detail for placed in orders.lost.values()])
     done = "are not in the event store" if dry_run else "were not in the event store and are placed again"
-    out.print(f"{len(seen):,} orders were placed since {timestamp(start)}, and {lost:,} of them {done}")
+    out.print(
+        f"{len(orders.seen):,} orders were placed since {timestamp(start)}, and {len(orders.lost):,} of them {done}"
+    )
+    if orders.rejected:
+        out.print(f"{orders.rejected:,} more messages are no valid orders, and are left: they would be rejected again")
+    if orders.differing:
+        named = ", ".join(sorted(orders.differing))
+        out.print(f"came with more than one content, of which the earliest counts: {named}", markup=False)
     out.print("what was placed in the last ten minutes may not be in the archive yet: then run this again")
-
-
-def _is_order(order: _Order) -> bool:
-    """What is none was rejected when it came, and would be again."""
-    return isinstance(order.get("orderId"), str)

@@ -61,10 +61,12 @@ class Restorer:
         self._client = client
         self._deployment = deployment
 
-    def restore(self, source: Source, shown: Progress, *, replace: bool) -> Restored:
-        """Raise UserError, with nothing changed, where commits would be lost and `replace` does not allow it."""
+    def restore(self, source: Source, shown: Progress, *, replace: bool, accept_damaged: bool = False) -> Restored:
+        """Raise UserError, with nothing changed, if the source is damaged or commits would be lost, without consent."""
         fingerprints: set[bytes] = set()
         found = survey(_remembered(counted(shown, "commits of the backup read", source.commits()), fingerprints))
+        if found.damage and not accept_damaged:
+            raise _damaged(found.damage)
         surplus = self._compare(fingerprints, shown)
         if surplus and not replace:
             raise _would_be_lost(surplus, self._deployment.event_store_table_name)
@@ -152,6 +154,13 @@ def _key(item: Item) -> _Key:
     return item["stream_id"]["S"], item["version"]["N"]
 
 
+def _damaged(damage: str) -> UserError:
+    return UserError(
+        f"nothing was restored: what is to be restored cannot have stood at one moment: {damage}\n"
+        "take an earlier time or another backup; `--accept-damaged` if there is none"
+    )
+
+
 def _would_be_lost(surplus: set[_Key], table: str) -> UserError:
     first = ", ".join(f"{stream} version {version}" for stream, version in sorted(surplus)[:_SHOWN])
     return UserError(
@@ -169,7 +178,7 @@ def _told_if_unfinished() -> Iterator[None]:
         raise
 
 
-def run(target: Target, to: str, *, replace: bool, from_elsewhere: bool) -> None:
+def run(target: Target, to: str, *, replace: bool, from_elsewhere: bool, accept_damaged: bool = False) -> None:
     """Restore, and audit as of then; raise UserError where something stands in the way or a difference stays."""
     deployment = Deployment.of(target)
     began_at = datetime.now(UTC)
@@ -179,8 +188,11 @@ def run(target: Target, to: str, *, replace: bool, from_elsewhere: bool) -> None
         raise UserError(f"nothing was restored: {', '.join(active)} may be writing. First `invoke pause`, then again")
     with open_source(to, target, deployment, from_elsewhere=from_elsewhere) as source:
         with counts() as shown:
-            restored = Restorer(client, deployment).restore(source, shown, replace=replace)
-        refused = _publish(target, deployment, restored.unfinished)
+            restored = Restorer(client, deployment).restore(
+                source, shown, replace=replace, accept_damaged=accept_damaged
+            )
+        with _told_if_unfinished():
+            refused = _publish(target, deployment, restored.unfinished)
     _print(restored, source.as_of, began_at)
     try:
         auditing.run(target, source.as_of)
@@ -215,4 +227,5 @@ def _print(restored: Restored, as_of: datetime, began_at: datetime) -> None:
         f" {restored.removed:,} others removed; {restored.charges:,} charges and {restored.skus:,} SKUs written;"
         f" {len(restored.unfinished):,} orders are open"
     )
-    out.print(f"what was there before: `invoke restore --to {timestamp(began_at)} --replace`, on AWS\n", markup=False)
+    before = f"`invoke restore --to {timestamp(began_at)} --replace`, on AWS"
+    out.print(f"what was there before this run: {before}\n", markup=False)

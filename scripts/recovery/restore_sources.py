@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -56,12 +56,9 @@ def open_source(to: str, target: Target, deployment: Deployment, *, from_elsewhe
             TargetTableName=name,
             RestoreDateTime=as_of,
         )
-    try:
-        # Nobody asks it when an order is due: without the index it is ready sooner.
-        restore(BillingModeOverride="PAY_PER_REQUEST", GlobalSecondaryIndexOverride=[])
-    except client.exceptions.TableAlreadyExistsException:
-        out.print(f"{name} is there from an earlier try", markup=False)
-    with _temporary_table(client, name, again):
+    # Nobody asks it when an order is due: without the index it is ready sooner.
+    restore = partial(restore, BillingModeOverride="PAY_PER_REQUEST", GlobalSecondaryIndexOverride=[])
+    with _temporary_table(client, name, again, restore):
         yield Source(as_of, partial(scan, client, name))
 
 
@@ -113,18 +110,40 @@ def _backup_time(client: "DynamoDBClient", arn: str, table: str, *, from_elsewhe
 
 
 @contextmanager
-def _temporary_table(client: "DynamoDBClient", name: str, again: str) -> Iterator[None]:
+def _temporary_table(client: "DynamoDBClient", name: str, again: str, restore: Callable[[], object]) -> Iterator[None]:
     """DynamoDB restores only to a new table. It stays if something goes wrong, as it may have taken an hour to make."""
     try:
         with out.status(f"DynamoDB restores to {name}: 10 minutes to some hours"):
-            while client.describe_table(TableName=name)["Table"]["TableStatus"] != "ACTIVE":
-                time.sleep(_POLL_SECONDS)
+            make(client, name, restore)
         yield
     except BaseException:
         out.print(
-            f"the table {name} is left for the next try with `--to {again}`; "
+            f"what DynamoDB has made of the table {name} is left for the next try with `--to {again}`; "
             f"to give it up: `aws dynamodb delete-table --table-name {name}`",
             markup=False,
         )
         raise
     client.delete_table(TableName=name)
+
+
+def make(client: "DynamoDBClient", name: str, restore: Callable[[], object]) -> None:
+    """Return once the table is there; go on with what an earlier try began, unless it is being deleted."""
+    status = _status(client, name)
+    if status in {"ACTIVE", "CREATING"}:
+        out.print(f"{name} is there from an earlier try", markup=False)
+    while status != "ACTIVE":
+        if status is None:
+            # What DynamoDB says of a table may lag behind what it does with it.
+            with suppress(client.exceptions.TableAlreadyExistsException, client.exceptions.TableInUseException):
+                restore()
+        elif status not in {"CREATING", "DELETING"}:
+            raise UserError(f"{name} is {status}: `aws dynamodb delete-table --table-name {name}`, then again")
+        time.sleep(_POLL_SECONDS)
+        status = _status(client, name)
+
+
+def _status(client: "DynamoDBClient", name: str) -> str | None:
+    try:
+        return client.describe_table(TableName=name)["Table"]["TableStatus"]
+    except client.exceptions.ResourceNotFoundException:
+        return None

@@ -3,7 +3,7 @@
 import gzip
 import json
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from scripts import audit
+from scripts import audit, relay_catchup
 from scripts.audit import Auditor
 from scripts.deployment import Deployment
 from scripts.errors import UserError
@@ -20,13 +20,15 @@ from scripts.recovery import backup, refund_lost, restore, restore_sources, tabl
 from scripts.recovery.table_writes import TableWrites
 from scripts.target import Target
 from scripts.writers import Writers
+from services.libs.commit_items import DUE_SHARDS
 from services.libs.dynamodb_items import Item, to_item
-from services.libs.ledger_counters import LedgerCounters
+from services.libs.ledger_counters import CounterWriter, LedgerCounters
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.reservation_sweeper.cursor import SweepCursor
 from services.reservation_sweeper.service import ReservationSweeper
+from services.shared.commits import timestamp
 from services.shared.json_types import Json
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
 from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, REGION, Aws
@@ -34,6 +36,7 @@ from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABL
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+DUE = timestamp(NOW + PAYMENT_TIMEOUT)
 LATER = replace(CAUSE, at=NOW + timedelta(hours=1))
 MANIFEST, LOG = "manifest.json", "event-store.jsonl.gz"
 Tables = dict[str, list[Item]]
@@ -64,8 +67,8 @@ class World:
     def back_up(self) -> None:
         backup.run(self.target(), self.folder, clock=lambda: NOW)
 
-    def restore(self, to: str = "", *, replaces: bool = False, from_elsewhere: bool = False) -> None:
-        restore.run(self.target(), to or str(self.folder), replace=replaces, from_elsewhere=from_elsewhere)
+    def restore(self, to: str = "", *, replaces: bool = False, from_elsewhere: bool = False, **more: bool) -> None:
+        restore.run(self.target(), to or str(self.folder), replace=replaces, from_elsewhere=from_elsewhere, **more)
 
     def tables(self) -> Tables:
         """Everything that a restore answers for; how the counters are split over items is not."""
@@ -231,6 +234,22 @@ def test_a_damaged_backup_is_refused_before_anything_is_changed(
     assert world.items(EVENT_STORE_TABLE) == []
 
 
+def test_a_backup_that_cannot_have_stood_at_one_moment_is_restored_only_if_that_is_asked_for(world: World) -> None:
+    _delete(world.aws, "order#paid", 2)
+    before = world.items(EVENT_STORE_TABLE)
+    with pytest.raises(UserError):
+        world.back_up()
+    world.lose_everything()
+
+    with pytest.raises(UserError, match=r"nothing was restored: .*: order#paid lacks a version\n.*--accept-damaged"):
+        world.restore()
+    assert world.items(EVENT_STORE_TABLE) == world.items(GATEWAY_TABLE) == []
+
+    with pytest.raises(UserError, match="differences stayed"):
+        world.restore(accept_damaged=True)
+    assert world.items(EVENT_STORE_TABLE) == before
+
+
 def test_another_environments_backup_is_taken_only_with_consent(world: World) -> None:
     before = world.tables()
     backup.run(world.target("prod"), world.folder, clock=lambda: NOW)
@@ -310,37 +329,79 @@ def test_nothing_is_written_where_nothing_differs_but_the_order_of_attributes(
     assert "of which 0 were written; 0 others removed; 0 charges and 0 SKUs written" in _printed(capsys)
 
 
-@pytest.mark.parametrize("table", [EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE])
-def test_an_interrupted_restore_is_run_again(
-    world: World, table: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = world.tables()
-    world.back_up()
-    world.lose_everything()
-    monkeypatch.setattr(table_writes, "_REQUESTS_A_CALL", 1)
-    monkeypatch.setattr(table_writes, "_CALLS_AT_ONCE", 1)
+class _Interrupted:
+    """A client during whose use somebody presses Ctrl-C, after so many calls that write; it keeps their names."""
 
-    with monkeypatch.context() as patched:
-        patched.setattr(TableWrites, "put", _interrupted_in(table, TableWrites.put))
-        with pytest.raises(KeyboardInterrupt):
-            world.restore()
-    assert "the restore is not finished: run it again" in capsys.readouterr().err
-    assert world.tables() != before
+    def __init__(self, client: object, calls: list[str], most: int) -> None:
+        self._client = client
+        self._calls = calls
+        self._most = most
 
-    world.restore()
-    assert world.tables() == before
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the client has
+        call = getattr(self._client, name)
+        if name not in {"batch_write_item", "put_events", "put_item", "transact_write_items", "update_item"}:
+            return call
 
-
-def _interrupted_in(
-    table: str, put: Callable[[TableWrites, Any], Iterator[int]]
-) -> Callable[[TableWrites, Any], Iterator[int]]:
-    def interrupted(writes: TableWrites, items: Any) -> Iterator[int]:  # noqa: ANN401 - handed on
-        for written in put(writes, items):
-            yield written
-            if writes._table == table:  # noqa: SLF001 - nothing else tells which table it is
+        def write(**request: Any) -> Any:  # noqa: ANN401 - the client's
+            answer = call(**request)
+            self._calls.append(f"{name} {'Delete' if 'DeleteRequest' in str(request) else ''}".strip())
+            if len(self._calls) == self._most:
                 raise KeyboardInterrupt
+            return answer
 
-    return interrupted
+        return write
+
+
+def test_a_restore_that_is_interrupted_after_any_of_its_writes_is_told_and_run_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(table_writes, "_CALLS_AT_ONCE", 1)
+    monkeypatch.setattr(table_writes, "_REQUESTS_A_CALL", 3)
+    monkeypatch.setattr(relay_catchup, "_COMMITS_AT_ONCE", 1)
+    before, dynamodb, events = world.tables(), world.aws.dynamodb, world.events
+    world.back_up()
+    finished, calls = False, list[str]()
+    while not finished:
+        _lose_much(world)
+        most, calls = len(calls) + 1, list[str]()
+        world.aws.dynamodb = cast("DynamoDBClient", _Interrupted(dynamodb, calls, most))
+        world.events = cast("_Events", _Interrupted(events, calls, most))
+        try:
+            world.restore(replaces=True)
+            finished = True
+        except KeyboardInterrupt:
+            assert "the restore is not finished: run it again" in capsys.readouterr().err, calls
+        world.aws.dynamodb, world.events = dynamodb, events
+        events.published.clear()
+
+        world.restore(replaces=True)
+        assert world.tables() == before, calls
+        assert {SweepCursor(dynamodb, METRICS_TABLE).read(shard) for shard in range(DUE_SHARDS)} == {DUE}, calls
+        assert len(events.published) == 3, calls
+
+    assert set(calls) == {
+        "batch_write_item",
+        "batch_write_item Delete",
+        "transact_write_items",
+        "put_item",
+        "update_item",
+        "put_events",
+    }
+
+
+def _lose_much(world: World) -> None:
+    """Lose some of each table, have in each what should not be there, and let the sweeper be ahead."""
+    for number in (2, 3):
+        _delete(world.aws, "order#paid", number)
+    _delete(world.aws, "sku#prod-001", 1)
+    world.empty(INVENTORY_TABLE, "item_id")
+    world.empty(GATEWAY_TABLE, "order_id")
+    for number in range(4):
+        world.aws.store.append(seeding(f"prod-new-{number}"))
+    counter = CounterWriter(METRICS_TABLE).update({"orders_processed_total|status=success|error_type=none": 5}, NOW)
+    world.aws.dynamodb.transact_write_items(TransactItems=[{"Update": counter}])
+    for shard in range(DUE_SHARDS):
+        SweepCursor(world.aws.dynamodb, METRICS_TABLE).advance(shard, "2026-02-01T00:00:00.000Z")
 
 
 def test_orders_that_are_open_again_are_swept_although_the_sweeper_had_passed_them(world: World) -> None:
@@ -415,6 +476,70 @@ def test_the_charge_of_a_lost_order_that_comes_again_and_is_refused_is_given_bac
     assert world.aws.store.read("order#later")[0].body["reason"] == "insufficient_stock"
     assert world.charge("later") == "refunded"
     assert Auditor(world.aws.dynamodb, world.aws.deployment, clock=lambda: NOW).audit().differences == []
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_the_charge_of_a_good_order_is_kept_although_the_log_has_lost_some_of_it(
+    world: World, lost: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _delete(world.aws, "order#paid", lost)
+
+    refund_lost.run(world.target(), dry_run=False)
+
+    assert world.charge("paid") == "charged"
+    assert "every charge is of an order that was accepted" in _printed(capsys)
+
+
+def _lose_the_log(world: World) -> None:
+    world.empty(EVENT_STORE_TABLE, "stream_id", "version")
+
+
+def _lose_an_order_and_a_version_of_another(world: World) -> None:
+    for version in (1, 2, 3):
+        _delete(world.aws, "order#paid", version)
+    _delete(world.aws, "order#declined", 1)
+
+
+@pytest.mark.parametrize(
+    ("lose", "said"),
+    [
+        (_lose_the_log, "it holds no commit"),
+        (_lose_an_order_and_a_version_of_another, "order#declined lacks a version"),
+    ],
+)
+def test_no_charge_is_given_back_while_the_log_is_empty_or_damaged(
+    world: World, lose: Callable[[World], None], said: str
+) -> None:
+    lose(world)
+
+    message = f"nothing was given back: the event store is empty or damaged; `invoke restore` first\n{said}"
+    with pytest.raises(UserError, match=message):
+        refund_lost.run(world.target(), dry_run=False)
+
+    assert world.charge("paid") == world.charge("settled") == "charged"
+
+
+def test_what_is_given_back_is_said_before_the_next_is(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for order_id in ("lost-1", "lost-2"):
+        world.order_later(order_id)
+        for version in (1, 2, 3):
+            _delete(world.aws, f"order#{order_id}", version)
+    given_back: list[str] = []
+
+    def call_off(_: SimulatedGateway, order_id: str) -> None:
+        if given_back:
+            raise KeyboardInterrupt
+        given_back.append(order_id)
+
+    monkeypatch.setattr(SimulatedGateway, "call_off", call_off)
+
+    with pytest.raises(KeyboardInterrupt):
+        refund_lost.run(world.target(), dry_run=False)
+
+    (order_id,) = given_back
+    assert _printed(capsys).startswith(f"{order_id} sim_")
 
 
 def test_what_the_gateway_did_since_is_left_as_it_is(world: World) -> None:
@@ -536,6 +661,67 @@ def test_a_refused_restore_leaves_the_table_that_dynamodb_made_for_the_next_try(
     assert "is there from an earlier try" in _printed(capsys)
     assert world.tables() == before
     assert _restored_tables(world) == []
+
+
+def test_a_restore_says_how_to_go_back_to_what_was_there_before_this_run(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.back_up()
+
+    world.restore()
+
+    assert "what was there before this run: `invoke restore --to 20" in _printed(capsys)
+
+
+class _Busy:
+    """DynamoDB that says this of the table, call after call, and may refuse to restore."""
+
+    def __init__(self, client: "DynamoDBClient", *states: str | None, refuses: str = "") -> None:
+        self.exceptions = client.exceptions
+        self._states = list(states)
+        self._refuses = refuses
+        self.restores = 0
+
+    def describe_table(self, TableName: str) -> dict[str, object]:  # noqa: N803 - boto3's name
+        state = self._states.pop(0)
+        if state is None:
+            raise self.exceptions.ResourceNotFoundException({"Error": {"Code": "", "Message": TableName}}, "")
+        return {"Table": {"TableStatus": state}}
+
+    def restore(self) -> None:
+        self.restores += 1
+        if self._refuses:
+            raise getattr(self.exceptions, self._refuses)({"Error": {"Code": "", "Message": ""}}, "")
+
+
+@pytest.mark.parametrize(
+    ("states", "restores"),
+    [
+        ((None, None, "CREATING", "ACTIVE"), 2),
+        (("ACTIVE",), 0),
+        (("CREATING", "CREATING", "ACTIVE"), 0),
+        (("DELETING", None, "CREATING", "ACTIVE"), 1),
+        (("CREATING", None, "CREATING", "ACTIVE"), 1),
+    ],
+)
+@pytest.mark.parametrize("refuses", ["", "TableAlreadyExistsException", "TableInUseException"])
+def test_a_restore_goes_on_with_what_an_earlier_try_began_unless_that_is_being_deleted(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, states: tuple[str | None, ...], restores: int, refuses: str
+) -> None:
+    monkeypatch.setattr(restore_sources, "_POLL_SECONDS", 0)
+    client = _Busy(aws.dynamodb, *states, refuses=refuses)
+
+    restore_sources.make(cast("DynamoDBClient", client), "test-restored", client.restore)
+
+    assert client.restores == restores
+
+
+def test_a_table_that_can_never_be_there_is_named(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restore_sources, "_POLL_SECONDS", 0)
+    client = _Busy(aws.dynamodb, "CREATING", "ARCHIVED")
+
+    with pytest.raises(UserError, match="test-restored is ARCHIVED: `aws dynamodb delete-table"):
+        restore_sources.make(cast("DynamoDBClient", client), "test-restored", client.restore)
 
 
 @pytest.mark.parametrize("time", ["2025-11-01T00:00:00Z", "2026-01-01T14:00:00Z"])

@@ -73,7 +73,7 @@ def test_orders_that_are_lost_are_placed_again_as_they_were_and_once(  # noqa: P
 ) -> None:
     monkeypatch.setattr(replay_orders, "_MESSAGES_A_CALL", messages_a_call)
     _archive(busy)
-    for detail in (LOST, LOST, LOST | {"orderId": "paid"}, {"no": "order"}):
+    for detail in (LOST, LOST, LOST | {"orderId": "paid"}):
         _send(busy, "OrderPlaced", detail)
     _send(busy, "OrderConfirmed", {"orderId": "other"})
 
@@ -84,6 +84,59 @@ def test_orders_that_are_lost_are_placed_again_as_they_were_and_once(  # noqa: P
     replay_orders.run(target, "1h", dry_run=False)
     assert events.placed == [LOST]
     assert "2 orders were placed since" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"orderId": None},
+        {"orderId": ""},
+        {"orderId": "x" * 3000},
+        {"customerId": 1},
+        {"items": []},
+        {"items": [{"sku": "prod-001", "quantity": 0}]},
+        {"metadata": {"schemaVersion": 2}},
+    ],
+)
+def test_what_is_no_valid_order_is_counted_and_left(
+    busy: Aws, target: Target, events: _Events, wrong: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _archive(busy)
+    for detail in (LOST | {"orderId": "wrong"} | wrong, LOST):
+        _send(busy, "OrderPlaced", detail)
+
+    replay_orders.run(target, "1h", dry_run=False)
+
+    assert events.placed == [LOST]
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "1 orders were placed since" in printed
+    assert "1 more messages are no valid orders" in printed
+
+
+def _body(order_id: str, second: int, quantity: int, **more: object) -> str:
+    detail = LOST | {"orderId": order_id, "items": [{"sku": "prod-001", "quantity": quantity}]} | more
+    envelope = {"id": "1", "detail-type": "OrderPlaced", "time": f"2026-01-01T12:00:{second:02}Z", "detail": detail}
+    return json.dumps(envelope)
+
+
+@pytest.mark.parametrize("batches", [[[0, 1, 2]], [[2, 1, 0]], [[1], [0], [2]], [[2], [1, 0]]])
+def test_of_two_contents_of_one_id_the_earliest_is_placed_and_the_id_is_named(
+    target: Target,
+    events: _Events,
+    batches: list[list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bodies = [_body("two", second, quantity=second + 1) for second in range(3)]
+    same = [_body("same", 1, 1, metadata={"eventId": "a"}), _body("same", 2, 1, metadata={"eventId": "b"})]
+    known = [_body("paid", 1, 1), _body("paid", 2, 9)]
+    given = [[bodies[number] for number in batch] for batch in batches] + [same, known]
+    monkeypatch.setattr(replay_orders.OrderArchive, "placed", lambda *_: iter(given))
+
+    replay_orders.run(target, "1h", dry_run=False)
+
+    assert [(order["orderId"], order["items"][0]["quantity"]) for order in events.placed] == [("two", 1), ("same", 1)]
+    assert "came with more than one content, of which the earliest counts: two\n" in capsys.readouterr().out
 
 
 def test_no_rule_and_no_queue_of_a_replay_is_left(busy: Aws, target: Target) -> None:

@@ -19,6 +19,14 @@ resource "aws_cloudwatch_event_target" "this" {
   }
 }
 
+# Lambda runs a tick when it gets to it, and would by default try one that failed again, 1 and 2 minutes later.
+# `invoke pause` waits as long as a tick may live.
+resource "aws_lambda_function_event_invoke_config" "this" {
+  function_name                = var.function_arn
+  maximum_event_age_in_seconds = 60
+  maximum_retry_attempts       = 0
+}
+
 resource "aws_lambda_permission" "this" {
   statement_id  = "AdmitSchedule"
   action        = "lambda:InvokeFunction"

@@ -37,6 +37,25 @@ run "a_tick_runs_the_function_and_has_a_dead_letter" {
   }
 }
 
+run "a_tick_that_failed_is_left_to_the_next" {
+  command = apply
+
+  assert {
+    condition     = aws_lambda_function_event_invoke_config.this.function_name == var.function_arn
+    error_message = "Another function than that of the schedule is told."
+  }
+
+  assert {
+    condition     = aws_lambda_function_event_invoke_config.this.maximum_retry_attempts == 0
+    error_message = "Lambda would try a tick that failed again."
+  }
+
+  assert {
+    condition     = aws_lambda_function_event_invoke_config.this.maximum_event_age_in_seconds == 60
+    error_message = "Lambda would begin with a tick that is older than `invoke pause` waits."
+  }
+}
+
 run "a_schedule_that_is_none_is_refused" {
   command = plan
 
