@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import simpy
 
+from scripts.bench import capacity_tables
 from scripts.bench import simulate as simulating
 from scripts.bench.capacity_measured import load_runs
 from scripts.bench.capacity_model import Deployment, Model, Workload, distinct, raised, ramp_minutes
@@ -14,6 +15,8 @@ from scripts.bench.capacity_parameters import PARAMETERS_FILE, Duration, Paramet
 from scripts.bench.capacity_predictions import (
     MIXES,
     MODES,
+    SETTINGS,
+    SETTINGS_RATES,
     Mix,
     Mode,
     compare,
@@ -370,6 +373,26 @@ def test_every_table_has_a_place_in_the_pages(parameters: Parameters) -> None:
 
     for name in simulating.Report(parameters, predictions, [], [], []).sheets():
         assert f"<!-- simulate: {name} -->" in pages
+
+
+def test_tables_in_the_pages_are_what_the_code_says(parameters: Parameters, tmp_path: Path) -> None:
+    comparisons = compare(parameters, load_runs(simulating.MEASURED_FILE), seed=1)
+    trades = [
+        predict(parameters, read_prices(), mode, MIXES[1], rate, seed=1) for mode in SETTINGS for rate in SETTINGS_RATES
+    ]
+    sheets = {
+        **{f"limits {index}": capacity_tables.limit_sheet(parameters, mix) for index, mix in enumerate(MIXES)},
+        "measured": capacity_tables.comparison_sheet(comparisons),
+        "settings": capacity_tables.settings_sheet(trades),
+    }
+
+    for name in ("capacity.md", "performance.md"):
+        text = (REPO_ROOT / "docs" / name).read_text()
+        page = tmp_path / name
+        page.write_text(text)
+        simulating.fill(page, sheets)
+
+        assert page.read_text() == text, f"invoke simulate --page docs/{name}"
 
 
 def test_a_window_fills_batches_and_costs_time(parameters: Parameters) -> None:
