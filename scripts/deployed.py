@@ -1,11 +1,15 @@
 """An embedded AWS that a suite or a benchmark has to itself, with the system deployed to it by the real Terraform."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from scripts import deployment
 from scripts.build_lambda import build
+from scripts.console import err
+from scripts.errors import UserError
+from scripts.local.emulator import LOCAL_FOLDER
 from scripts.made_secrets import METRICS_TOKEN, ensure
 from scripts.target import Target
 
@@ -24,5 +28,10 @@ def deployed(settings: Mapping[str, str], on_start: Callable[[int], object] = la
         deployment.apply(target)
         ensure(target, METRICS_TOKEN)
         yield target
+    except UserError:
+        kept = LOCAL_FOLDER / f"{target.emulator.instance}-failed.log"
+        shutil.copy(target.emulator.log_file, kept)
+        err.print(f"what the embedded AWS said is in {kept}", markup=False)
+        raise
     finally:
         target.emulator.stop()

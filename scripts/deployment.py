@@ -19,6 +19,7 @@ from scripts.plan.guard import (
     PLAN_FILE,
     REVIEW_FILE,
     check,
+    check_allowed,
     package_digests,
     plan_sha256,
     read_review,
@@ -79,10 +80,8 @@ class Deployment:
         made = _outputs(target).get("deployment", {})
         names = {field.name for field in fields(cls)}
         if not names <= made.keys():
-            raise UserError(
-                f"nothing is deployed as {target.environment} to {target.name}: "
-                f"`invoke deploy-dev --target {target.name}`"
-            )
+            how = f"`invoke deploy-dev --target {target.name}`" if is_for_development(target) else _steps(target)
+            raise UserError(f"nothing is deployed as {target.environment} to {target.name}: {how}")
         return cls(**{name: made[name] for name in names})
 
 
@@ -107,10 +106,14 @@ def is_for_development(target: Target) -> bool:
 def check_for_development(target: Target) -> None:
     """Raise UserError for staging and production."""
     if not is_for_development(target):
-        raise UserError(
-            f"{target.environment} is deployed in steps, each with --target {target.name}: build, plan, and once you "
-            "have read what it says apply, metrics-token and post-deploy-test"
-        )
+        raise UserError(_steps(target))
+
+
+def _steps(target: Target) -> str:
+    return (
+        f"{target.environment} is deployed in steps, each with --target {target.name}: build, plan, and once you "
+        "have read what it says apply, metrics-token and post-deploy-test"
+    )
 
 
 def bootstrap(target: Target, github_repository: str | None = None) -> None:
@@ -129,9 +132,11 @@ def bootstrap(target: Target, github_repository: str | None = None) -> None:
     terraform.init({"path": str(state)})
     variables = {"prefix": target.prefix, "environment": target.environment, "region": target.region}
     plan_file = target.state_folder / "bootstrap.tfplan"
-    terraform.plan(plan_file, variables | github_access.settings(target, terraform.outputs(), github_repository))
-    terraform.apply(plan_file)
-    plan_file.unlink()
+    try:
+        terraform.plan(plan_file, variables | github_access.settings(target, terraform.outputs(), github_repository))
+        terraform.apply(plan_file)
+    finally:
+        plan_file.unlink(missing_ok=True)
     out.print(f"the state bucket {bucket} is as it should be")
     github_access.show(target, terraform.outputs())
 
@@ -141,8 +146,12 @@ def plan(target: Target, folder: Path | None = None, *, destroy: bool = False) -
 
     Both are kept in the environment's own folder, or in one that can be handed over to another machine.
     """
-    terraform, folder = _ready(target), (folder or target.state_folder).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = (folder or target.state_folder).resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be the folder of a plan: {error.strerror or error}") from error
+    terraform = _ready(target)
     (folder / REVIEW_FILE).unlink(missing_ok=True)
     plan_file = folder / PLAN_FILE
     terraform.plan(plan_file, _variables(target), *(["-destroy"] if destroy else []))
@@ -172,7 +181,10 @@ def apply(target: Target, folder: Path | None = None, allowed: Collection[str] =
         raise UserError(f"the plan takes {planned} down: `invoke destroy-dev --target {target.name}` does that")
     terraform = _initialised(target)
     packages = package_digests(root_of(target), reviewed.stamp.packages)
-    check(reviewed, Stamp(plan_sha256(plan_file), terraform.state(), packages), allowed, _plan_command(target))
+    check(reviewed, Stamp(plan_sha256(plan_file), terraform.state(), packages), _plan_command(target))
+    # What blocks is told by the plan itself: the review beside it is a file that anybody may have written in.
+    again = review(terraform.show_plan(plan_file), target, reviewed.stamp, destroy=reviewed.destroy)
+    check_allowed(again, allowed)
     _outputs_file(target).unlink(missing_ok=True)
     progress = terraform.apply(plan_file)
     plan_file.unlink()
@@ -185,9 +197,11 @@ def apply(target: Target, folder: Path | None = None, allowed: Collection[str] =
 def drift(target: Target) -> tuple[ResourceChange, ...]:
     """Give what was changed outside Terraform since the last apply; nothing is changed by that."""
     terraform, plan_file = _ready(target), target.state_folder / "drift.tfplan"
-    terraform.plan(plan_file, _variables(target), "-refresh-only")
-    document = terraform.show_plan(plan_file)
-    plan_file.unlink()
+    try:
+        terraform.plan(plan_file, _variables(target), "-refresh-only")
+        document = terraform.show_plan(plan_file)
+    finally:
+        plan_file.unlink(missing_ok=True)
     return found_drift(document, on_emulator=target.is_local)
 
 

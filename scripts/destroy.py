@@ -4,7 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from scripts import deployment
+from scripts import deployment, github_access
 from scripts.console import out
 from scripts.errors import UserError
 from scripts.plan.risks import PROTECTED
@@ -40,8 +40,16 @@ def _destroy(target: Target, folder: Path, confirmed: str | None) -> None:
         return
     if confirmed is None:
         out.print(f"All of this is lost for good, with what is in it. To go on, type {target.environment}:")
-        _check_name(target, input().strip())
+        _check_name(target, _answer())
     deployment.apply(target, folder, [risk.address for risk in review.blocking], destroy=True)
+
+
+def _answer() -> str:
+    """Read a line; the end of the input, as by Ctrl-D, is no answer."""
+    try:
+        return input().strip()
+    except EOFError:
+        return ""
 
 
 def _check_name(target: Target, name: str) -> None:
@@ -55,6 +63,14 @@ def _tell_what_remains(target: Target) -> None:
     out.print(f"  the bucket {bucket} with every version of Terraform's state", markup=False)
     for name in parameters:
         out.print(f"  the parameter {name}", markup=False)
+    if policy := github_access.boundary(target):
+        name = f"pulsequeue-{target.environment}"
+        out.print(
+            f"  for GitHub Actions the roles {name}-plan and {name}-deploy, their policies, the boundary "
+            f"{policy['permissions_boundary_arn']} and the provider they sign in by: "
+            f"`invoke bootstrap --target {target.name} --github-repository ''` takes away what it made of these",
+            markup=False,
+        )
     if target.is_local:
         out.print("`invoke local-down` ends these too, with the embedded AWS")
         return

@@ -26,14 +26,14 @@ def to_json(review: Review) -> str:
 def read_review(folder: Path, again: str) -> Review:
     """Read the review beside a plan; `again` is the command that makes both."""
     if not (folder / PLAN_FILE).exists():
-        raise UserError(f"there is no plan to apply: `{again}`")
+        raise UserError(f"there is no plan: `{again}`")
     if not (folder / REVIEW_FILE).exists():
         raise UserError(f"the plan in {folder} has no review beside it: `{again}` makes both")
     return load_json(folder / REVIEW_FILE, _ADAPTER)
 
 
-def check(review: Review, found: Stamp, allowed: Collection[str], again: str) -> None:
-    """Raise UserError where the plan must not be applied: `found` is how things stand now."""
+def check(review: Review, found: Stamp, again: str) -> None:
+    """Raise UserError where the plan is not the one that was reviewed, or stale: `found` is how things stand now."""
     reviewed, mend = review.stamp, f"make a new plan and look at it: `{again}`"
     if review.format != FORMAT:
         raise UserError(f"the review of the plan is of another version of PulseQueue: {mend}")
@@ -47,7 +47,17 @@ def check(review: Review, found: Stamp, allowed: Collection[str], again: str) ->
     if other := [path for path, digest in reviewed.packages.items() if found.packages.get(path) != digest]:
         names = ", ".join(sorted(Path(path).name for path in other))
         raise UserError(f"the packages are not those of the plan, they were built again or are gone: {names}; {mend}")
-    _check_allowed(review, allowed)
+
+
+def check_allowed(review: Review, allowed: Collection[str]) -> None:
+    """Raise UserError where something blocks that is not allowed, or something is allowed that does not block."""
+    blocking = _blocking(review)
+    if unknown := [address for address in allowed if address not in blocking]:
+        could = "\n".join(f"  {address}" for address in blocking) or "  nothing: nothing blocks"
+        raise UserError(f"--allow {unknown[0]}: the plan has no such risk that blocks; what could be allowed:\n{could}")
+    if refused := [risk for risk in review.blocking if risk.address not in allowed]:
+        listed = "\n".join(f"  {risk.address}: {risk.text}" for risk in refused)
+        raise UserError(f"nothing was applied, for this blocks:\n{listed}\nif that is meant, {how_to_allow(review)}")
 
 
 def how_to_allow(review: Review) -> str:
@@ -66,7 +76,10 @@ def uploads(plan: Json) -> Mapping[str, str]:
     found = {}
     for entry in plan.get("resource_changes", ()):
         before, after = entry["change"]["before"] or {}, entry["change"]["after"] or {}
-        is_uploaded = before.get("source_code_hash") != after.get("source_code_hash")
+        changed = ("source_code_hash", "filename", "architectures")
+        is_uploaded = "create" in entry["change"]["actions"] or any(
+            before.get(one) != after.get(one) for one in changed
+        )
         if entry["type"] == "aws_lambda_function" and after.get("filename") and is_uploaded:
             found[after["filename"]] = after["source_code_hash"]
     return found
@@ -83,16 +96,6 @@ def package_digests(root: Path, packages: Collection[str]) -> Mapping[str, str]:
 
 def plan_sha256(plan_file: Path) -> str:
     return hashlib.sha256(plan_file.read_bytes()).hexdigest()
-
-
-def _check_allowed(review: Review, allowed: Collection[str]) -> None:
-    blocking = _blocking(review)
-    if unknown := [address for address in allowed if address not in blocking]:
-        could = "\n".join(f"  {address}" for address in blocking) or "  nothing: nothing blocks"
-        raise UserError(f"--allow {unknown[0]}: the plan has no such risk that blocks; what could be allowed:\n{could}")
-    if refused := [risk for risk in review.blocking if risk.address not in allowed]:
-        listed = "\n".join(f"  {risk.address}: {risk.text}" for risk in refused)
-        raise UserError(f"nothing was applied, for this blocks:\n{listed}\nif that is meant, {how_to_allow(review)}")
 
 
 def _blocking(review: Review) -> list[str]:

@@ -29,11 +29,13 @@ _HOLDERS = {
 _SHARED = {"aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy", "aws_lambda_permission"}
 _POWERFUL = ("/AdministratorAccess", "/PowerUserAccess", "/IAMFullAccess")
 _EVERYTHING = frozenset({"*", "*:*"})
+_ASSUMING = ("sts:a", "sts:*")
 
 
 def permission_risks(resources: Sequence[Resource]) -> Iterator[Risk]:
     for group in _together(resources):
-        before = [grant for resource in group for grant in all_grants(resource.type, resource.before)]
+        stay = [each for each in group if not _moves(each, resources)]
+        before = [grant for resource in stay for grant in all_grants(resource.type, resource.before)]
         after = [grant for resource in group for grant in all_grants(resource.type, resource.after)]
         for resource in group:
             if resource.is_made or resource.is_lost:
@@ -41,7 +43,7 @@ def permission_risks(resources: Sequence[Resource]) -> Iterator[Risk]:
                 is_new = _is_new(resource, owner)
                 goes = owner is not None and owner.action is Action.DESTROY
                 yield from _widened(resource, before, after, is_new=is_new, owner_goes=goes)
-                yield from _attached(resource, is_new=is_new)
+                yield from _attached(resource, is_new=is_new, moves=resource not in stay)
 
 
 def all_grants(kind: str, values: Mapping[str, Value]) -> Iterator[Grant]:
@@ -94,6 +96,18 @@ def _together(resources: Sequence[Resource]) -> Iterable[list[Resource]]:
     return groups.values()
 
 
+def _moves(resource: Resource, resources: Sequence[Resource]) -> bool:
+    """Whether a policy goes to another holder, which was not permitted the same; one that is renamed is no other."""
+    if resource.type not in _HOLDERS:
+        return False
+    name, kind, own_name = _HOLDERS[resource.type]
+    before, after = resource.before.get(name), resource.after.get(name)
+    if not isinstance(before, str) or not isinstance(after, str):
+        return False
+    renamed = [(r.before.get(own_name), r.after.get(own_name)) for r in resources if r.type == kind]
+    return before != after and (before, after) not in renamed
+
+
 def _holder(resource: Resource) -> str | None:
     name = _HOLDERS[resource.type][0]
     named = resource.after.get(name) or resource.before.get(name)
@@ -127,7 +141,7 @@ def _widened(
     for grant in gained:
         if grant.is_public:
             yield Risk(Severity.BLOCK, "public", resource.address, f"open to everybody: {grant}")
-        elif not grant.denied and (not is_new or _is_everything(grant)):
+        elif not grant.denied and (not is_new or _is_everything(grant) or _trusts_an_account(grant)):
             yield Risk(Severity.WARN, "permission", resource.address, f"wider: {grant}")
     # What is only known later is not lost; _unseen tells of it.
     later = {name for name, new in resource.after.items() if isinstance(new, KnownLater)}
@@ -135,26 +149,34 @@ def _widened(
     for grant in difference(all_grants(resource.type, compared), after).lost:
         if grant.denied and not owner_goes:
             yield Risk(Severity.WARN, "permission", resource.address, f"no longer: {grant}")
-    # Of what is replaced, only a policy of its own counts: a queue or a role merely shows what others attach to it.
-    if resource.action is Action.UPDATE or (resource.action is Action.REPLACE and resource.type in _HOLDERS):
+    # Of what is made or replaced, only a policy of its own counts: a queue or a role merely shows what others attach.
+    if resource.action is Action.UPDATE or (resource.is_made and resource.type in _HOLDERS and not is_new):
         yield from _unseen(resource)
 
 
 def _is_everything(grant: Grant) -> bool:
-    return bool(grant.action.patterns & _EVERYTHING) and grant.resource is not None and "*" in grant.resource.patterns
+    return all(part and (part.negated or part.patterns & _EVERYTHING) for part in (grant.action, grant.resource))
+
+
+def _trusts_an_account(grant: Grant) -> bool:
+    """Whether all of an account may take a role on."""
+    principals = map(str, grant.principal.patterns) if grant.principal else ()
+    assumes = grant.action.negated or any(str(action).lower().startswith(_ASSUMING) for action in grant.action.patterns)
+    return assumes and any(who.startswith("AWS ") and who.endswith(":root") for who in principals)
 
 
 def _unseen(resource: Resource) -> Iterator[Risk]:
-    for path, old in resource.before.items():
-        new = resource.after.get(path)
+    for path, new in resource.after.items():
+        old = resource.before.get(path)
         if isinstance(new, Hidden) and new != old and ("policy" in path or is_policy(old)):
             yield Risk(Severity.WARN, "permission", resource.address, f"{path} changes, and is sensitive: not compared")
-        elif is_policy(old) and isinstance(new, KnownLater):
+        elif isinstance(new, KnownLater) and (is_policy(old) or (path == "policy" and resource.type in _HOLDERS)):
             yield Risk(Severity.WARN, "permission", resource.address, f"{path} is only known after apply: not compared")
 
 
-def _attached(resource: Resource, *, is_new: bool) -> Iterator[Risk]:
-    attached = {*_arns(resource.after)} - {*_arns(resource.before)} if resource.is_made else set()
+def _attached(resource: Resource, *, is_new: bool, moves: bool) -> Iterator[Risk]:
+    held = set() if moves else {*_arns(resource.before)}
+    attached = {*_arns(resource.after)} - held if resource.is_made else set()
     for arn in sorted(attached):
         if not is_new or arn.endswith(_POWERFUL):
             yield Risk(Severity.WARN, "permission", resource.address, f"wider: all that {arn} permits")

@@ -12,20 +12,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from math import prod
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
+from scripts.plan.anybody import is_anybody, restricts
 from scripts.plan.values import Hidden, Value
 
-# A grant under one of these is not one to everybody: who may come is somebody that the owner of the policy knows.
-_RESTRICTING_KEYS: Final = frozenset(
-    {
-        "aws:sourcearn", "aws:sourceaccount", "aws:sourceowner", "aws:sourceorgid", "aws:sourceorgpaths",
-        "aws:principalarn", "aws:principalaccount", "aws:principalorgid", "aws:principalorgpaths", "aws:userid",
-        "aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:vpcsourceip", "kms:calleraccount",
-        "s3:dataaccesspointaccount", "elasticfilesystem:accesspointarn",
-    }
-)  # fmt: skip
-_EVERYWHERE = frozenset({"*", "0.0.0.0/0", "::/0", "arn:*", "arn:aws:*"})
 _SETS = ("forallvalues:", "foranyvalue:")
 _IF_EXISTS = "ifexists"
 _CHOICES_AT_MOST = 64
@@ -55,6 +46,11 @@ class Condition:
         if "like" in other.operator or other.operator.removesuffix(_IF_EXISTS).endswith("arnequals"):
             return all(any(_matches(wide, value) for wide in other.values) for value in self.values)
         return self.values <= other.values
+
+    @property
+    def restricts(self) -> bool:
+        """Whether only somebody that is named meets it."""
+        return restricts(self.operator, self.key, map(str, self.values))
 
     def __str__(self) -> str:
         return f"{self.name} {', '.join(sorted(map(str, self.values)))}"
@@ -106,9 +102,8 @@ class Grant:
         """Whether it lets everybody in, whatever account they are of."""
         if self.denied or self.principal is None:
             return False
-        # Whoever signs in elsewhere is anybody too, until a condition names the subject: with GitHub, any repository.
-        open_to = self.principal.negated or any(map(_is_anybody, map(str, self.principal.patterns)))
-        return open_to and not any(map(_restricts, self.conditions))
+        open_to = self.principal.negated or any(map(is_anybody, map(str, self.principal.patterns)))
+        return open_to and not any(each.restricts for each in self.conditions)
 
     def __str__(self) -> str:
         words = ["deny" if self.denied else "allow", str(self.action)]
@@ -215,18 +210,6 @@ def _folded(patterns: frozenset[Word]) -> frozenset[Word]:
 
 def _part_covers(wide: Part | None, narrow: Part | None) -> bool:
     return wide == narrow if wide is None or narrow is None else wide.covers(narrow)
-
-
-def _restricts(condition: Condition) -> bool:
-    positive = "not" not in condition.operator and condition.operator != "null"
-    # Absent is enough for these two, and anything goes under the values that match everything.
-    always = condition.operator.endswith(_IF_EXISTS) or condition.operator.startswith("forallvalues:")
-    restricting = condition.key in _RESTRICTING_KEYS or condition.key.endswith(":sub")
-    return positive and not always and restricting and not condition.values & _EVERYWHERE
-
-
-def _is_anybody(principal: str) -> bool:
-    return principal in {"*", "AWS *"} or (principal.startswith("Federated ") and ":oidc-provider/" in principal)
 
 
 def joined(found: Iterable[Grant]) -> tuple[Grant, ...]:

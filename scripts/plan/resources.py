@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.plan.model import Action
 from scripts.plan.services import service_of
-from scripts.plan.values import KNOWN_LATER, KnownLater, Value, attributes
+from scripts.plan.values import KNOWN_LATER, KnownLater, Value, at, attributes, either
 
 Json = Mapping[str, Any]
 _ACTIONS = {
@@ -89,14 +89,16 @@ def _resource(entry: Json) -> Resource:
         action = Action.IMPORT
     elif action is None and previous:
         action = Action.MOVE
+    # A value that is marked on one side only is the same secret on the other.
+    sensitive = either(change.get("before_sensitive"), change.get("after_sensitive"))
     forcing = [".".join(map(str, path)) for path in change.get("replace_paths", ())]
     reasons = [_REASONS.get(entry.get("action_reason", ""), ""), ", ".join(forcing), _deposed(entry)]
     return Resource(
         address=entry["address"],
         type=kind,
         action=action,
-        before=attributes(kind, change["before"], None, change.get("before_sensitive")),
-        after=attributes(kind, change["after"], change.get("after_unknown"), change.get("after_sensitive")),
+        before=attributes(kind, change["before"], None, sensitive),
+        after=attributes(kind, change["after"], change.get("after_unknown"), sensitive),
         because=": ".join(filter(None, reasons)) or None,
         previous_address=previous,
     )
@@ -114,7 +116,8 @@ def _policies_known_later(plan: Json) -> Mapping[tuple[str, str], Value]:
             change = entry["change"]
             values = attributes(entry["type"], change["after"], change.get("after_unknown"))
             name = f"data.{entry['type']}.{entry['name']}"
-            found[entry.get("module_address", ""), name] = _document(values.get("statement"))
+            # Of several, which one a resource takes is said nowhere.
+            found[entry.get("module_address", ""), name] = KNOWN_LATER if "index" in entry else _document(values)
     return {
         (address, f"{kind}.{name}.{attribute}"): found[address, document]
         for address in {entry.get("module_address", "") for entry in plan.get("resource_changes", ())}
@@ -136,10 +139,16 @@ def _references(plan: Json, module_address: str) -> Iterator[tuple[str, str, str
                 yield resource["type"], resource["name"], attribute, documents.pop()
 
 
-def _document(statements: Value) -> Value:
-    if not isinstance(statements, list):
+def _document(values: Mapping[str, Value]) -> Value:
+    """Put a document together from its statements and sources; where one of them is unknown, nothing is known."""
+    own, sources = values.get("statement") or [], values.get("source_policy_documents") or []
+    if values.get("override_policy_documents") or not isinstance(own, list) or not isinstance(sources, list):
         return KNOWN_LATER
-    return {"Statement": [_statement(block) for block in statements if isinstance(block, Mapping)]}
+    taken = [at(source, "Statement") for source in sources]
+    statements = [one for each in taken for one in (each if isinstance(each, list) else [each])]
+    if not all(isinstance(each, Mapping) for each in [*statements, *own]):
+        return KNOWN_LATER
+    return {"Statement": [*statements, *map(_statement, _blocks(own))]}
 
 
 def _statement(block: Mapping[str, Value]) -> dict[str, Value]:

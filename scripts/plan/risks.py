@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from scripts.plan.model import Action, Risk, Severity
 from scripts.plan.permissions import permission_risks
 from scripts.plan.resources import Json, Resource
-from scripts.plan.values import Value, at, attributes, is_empty, text
+from scripts.plan.values import Value, at, attributes, differences, is_empty, text
 from scripts.plan.wiring import Found, ends, rewired
 
 # What is gone with the resource.
@@ -55,6 +55,8 @@ _SWITCHES = (
     ("ignore_public_acls", "public", "public ACLs are no longer ignored"),
     ("restrict_public_buckets", "public", "a public bucket is no longer kept from others"),
 )
+_BUCKET_ENCRYPTION = "rule.apply_server_side_encryption_by_default"
+_KEY_OF_AWS = "alias/aws/"
 _TAKEN_OFF = (
     ("kms_key_arn", "protection", "its own KMS key is taken off"),
     ("kms_key_id", "protection", "its own KMS key is taken off"),
@@ -62,12 +64,23 @@ _TAKEN_OFF = (
     ("kms_key_identifier", "protection", "its own KMS key is taken off"),
     ("server_side_encryption.kms_key_arn", "protection", "its own KMS key is taken off"),
     ("permissions_boundary", "permission", "its permissions boundary is taken off"),
+    (f"{_BUCKET_ENCRYPTION}.kms_master_key_id", "protection", "its own KMS key is taken off"),
+    ("alarm_actions", "wiring", "the alarm no longer tells anybody"),
     ("redrive_policy", "wiring", "the queue loses its dead-letter queue"),
     ("dead_letter_config.arn", "wiring", "what it cannot deliver is lost: it has no dead-letter queue any more"),
     ("dead_letter_config.target_arn", "wiring", "what fails is lost: it has no dead-letter queue any more"),
     ("destination_config.on_failure.destination_arn", "wiring", "what it gives up is no longer reported"),
 )
+_EXCHANGED = (
+    ("aws_iam_role", "permissions_boundary", "permission", "it gets another permissions boundary"),
+    ("aws_lambda_function", "role", "permission", "it runs as another role"),
+    ("aws_lambda_event_source_mapping", "function_name", "wiring", "another function reads the queue or stream"),
+    ("aws_sns_topic_subscription", "endpoint", "wiring", "the topic loses a subscriber, and gets another"),
+)
 _BECOMES = (
+    (f"{_BUCKET_ENCRYPTION}.sse_algorithm", "AES256", "protection", "encryption with a key of KMS is turned off"),
+    ("reserved_concurrent_executions", 0, "wiring", "the function is stopped: it may run nowhere"),
+    ("ttl.enabled", True, "protection", "items begin to expire"),
     ("state", "DISABLED", "wiring", "it is disabled"),
     ("versioning_configuration.status", "Suspended", "protection", "versions are no longer kept"),
     ("versioning_configuration.status", "Disabled", "protection", "versions are no longer kept"),
@@ -76,10 +89,20 @@ _BECOMES = (
     ("acl", "public-read", "public", "everybody may read it"),
     ("acl", "public-read-write", "public", "everybody may read and write it"),
 )
-# For these no authentication is a finding upon creation too; an API's route may be made to be open.
-_UNAUTHENTICATED = {"aws_lambda_function_url": "authorization_type"}
-_AUTHENTICATED_BEFORE = {"aws_apigatewayv2_route": "authorization_type", "aws_api_gateway_method": "authorization"}
-_RETENTIONS = ("retention_in_days", "retention_days", "message_retention_seconds", "backup_retention_period")
+# What may say that it asks nobody who calls. An API's route may be made to be open: that is only a warning.
+_AUTHENTICATION = {
+    "aws_lambda_function_url": "authorization_type",
+    "aws_apigatewayv2_route": "authorization_type",
+    "aws_api_gateway_method": "authorization",
+}
+_ROUTES = _AUTHENTICATION.keys() - {"aws_lambda_function_url"}
+_RETENTIONS = (
+    "retention_in_days",
+    "retention_days",
+    "message_retention_seconds",
+    "backup_retention_period",
+    "point_in_time_recovery.recovery_period_in_days",
+)
 _FOR_EVER = {"retention_in_days", "retention_days"}
 """Where 0 means without an end."""
 _CODE = ("source_code_hash", "image_uri", "s3_key", "s3_object_version")
@@ -89,7 +112,7 @@ def risks(resources: Sequence[Resource], plan: Json) -> tuple[Risk, ...]:
     """Give what can do harm, what blocks first."""
     found = [*_losses(resources)]
     for resource in resources:
-        found += [_risk(kind, resource, what) for kind, what in _risks_of(resource)]
+        found += [_risk(kind, resource, what) for kind, what in _risks_of(resource, resources)]
         found += [_risk(kind, resource, what) for kind, what in ends(resource, resources)]
     found += permission_risks(resources)
     found += _failed_checks(plan)
@@ -128,12 +151,13 @@ def _hint(resource: Resource, resources: Sequence[Resource]) -> str:
     return ""
 
 
-def _risks_of(resource: Resource) -> Found:
+def _risks_of(resource: Resource, resources: Sequence[Resource]) -> Found:
     if resource.action in {Action.UPDATE, Action.REPLACE}:
         yield from _turned_off(resource)
+        yield from _exchanged(resource)
         yield from _shortened(resource)
         yield from _code(resource)
-        yield from rewired(resource)
+        yield from rewired(resource, resources)
     if resource.is_made:
         yield from _became(resource)
         yield from _opened(resource)
@@ -148,8 +172,28 @@ def _turned_off(resource: Resource) -> Found:
     if _switched_off(resource, "sqs_managed_sse_enabled") and is_empty(at(resource.after, "kms_master_key_id")):
         yield "protection", "encryption is turned off"
     for path, kind, what in _TAKEN_OFF:
-        if not is_empty(at(resource.before, path)) and is_empty(at(resource.after, path)):
+        before, after = at(resource.before, path), at(resource.after, path)
+        if not is_empty(before) and is_empty(after):
             yield kind, what
+        elif "kms" in path and before and _KEY_OF_AWS in str(after) and _KEY_OF_AWS not in str(before):
+            yield kind, f"its own KMS key is exchanged for {text(after)}"
+
+
+def _exchanged(resource: Resource) -> Found:
+    for type_, name, kind, what in _EXCHANGED:
+        before, after = resource.before.get(name), resource.after.get(name)
+        if resource.type == type_ and before != after and not is_empty(before) and not is_empty(after):
+            yield kind, f"{what}: {text(before)} → {text(after)}"
+    before, after = resource.before.get("event_pattern"), resource.after.get("event_pattern")
+    if resource.type == "aws_cloudwatch_event_rule" and any(differences(before, after)):
+        yield "wiring", "it matches other events"
+    for index in sorted(_indexes(resource.before) - _indexes(resource.after)):
+        yield "wiring", f"its index {index} is taken off, and who queries it gets an error"
+
+
+def _indexes(table: Mapping[str, Value]) -> set[str]:
+    listed = table.get("global_secondary_index")
+    return {str(at(index, "name")) for index in listed} if isinstance(listed, list) else set()
 
 
 def _switched_off(resource: Resource, path: str) -> bool:
@@ -159,7 +203,7 @@ def _switched_off(resource: Resource, path: str) -> bool:
 
 def _shortened(resource: Resource) -> Found:
     for name in _RETENTIONS:
-        before, after = resource.before.get(name), resource.after.get(name)
+        before, after = at(resource.before, name), at(resource.after, name)
         if isinstance(before, int) and isinstance(after, int):
             for_ever = float("inf") if name in _FOR_EVER else 0
             if (after or for_ever) < (before or for_ever):
@@ -176,16 +220,24 @@ def _code(resource: Resource) -> Found:
 def _became(resource: Resource) -> Found:
     for path, value, kind, what in _BECOMES:
         before, after = at(resource.before, path), at(resource.after, path)
-        if after == value != before and (kind == "public" or before is not None):
+        if after == value != before and (kind == "public" or resource.before):
             yield kind, what
-    if (name := _UNAUTHENTICATED.get(resource.type)) and _asks_nobody(resource, name):
-        yield "public", "anybody may call it: it does not ask who calls"
-    if (name := _AUTHENTICATED_BEFORE.get(resource.type)) and resource.before and _asks_nobody(resource, name):
-        yield "public", "anybody may call it: it no longer asks who calls"
+    if resource.action is Action.CREATE and resource.type == "aws_s3_bucket_public_access_block":
+        for path, kind, what in _SWITCHES:
+            if kind == "public" and not at(resource.after, path):
+                yield kind, what.replace("no longer", "not")
+    if _asks_nobody(resource.type, resource.after) and not (
+        resource.before and _asks_nobody(resource.type, resource.before)
+    ):
+        if resource.before or resource.type not in _ROUTES:
+            yield "public", "anybody may call it: it does not ask who calls"
+        else:
+            yield "permission", "anybody may call it, unless what it calls asks who that is"
 
 
-def _asks_nobody(resource: Resource, name: str) -> bool:
-    return resource.after.get(name) == "NONE" and resource.before.get(name) != "NONE"
+def _asks_nobody(kind: str, values: Mapping[str, Value]) -> bool:
+    asks = values.get(_AUTHENTICATION.get(kind, ""))
+    return kind in _AUTHENTICATION and (is_empty(asks) or asks == "NONE")
 
 
 def _opened(resource: Resource) -> Found:

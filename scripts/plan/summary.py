@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from scripts.plan.model import Action, AttributeChange, ResourceChange, Review
+from scripts.plan.services import service_of
 
 SYMBOLS = {
     Action.CREATE: "+",
@@ -29,6 +30,9 @@ _CREATIONS_AT_MOST = 12
 _ALIKE_AT_MOST = 3
 """More resources of one type that change in the same attributes are one entry."""
 _ATTRIBUTES_AT_MOST = 12
+_IAM = service_of("aws_iam_role")
+_PERMITTING = {"policy", "policy_arn", "assume_role_policy"}
+"""The attributes of something new that tell a permission each."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,20 @@ def headline(review: Review) -> str:
 
 def created_modules(review: Review) -> list[tuple[str, int, str]]:
     """Give module, resources and services where there are too many new resources to list each; otherwise nothing."""
-    modules: dict[str, Counter[str]] = defaultdict(Counter)
+    modules: dict[str, list[ResourceChange]] = defaultdict(list)
     for change in _counted(review):
-        modules[change.module][change.service] += 1
-    return [
-        (module, services.total(), ", ".join(f"{count} {service}" for service, count in sorted(services.items())))
-        for module, services in sorted(modules.items())
-    ]
+        modules[change.module].append(change)
+    return [(module, len(changes), _created(changes)) for module, changes in sorted(modules.items())]
+
+
+def _created(changes: Sequence[ResourceChange]) -> str:
+    """Count by service; of IAM, which is never merely counted, what it permits too."""
+    services = Counter(change.service for change in changes)
+    permits = sum(
+        each.path in _PERMITTING for change in changes if change.service == _IAM for each in change.attributes
+    )
+    permissions = {_IAM: f" ({permits} {'permission' if permits == 1 else 'permissions'})"}
+    return ", ".join(f"{count} {service}{permissions.get(service, '')}" for service, count in sorted(services.items()))
 
 
 def by_service(review: Review) -> Mapping[str, list[Entry]]:

@@ -4,19 +4,21 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import TypeAlias
 
 _TEXT_LENGTH = 90
 # A name or a text that holds one of these is taken for a secret: rather a harmless value hidden than a secret shown.
 _SECRET_NAMES = re.compile(
     r"pass(word|wd|phrase)|secret|token(?!\.actions\.githubusercontent)|credential|(private|api|access|auth|signing|encryption).?key|key.?material"
-    r"|webhook|external.?id|connection.?string|^authorization$|^salt$",
+    r"|webhook|external.?id|connection.?string|^authorization$|^salt$|(?<![a-z])(pwd?|passcode)(?![a-z])"
+    # As environment variables are named; `hash_key` and `route_key` are none.
+    r"|(?-i:(?<![A-Z])((PG)?PASS|KEY|PIN|JWT|HMAC|DSN|SIG|COOKIE|CREDS?)(?![A-Z]))",
     re.IGNORECASE,
 )
 _SECRET_TEXTS = re.compile(
     r"\b(AKIA|ASIA)[0-9A-Z]{12,}|-----BEGIN|\beyJ[\w-]{10,}\.|\bgh[pousr]_\w{16,}|\bgithub_pat_|\bglpat-|\bxox[a-z]-"
-    r"|\bsk_(live|test)_|://[^/\s:@]*:[^/\s@]+@|hooks\.slack\.com|webhook\.office\.com|logic\.azure\.com|/webhooks?/"
+    r"|\b[rs]k_(live|test)_|\bAIza[\w-]{30}|\bSG\.[\w-]{8,}\.|\bnpm_\w{30}|[?&](sig|signature|key|x-amz-signature)=|://[^/\s:@]*:[^/\s@]+@|hooks\.slack\.com|webhook\.office\.com|logic\.azure\.com|/webhooks?/"
     r"|\b(basic|bearer)\s+[\w.~+/=-]{8,}",
     re.IGNORECASE,
 )
@@ -31,7 +33,7 @@ _SECRET_ATTRIBUTES = {
     "aws_secretsmanager_secret_version": {"secret_string", "secret_binary"},
     "aws_iam_access_key": {"id"},
 }
-# Lists of settings as ECS, CloudFormation and others have them.
+# Lists of settings as ECS has them, and of tags.
 _PAIRS = (("name", "value"), ("Name", "Value"), ("key", "value"), ("Key", "Value"))
 
 
@@ -130,6 +132,17 @@ def _parts(marks: object) -> Mapping[str, object]:
 
 def _item(marks: object, index: int) -> object:
     return marks[index] if isinstance(marks, list) and index < len(marks) else None
+
+
+def either(one: object, other: object) -> object:
+    """Give the marks of both sides together."""
+    if one is True or other is True:
+        return True
+    if isinstance(one, Mapping) or isinstance(other, Mapping):
+        first, second = _parts(one), _parts(other)
+        return {name: either(first.get(name), second.get(name)) for name in {*first, *second}}
+    lists = [side for side in (one, other) if isinstance(side, list)]
+    return [either(*both) for both in zip_longest(*lists)] if len(lists) > 1 else next(iter(lists), None)
 
 
 def _any_true(marks: object) -> bool:

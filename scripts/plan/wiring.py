@@ -1,10 +1,10 @@
 """What in a plan takes a part away from something that stays: a rule's target, a queue's dead letters, a source."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from scripts.plan.model import Action
 from scripts.plan.resources import Resource
-from scripts.plan.values import KnownLater, text
+from scripts.plan.values import KnownLater, Value, text
 
 # Resources whose end is a risk to what they belong to, where that stays: the attribute that names it, its type and its
 # own attribute, then kind and text.
@@ -70,13 +70,14 @@ Found = Iterator[tuple[str, str]]
 """Kind and text of each risk."""
 
 
-def rewired(resource: Resource) -> Found:
-    before, after = resource.before.get("arn"), resource.after.get("arn")
-    if resource.type == "aws_cloudwatch_event_target" and before != after:
-        yield (
-            "wiring",
-            f"{text(resource.before.get('rule'))} would deliver to {text(after)}, no longer to {text(before)}",
-        )
+def rewired(resource: Resource, resources: Sequence[Resource]) -> Found:
+    if resource.type == "aws_cloudwatch_event_target":
+        before, after = resource.before.get("arn"), resource.after.get("arn")
+        rule, other = (text(side.get("rule")) for side in (resource.before, resource.after))
+        if before != after:
+            yield "wiring", f"{rule} would deliver to {text(after)}, no longer to {text(before)}"
+        if _rule_of(resource.before) != _rule_of(resource.after) and not _rule_goes(resource, resources):
+            yield "wiring", f"{rule} loses its target {text(before)}, which goes to {other}"
     if resource.type == "aws_lambda_event_source_mapping" and resource.action is Action.REPLACE:
         yield "wiring", "it is made anew: a stream would be read again from where new readers begin"
 
@@ -99,15 +100,19 @@ def ends(resource: Resource, resources: Sequence[Resource]) -> Found:
 
 
 def _lost_target(target: Resource, resources: Sequence[Resource]) -> Found:
-    rule, bus = target.before.get("rule"), target.before.get("event_bus_name")
-    rule_gone = any(
-        other.type == "aws_cloudwatch_event_rule"
-        and other.action is Action.DESTROY
-        and (other.before.get("name"), other.before.get("event_bus_name")) == (rule, bus)
-        for other in resources
-    )
-    if not rule_gone and not _replaced_elsewhere(target, resources):
-        yield "wiring", f"{text(rule)} loses its target {text(target.before.get('arn'))}"
+    if not _rule_goes(target, resources) and not _replaced_elsewhere(target, resources):
+        yield "wiring", f"{text(target.before.get('rule'))} loses its target {text(target.before.get('arn'))}"
+
+
+def _rule_of(target: Mapping[str, Value], name: str = "rule") -> tuple[Value, Value]:
+    return target.get(name), target.get("event_bus_name")
+
+
+def _rule_goes(target: Resource, resources: Sequence[Resource]) -> bool:
+    """Whether the rule of a target is destroyed, or becomes one with another name or on another bus."""
+    rules = [each for each in resources if each.type == "aws_cloudwatch_event_rule" and each.is_lost]
+    mine = [each for each in rules if _rule_of(each.before, "name") == _rule_of(target.before)]
+    return any(_rule_of(each.after, "name") != _rule_of(target.before) for each in mine)
 
 
 def _replaced_elsewhere(resource: Resource, resources: Sequence[Resource]) -> bool:

@@ -1,11 +1,9 @@
 """The life of a deployment, on an embedded AWS of its own: reviewed, applied, changed by hand, mended, taken down."""
 
 import json
-import os
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ import pytest
 
 from scripts import deployment, destroy, drift
 from scripts.build_lambda import DIST
-from scripts.deployed import deployed
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.made_secrets import METRICS_TOKEN, read
@@ -29,16 +26,6 @@ ROLE = f'{SYSTEM}.module.function["payment-service"].aws_iam_role.this'
 LOG_GROUP = f"{SYSTEM}.module.metrics_api.aws_cloudwatch_log_group.this"
 FUNCTION = f'{SYSTEM}.module.function["order-service"].aws_lambda_function.this'
 TABLE = f"{SYSTEM}.module.inventory_table.aws_dynamodb_table.this"
-
-
-@pytest.fixture(scope="module")
-def target() -> Iterator[Target]:
-    settings = {
-        "ENVIRONMENT": "test",
-        "PULSEQUEUE_INSTANCE": f"{os.environ.get('PULSEQUEUE_INSTANCE', 'test')}-delivery",
-    }
-    with deployed(settings) as target:
-        yield target
 
 
 def drift_of(target: Target, monkeypatch: pytest.MonkeyPatch) -> tuple[int, set[tuple[str, str, str, str]]]:

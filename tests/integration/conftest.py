@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from scripts import deployment
 from scripts.bench.calls import CountingProxy
 from scripts.deployed import deployed
 from scripts.deployment import Deployment
@@ -32,6 +34,13 @@ def target(proxy: CountingProxy) -> Iterator[Target]:
     }
     with deployed(settings, proxy.forward_to) as target:
         yield target
+
+
+@pytest.fixture(scope="session")
+def plan(target: Target) -> dict[str, Any]:
+    """What Terraform would change in what it has just deployed, with every value known, ARNs too."""
+    deployment.plan(target)
+    return deployment.read_plan(target)
 
 
 @pytest.fixture(scope="session")

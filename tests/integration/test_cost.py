@@ -1,15 +1,14 @@
 """The monthly bill over the plan of what is deployed."""
 
-from scripts import deployment
+from typing import Any
+
 from scripts.cost.planned import Planned
 from scripts.cost.report import Settings, make_report
 from scripts.cost.resource_types import BY_USE, FREE, PRICED
-from tests.integration.world import World
 
 
-def test_nothing_that_is_planned_is_without_a_price_or_a_reason_for_none(world: World) -> None:
-    deployment.plan(world.target)
-    planned = Planned.of(deployment.read_plan(world.target))
+def test_nothing_that_is_planned_is_without_a_price_or_a_reason_for_none(plan: dict[str, Any]) -> None:
+    planned = Planned.of(plan)
 
     kinds = {resource.kind for resource in planned.resources}
     report = make_report(planned, Settings(1_000_000))

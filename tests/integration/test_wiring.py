@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment
 from scripts.local.emulator import REPO_ROOT
 from tests.integration.plans import Resource, all_of, as_list, resources_of, statements
 from tests.integration.world import World
@@ -21,10 +20,7 @@ _ACTIONS_WITHOUT_RESOURCES = {"cloudwatch:GetMetricData": "metrics are no resour
 
 
 @pytest.fixture(scope="module")
-def resources(world: World) -> list[Resource]:
-    """All resources with the values that they have after the apply, ARNs too."""
-    deployment.plan(world.target)
-    plan = deployment.read_plan(world.target)
+def resources(plan: Mapping[str, Any]) -> list[Resource]:
     return list(resources_of(plan["planned_values"]["root_module"]))
 
 

@@ -2,18 +2,19 @@
 
 import io
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts import deployment, destroy, drift, plan_review
+from scripts import deployment, destroy, drift, github_access, plan_review
 from scripts.errors import UserError
-from scripts.plan.guard import PLAN_FILE, REVIEW_FILE, to_json
-from scripts.plan.model import Action, AttributeChange, ResourceChange, Review
+from scripts.plan.guard import PLAN_FILE, REVIEW_FILE, plan_sha256, to_json
+from scripts.plan.model import Action, AttributeChange, ResourceChange, Review, State
 from scripts.plan.review import review
 from scripts.target import Target
+from scripts.terraform_progress import Progress
 from tests.unit.scripts.plan.factory import STAMP, change, plan
 
 DEV = Target("local", "dev")
@@ -43,6 +44,7 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
     monkeypatch.setattr(deployment, "apply", played.apply)
     monkeypatch.setattr(Target, "state_folder", tmp_path)
     monkeypatch.setattr(destroy, "_parameters", lambda _: ["/dev/metrics-token"])
+    monkeypatch.setattr(github_access, "boundary", lambda _: {})
     return played
 
 
@@ -65,7 +67,22 @@ def test_an_environment_is_taken_down_once_its_name_is_typed(
     assert "/dev/metrics-token" in remains
 
 
-@pytest.mark.parametrize("answer", ["yes\n", "prod\n", "\n"])
+def test_what_lets_github_deploy_remains_and_is_told(
+    played: Played, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert played.changes
+    monkeypatch.setattr(github_access, "boundary", lambda _: {"permissions_boundary_arn": "arn:boundary"})
+
+    destroy.run(DEV, "dev")
+
+    remains = capsys.readouterr().out
+    assert (
+        "the roles pulsequeue-dev-plan and pulsequeue-dev-deploy, their policies, the boundary arn:boundary" in remains
+    )
+    assert "`invoke bootstrap --target local --github-repository ''`" in remains
+
+
+@pytest.mark.parametrize("answer", ["yes\n", "prod\n", "\n", ""])
 def test_another_answer_destroys_nothing(played: Played, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
     types(monkeypatch, answer)
 
@@ -115,8 +132,26 @@ def test_a_review_is_written_to_the_files_that_are_named(played: Played, tmp_pat
 
     assert "aws" in (tmp_path / "a.md").read_text()
     assert '"format": 1' in (tmp_path / "a.json").read_text()
-    with pytest.raises(UserError, match=r"nowhere/a\.md: No such file"):
-        plan_review.run(DEV, folder=None, markdown_file=tmp_path / "nowhere" / "a.md", json_file=None)
+
+
+@pytest.mark.parametrize("option", ["markdown_file", "json_file"])
+def test_a_review_that_cannot_be_written_is_said_before_anything_is_planned(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str
+) -> None:
+    monkeypatch.setattr(deployment, "plan", lambda *_: pytest.fail("it was planned"))
+    files: dict[str, Path | None] = {"markdown_file": None, "json_file": None}
+
+    with pytest.raises(UserError, match=r"nowhere/a: No such file"):
+        plan_review.run(DEV, folder=None, **files | {option: tmp_path / "nowhere" / "a"})
+    with pytest.raises(UserError, match="Is a directory"):
+        plan_review.run(DEV, folder=None, **files | {option: tmp_path})
+
+
+def test_a_plan_is_not_kept_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "README.md").touch()
+
+    with pytest.raises(UserError, match=r"README\.md cannot be the folder of a plan: File exists"):
+        deployment.plan(DEV, tmp_path / "README.md")
 
 
 def test_drift_ends_with_2_and_a_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,3 +196,72 @@ def test_a_plan_for_something_else_is_not_applied(
     with pytest.raises(UserError) as refused:
         deployment.apply(target, tmp_path)
     assert str(refused.value) == said
+
+
+@dataclass
+class PlayedTerraform:
+    """Plans what it is told to, and fails to show it where there is nothing."""
+
+    document: dict[str, Any] | None = None
+    applied: list[Path] = field(default_factory=list)
+
+    def __call__(self, *_: object) -> "PlayedTerraform":
+        return self
+
+    def init(self, _: object) -> None:
+        pass
+
+    def outputs(self) -> dict[str, Any]:
+        return {}
+
+    def state(self) -> State:
+        return STAMP.state
+
+    def plan(self, plan_file: Path, *_: object) -> None:
+        plan_file.touch()
+
+    def show_plan(self, _: Path) -> dict[str, Any]:
+        if self.document is None:
+            raise UserError("terraform show failed")
+        return self.document
+
+    def apply(self, plan_file: Path) -> Progress:
+        if self.document is None:
+            raise UserError("terraform apply failed")
+        self.applied.append(plan_file)
+        return Progress()
+
+
+def test_an_apply_asks_the_plan_what_blocks_and_not_the_review_beside_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    terraform = PlayedTerraform(plan(QUEUE))
+    monkeypatch.setattr(deployment, "_initialised", terraform)
+    monkeypatch.setattr(Target, "state_folder", tmp_path)
+    target, plan_file = Target("aws", "staging"), tmp_path / PLAN_FILE
+    plan_file.touch()
+    stamp = replace(STAMP, plan_sha256=plan_sha256(plan_file))
+    written = to_json(review(plan(QUEUE), target, stamp))
+    (tmp_path / REVIEW_FILE).write_text(written.replace('"block"', '"warn"'))
+
+    with pytest.raises(UserError, match=r"aws_sqs_queue\.this: would be destroyed"):
+        deployment.apply(target)
+    assert terraform.applied == []
+    deployment.apply(target, allowed=["aws_sqs_queue.this"])
+    assert terraform.applied == [plan_file]
+
+
+def test_no_plan_is_left_where_a_step_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    terraform = PlayedTerraform()
+    monkeypatch.setattr(deployment, "_ready", terraform)
+    monkeypatch.setattr(deployment, "Terraform", terraform)
+    monkeypatch.setattr(deployment, "_variables", lambda _: {})
+    monkeypatch.setattr(deployment, "_state_bucket_exists", lambda _: False)
+    monkeypatch.setattr(github_access, "settings", lambda *_: {})
+    monkeypatch.setattr(Target, "state_folder", tmp_path)
+
+    with pytest.raises(UserError, match="show failed"):
+        deployment.drift(DEV)
+    with pytest.raises(UserError, match="apply failed"):
+        deployment.bootstrap(DEV)
+    assert list(tmp_path.iterdir()) == []

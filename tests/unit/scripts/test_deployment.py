@@ -23,6 +23,20 @@ def test_production_is_not_deployed_as_development_is() -> None:
         deployment.check_for_development(Target("local", "prod"))
 
 
+@pytest.mark.parametrize(
+    ("environment", "how"),
+    [("dev", "`invoke deploy-dev --target aws`"), ("prod", "prod is deployed in steps, each with --target aws: build")],
+)
+def test_where_nothing_is_deployed_a_person_is_told_how_to(
+    monkeypatch: pytest.MonkeyPatch, environment: str, how: str
+) -> None:
+    monkeypatch.setattr(deployment, "_outputs", lambda _: {})
+
+    with pytest.raises(UserError) as refused:
+        deployment.Deployment.of(Target("aws", environment))
+    assert str(refused.value).startswith(f"nothing is deployed as {environment} to aws: {how}")
+
+
 @pytest.mark.parametrize("wanted", ["SUCCESS", "FAILURE"])
 def test_where_no_payment_can_be_forced_the_post_deploy_test_takes_an_order_that_ends_as_it_wants(
     aws: Aws, wanted: str

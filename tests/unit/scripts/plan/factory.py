@@ -20,6 +20,8 @@ def change(  # noqa: PLR0913 - the parts of a change
     replaced: bool = False,
     unknown: Any = None,  # noqa: ANN401 - JSON
     sensitive: Any = None,  # noqa: ANN401 - JSON
+    before_sensitive: Any = None,  # noqa: ANN401 - JSON
+    after_sensitive: Any = None,  # noqa: ANN401 - JSON
     **more: Any,  # noqa: ANN401 - JSON
 ) -> dict[str, Any]:
     """Make a change of a resource: what has no `before` is created, what has no `after` is destroyed."""
@@ -41,8 +43,8 @@ def change(  # noqa: PLR0913 - the parts of a change
             "before": before,
             "after": after,
             "after_unknown": unknown or {},
-            "before_sensitive": sensitive or {},
-            "after_sensitive": sensitive or {},
+            "before_sensitive": before_sensitive or sensitive or {},
+            "after_sensitive": after_sensitive or sensitive or {},
         },
     } | more
 

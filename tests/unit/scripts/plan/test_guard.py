@@ -19,14 +19,19 @@ TABLE, QUEUE = 'module.t["a"].aws_dynamodb_table.this', "aws_sqs_queue.this"
 LOSSES = (change(TABLE, {"name": "t"}), change(QUEUE, {"name": "q"}))
 
 
+def check(found: Review, now: Stamp, *allowed: str) -> None:
+    guard.check(found, now, AGAIN)
+    guard.check_allowed(found, allowed)
+
+
 def refusal(found: Review, now: Stamp, *allowed: str) -> str:
     with pytest.raises(UserError) as refused:
-        guard.check(found, now, allowed, AGAIN)
+        check(found, now, *allowed)
     return str(refused.value)
 
 
 def test_a_reviewed_plan_that_loses_nothing_may_be_applied() -> None:
-    guard.check(reviewed(change(QUEUE, None, {"name": "q"})), STAMP, (), AGAIN)
+    check(reviewed(change(QUEUE, None, {"name": "q"})), STAMP)
 
 
 def test_a_plan_that_is_another_than_was_reviewed_is_refused() -> None:
@@ -49,7 +54,7 @@ def test_a_plan_for_packages_that_were_built_again_is_refused(now: dict[str, str
     planned = replace(reviewed(), stamp=replace(STAMP, packages={"../dist/order.zip": "one"}))
 
     assert "built again or are gone: order.zip" in refusal(planned, replace(STAMP, packages=now))
-    guard.check(planned, replace(STAMP, packages={"../dist/order.zip": "one"}), (), AGAIN)
+    check(planned, replace(STAMP, packages={"../dist/order.zip": "one"}))
 
 
 def test_a_review_of_another_version_is_refused() -> None:
@@ -64,7 +69,7 @@ def test_what_is_lost_is_refused_with_the_reason_and_the_command_that_allows_it(
 
 
 def test_what_is_allowed_by_its_address_is_done_and_nothing_else_is() -> None:
-    guard.check(reviewed(*LOSSES), STAMP, (TABLE, QUEUE), AGAIN)
+    check(reviewed(*LOSSES), STAMP, TABLE, QUEUE)
 
     said = refusal(reviewed(*LOSSES), STAMP, TABLE)
     assert f"{QUEUE}: would be destroyed" in said
@@ -93,7 +98,7 @@ def test_a_review_is_read_back_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_without_a_plan_a_person_is_told_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there is no plan to apply: `invoke plan --target aws`"):
+    with pytest.raises(UserError, match="there is no plan: `invoke plan --target aws`"):
         guard.read_review(tmp_path, AGAIN)
 
 
@@ -103,8 +108,14 @@ def test_only_the_packages_that_would_be_uploaded_count() -> None:
     new = change("aws_lambda_function.new", None, files | {"filename": "c.zip"})
     same = change("aws_lambda_function.same", files, files | {"timeout": 5})
     gone = change("aws_lambda_function.gone", files)
+    replaced = change("aws_lambda_function.replaced", *[files | {"filename": "d.zip"}] * 2, replaced=True)
+    renamed = change("aws_lambda_function.renamed", files, files | {"filename": "e.zip"})
+    other = [files | {"filename": "f.zip", "architectures": [one]} for one in ("x86_64", "arm64")]
+    moved = change("aws_lambda_function.moved", *other)
 
-    assert guard.uploads(plan(changed, new, same, gone)) == {"b.zip": "two", "c.zip": "one"}
+    found = guard.uploads(plan(changed, new, same, gone, replaced, renamed, moved))
+
+    assert found == {"b.zip": "two", "c.zip": "one", "d.zip": "one", "e.zip": "one", "f.zip": "one"}
 
 
 def test_a_package_is_compared_by_the_hash_that_terraform_takes(tmp_path: Path) -> None:

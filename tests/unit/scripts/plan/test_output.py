@@ -43,6 +43,9 @@ def test_no_secret_leaves_a_plan_by_any_way(capsys: pytest.CaptureFixture[str]) 
         change("aws_x.destroy", sides[0], sensitive=marked),
         change("aws_ssm_parameter.this", {"value": SECRET}, {"value": SECRET + "2", "name": "p"}),
         change("aws_iam_role_policy.this", *({"role": "r", "policy": side["policy"]} for side in sides)),
+        change("aws_x.marked_now", {"url": SECRET}, {"url": SECRET}, after_sensitive={"url": True}),
+        change("aws_x.marked_now_and_more", {"b": [SECRET]}, {"b": [SECRET + "1", "c"]}, after_sensitive={"b": [True]}),
+        change("aws_x.marked_once", {"url": SECRET}, {"url": SECRET + "2"}, before_sensitive={"url": True}),
     ]
     outputs = {"password": {"actions": ["update"], "before": SECRET, "after": SECRET + "2"}}
     problems = [{"problems": [{"message": f"token={SECRET}"}]}]
@@ -68,6 +71,27 @@ def test_a_first_deployment_is_counted_by_module(capsys: pytest.CaptureFixture[s
     assert sum(count for _, count, _ in created_modules(found)) == 13
     assert list(by_service(found)) == ["x"]
     assert len(printed(found, capsys).splitlines()) < 20
+
+
+def test_of_many_new_resources_what_they_permit_is_counted_too() -> None:
+    trust = document(statement("sts:AssumeRole", Principal={"Service": "lambda.amazonaws.com"}))
+    made = [
+        each
+        for index in range(5)
+        for each in (
+            change(f"module.o.module.f{index}.aws_iam_role.this", None, {"assume_role_policy": trust}),
+            change(
+                f"module.o.module.f{index}.aws_iam_role_policy.this",
+                None,
+                {"policy": document(statement("s:Get"), statement("t:Put", "arn:b"))},
+            ),
+            change(f"module.o.module.f{index}.aws_sqs_queue_policy.this", None, {"policy": trust}),
+        )
+    ]
+
+    modules = created_modules(reviewed(*made))
+
+    assert [what for _, _, what in modules] == ["2 IAM (3 permissions), 1 SQS"] * 5
 
 
 def test_a_few_new_resources_are_told_with_what_matters_of_them() -> None:

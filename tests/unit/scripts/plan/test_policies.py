@@ -21,7 +21,7 @@ def widening(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[
     return [str(grant) for grant in found.widening]
 
 
-SOURCE = {"ArnEquals": {"aws:SourceArn": "arn:rule/a"}}
+SOURCE = {"ArnEquals": {"aws:SourceArn": "arn:aws:events:eu-west-2:123456789012:rule/a"}}
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_what_was_permitted_before_is_no_widening(before: list[dict[str, Any]], 
         ([statement("s:Get")], [statement("s:Get", "ARN:a")], "allow s:Get on ARN:a"),
         ([statement("s:Get", Condition=SOURCE)], [statement("s:Get")], "allow s:Get on arn:a"),
         ([statement("s:Get", Condition=SOURCE)],
-         [statement("s:Get", Condition={"ArnLike": {"aws:SourceArn": "arn:rule/*"}})],
-         "allow s:Get on arn:a if ArnLike aws:SourceArn arn:rule/*"),
+         [statement("s:Get", Condition={"ArnLike": {"aws:SourceArn": "arn:aws:events:eu-west-2:123456789012:rule/*"}})],
+         "allow s:Get on arn:a if ArnLike aws:SourceArn arn:aws:events:eu-west-2:123456789012:rule/*"),
         ([statement("s:Get", Condition={"StringEquals": {"k": "a"}})],
          [statement("s:Get", Condition={"StringEqualsIfExists": {"k": "a"}})],
          "allow s:Get on arn:a if StringEqualsIfExists k a"),
@@ -130,6 +130,70 @@ def test_what_was_not_permitted_or_was_denied_before_is_a_widening(
 )  # fmt: skip
 def test_public_is_what_lets_anybody_in(more: dict[str, Any], is_public: bool) -> None:  # noqa: FBT001 - a parameter
     (grant,) = grants(policy(statement("s:Get", **more)))
+
+    assert grant.is_public is is_public
+
+
+@pytest.mark.parametrize(
+    ("key", "stranger", "somebody"),
+    [
+        ("aws:PrincipalArn", "arn:aws:iam::*:role/*", "arn:aws:iam::123456789012:role/*"),
+        ("aws:PrincipalArn", "a*", "arn:aws:iam::123456789012:role/a"),
+        ("aws:PrincipalOrgID", "o-*", "o-abc"),
+        ("aws:PrincipalOrgPaths", "o-*/r-a/*", "o-abc/r-a/*"),
+        ("aws:SourceArn", "arn:aws:sns:*:*:*", "arn:aws:sns:*:123456789012:*"),
+        ("aws:SourceArn", "arn:aws:s3:::*", "arn:aws:s3:::orders-*"),
+        ("aws:PrincipalAccount", "?*", "123456789012"),
+        ("aws:SourceAccount", "1234*", "123456789012"),
+        ("aws:userid", "A*:ada", "AROA:*"),
+        ("aws:SourceIp", "0.0.0.0/1", "10.1.0.0/16"),
+        ("aws:SourceIp", "128.0.0.0/1", "2001:db8::/32"),
+        ("aws:SourceArn", "*", "(known after apply)"),
+    ],
+)
+def test_a_condition_keeps_strangers_out_only_where_it_names_somebody(key: str, stranger: str, somebody: str) -> None:
+    found = {
+        value: [
+            grant.is_public
+            for grant in grants(policy(statement("s:Get", Principal="*", Condition={"StringLike": {key: value}})))
+        ]
+        for value in (stranger, somebody)
+    }
+
+    assert found == {stranger: [True], somebody: [False]}
+
+
+def test_of_several_values_one_that_names_nobody_is_enough() -> None:
+    condition = {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": ["o-abc/*", "*"]}}
+
+    (grant,) = grants(policy(statement("s:Get", Principal="*", Condition=condition)))
+
+    assert grant.is_public
+
+
+@pytest.mark.parametrize(
+    ("provider", "sub", "is_public"),
+    [
+        ("arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com", "repo:*", True),
+        ("arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com", "re*", True),
+        ("arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com", "repo:owner*", True),
+        ("arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com", "repo:owner/*", False),
+        ("arn:aws:iam::1:oidc-provider/token.actions.githubusercontent.com", "repo:a/b:environment:prod", False),
+        ("cognito-identity.amazonaws.com", None, True),
+        ("cognito-identity.amazonaws.com", "eu-west-2:1", False),
+        ("accounts.google.com", None, True),
+        ("accounts.google.com", "1234", False),
+        ("arn:aws:iam::1:saml-provider/own", None, False),
+    ],
+)
+def test_whoever_signs_in_elsewhere_is_anybody_until_a_subject_is_named(
+    provider: str,
+    sub: str | None,
+    is_public: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    condition = {"StringLike": {f"{provider.rpartition('/')[2]}:sub": sub}} if sub else {}
+
+    (grant,) = grants(policy(statement("sts:A", Principal={"Federated": provider}, Condition=condition)))
 
     assert grant.is_public is is_public
 

@@ -8,6 +8,16 @@ from scripts.plan.model import Action
 from tests.unit.scripts.plan.factory import change, document, plan, reviewed, risks, statement
 
 QUEUE = "arn:aws:sqs:eu-west-2:1:orders"
+EXCHANGED = ("source_code_hash", "role", "permissions_boundary", "endpoint", "function_name", "event_pattern", "rule")
+"""What is as much of a risk the other way round."""
+
+
+PUBLIC_ACCESS_BLOCK = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
+
+
+def bucket_encryption(algorithm: str, key: str | None = None) -> dict[str, Any]:
+    default = {"sse_algorithm": algorithm, "kms_master_key_id": key}
+    return {"rule": [{"apply_server_side_encryption_by_default": [default]}]}
 
 
 @pytest.mark.parametrize(
@@ -102,6 +112,36 @@ def test_what_is_protected_from_deletion_is_said_before_an_apply_stops_half_way(
          "what it cannot deliver is lost: it has no dead-letter queue any more"),
         ("aws_cloudwatch_event_target", {"rule": "r", "arn": "arn:a"}, {"rule": "r", "arn": "arn:b"},
          "r would deliver to arn:b, no longer to arn:a"),
+        ("aws_s3_bucket_server_side_encryption_configuration", bucket_encryption("aws:kms"),
+         bucket_encryption("AES256"), "encryption with a key of KMS is turned off"),
+        ("aws_s3_bucket_server_side_encryption_configuration", bucket_encryption("aws:kms", "arn:k"),
+         bucket_encryption("aws:kms"), "its own KMS key is taken off"),
+        ("aws_s3_bucket_server_side_encryption_configuration", bucket_encryption("aws:kms", "arn:k"),
+         bucket_encryption("aws:kms", "arn:aws:kms:eu-west-2:1:alias/aws/s3"),
+         "its own KMS key is exchanged for arn:aws:kms:eu-west-2:1:alias/aws/s3"),
+        ("aws_sqs_queue", {"kms_master_key_id": "k"}, {"kms_master_key_id": "alias/aws/sqs"},
+         "its own KMS key is exchanged for alias/aws/sqs"),
+        ("aws_dynamodb_table", {"point_in_time_recovery": [{"enabled": True, "recovery_period_in_days": 35}]},
+         {"point_in_time_recovery": [{"enabled": True, "recovery_period_in_days": 1}]},
+         "is kept for less long: point_in_time_recovery.recovery_period_in_days 35 → 1"),
+        ("aws_dynamodb_table", {"name": "t", "ttl": []}, {"name": "t", "ttl": [{"enabled": True}]},
+         "items begin to expire"),
+        ("aws_dynamodb_table", {"global_secondary_index": [{"name": "due"}, {"name": "by-sku"}]},
+         {"global_secondary_index": [{"name": "due"}]},
+         "its index by-sku is taken off, and who queries it gets an error"),
+        ("aws_cloudwatch_metric_alarm", {"alarm_actions": ["arn:t"]}, {"alarm_actions": []},
+         "the alarm no longer tells anybody"),
+        ("aws_lambda_function", {"reserved_concurrent_executions": -1}, {"reserved_concurrent_executions": 0},
+         "the function is stopped: it may run nowhere"),
+        ("aws_lambda_function", {"role": "arn:r"}, {"role": "arn:s"}, "it runs as another role: arn:r → arn:s"),
+        ("aws_iam_role", {"permissions_boundary": "arn:b"}, {"permissions_boundary": "arn:c"},
+         "it gets another permissions boundary: arn:b → arn:c"),
+        ("aws_sns_topic_subscription", {"endpoint": "a@example.org"}, {"endpoint": "b@example.org"},
+         "the topic loses a subscriber, and gets another: a@example.org → b@example.org"),
+        ("aws_lambda_event_source_mapping", {"function_name": "a"}, {"function_name": "b"},
+         "another function reads the queue or stream: a → b"),
+        ("aws_cloudwatch_event_rule", {"event_pattern": '{"source": ["a"]}'}, {"event_pattern": '{"source": ["b"]}'},
+         "it matches other events"),
     ],
 )  # fmt: skip
 def test_what_protected_or_carried_something_and_no_longer_does_is_a_warning(
@@ -111,7 +151,7 @@ def test_what_protected_or_carried_something_and_no_longer_does_is_a_warning(
 
     assert [(severity, what) for severity, _, what in found] == [("warn", text)]
     assert risks(change(f"{kind}.this", before, before)) == []
-    if kind not in {"aws_lambda_function", "aws_cloudwatch_event_target"}:
+    if not {*EXCHANGED} & {*before}:
         assert risks(change(f"{kind}.this", after, before)) == []
 
 
@@ -130,6 +170,8 @@ def test_another_key_that_is_only_known_later_is_none_taken_off() -> None:
         ("aws_security_group_rule", None, {"type": "ingress", "cidr_blocks": ["0.0.0.0/0"]}),
         ("aws_lambda_function_url", None, {"authorization_type": "NONE"}),
         ("aws_apigatewayv2_route", {"authorization_type": "AWS_IAM"}, {"authorization_type": "NONE"}),
+        ("aws_apigatewayv2_route", {"authorization_type": "AWS_IAM"}, {"authorization_type": None}),
+        ("aws_s3_bucket_public_access_block", None, {"bucket": "b", "block_public_policy": False}),
         ("aws_db_instance", {"publicly_accessible": False}, {"publicly_accessible": True}),
         ("aws_sqs_queue_policy", None, {"policy": document(statement("sqs:SendMessage", QUEUE, Principal="*"))}),
         ("aws_lambda_permission", None, {"principal": "*", "action": "lambda:InvokeFunction", "function_name": "f"}),
@@ -145,13 +187,20 @@ def test_what_is_opened_to_the_public_blocks(kind: str, before: dict[str, Any] |
 @pytest.mark.parametrize(
     ("kind", "after"),
     [
-        ("aws_apigatewayv2_route", {"authorization_type": "NONE"}),
+        ("aws_apigatewayv2_route", {"authorization_type": "JWT"}),
+        ("aws_s3_bucket_public_access_block", dict.fromkeys(PUBLIC_ACCESS_BLOCK, True)),
         ("aws_vpc_security_group_egress_rule", {"cidr_ipv4": "0.0.0.0/0"}),
         ("aws_security_group_rule", {"type": "egress", "cidr_blocks": ["0.0.0.0/0"]}),
     ],
 )
 def test_what_is_made_as_it_has_to_be_is_not_called_public(kind: str, after: dict[str, Any]) -> None:
     assert risks(change(f"{kind}.this", None, after)) == []
+
+
+def test_a_new_route_that_asks_nobody_is_a_warning_as_its_function_may_ask() -> None:
+    ((severity, _, text),) = risks(change("aws_apigatewayv2_route.this", None, {"authorization_type": "NONE"}))
+
+    assert (severity, text) == ("warn", "anybody may call it, unless what it calls asks who that is")
 
 
 RULE = {"name": "placed", "event_bus_name": "bus"}
@@ -166,6 +215,18 @@ def test_a_rule_that_loses_its_target_is_named_unless_the_rule_goes_too_or_anoth
         ("warn", "wiring", "what the rule delivered is delivered no more")
     ]
     assert risks(lost, change("module.m.aws_cloudwatch_event_target.this", None, TARGET)) == []
+
+
+def test_a_rule_that_loses_its_target_to_another_is_named_unless_it_is_the_rule_that_is_renamed() -> None:
+    moved = change("aws_cloudwatch_event_target.this", TARGET, TARGET | {"rule": "other"}, replaced=True)
+    to_a_bus = change("aws_cloudwatch_event_target.this", TARGET, TARGET | {"event_bus_name": "b"}, replaced=True)
+    renamed = change("aws_cloudwatch_event_rule.this", RULE, RULE | {"name": "other"}, replaced=True)
+    made_anew = change("aws_cloudwatch_event_rule.this", RULE, RULE, replaced=True)
+
+    lost = ("warn", "wiring", f"placed loses its target {QUEUE}, which goes to other")
+    assert risks(moved) == risks(moved, made_anew) == [lost]
+    assert len(risks(to_a_bus)) == 1
+    assert risks(moved, renamed) == []
 
 
 def test_a_queue_that_loses_its_redrive_is_named_unless_it_goes_too() -> None:
@@ -184,119 +245,6 @@ def test_a_mapping_that_ends_or_begins_anew_is_named(replaced: bool) -> None:  #
     )
 
     assert (severity, kind) == ("warn", "wiring")
-
-
-def role_policy(before: str | None, after: str | None, name: str = "this", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    sides = [None if policy is None else {"role": "r", "policy": policy} for policy in (before, after)]
-    return change(f"module.m.aws_iam_role_policy.{name}", *sides, **more)
-
-
-READ, WRITE = document(statement("s:Get")), document(statement(["s:Get", "s:Put"]))
-
-
-def test_a_role_that_may_do_more_is_named_with_what_it_may_do() -> None:
-    assert risks(role_policy(READ, WRITE)) == [("warn", "permission", "wider: allow s:Put on arn:a")]
-    assert risks(role_policy(WRITE, READ)) == []
-
-
-def test_another_policy_for_a_role_that_there_is_widens_it() -> None:
-    old = role_policy(READ, READ, "old")
-
-    assert risks(old, role_policy(None, WRITE, "new")) == [("warn", "permission", "wider: allow s:Put on arn:a")]
-    assert risks(role_policy(READ, None, "old"), role_policy(None, READ, "new")) == []
-
-
-@pytest.mark.parametrize(("action", "count"), [("s:Put", 0), ("*", 1)])
-def test_a_new_role_is_not_wider_than_it_was_unless_it_may_do_everything(action: str, count: int) -> None:
-    role = change("module.m.aws_iam_role.this", None, {"name": "r"})
-
-    assert len(risks(role, role_policy(None, document(statement(action, "*"))))) == count
-
-
-def test_a_policy_for_a_role_that_there_is_widens_it_although_another_role_is_new() -> None:
-    role = change("module.m.aws_iam_role.this", None, {"name": "another"})
-
-    assert [kind for _, kind, _ in risks(role, role_policy(None, READ))] == ["permission"]
-
-
-def test_a_role_that_moves_is_not_wider() -> None:
-    """The old address goes and the new one comes, each with a role of the same name."""
-    gone = change("module.old.aws_iam_role.this", {"name": "r"})
-    made = change("module.m.aws_iam_role.this", None, {"name": "r"})
-    old = change("module.old.aws_iam_role_policy.this", {"role": "r", "policy": READ})
-
-    assert risks(gone, made, old, role_policy(None, WRITE)) == []
-
-
-def test_a_managed_policy_that_is_attached_is_named_with_it() -> None:
-    attached = change(
-        "aws_iam_role_policy_attachment.this", None, {"role": "r", "policy_arn": "arn:p/AdministratorAccess"}
-    )
-    role = change("aws_iam_role.this", None, {"name": "r"})
-
-    expected = [("warn", "permission", "wider: all that arn:p/AdministratorAccess permits")]
-    assert risks(attached) == risks(attached, role) == expected
-
-
-def test_a_denial_that_goes_with_its_queue_is_none_taken_away() -> None:
-    deny = document(statement("sqs:*", QUEUE, Effect="Deny", Principal="*"))
-    policy = change("aws_sqs_queue_policy.this", {"queue_url": "u", "policy": deny})
-
-    assert risks(policy) == [("warn", "permission", f"no longer: deny sqs:* on {QUEUE} to AWS *")]
-    assert [kind for _, kind, _ in risks(policy, change("aws_sqs_queue.this", {"url": "u"}))] == ["loss"]
-
-
-@pytest.mark.parametrize("replaced", [True, False])
-def test_a_denial_that_is_only_known_later_is_none_taken_away(replaced: bool) -> None:  # noqa: FBT001 - a parameter
-    deny = document(statement("sqs:*", QUEUE, Effect="Deny", Principal="*"))
-    before, unknown = {"queue_url": "u", "policy": deny}, {"policy": True}
-
-    policy = change("aws_sqs_queue_policy.this", before, {}, unknown=unknown, replaced=replaced)
-    queue = change("aws_sqs_queue.this", {"url": "u", "policy": deny}, {}, unknown=unknown, replaced=True)
-
-    assert risks(policy) == [("warn", "permission", "policy is only known after apply: not compared")]
-    assert [kind for _, kind, _ in risks(queue)] == ["loss"]
-
-
-def read_later(*blocks: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give the data resource of a document that depends on something new, and the configuration that uses it."""
-    unknown = {"json": True, "statement": [{"resources": [True]} for _ in blocks]}
-    data = change("module.m.data.aws_iam_policy_document.doc", None, {"statement": list(blocks)}, unknown=unknown)
-    data |= {"mode": "data", "module_address": "module.m"}
-    data["change"]["actions"] = ["read"]
-    references = ["data.aws_iam_policy_document.doc.json", "data.aws_iam_policy_document.doc"]
-    used = {"type": "aws_iam_role_policy", "name": "this", "expressions": {"policy": {"references": references}}}
-    return data, {"root_module": {"module_calls": {"m": {"module": {"resources": [used]}}}}}
-
-
-def test_of_a_policy_that_is_only_known_later_is_told_what_the_plan_knows() -> None:
-    data, configuration = read_later({"actions": ["s:Get", "s:Put"], "resources": [None], "effect": None})
-    later = change(
-        "module.m.aws_iam_role_policy.this", {"role": "r", "policy": READ}, {"role": "r"}, unknown={"policy": True}
-    )
-
-    assert risks(data, later, configuration=configuration) == [
-        ("warn", "permission", "wider: allow s:Get, s:Put on (known after apply)")
-    ]
-    assert risks(later) == [("warn", "permission", "policy is only known after apply: not compared")]
-
-
-def test_the_permissions_of_a_new_role_are_told_as_far_as_they_are_known() -> None:
-    data, configuration = read_later({"actions": ["s:Get"], "resources": [None], "effect": None})
-    new = change("module.m.aws_iam_role_policy.this", None, {"role": "r"}, unknown={"policy": True})
-    role = change("module.m.aws_iam_role.this", None, {"name": "r"})
-
-    found = reviewed(data, role, new, configuration=configuration)
-
-    (policy,) = (each for each in found.changes if each.type == "aws_iam_role_policy")
-    assert [each.after for each in policy.attributes] == ["allow s:Get on (known after apply)"]
-    assert found.risks == ()
-
-
-def test_a_policy_that_is_sensitive_is_said_to_be_uncompared() -> None:
-    ((_, _, text),) = risks(role_policy(READ, WRITE, sensitive={"policy": True}))
-
-    assert text == "policy changes, and is sensitive: not compared"
 
 
 def test_a_failed_check_is_told() -> None:

@@ -29,7 +29,8 @@ def test_what_terraform_calls_sensitive_is_hidden_however_deep(values: object, s
     "name",
     ["password", "DB_PASSWORD", "dbPassword", "master_passwd", "client_secret", "API_TOKEN", "authToken", "privateKey",
      "private_key_pem", "api-key", "AWS_ACCESS_KEY_ID", "credentials", "SLACK_WEBHOOK_URL", "sts:ExternalId",
-     "connectionString", "signing_key"],
+     "connectionString", "signing_key", "DB_PASS", "DB_PWD", "PGPASS", "STRIPE_KEY", "GOOGLE_KEY", "JWT", "PIN",
+     "MASTER_KEY", "SSH_KEY", "HMAC", "pw"],
 )  # fmt: skip
 def test_what_is_named_like_a_secret_is_hidden(name: str) -> None:
     assert SECRET not in shown({"environment": [{"variables": {name: SECRET}}]})
@@ -52,6 +53,11 @@ def test_what_is_named_like_a_secret_is_hidden(name: str) -> None:
         f"Bearer {SECRET}",
         f"server=db;password={SECRET}",
         f"line one\nDB_PASSWORD: {SECRET}",
+        "AIzaSyA0123456789abcdefghijklmnopqrstuv",  # pragma: allowlist secret - to be recognised
+        "SG.0123456789abcdef.0123456789",
+        "npm_0123456789abcdefghijklmnopqrstuvwxyz",
+        "https://example.org/blob?x=1&sig=0123",
+        "rk_live_0123",
     ],
 )
 def test_what_reads_like_a_secret_is_hidden_whatever_its_name(value: str) -> None:
@@ -72,7 +78,7 @@ def test_a_parameter_is_hidden_although_the_provider_does_not_say_so(name: str) 
 @pytest.mark.parametrize(
     "values",
     [
-        {"hash_key": "item_id"},
+        {"hash_key": "item_id", "route_key": "GET /pins", "range_key": "at", "spinner": "on", "passenger": "ada"},
         {"kms_master_key_id": "alias/x"},
         {"manage_master_user_password": True},
         {
@@ -88,6 +94,10 @@ def test_a_parameter_is_hidden_although_the_provider_does_not_say_so(name: str) 
 )
 def test_what_only_sounds_like_a_secret_is_shown(values: dict[str, object]) -> None:
     assert attributes("aws_x", values) == values
+
+
+def test_a_secret_in_json_in_a_text_is_hidden_by_its_name() -> None:
+    assert SECRET not in shown({"settings": json.dumps({"db": {"pw": SECRET}})})
 
 
 def test_a_hidden_value_shows_that_it_changes_and_nothing_else() -> None:
