@@ -245,7 +245,7 @@ def test_nothing_was_measured_to_be_faster_than_a_quiet_machine_is_predicted_to_
     files = (REPO_ROOT / "docs" / "performance" / "after.json", simulating.MEASURED_FILE)
     runs = [run for file in files for run in load_runs(file)]
 
-    assert len(runs) >= 11
+    assert len(runs) >= 8
     for comparison in compare(parameters, runs, seed=1):
         assert comparison.rate_ratio > 0.95, comparison.run
         assert comparison.p50_ratio < 1.25, comparison.run
