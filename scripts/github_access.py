@@ -10,12 +10,13 @@ _ISSUER = "token.actions.githubusercontent.com"
 
 
 def settings(target: Target, made: Mapping[str, Any], repository: str | None) -> dict[str, str]:
-    """Give the variables of infra/bootstrap: the repository stays as it was unless another, or nobody, is named."""
+    """Give the variables of infra/bootstrap: the repository stays as it was unless another, or nobody, is named.
+
+    An account's one provider, once made here, stays in any case: others sign in by it.
+    """
     wanted = made.get("github_repository") if repository is None else repository
-    if not wanted:
-        return {}
-    owned = made.get("owns_github_provider") or not _provider_exists(target)
-    return {"github_repository": wanted, "create_github_provider": "true" if owned else "false"}
+    owned = made.get("owns_github_provider") or (wanted and not _provider_exists(target))
+    return ({"github_repository": wanted} if wanted else {}) | ({"create_github_provider": "true"} if owned else {})
 
 
 def show(target: Target, made: Mapping[str, Any]) -> None:

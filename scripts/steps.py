@@ -1,5 +1,6 @@
 """How tasks run: a mistake becomes a message, and a row of steps says where it stopped and how long each took."""
 
+import errno
 import subprocess
 import sys
 import time
@@ -28,6 +29,20 @@ _OTHERS_AT_ONCE = 2
 _CREDENTIAL_ERRORS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "403"}
 )
+_DENIALS = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
+_PATH_ERRORS = frozenset(
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+"""What is wrong with a path, as against a disk or a program."""
 
 
 @contextmanager
@@ -44,15 +59,27 @@ def mistakes_explained() -> Iterator[None]:
     except (SSOError, TokenRetrievalError) as error:
         message = f"{error}: sign in again with `aws sso login`"
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _CREDENTIAL_ERRORS:
+        message = _refusal(error)
+    except OSError as error:
+        if error.errno not in _PATH_ERRORS or error.filename is None:
             raise
-        message = f"AWS does not accept these credentials: {error}"
+        message = f"{error.filename}: {error.strerror}"
     except KeyboardInterrupt:
         message = "interrupted"
     else:
         return
     err.print(message, style="red", markup=False)
     raise SystemExit(1)
+
+
+def _refusal(error: ClientError) -> str:
+    """Say why AWS refused, or raise the error again if that is nothing that a person can mend."""
+    code = error.response["Error"]["Code"]
+    if code in _DENIALS:
+        return f"{error.operation_name}: these credentials may not do it: {error}"
+    if code in _CREDENTIAL_ERRORS:
+        return f"AWS does not accept these credentials: {error}"
+    raise error
 
 
 def run_tool(*arguments: str) -> None:

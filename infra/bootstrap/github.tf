@@ -20,9 +20,9 @@ locals {
   }
 }
 
-# An account has one, which all its environments and repositories share.
+# An account has one, which all its environments and repositories share: it stays when this environment's roles go.
 resource "aws_iam_openid_connect_provider" "github" {
-  for_each = var.create_github_provider ? local.for_github : toset([])
+  for_each = var.create_github_provider ? toset(["this"]) : toset([])
 
   url            = "https://${local.issuer}"
   client_id_list = ["sts.amazonaws.com"]
@@ -50,6 +50,14 @@ data "aws_iam_policy_document" "trust" {
       test     = endswith(each.value, "*") ? "StringLike" : "StringEquals"
       variable = "${local.issuer}:sub"
       values   = [each.value]
+    }
+
+    # `sub` names the GitHub environment and no branch, and GitHub makes an environment that nobody set up, with no limits.
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif
+    condition {
+      test     = "StringLike"
+      variable = "${local.issuer}:ref"
+      values   = ["refs/heads/release/*"]
     }
   }
 }

@@ -97,15 +97,12 @@ locals {
       read      = ["budgets:ListTagsForResource", "budgets:ViewBudget"]
       write     = ["budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource"]
     }
-    # AWS makes up the ids of APIs, so that no name is in the ARN.
-    Apis = {
-      resources = [
-        for path in ["/apis", "/apis/*", "/tags/*"] : "arn:${local.partition}:apigateway:${var.region}::${path}"
-      ]
-      read  = ["apigateway:GET"]
-      write = ["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT"]
-    }
   }
+
+  # AWS makes up the ids of APIs, so that no name is in the ARN; a tag takes its place:
+  # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagementv2.html
+  apis_arn     = "arn:${local.partition}:apigateway:${var.region}::/apis"
+  api_tags_arn = "arn:${local.partition}:apigateway:${var.region}::/tags/*"
 }
 
 data "aws_iam_policy_document" "plan" {
@@ -154,6 +151,12 @@ data "aws_iam_policy_document" "plan" {
     }
   }
 
+  statement {
+    sid       = "ReadApis"
+    actions   = ["apigateway:GET"]
+    resources = [local.apis_arn, "${local.apis_arn}/*", local.api_tags_arn]
+  }
+
   # AWS makes up the ids of keys; of another environment's key this reads how it is set, not what it encrypts.
   statement {
     sid = "ReadKeys"
@@ -173,16 +176,6 @@ data "aws_iam_policy_document" "plan" {
       test     = "StringEquals"
       variable = "aws:ResourceTag/Environment"
       values   = [var.environment]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = var.kms_key_arn[*]
-
-    content {
-      sid       = "UseKeyOfState"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [statement.value]
     }
   }
 
@@ -294,7 +287,8 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
-  # Tags of a new key need this right too. Of a key that has the tag, it must be this environment's.
+  # Tags of a new key need this right too. A new key has no alias, which spares those in use; and of a key that has the
+  # tag, it must be this environment's.
   statement {
     sid       = "TagNewKeys"
     actions   = ["kms:TagResource"]
@@ -310,6 +304,12 @@ data "aws_iam_policy_document" "deploy" {
       test     = "StringEqualsIfExists"
       variable = "aws:ResourceTag/Environment"
       values   = [var.environment]
+    }
+
+    condition {
+      test     = "Null"
+      variable = "kms:ResourceAliases"
+      values   = ["true"]
     }
   }
 
@@ -331,7 +331,7 @@ data "aws_iam_policy_document" "deploy" {
   # With a customer's key, AWS asks for these of whoever makes a table or a function, or writes to one.
   statement {
     sid       = "UseTaggedKeys"
-    actions   = concat(local.key_use, ["kms:CreateGrant"])
+    actions   = local.key_use
     resources = ["${local.arn.kms}:key/*"]
 
     condition {
@@ -341,10 +341,74 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
+  # A table keeps its key by a grant, which DynamoDB makes in this role's name.
+  statement {
+    sid       = "GrantTaggedKeys"
+    actions   = ["kms:CreateGrant"]
+    resources = ["${local.arn.kms}:key/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/Environment"
+      values   = [var.environment]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "kms:GrantIsForAWSResource"
+      values   = ["true"]
+    }
+  }
+
   statement {
     sid       = "WriteKeyAliases"
     actions   = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"]
     resources = ["${local.arn.kms}:alias/${var.environment}-*"]
+  }
+
+  # The tags of a new API are written by the last right. Of an API that has the tag, it must be this environment's.
+  statement {
+    sid       = "CreateTaggedApis"
+    actions   = ["apigateway:POST", "apigateway:PUT"]
+    resources = [local.apis_arn, "${local.apis_arn}/*/stages", local.api_tags_arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/Environment"
+      values   = [var.environment]
+    }
+
+    condition {
+      test     = "StringEqualsIfExists"
+      variable = "aws:ResourceTag/Environment"
+      values   = [var.environment]
+    }
+  }
+
+  statement {
+    sid       = "WriteTaggedApis"
+    actions   = ["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT"]
+    resources = ["${local.apis_arn}/*", local.api_tags_arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/Environment"
+      values   = [var.environment]
+    }
+  }
+
+  # These bear no tag of their own, and AWS promises only of REST APIs that the API's own counts for its parts:
+  # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-tagging-supported-resources.html
+  statement {
+    sid       = "WriteApiParts"
+    actions   = ["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST"]
+    resources = [for part in ["integrations", "routes"] : "${local.apis_arn}/*/${part}*"]
+
+    condition {
+      test     = "StringEqualsIfExists"
+      variable = "aws:ResourceTag/Environment"
+      values   = [var.environment]
+    }
   }
 
   # The access log of an API: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging.html

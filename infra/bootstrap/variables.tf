@@ -37,9 +37,9 @@ variable "github_repository" {
 }
 
 variable "create_github_provider" {
-  description = "Whether to make the account's OIDC provider for GitHub Actions; false where there is one."
+  description = "Whether to make the account's OIDC provider for GitHub Actions, or keep it if it was made here: false would destroy it for all."
   type        = bool
-  default     = true
+  default     = false
 }
 
 variable "kms_key_arn" {

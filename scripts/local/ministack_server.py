@@ -21,6 +21,8 @@ Response = tuple[int, Document, bytes]
 Insert = Callable[[Document, Document], Response]
 Check = Callable[[str, bytes, str, str], list[tuple[str, str]]]
 """Gives the action and the resource of each permission that a request needs."""
+Identify = Callable[[str, str, str], tuple[str, Document]]
+"""Gives the principal that a web identity's token names, and the condition keys of it."""
 
 _RETRY_PAUSE_SECONDS = 0.2
 _MAX_ATTEMPTS_WITHOUT_PROGRESS = 2
@@ -156,6 +158,21 @@ def check_statements(check: Check) -> Check:
     return check_items_and_statements
 
 
+def know_the_ref(identify: Identify, claims: Callable[[str], Document]) -> Identify:
+    """Stand in for the branch that GitHub's token of a job names, a condition key of STS that MiniStack lacks.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif
+    """
+
+    def identify_and_know_the_ref(token: str, provider: str, role_arn: str) -> tuple[str, Document]:
+        principal, keys = identify(token, provider, role_arn)
+        ref = claims(token).get("ref") if keys else None
+        issuer = principal.partition("/")[2]
+        return principal, keys | ({f"{issuer}:ref": ref} if ref else {})
+
+    return identify_and_know_the_ref
+
+
 def queue_metrics(queues: Mapping[str, Document], now: float) -> Iterator[DataPoint]:
     """Stand in for the metrics that SQS itself publishes, of which MiniStack has none."""
     for queue in queues.values():
@@ -173,7 +190,7 @@ def queue_metrics(queues: Mapping[str, Document], now: float) -> Iterator[DataPo
 def main() -> None:
     from ministack import app  # noqa: PLC0415 - only the emulator's interpreter has it
     from ministack.core import iam_actions  # noqa: PLC0415
-    from ministack.services import cloudwatch, dynamodb, lambda_svc, sqs  # noqa: PLC0415
+    from ministack.services import cloudwatch, cognito, dynamodb, lambda_svc, sqs, sts  # noqa: PLC0415
 
     lock = threading.Lock()
 
@@ -209,6 +226,10 @@ def main() -> None:
     lambda_svc._emit_lambda_logs = extract_metrics(lambda_svc._emit_lambda_logs, store)  # noqa: SLF001
     dynamodb._partiql_insert = stream_inserts(dynamodb._partiql_insert, dynamodb._emit_stream_event)  # noqa: SLF001
     iam_actions.dynamodb_transaction_checks = check_statements(iam_actions.dynamodb_transaction_checks)
+    sts._web_identity_principal = know_the_ref(  # noqa: SLF001
+        sts._web_identity_principal,  # noqa: SLF001
+        cognito._decode_id_token_unverified,  # noqa: SLF001
+    )
     threading.Thread(target=publish_queue_metrics, daemon=True).start()
     app.main()
 

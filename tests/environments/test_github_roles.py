@@ -22,8 +22,12 @@ from tests.integration.test_github_roles import listed
 # Where the embedded AWS is not AWS: it knows none of these conditions of any call, and would refuse each. That they are
 # there is seen by tests/integration.
 _UNKNOWN_CONDITIONS = {"iam:PermissionsBoundary", "iam:PassedToService", "lambda:FunctionArn"}
-# Of these calls it does not see whom they are about.
+# Of these calls it does not see whom they are about, or which tags that has.
 _UNKNOWN_RESOURCES = (
+    "apigateway:DELETE",
+    "apigateway:PATCH",
+    "apigateway:POST",
+    "apigateway:PUT",
     "cloudwatch:DeleteAlarms",
     "cloudwatch:GetDashboard",
     "cloudwatch:ListTagsForResource",

@@ -58,11 +58,6 @@ def test_the_key_admits_the_services_that_work_with_what_it_encrypts(world: Worl
     (key,) = [key for key in all_of(resources, "aws_kms_key") if "module.kms_key[0]" in key["address"]]
     admitted = {statement["Sid"]: statement for statement in statements(key["policy"])}
     users = {
-        "AdmitEvents": (
-            "events.amazonaws.com",
-            "aws:SourceArn",
-            ("aws_cloudwatch_event_rule", "aws_cloudwatch_event_bus"),
-        ),
         "AdmitSns": ("sns.amazonaws.com", "aws:SourceArn", ("aws_sns_topic",)),
         "AdmitLogs": (
             f"logs.{world.target.region}.amazonaws.com",
@@ -71,7 +66,9 @@ def test_the_key_admits_the_services_that_work_with_what_it_encrypts(world: Worl
         ),
     }
 
-    assert admitted.keys() == {"AdministerByIam", "DescribeToEvents", *users}
+    assert admitted.keys() == {"AdministerByIam", "AdmitEvents", "DescribeToEvents", *users}
+    assert admitted["AdmitEvents"]["Principal"] == {"Service": "events.amazonaws.com"}
+    assert admitted["AdmitEvents"]["Condition"] == {"StringEquals": {"aws:SourceAccount": "000000000000"}}
     for sid, (service, variable, kinds) in users.items():
         patterns = as_list(admitted[sid]["Condition"]["ArnLike"][variable])
         assert admitted[sid]["Principal"] == {"Service": service}

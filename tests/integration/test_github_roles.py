@@ -22,14 +22,17 @@ _NAMES = ("plan", "deploy", "boundary")
 _OWN = re.compile(rf"[:/]{_ENVIRONMENT}-|/{_ENVIRONMENT}/|pulsequeue-{_ENVIRONMENT}-")
 # Every statement on anything else, with its reason.
 _NOT_OWN = {
-    "ReadApis": "AWS makes up the ids of APIs, and there is no condition that names one",
-    "WriteApis": "as above",
+    "ReadApis": "AWS makes up the ids of APIs; how an API is set is no secret",
+    "CreateTaggedApis": "bound by the environment's tag",
+    "WriteTaggedApis": "bound by the environment's tag",
+    "WriteApiParts": "bound by the environment's tag where AWS knows one; routes and integrations bear none themselves",
     "ReadKeys": "AWS makes up the ids of keys; how a key is set is no secret",
-    "TagNewKeys": "bound by the environment's tag",
+    "TagNewKeys": "bound by the environment's tag, and to keys without an alias",
     "WriteTaggedKeys": "bound by the environment's tag",
     "CreateTaggedKeys": "bound by the environment's tag",
     "ReadByTaggedKeys": "bound by the environment's tag",
     "UseTaggedKeys": "bound by the environment's tag",
+    "GrantTaggedKeys": "bound by the environment's tag",
     "ReadMappings": "AWS makes up the ids of mappings, and reading knows no condition that names the function",
     "TagMappings": "as above",
     "CreateMappings": "bound by the function's name",
@@ -109,6 +112,13 @@ def test_a_token_that_was_made_for_somebody_else_gets_no_role(account: Target) -
         take(account, "deploy", audience="https://github.com/us")
 
 
+@pytest.mark.parametrize("role", ["plan", "deploy"])
+@pytest.mark.parametrize("ref", ["refs/heads/main", "refs/tags/release/1", "refs/pull/1/merge"])
+def test_a_job_that_is_on_no_release_branch_gets_no_role(account: Target, role: str, ref: str) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        take(account, role, ref=ref)
+
+
 def test_the_role_that_plans_on_a_branch_is_not_the_one_that_deploys(account: Target) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         take(account, "deploy", f"repo:{REPOSITORY}:ref:refs/heads/release/1")
@@ -136,9 +146,46 @@ def test_what_is_bound_by_a_condition_has_it(policies: Mapping[str, Sequence[Sta
     assert conditions["WriteBoundedRoles"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
     assert conditions["PassRolesToFunctions"] == {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
     assert conditions["CreateMappings"] == conditions["WriteMappings"] == {"ArnLike": {"lambda:FunctionArn": function}}
-    assert conditions["CreateTaggedKeys"] == {"StringEquals": {"aws:RequestTag/Environment": _ENVIRONMENT}}
-    assert conditions["UseTaggedKeys"] == {"StringEquals": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
-    assert conditions["WriteTaggedKeys"] == {"StringEquals": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
+
+
+def test_what_bears_no_name_is_bound_by_the_environments_tag(policies: Mapping[str, Sequence[Statement]]) -> None:
+    conditions = {statement["Sid"]: statement.get("Condition") for statement in policies["deploy"]}
+    asked = {"StringEquals": {"aws:RequestTag/Environment": _ENVIRONMENT}}
+    has = {"StringEquals": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
+    new = {**asked, "StringEqualsIfExists": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
+
+    assert conditions["CreateTaggedKeys"] == asked
+    assert conditions["UseTaggedKeys"] == conditions["WriteTaggedKeys"] == conditions["WriteTaggedApis"] == has
+    assert conditions["GrantTaggedKeys"] == {**has, "Bool": {"kms:GrantIsForAWSResource": "true"}}
+    assert conditions["TagNewKeys"] == {**new, "Null": {"kms:ResourceAliases": "true"}}
+    assert conditions["CreateTaggedApis"] == new
+    assert conditions["WriteApiParts"] == {"StringEqualsIfExists": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
+
+
+def test_an_api_is_made_and_changed_by_no_other_statement(policies: Mapping[str, Sequence[Statement]]) -> None:
+    writing = {
+        (statement["Sid"], action.partition(":")[2], resource.partition("::")[2])
+        for statement, action, resource in grants(policies["deploy"])
+        if action.startswith("apigateway:")
+    }
+
+    assert writing == {
+        *(
+            ("CreateTaggedApis", action, path)
+            for action in ("POST", "PUT")
+            for path in ("/apis", "/apis/*/stages", "/tags/*")
+        ),
+        *(
+            ("WriteApiParts", action, path)
+            for action in ("DELETE", "PATCH", "POST")
+            for path in ("/apis/*/integrations*", "/apis/*/routes*")
+        ),
+        *(
+            ("WriteTaggedApis", action, path)
+            for action in ("DELETE", "PATCH", "POST", "PUT")
+            for path in ("/apis/*", "/tags/*")
+        ),
+    }
 
 
 def test_no_role_is_written_but_under_the_boundary(policies: Mapping[str, Sequence[Statement]]) -> None:

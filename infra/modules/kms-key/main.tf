@@ -43,10 +43,14 @@ data "aws_iam_policy_document" "this" {
         values   = [local.account_id]
       }
 
-      condition {
-        test     = "ArnLike"
-        variable = "aws:SourceArn"
-        values   = statement.value
+      dynamic "condition" {
+        for_each = length(statement.value) > 0 ? [statement.value] : []
+
+        content {
+          test     = "ArnLike"
+          variable = "aws:SourceArn"
+          values   = condition.value
+        }
       }
     }
   }

@@ -14,7 +14,7 @@ variable "description" {
 }
 
 variable "service_source_arns" {
-  description = "For each AWS service that encrypts and decrypts with the key, such as events.amazonaws.com: the ARNs in whose name it may, with wildcards."
+  description = "For each AWS service that encrypts and decrypts with the key, such as events.amazonaws.com: the ARNs in whose name it may, with wildcards; [] for whatever is in the account."
   type        = map(list(string))
   default     = {}
 
@@ -24,7 +24,7 @@ variable "service_source_arns" {
   }
 
   validation {
-    condition     = alltrue([for arns in values(var.service_source_arns) : length(arns) > 0 && alltrue([for arn in arns : can(regex("^arn:([^:*]+:){4}[^*]+", arn))])])
+    condition     = alltrue([for arns in values(var.service_source_arns) : alltrue([for arn in arns : can(regex("^arn:([^:*]+:){4}[^*]+", arn))])])
     error_message = "A service is admitted for ARNs that name the account and the beginning of what is in it."
   }
 }

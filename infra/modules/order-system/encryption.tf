@@ -6,7 +6,8 @@ locals {
   partition = data.aws_partition.this.partition
   place     = "${var.region}:${data.aws_caller_identity.this.account_id}"
   key_users = {
-    "events.amazonaws.com" = [for kind in ["rule", "event-bus"] : "arn:${local.partition}:events:${local.place}:${kind}/${var.environment}-*"]
+    # Whether EventBridge names the rule to KMS when it sends to a queue, AWS does not say: if not, every event is lost.
+    "events.amazonaws.com" = []
     "sns.amazonaws.com"    = ["arn:${local.partition}:sns:${local.place}:${var.environment}-*"]
   }
   encrypted_log_groups = [

@@ -36,7 +36,7 @@ def test_a_provider_that_others_made_is_used(target: Target) -> None:
     assert github_access.settings(target, {}, "us/shop")["create_github_provider"] == "true"
 
     target.client("iam").create_open_id_connect_provider(Url=_PROVIDER, ClientIDList=["sts.amazonaws.com"])
-    assert github_access.settings(target, {}, "us/shop")["create_github_provider"] == "false"
+    assert github_access.settings(target, {}, "us/shop") == {"github_repository": "us/shop"}
 
 
 def test_what_was_bootstrapped_before_stays_as_it_is(target: Target) -> None:
@@ -49,8 +49,11 @@ def test_what_was_bootstrapped_before_stays_as_it_is(target: Target) -> None:
     }
 
 
-def test_an_empty_name_takes_the_roles_away(target: Target) -> None:
-    assert github_access.settings(target, {"github_repository": "us/shop", "owns_github_provider": True}, "") == {}
+def test_an_empty_name_takes_the_roles_away_and_leaves_others_their_provider(target: Target) -> None:
+    assert github_access.settings(target, {"github_repository": "us/shop", "owns_github_provider": False}, "") == {}
+    assert github_access.settings(target, {"github_repository": "us/shop", "owns_github_provider": True}, "") == {
+        "create_github_provider": "true"
+    }
 
 
 def test_functions_are_bound_where_there_is_a_policy_to_bind_them(target: Target) -> None:

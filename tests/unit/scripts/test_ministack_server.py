@@ -9,6 +9,7 @@ from scripts.local.ministack_server import (
     Document,
     Execute,
     check_statements,
+    know_the_ref,
     poll_apart,
     retry_failed_stream_records,
     stream_inserts,
@@ -176,3 +177,26 @@ def test_a_fault_of_the_poll_does_not_end_the_polling() -> None:
     poll_apart(poll, Event(), idle_seconds=0.05)
 
     assert again.wait(timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("claims", "known"),
+    [
+        ({"sub": "job", "ref": "refs/heads/main"}, {"github.test:sub": "job", "github.test:ref": "refs/heads/main"}),
+        ({"sub": "job"}, {"github.test:sub": "job"}),
+    ],
+)
+def test_a_trust_policy_may_ask_for_the_branch_of_a_token(claims: Document, known: Document) -> None:
+    provider = "arn:aws:iam::000000000000:oidc-provider/github.test"
+    keys = {f"github.test:{name}": value for name, value in claims.items() if name == "sub"}
+
+    identify = know_the_ref(lambda *_: (provider, keys), lambda _: claims)
+
+    assert identify("token", "", "role") == (provider, known)
+
+
+def test_a_token_that_cannot_be_read_names_no_branch() -> None:
+    def unreadable(_: str) -> Document:
+        raise ValueError
+
+    assert know_the_ref(lambda *_: ("", {}), unreadable)("?", "", "role") == ("", {})

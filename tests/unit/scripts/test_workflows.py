@@ -115,7 +115,7 @@ def test_a_checkout_leaves_no_token_behind() -> None:
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])
-def test_deployments_of_an_environment_wait_for_one_another_and_are_never_broken_off(environment: str) -> None:
+def test_of_an_environments_deployments_one_runs_at_a_time_and_is_never_broken_off(environment: str) -> None:
     job = JOBS[f"deploy/{environment}"]
 
     assert job["concurrency"] == {"group": f"deploy-{environment}", "cancel-in-progress": False}
@@ -127,6 +127,89 @@ def test_deployments_of_an_environment_wait_for_one_another_and_are_never_broken
 def test_a_release_is_checked_then_staged_then_live() -> None:
     assert triggers("deploy")["push"] == {"branches": ["release/**"]}
     assert [JOBS[f"deploy/{name}"].get("needs") for name in ("check", "staging", "prod")] == [None, "check", "staging"]
+
+
+def script(job: str, name: str) -> str:
+    (found,) = (step["run"] for step in steps(JOBS[job]) if step.get("name") == name)
+    assert "${{" not in found
+    return str(found)
+
+
+def run_bash(code: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a step as GitHub does, with the programs in `folder` before all others."""
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", code],
+        env={"PATH": f"{folder}:{os.environ['PATH']}", **environment},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def stand_in(program: Path, code: str) -> None:
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(f"#!/usr/bin/env bash\n{code}\n")
+    program.chmod(0o755)
+
+
+@pytest.mark.parametrize(("newest", "ends_well"), [(HEAD_SHA, True), ("b" * 40, False)])
+def test_a_commit_is_deployed_only_while_it_is_the_newest_of_its_branch(
+    tmp_path: Path, newest: str, *, ends_well: bool
+) -> None:
+    stand_in(tmp_path / "gh", f'[ "$2" = repos/us/shop/commits/heads/release/1 ] && echo {newest}')
+    code = script("deploy-environment/plan", "refuse a commit that is not the newest of its branch")
+
+    ended = run_bash(
+        code, tmp_path, GITHUB_REPOSITORY="us/shop", GITHUB_REF_NAME="release/1", GITHUB_SHA=HEAD_SHA, GH_TOKEN=""
+    )
+
+    assert (ended.returncode == 0) is ends_well
+
+
+def test_no_role_is_taken_before_the_commit_is_known_to_be_the_newest() -> None:
+    names = [step.get("name", step.get("uses", "")) for step in steps(JOBS["deploy-environment/plan"])]
+
+    (role,) = (index for index, name in enumerate(names) if "configure-aws" in name)
+    assert names.index("refuse a commit that is not the newest of its branch") < role
+
+
+@pytest.mark.parametrize(
+    ("allow", "options"),
+    [
+        ("", []),
+        (" a.b[0]\nc.d[*]  e.$(touch${IFS}x)\n", ["--allow=a.b[0]", "--allow=c.d[*]", "--allow=e.$(touch${IFS}x)"]),
+        ('a.b["c-d"]', ['--allow=a.b["c-d"]']),
+    ],
+)
+def test_what_may_happen_though_it_blocks_is_named_and_runs_nothing(
+    tmp_path: Path, allow: str, options: list[str]
+) -> None:
+    (tmp_path / "a.b0").touch()  # what a shell would take a.b[0] for
+    stand_in(tmp_path / ".venv" / "bin" / "invoke", 'printf "%s\\n" "$@"')
+
+    ended = run_bash(script("deploy-environment/apply", "apply and test"), tmp_path, ALLOW=allow)
+
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines()[: 4 + len(options)] == ["apply", "--target", "aws", *options, "metrics-token"]
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("allow", ["--plan=else", "a.b\n--plan=else"])
+def test_no_other_option_of_an_apply_is_given_as_an_address(tmp_path: Path, allow: str) -> None:
+    stand_in(tmp_path / ".venv" / "bin" / "invoke", 'printf "%s\\n" "$@"')
+
+    ended = run_bash(script("deploy-environment/apply", "apply and test"), tmp_path, ALLOW=allow)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+
+
+def test_what_is_allowed_reaches_both_environments_and_is_nothing_by_default() -> None:
+    assert triggers("deploy")["workflow_dispatch"]["inputs"]["allow"]["default"] == ""
+    assert triggers("deploy-environment")["workflow_call"]["inputs"]["allow"]["default"] == ""
+    assert [JOBS[f"deploy/{name}"]["with"]["allow"] for name in ("staging", "prod")] == ["${{ inputs.allow }}"] * 2
+    (step,) = (step for step in steps(JOBS["deploy-environment/apply"]) if step.get("name") == "apply and test")
+    assert step["env"] == {"ALLOW": "${{ inputs.allow }}"}
 
 
 def test_only_a_job_that_github_lets_pass_can_have_the_role_that_changes_things() -> None:
@@ -151,6 +234,7 @@ def test_what_is_applied_is_what_was_planned_and_built() -> None:
     assert taken == {"name": kept["name"]}
     assert {".local/aws/${{ inputs.environment }}/", "dist/aws/"} <= set(kept["path"].splitlines())
     assert kept["include-hidden-files"]
+    assert kept["retention-days"] == 30  # GitHub waits as long for an approval
     run = " ".join(step.get("run", "") for step in steps(apply))
     assert not re.search(r"invoke.* (build|plan)\b", run)
 
@@ -163,7 +247,7 @@ def test_every_command_exists() -> None:
         word
         for line in commands()
         for call in re.findall(r"\.venv/bin/invoke (.+)", line)
-        for word in re.sub(r"--(target|markdown) \S+", "", call).split()
+        for word in re.sub(r'--(target|markdown) \S+|"\${allowed\[@\]}"', "", call).split()
     }
 
     assert made == {"setup", "test", "monitoring-tools"}
@@ -177,16 +261,14 @@ def posting(tmp_path: Path) -> Path:
     """The folder in which a review is posted, with a GitHub that answers from files and writes down what it is told."""
     (tmp_path / "plan-review").mkdir()
     (tmp_path / "plan-review" / "review.md").write_text("# Plan\n1 to add\n")
-    program = tmp_path / "gh"
-    program.write_text(
-        "#!/usr/bin/env bash\n"
+    stand_in(
+        tmp_path / "gh",
         'echo "$*" >> "$RUNNER_TEMP/calls"\n'
         'filter=""; previous=""\n'
         'for word in "$@"; do if [ "$previous" = --jq ]; then filter=$word; fi; previous=$word; done\n'
         'case "$*" in *"/pulls "*) answer=pulls.json;; *--paginate*) answer=comments.json;; *) exit 0;; esac\n'
-        'python3 "$RUNNER_TEMP/select.py" "$RUNNER_TEMP/$answer" "$filter"\n'
+        'python3 "$RUNNER_TEMP/select.py" "$RUNNER_TEMP/$answer" "$filter"',
     )
-    program.chmod(0o755)
     # What the filters of the script say, in Python: jq itself is in gh, not on each machine.
     (tmp_path / "select.py").write_text(
         "import json, os, sys\n"
@@ -209,15 +291,13 @@ def answer(folder: Path, **answers: list[dict[str, Any]]) -> None:
 def post(folder: Path) -> tuple[int, list[str], str]:
     """Run the workflow's own script; give its exit code, what GitHub was told to change, and the comment."""
     environment = {
-        "PATH": f"{folder}:{os.environ['PATH']}",
         "RUNNER_TEMP": str(folder),
         "GH_REPO": "us/shop",
         "HEAD": "them:patch-1",
         "HEAD_SHA": HEAD_SHA,
         "RUN_URL": "https://example.test/run",
     }
-    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", COMMENT_SCRIPT]
-    ended = subprocess.run(command, env=environment, cwd=folder, capture_output=True, check=False)
+    ended = run_bash(COMMENT_SCRIPT, folder, **environment)
     calls, comment = folder / "calls", folder / "comment.md"
     told = calls.read_text().splitlines() if calls.exists() else []
     changes = [call for call in told if "PATCH" in call or "POST" in call]
@@ -263,6 +343,17 @@ def test_a_review_calls_nobody_and_is_no_longer_than_a_comment_may_be(posting: P
     assert "@everybody" not in comment
     assert "everybody" in comment
     assert 60_000 < len(comment) < 65_536
+
+
+def test_a_review_cannot_hide_who_wrote_the_comment(posting: Path) -> None:
+    (posting / "plan-review" / "review.md").write_text("all is well\n<!--")
+
+    _, _, comment = post(posting)
+
+    marker, author, gap, *_ = comment.splitlines()
+    assert marker == "<!-- plan-review -->"
+    assert author.startswith(f"_Written by the code of this pull request, at {HEAD_SHA}")
+    assert gap == ""
 
 
 def test_a_review_that_is_no_plain_file_is_refused(posting: Path) -> None:

@@ -81,6 +81,22 @@ run "a_service_is_admitted_in_the_name_of_its_sources_only" {
   }
 }
 
+run "a_service_without_sources_is_admitted_for_the_account" {
+  command = plan
+
+  variables {
+    service_source_arns = { "events.amazonaws.com" = [] }
+  }
+
+  assert {
+    condition = (
+      one(data.aws_iam_policy_document.this.statement[1].condition).variable == "aws:SourceAccount" &&
+      one(data.aws_iam_policy_document.this.statement[1].condition).values == tolist(["123456789012"])
+    )
+    error_message = "A service may use the key for other accounts, or for nobody."
+  }
+}
+
 run "logs_are_encrypted_for_the_named_groups_only" {
   command = plan
 

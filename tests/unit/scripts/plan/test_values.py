@@ -55,7 +55,7 @@ def test_what_is_named_like_a_secret_is_hidden(name: str) -> None:
         f"line one\nDB_PASSWORD: {SECRET}",
         "AIzaSyA0123456789abcdefghijklmnopqrstuv",  # pragma: allowlist secret - to be recognised
         "SG.0123456789abcdef.0123456789",
-        "npm_0123456789abcdefghijklmnopqrstuvwxyz",
+        "npm_0123456789abcdefghijklmnopqrstuvwxyz",  # pragma: allowlist secret - to be recognised
         "https://example.org/blob?x=1&sig=0123",
         "rk_live_0123",
     ],
