@@ -4,7 +4,7 @@ import functools
 import inspect
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from scripts.terraform import terraform_path
 _SEED_FILE = str(REPO_ROOT / "scripts" / "inventory-seed.json")
 _PICTURES = str(REPO_ROOT / "docs" / "images")
 _CAPACITY_PLOT = str(REPO_ROOT / "docs" / "images" / "capacity.svg")
+_MOST_DIGITS = 15
 _CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis")
 _HELP = {
     "check": "change nothing, and fail if something would change",
@@ -62,7 +63,7 @@ _HELP = {
     "scenario": "which, separated by commas: single, three, hot, half-out, duplicates, paced; all by default",
     "direct": "invoke the functions with batches of these sizes, such as 1,10,50, in place of the scenarios",
     "skus": "SKUs of an order, where functions are invoked directly",
-    "batch_size": "messages of a queue that an invocation gets, 10 at most",
+    "batch_size": "messages of a queue that an invocation gets; for bench 10 at most",
     "concurrency": "invocations of a function side by side",
     "rate": "orders a second, a run for each of several such as 20,60,full; full, the default, is as fast as they go",
     "counted": "count requests by a proxy, which takes some time of each",
@@ -80,7 +81,7 @@ _HELP = {
     "parameters": "a JSON file in place of scripts/bench/capacity_parameters.json",
     "measured": "what `invoke bench --json` wrote, in place of docs/performance/rates.json or, for cost, after.json",
     "orders_per_month": "how many orders a month, 1 or more",
-    "batch": "orders of a transaction; as many as the simulation finds at that rate by default",
+    "batch": "orders of a transaction, to take what bench counted of such; by default all is simulated",
     "months": "for how many months orders have come: what is kept of them gathers",
     "scraped": "a Prometheus scrapes the metrics, though the plan does not expect it",
     "prices": "a JSON file in place of scripts/prices.json, for another region or contract",
@@ -107,9 +108,23 @@ def _command(**options: Any) -> Callable[[Callable[..., None]], Any]:  # noqa: A
 
 def _count(option: str, text: str) -> int:
     # Invoke answers a text that is no number with a traceback.
-    if not text.isdecimal() or int(text) < 1:
-        raise UserError(f"--{option} is {text!r}: give a whole number, 1 or more")
+    if not text.isdecimal() or len(text) > _MOST_DIGITS or int(text) < 1:
+        shown = text if len(text) <= _MOST_DIGITS else f"{text[:_MOST_DIGITS]}…"
+        raise UserError(f"--{option} is {shown!r}: give a whole number, 1 or more, of {_MOST_DIGITS} digits at most")
     return int(text)
+
+
+def _differing(function: Callable[..., None], options: Mapping[str, object]) -> set[str]:
+    """Name the options that are not at their defaults; what has no default, as the context, is no option."""
+    parameters = inspect.signature(function).parameters.values()
+    defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
+    return {name for name, default in defaults.items() if options[name] != default}
+
+
+def _listed(options: Collection[str]) -> str:
+    # Of one that is on by default, invoke makes its --no- form.
+    named = ("no-counted" if option == "counted" else option.replace("_", "-") for option in sorted(options))
+    return ", ".join(f"--{name}" for name in named)
 
 
 def _target(name: str) -> Target:
@@ -615,10 +630,13 @@ def bench(  # noqa: PLR0913, PLR0917 - the command's options
     update_baseline: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
 ) -> None:
     """Measure speed, requests and cost of an order, on an embedded AWS of its own; docs/performance.md explains."""
+    options = dict(locals())
     from scripts.bench import run  # noqa: PLC0415
     from scripts.bench.scenarios import chosen  # noqa: PLC0415
 
     if ci or update_baseline:
+        if others := _differing(bench.body, options) - {"ci", "update_baseline"}:
+            raise UserError(f"--ci and --update-baseline make a run of their own: leave out {_listed(others)}")
         run.check(update=update_baseline)
         return
     settings = run.Settings(
@@ -651,6 +669,8 @@ def cost(  # noqa: PLR0913, PLR0917 - the command's options
     from scripts.cost import load, report  # noqa: PLC0415 - other tasks need no simulation
     from scripts.prices import PRICES_FILE  # noqa: PLC0415
 
+    if measured and not batch:
+        raise UserError("--measured has the counts that --batch takes: give --batch too")
     settings = report.Settings(
         orders_a_month=_count("orders-per-month", orders_per_month),
         batch=_count("batch", batch) if batch else None,

@@ -1,4 +1,4 @@
-"""Read a JSON file that a person wrote, and say where it is wrong."""
+"""Read a JSON file that a person wrote, and say where it is wrong; see that one can be written."""
 
 import json
 from collections.abc import Sequence
@@ -35,6 +35,18 @@ def load_json(path: Path, adapter: TypeAdapter[T]) -> T:
             for problem in error.errors()[:10]
         ]
         raise UserError("\n".join(lines)) from error
+
+
+def check_writable(path: Path) -> None:
+    """Make the file's folder, and raise UserError where the file could not be written: before what takes minutes."""
+    is_new = not path.exists()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
+    if is_new:
+        path.unlink()
 
 
 def _field(location: Sequence[int | str]) -> str:

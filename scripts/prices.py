@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, PositiveFloat, TypeAdapter
 
+from scripts.errors import UserError
 from scripts.json_files import load_json
 
 PRICES_FILE = Path(__file__).parent / "prices.json"
@@ -46,5 +47,11 @@ class Prices(BaseModel):
 
 
 def read_prices(path: Path = PRICES_FILE) -> Prices:
-    """Raise UserError where the file is not what it should be."""
-    return load_json(path, TypeAdapter(Prices))
+    """Raise UserError where the file is not what it should be, or has not just the lines of the project's own."""
+    given, own = (load_json(file, TypeAdapter(Prices)) for file in (path, PRICES_FILE))
+    for part, has, should in (("lines", given.lines, own.lines), ("monthly", given.monthly, own.monthly)):
+        wrong = [f"{name} is missing" for name in should if name not in has]
+        wrong += [f"{name} is unknown" for name in has if name not in should]
+        if wrong:
+            raise UserError(f"{path}, {part}: {', '.join(wrong)}; {PRICES_FILE.name} has what is wanted")
+    return given

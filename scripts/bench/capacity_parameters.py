@@ -64,10 +64,6 @@ class Profile(_Model):
     """The part of a transaction's time for which no other can have its items."""
     shared_cores: PositiveInt | None
     """Cores that everything shares, as on a laptop; None: as on AWS, nothing waits for a core."""
-    in_rounds: bool
-    """Whether one thread hands out the batches of all queues, as in capacity_poller.py."""
-    relay_apart: bool
-    """Whether another runs the relay, and not the same one, which then serves no queue meanwhile."""
 
     @property
     def invocation_mean(self) -> float:

@@ -1,7 +1,7 @@
 """What orders wait for in the simulation: queues that hand out batches, and limits of a rate."""
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import simpy
@@ -45,18 +45,9 @@ class Queue:
         self._messages: deque[Order] = deque()
         self._idle: deque[simpy.Event] = deque()
         self._filled: tuple[int, simpy.Event] | None = None
-        self.on_put: Callable[[], None] = lambda: None
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    def grab(self, size: int) -> list[Order]:
-        """Take what is there, without waiting."""
-        return [self._messages.popleft() for _ in range(min(size, len(self._messages)))]
 
     def put(self, message: Order) -> None:
         self._messages.append(message)
-        self.on_put()
         if self._filled:
             size, event = self._filled
             if len(self._messages) >= size and not event.triggered:
@@ -78,7 +69,7 @@ class Queue:
             self._filled = (size, self._env.event())
             yield self._filled[1] | self._env.timeout(window_seconds)
             self._filled = None
-        batch = self.grab(size)
+        batch = [self._messages.popleft() for _ in range(min(size, len(self._messages)))]
         if self._messages and self._idle:
             self._idle.popleft().succeed()
         return batch

@@ -5,7 +5,7 @@ SimPy gives the clock and processes that read as the pipeline does. Not modelled
 
 import math
 import random
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from statistics import quantiles
 
@@ -13,9 +13,11 @@ import simpy
 
 from scripts.bench.capacity_model import ATTEMPTS, FIRST_PAUSE_SECONDS, Deployment, Workload
 from scripts.bench.capacity_parameters import Duration, Parameters, Profile
-from scripts.bench.capacity_poller import IDLE_WAKE_SECONDS, Handle, Mapping, Poller, Steps
 from scripts.bench.capacity_queues import Order, Queue, RateLimit
 from scripts.bench.capacity_usage import COMMIT_READ_UNITS, Usage
+
+Steps = Generator[simpy.Event, None, None]
+Handle = Callable[[list[Order]], Steps]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +65,8 @@ class Pipeline:
         self._start()
 
     def _start(self) -> None:
-        env, workers, size = self.env, self.deployment.maximum_concurrency, self.workload.batch_size
-        if self.profile.in_rounds:
-            queues = ((self._orders, self.handle_orders), (self._payments, self.handle_payments))
-            mappings = [Mapping(queue, handle, size, workers) for queue, handle in queues]
-            (stream,) = self._stream
-            relay = [Mapping(stream, self.handle_commits, self.deployment.relay_batch_size)]
-            if self.profile.relay_apart:
-                Poller(env, mappings, IDLE_WAKE_SECONDS)
-                Poller(env, relay, 0.0)
-            else:
-                Poller(env, [*mappings, *relay], IDLE_WAKE_SECONDS)
-            return
-        for _ in range(workers):
+        env = self.env
+        for _ in range(self.deployment.maximum_concurrency):
             env.process(self._worker(self._orders, self.handle_orders))
             env.process(self._worker(self._payments, self.handle_payments))
         for shard in self._stream:

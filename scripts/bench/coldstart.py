@@ -20,6 +20,7 @@ from scripts.console import out, table
 from scripts.deployed import deployed
 from scripts.deployment import Deployment
 from scripts.errors import UserError
+from scripts.json_files import check_writable
 from scripts.lambdas_config import LAMBDAS, LambdaConfig
 from scripts.local.emulator import emulator_python
 from scripts.target import Target
@@ -59,6 +60,8 @@ class ColdStart:
 
 def run(repeat: int, json_file: Path | None, *, compiled: bool = False) -> None:
     """Measure; `compiled` has Python keep the bytecode of what a zip brings, as if the zip brought that too."""
+    if json_file:
+        check_writable(json_file)
     with deployed(_SETTINGS) as target:
         measuring = _Measuring(target, repeat, () if compiled else ("-B",))
         starts = [measuring.measure(config) for config in LAMBDAS]
@@ -66,7 +69,6 @@ def run(repeat: int, json_file: Path | None, *, compiled: bool = False) -> None:
     out.print(_starts_table(starts, f"the median of {repeat}, {'with' if compiled else 'without'} bytecode"))
     out.print(_modules_table(starts))
     if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
         document = [asdict(start) | {"ratio": start.ratio} for start in starts]
         json_file.write_text(
             json.dumps({"repeat": repeat, "compiled": compiled, "functions": document}, indent=2) + "\n"

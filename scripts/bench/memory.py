@@ -1,19 +1,24 @@
-"""How much memory a function wants: what it takes, and how long it runs with the share of a core that comes with it."""
+"""How much memory a function wants: what it takes, and how long it runs with the share of a core that comes with it.
+
+Processor time is measured; what a call waits for is AWS's, as the capacity model has it, and not the embedded AWS's.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from math import ceil
 
 from rich.table import Table
 
 from scripts.bench.calls import CountingProxy
+from scripts.bench.capacity_parameters import Parameters, load_parameters
 from scripts.bench.direct import DirectRun, total
 from scripts.bench.scenarios import Scenario
-from scripts.bench.usage import SERVICES, Meter
+from scripts.bench.usage import GATEWAY, SERVICES, Meter, Usage
 from scripts.console import out, table
 from scripts.deployed import deployed
 from scripts.deployment import Deployment
-from scripts.local.workers import workers
+from scripts.errors import UserError
+from scripts.local.workers import Worker, check_workers_can_be_found, workers
 from scripts.prices import Prices, read_prices
 from scripts.seed_inventory import Seeder
 from scripts.target import Target
@@ -27,22 +32,13 @@ _SETTINGS = {"ENVIRONMENT": "bench", "PULSEQUEUE_INSTANCE": "bench", "TF_VAR_pay
 
 @dataclass(frozen=True, slots=True)
 class Appetite:
-    """What one invocation of a function took, on average, with a whole core."""
+    """What one invocation of a function takes, on average, with a whole core."""
 
     cpu_ms: float
     waited_ms: float
+    """For AWS."""
     invocations_an_order: float
     peak_mb: float
-
-    @classmethod
-    def of(cls, cpu_seconds: float, busy_seconds: float, invocations: int, orders: int, peak_mb: float) -> Self:
-        return cls(
-            cpu_ms=cpu_seconds * 1000 / invocations,
-            # Neither clock is that exact.
-            waited_ms=max(0.0, busy_seconds - cpu_seconds) * 1000 / invocations,
-            invocations_an_order=invocations / orders,
-            peak_mb=peak_mb,
-        )
 
     def milliseconds(self, memory_mb: int) -> float:
         """Predict how long it takes with so much memory: it waits as long, and computes with a share of a core."""
@@ -54,6 +50,7 @@ class Appetite:
 
 def run(orders: int, batch: int) -> None:
     """Measure on an embedded AWS of its own, and show what each amount of memory means."""
+    check_workers_can_be_found()
     proxy = CountingProxy()
     settings = {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}
     with proxy.running(), deployed(settings, proxy.forward_to) as target:
@@ -68,42 +65,66 @@ def _measure(target: Target, proxy: CountingProxy, orders: int, batch: int) -> d
     list(Seeder.of(target, deployment).seed(scenario.products(2 * orders)))
     with direct.mappings_disabled():
         direct.run(scenario.details(batch, run="warm-up"), batch)
-        before = _cpu_seconds(target, deployment)
+        warm = {name: list(workers(target.emulator, deployment.function_names[name])) for name in SERVICES}
+        before = {service: _cpu_seconds(warm[service]) for service in SERVICES}
         usage = total(direct.run(scenario.details(orders), batch))
-        used = {name: seconds - before[name] for name, seconds in _cpu_seconds(target, deployment).items()}
+    parameters = load_parameters()
     return {
-        service: Appetite.of(
-            used[service],
-            usage.busy_ms[service] / 1000,
-            usage.invocations[service],
-            orders,
-            max(each.peak_mb() for each in workers(target.emulator, deployment.function_names[service])),
+        service: Appetite(
+            cpu_ms=(_cpu_seconds(warm[service]) - before[service]) * 1000 / usage.invocations[service],
+            waited_ms=waited_ms(usage, service, parameters),
+            invocations_an_order=usage.invocations[service] / orders,
+            peak_mb=max(worker.peak_mb() for worker in warm[service]),
         )
         for service in SERVICES
     }
 
 
-def _cpu_seconds(target: Target, deployment: Deployment) -> dict[str, float]:
-    return {
-        service: sum(each.cpu_seconds() for each in workers(target.emulator, deployment.function_names[service]))
-        for service in SERVICES
+def _cpu_seconds(of: Sequence[Worker]) -> float:
+    if not of:
+        raise UserError("a function's worker ended before it was measured: try again")
+    return sum(worker.cpu_seconds() for worker in of)
+
+
+def waited_ms(usage: Usage, service: str, parameters: Parameters) -> float:
+    """For how long an invocation would wait for AWS, on average; some calls are made side by side."""
+    aws, deployment = parameters.profiles["aws"], parameters.deployment
+    durations = {
+        "dynamodb:TransactWriteItems": (aws.transact, 1),
+        "dynamodb:BatchGetItem": (aws.read, 1),
+        "dynamodb:BatchExecuteStatement": (aws.statement, 1),
+        "events:PutEvents": (aws.put_events, deployment.calls_side_by_side),
+        "dynamodb:UpdateItem": (aws.charge, deployment.charges_side_by_side),
     }
+    callers = {service, GATEWAY} if service == "payment-service" else {service}
+    total_ms = 0.0
+    for name, count in usage.calls.items():
+        caller, call = name.split()
+        if caller not in callers:
+            continue
+        if call not in durations:
+            raise UserError(f"{caller} called {call}: say in scripts/bench/memory.py how long that takes on AWS")
+        duration, side_by_side = durations[call]
+        calls = count / usage.invocations[service]
+        total_ms += duration.mean() * 1000 * (calls if side_by_side == 1 else ceil(calls / side_by_side))
+    return total_ms
 
 
 def _print(appetites: Mapping[str, Appetite], prices: Prices, how: str) -> None:
-    out.print(_appetite_table(appetites, f"What an invocation took, {how}"))
-    out.print(_size_table(appetites, prices))
+    out.print(appetite_table(appetites, f"What an invocation takes, {how}"))
+    out.print(size_table(appetites, prices))
+    out.print("Waits are those that scripts/bench/capacity_parameters.json has for AWS.", markup=False)
 
 
-def _appetite_table(appetites: Mapping[str, Appetite], title: str) -> Table:
-    numbers = ("processor ms", "waited ms", "peak MB")
+def appetite_table(appetites: Mapping[str, Appetite], title: str) -> Table:
+    numbers = ("processor ms", "waiting for AWS, ms", "peak MB")
     shown = table("function", *numbers, title=title, numbers=numbers)
     for service, taken in appetites.items():
         shown.add_row(service, f"{taken.cpu_ms:.0f}", f"{taken.waited_ms:.0f}", f"{taken.peak_mb:.0f}")
     return shown
 
 
-def _size_table(appetites: Mapping[str, Appetite], prices: Prices) -> Table:
+def size_table(appetites: Mapping[str, Appetite], prices: Prices) -> Table:
     columns: Sequence[str] = ["MB", *(f"{service}, ms" for service in appetites), "GB-seconds, $ a million orders"]
     shown = table(*columns, title="Predicted on AWS", numbers=columns)
     for size in _SIZES_MB:

@@ -158,7 +158,6 @@ def steps_table(steps: Mapping[str, Mapping[str, float]]) -> Table:
 
 
 def write_json(path: Path, description: Mapping[str, object], measured: Measured) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**description, **_rounded(measured.document)}, indent=2) + "\n")
 
 

@@ -34,7 +34,7 @@ from scripts.console import out
 from scripts.deployed import deployed
 from scripts.deployment import Deployment
 from scripts.errors import UserError
-from scripts.json_files import load_json
+from scripts.json_files import check_writable, load_json
 from scripts.local.emulator import REPO_ROOT
 from scripts.prices import Prices, read_prices
 from scripts.seed_inventory import Seeder
@@ -86,6 +86,8 @@ _CHECKED = Settings(direct=(1, 10, 50), orders=50)
 
 
 def run(settings: Settings, json_file: Path | None, compare: Path | None) -> None:
+    if json_file:
+        check_writable(json_file)
     if settings.direct and not settings.counted:
         raise UserError("a direct run is about what is counted: leave out --no-counted")
     if settings.batch_size > _LARGEST_BATCH:

@@ -1,40 +1,57 @@
-"""What an order takes at some rate: the benchmark's counts, at the batches that the simulation finds at that rate."""
+"""What an order takes: as simulated on AWS at some rate or, for a given batch, as the benchmark counted it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, Field, PositiveInt, TypeAdapter, field_validator
 
 from scripts.bench.capacity_model import Deployment, Model, Workload
 from scripts.bench.capacity_parameters import load_parameters
-from scripts.bench.capacity_simulation import Pipeline, simulate
+from scripts.bench.capacity_simulation import Pipeline
+from scripts.bench.scenarios import Scenario
 from scripts.cost.planned import Planned
 from scripts.errors import UserError
 from scripts.json_files import load_json
 from scripts.local.emulator import REPO_ROOT
+from scripts.prices import read_prices
 
 MEASURED_FILE = REPO_ROOT / "docs" / "performance" / "after.json"
+ORDERED = Scenario("direct", skus=2)
+"""As in the benchmark's direct runs."""
 
 _DIRECT = "direct "
 _MEASURED_MEMORY_GB = 0.5
-_ORDERS, _SEED = 2_000, 1
+_ORDERS, _SEED, _MILLION = 2_000, 1, 1_000_000
 
 Counts = Mapping[str, float]
 """For one order, by line of the price list."""
 
 
+def _size(name: object) -> object:
+    return name.removeprefix(_DIRECT) if isinstance(name, str) else name
+
+
 class _Result(BaseModel):
-    batch: float | None = None
-    counts: dict[str, float]
+    counts: dict[str, Annotated[float, Field(ge=0, le=_MILLION, allow_inf_nan=False)]]
 
 
 class _Recorded(BaseModel):
-    results: dict[str, _Result]
+    results: dict[Annotated[PositiveInt, BeforeValidator(_size)], _Result]
+
+    @field_validator("results", mode="before")
+    @classmethod
+    def _direct_ones(cls, results: object) -> object:
+        """Leave out other runs, which may have no counts."""
+        if not isinstance(results, dict):
+            return results
+        return {name: result for name, result in results.items() if name.startswith(_DIRECT)}
 
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
+    counts: Counts
     orders_a_transaction: float
     limit: str
     """The one that bites first."""
@@ -43,13 +60,15 @@ class Predicted:
 
 
 def measured(path: Path = MEASURED_FILE) -> dict[int, Counts]:
-    """Give the counts of a direct run, by batch size; raise UserError where the file has none."""
-    results = load_json(path, TypeAdapter(_Recorded)).results
+    """Give the counts of a direct run, by batch size; raise UserError where the file has none, or not all."""
     direct: dict[int, Counts] = {
-        int(name.removeprefix(_DIRECT)): result.counts for name, result in results.items() if name.startswith(_DIRECT)
+        size: result.counts for size, result in load_json(path, TypeAdapter(_Recorded)).results.items()
     }
     if not direct:
         raise UserError(f"{path} has no direct run: `invoke bench --direct 1,10,50 --json {path}`")
+    for size, counts in direct.items():
+        if lacking := read_prices().lines.keys() - counts.keys():
+            raise UserError(f"{path}, results.{_DIRECT}{size}.counts: {', '.join(sorted(lacking))} missing")
     return direct
 
 
@@ -68,8 +87,19 @@ def predict(planned: Planned, orders_a_second: float) -> Predicted:
     parameters = load_parameters()
     profile = parameters.profiles["aws"]
     deployment = replace(Deployment.default(parameters), maximum_concurrency=planned.workers)
-    wanted = Workload(orders_a_second, planned.batch_size, chosen_window_seconds=planned.window_seconds)
+    wanted = Workload(
+        orders_a_second,
+        planned.batch_size,
+        skus_an_order=ORDERED.skus,
+        catalogue_skus=ORDERED.catalogue,
+        chosen_window_seconds=planned.window_seconds,
+    )
     limit, capacity = Model(parameters, profile, wanted, deployment).capacity()
     carried = replace(wanted, orders_per_second=min(orders_a_second, capacity))
-    usage = simulate(Pipeline(parameters, profile, carried, deployment, _SEED), _ORDERS).usage
-    return Predicted(usage.committed / usage.transactions, limit, capacity)
+    pipeline = Pipeline(parameters, profile, carried, deployment, _SEED)
+    pipeline.run(_ORDERS)
+    pipeline.env.run()  # until the last of them has ended: what is under way would be paid for and not counted
+    usage = pipeline.usage
+    deployed = parameters.deployment.model_copy(update={"memory_gb": planned.memory_gb})
+    counts = {name: count / _MILLION for name, count in usage.quantities(_ORDERS, deployed).items()}
+    return Predicted(counts, usage.committed / usage.transactions, limit, capacity)

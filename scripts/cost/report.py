@@ -10,10 +10,11 @@ from rich.table import Table
 from scripts import deployment
 from scripts.console import out, table
 from scripts.cost.bill import STORED_BYTES_AN_ORDER, Bill, make_bill
-from scripts.cost.load import MEASURED_FILE, Predicted, counts_at, measured, predict
+from scripts.cost.load import MEASURED_FILE, ORDERED, Predicted, counts_at, measured, predict
 from scripts.cost.planned import Planned
 from scripts.cost.resource_types import HOURS_A_MONTH, unpriced
 from scripts.cost.standing import assumptions
+from scripts.json_files import check_writable
 from scripts.prices import PRICES_FILE, Prices, read_prices
 from scripts.target import Target
 
@@ -25,7 +26,7 @@ _SECONDS_A_MONTH = HOURS_A_MONTH * 3600
 class Settings:
     orders_a_month: int
     batch: int | None = None
-    """Orders of a transaction; None is as many as the simulation finds."""
+    """Orders of a transaction, to take what was measured; None is as many as the simulation finds, and its counts."""
     months: int = 12
     """For how long orders have come: what is kept of them gathers."""
     scraped: bool = False
@@ -74,39 +75,35 @@ class Report:
 
 def run(target: Target, settings: Settings, json_file: Path | None) -> None:
     """Read the plan, print the bill; raise UserError where there is no plan, or a file is not what it should be."""
+    if json_file:
+        check_writable(json_file)
     report = make_report(Planned.of(deployment.read_plan(target)), settings)
     report.print()
     if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(report.as_json() + "\n")
         out.print(f"written to {json_file}", markup=False)
 
 
 def make_report(planned: Planned, settings: Settings) -> Report:
-    prices, direct = read_prices(settings.prices), measured(settings.measured)
+    prices = read_prices(settings.prices)
     predicted = predict(planned, settings.orders_a_month / _SECONDS_A_MONTH)
-    orders = settings.batch or predicted.orders_a_transaction
-    counts = counts_at(direct, orders, planned.memory_gb)
+    counts = predicted.counts
+    if settings.batch:
+        counts = counts_at(measured(settings.measured), settings.batch, planned.memory_gb)
     scraped = settings.scraped or planned.scrapes_expected
     bill = make_bill(planned, prices, counts, settings.orders_a_month, settings.months, scraped=scraped)
-    notes = [
-        *_notes(planned, prices, settings, predicted, orders, max(direct)),
-        *assumptions(scraped=scraped),
-    ]
+    notes = [*_notes(planned, prices, settings, predicted), *assumptions(scraped=scraped)]
     return Report(bill, prices, planned.region, notes, unpriced(planned))
 
 
-def _notes(  # noqa: PLR0913, PLR0917 - what there is to say
-    planned: Planned, prices: Prices, settings: Settings, predicted: Predicted, orders: float, largest: int
-) -> list[str]:
+def _notes(planned: Planned, prices: Prices, settings: Settings, predicted: Predicted) -> list[str]:
     rate = settings.orders_a_month / _SECONDS_A_MONTH
-    how = "as --batch says" if settings.batch else f"as simulated with batches of up to {planned.batch_size}"
     notes = [
         f"Prices of {prices.region}, {prices.date}, without free tiers, discounts and taxes.",
-        f"Orders of 2 SKUs out of 12, {rate:,.3g} a second all month, {orders:,.1f} in a transaction, {how}.",
-        f"An order takes what {settings.measured.name} counted for batches of 1 to {largest}.",
+        f"Orders of {ORDERED.skus} SKUs out of {ORDERED.catalogue}, {rate:,.3g} a second all month.",
+        *_counting(planned, settings, predicted),
         f"It leaves {STORED_BYTES_AN_ORDER:,} bytes in the event store, which keeps {settings.months} months of them.",
-        "Lambda's times are those of the machine that measured, and logs are kept as they came, uncompressed.",
+        "Logs are kept as they came, uncompressed.",
         "The simulated payment gateway's table, data transfer and requests to keys are left out.",
     ]
     if planned.region != prices.region:
@@ -116,6 +113,19 @@ def _notes(  # noqa: PLR0913, PLR0917 - what there is to say
         carried = f"{predicted.orders_a_second:,.0f} orders/s ({predicted.limit})"
         notes.insert(0, f"More than the environment carries, {carried}: see docs/capacity.md.")
     return notes
+
+
+def _counting(planned: Planned, settings: Settings, predicted: Predicted) -> list[str]:
+    if settings.batch:
+        return [
+            f"--batch puts {settings.batch:,} in a transaction; they take what {settings.measured.name} counted.",
+            "Lambda's times are those of the machine that measured.",
+        ]
+    return [
+        f"{predicted.orders_a_transaction:,.1f} are in a transaction, as simulated at {planned.batch_size} at most.",
+        "A transaction that conflicts with another is paid for too.",
+        "Lambda's times are those assumed for AWS, see docs/capacity.md.",
+    ]
 
 
 def services_table(bill: Bill) -> Table:

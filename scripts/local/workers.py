@@ -1,6 +1,7 @@
 """The embedded AWS's Lambda workers, processes of this machine: found by the folder that they run in."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,24 +16,40 @@ _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Worker:
+    """Its figures raise UserError once it has ended."""
+
     pid: int
 
     def cpu_seconds(self) -> float:
         """Give the processor time that it has used so far: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
-        user, system = (_PROCESSES / str(self.pid) / "stat").read_text().rpartition(")")[2].split()[11:13]
+        user, system = self._read("stat").rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / _TICKS_A_SECOND
 
     def peak_mb(self) -> float:
         """Give the most memory that it has had at once."""
-        lines = (_PROCESSES / str(self.pid) / "status").read_text().splitlines()
-        (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
-        return int(kilobytes) / 1024
+        found = re.search(r"^VmHWM:\s+(\d+) kB$", self._read("status"), re.MULTILINE)
+        if not found:  # it has ended, and nobody has asked for its exit code yet
+            raise self._ended()
+        return int(found[1]) / 1024
+
+    def _read(self, file: str) -> str:
+        try:
+            return (_PROCESSES / str(self.pid) / file).read_text()
+        except OSError as error:
+            raise self._ended() from error
+
+    def _ended(self) -> UserError:
+        return UserError(f"the worker {self.pid} ended while it was measured: try again")
+
+
+def check_workers_can_be_found() -> None:
+    if not _PROCESSES.is_dir():
+        raise UserError("the workers' processes are found in /proc, which only Linux has")
 
 
 def workers(emulator: Emulator, function_name: str = "") -> Iterator[Worker]:
     """Find those of one function, or of all."""
-    if not _PROCESSES.is_dir():
-        raise UserError("the workers' processes are found in /proc, which only Linux has")
+    check_workers_can_be_found()
     folder = str(emulator.folder / "tmp" / f"ministack-lambda-{function_name}")
     for process in _PROCESSES.glob("[0-9]*"):
         with suppress(OSError):

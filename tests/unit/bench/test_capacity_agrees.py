@@ -10,9 +10,8 @@ import pytest
 from scripts.bench.capacity_measured import load_runs
 from scripts.bench.capacity_model import Deployment, Workload
 from scripts.bench.capacity_parameters import Parameters, load_parameters
-from scripts.bench.capacity_poller import Steps
 from scripts.bench.capacity_queues import Order
-from scripts.bench.capacity_simulation import Pipeline
+from scripts.bench.capacity_simulation import Pipeline, Steps
 from scripts.bench.run import BASELINE_FILE
 from scripts.bench.scenarios import Scenario
 from scripts.bench.simulate import MEASURED_FILE

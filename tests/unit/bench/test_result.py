@@ -73,7 +73,7 @@ def test_a_comparison_shows_the_ratio_to_the_file(tmp_path: Path) -> None:
 
 
 def test_what_is_written_is_json_with_the_settings(tmp_path: Path) -> None:
-    file = tmp_path / "new" / "file.json"
+    file = tmp_path / "file.json"
     write_json(file, {"settings": {"orders": 2}}, Measured([result()]))
 
     document = json.loads(file.read_text())

@@ -8,18 +8,20 @@ from uuid import uuid4
 import pytest
 
 from scripts import deployment
-from scripts.bench.units import item_bytes
+from scripts.bench.units import item_bytes, read_units
 from scripts.cost import report
 from scripts.cost.bill import STORED_BYTES_AN_ORDER, Bill, make_bill
 from scripts.cost.load import counts_at, measured, predict
 from scripts.cost.planned import Planned
 from scripts.cost.report import Settings, make_report
 from scripts.cost.resource_types import BY_USE, FREE, PRICED, standing, unpriced
+from scripts.cost.standing import SCRAPE_READ_UNITS
 from scripts.errors import UserError
 from scripts.local.emulator import REPO_ROOT
-from scripts.prices import read_prices
+from scripts.prices import PRICES_FILE, read_prices
 from scripts.target import Target
 from services.libs.commit_items import commit_to_item
+from services.libs.inventory_table import stock_to_item
 from services.order_service.domain import conclude
 from services.payment_service.domain import settle
 from services.payment_service.gateway import Charge
@@ -227,6 +229,37 @@ def test_batches_fill_with_the_rate_and_with_the_window() -> None:
     assert 2 < busy <= 10
 
 
+def test_orders_are_billed_by_what_the_simulation_used_its_conflicts_too() -> None:
+    planned = plan(mapping(), function())
+
+    made = make_report(planned, Settings(100_000_000))
+
+    # An order of 2 SKUs takes 17 units alone; at 38 a second some meet on one of 12 SKUs, and are tried again.
+    alone, busy = (predict(planned, rate).counts for rate in (0.001, 100_000_000 / (730 * 3600)))
+    written = next(line for line in made.bill.lines if line.what == "DynamoDB write units" and line.why == "orders")
+    assert written.quantity == pytest.approx(100_000_000 * busy["dynamodb_write_units"])
+    assert alone["dynamodb_write_units"] == pytest.approx(17, abs=0.1)
+    assert alone["lambda_requests"] == pytest.approx(6, abs=0.1)
+    assert alone["eventbridge_events"] == busy["eventbridge_events"] == 5
+    assert "out of 12" in "\n".join(made.notes)
+
+
+def test_simulated_transactions_take_what_bench_counted_and_the_relay_has_batches_of_its_own() -> None:
+    predicted = predict(plan(mapping(50, 1), function()), 20)
+    counted = counts_at(measured(), predicted.orders_a_transaction)
+
+    for name in ("dynamodb_write_units", "dynamodb_index_units", "dynamodb_read_units", "sqs_requests"):
+        assert predicted.counts[name] == pytest.approx(counted[name], rel=0.05), name
+    assert predicted.counts["lambda_requests"] > 1.3 * counted["lambda_requests"]
+
+
+def test_twice_the_memory_is_twice_the_gigabyte_seconds() -> None:
+    half, one = (predict(plan(mapping(), function(memory)), 1).counts for memory in (512, 1024))
+
+    assert one["lambda_gb_seconds"] == pytest.approx(2 * half["lambda_gb_seconds"])
+    assert one["log_bytes"] == half["log_bytes"]
+
+
 def test_an_order_leaves_in_the_event_store_about_what_the_bill_says() -> None:
     cause = Cause(str(uuid4()), str(uuid4()), NOW)
     first = decide(
@@ -255,6 +288,58 @@ def test_measurements_without_a_direct_run_are_explained(tmp_path: Path) -> None
 
     with pytest.raises(UserError, match="--direct 1,10,50"):
         measured(file)
+
+
+def written(folder: Path, results: object) -> Path:
+    file = folder / "bench.json"
+    file.write_text(json.dumps({"results": results}))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("results", "field"),
+    [
+        ({"direct x": {"counts": {}}}, r"results\.direct x.*integer"),
+        ({"direct 0": {"counts": {}}}, r"results\.direct 0.*greater than 0"),
+        ({"direct 10": {}}, r"results\.direct 10\.counts"),
+        ({"direct 10": {"counts": {"log_bytes": 1}}}, r"direct 10\.counts: dynamodb_index_units, .* missing"),
+        ({"direct 10": {"counts": {"log_bytes": 10**7}}}, r"counts\.log_bytes: .*less than or equal"),
+        ({"direct 10": {"counts": {"log_bytes": 10**320}}}, r"counts\.log_bytes"),
+        ({"direct 10": {"counts": {"log_bytes": -1}}}, r"counts\.log_bytes"),
+        ([], "results"),
+    ],
+)
+def test_measurements_that_are_wrong_are_named(tmp_path: Path, results: object, field: str) -> None:
+    with pytest.raises(UserError, match=field):
+        measured(written(tmp_path, results))
+
+
+def test_runs_through_a_deployment_need_no_counts(tmp_path: Path) -> None:
+    counts = dict(measured()[10])
+
+    assert measured(written(tmp_path, {"single": {"counts": {}}, "direct 10": {"counts": counts}})) == {10: counts}
+
+
+@pytest.mark.parametrize("part", ["lines", "monthly"])
+def test_a_price_that_is_missing_or_unknown_is_named(tmp_path: Path, part: str) -> None:
+    given = json.loads(PRICES_FILE.read_text())
+    name, price = given[part].popitem()
+    file = tmp_path / "prices.json"
+    for lines, said in (
+        (given[part], f"{name} is missing"),
+        (given[part] | {name: price, "gold": price}, "gold is un"),
+    ):
+        file.write_text(json.dumps(given | {part: lines}))
+
+        with pytest.raises(UserError, match=f"{part}: {said}"):
+            read_prices(file)
+
+
+def test_a_scrape_reads_the_inventory_of_1000_skus_and_the_checkpoint_twice() -> None:
+    stock = [stock_to_item(stock_item(f"prod-{number:03d}", stock=1000, reserved=100)) for number in range(1000)]
+    inventory_units = read_units(sum(map(item_bytes, stock)), consistent=False)
+
+    assert inventory_units + 2 * read_units(13 * 1024) < SCRAPE_READ_UNITS
 
 
 def test_the_report_says_what_it_assumes_and_what_it_has_no_price_for() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import simpy
 
+from scripts.bench import capacity_tables
 from scripts.bench import simulate as simulating
 from scripts.bench.capacity_measured import load_runs
 from scripts.bench.capacity_model import Deployment, Model, Workload, distinct, raised, ramp_minutes
@@ -14,6 +15,8 @@ from scripts.bench.capacity_parameters import PARAMETERS_FILE, Duration, Paramet
 from scripts.bench.capacity_predictions import (
     MIXES,
     MODES,
+    SETTINGS,
+    SETTINGS_RATES,
     Mix,
     Mode,
     compare,
@@ -238,22 +241,38 @@ def test_growth_takes_as_long_as_the_published_rates_say(parameters: Parameters)
     assert minutes["table"] == 60
 
 
-def test_prediction_agrees_with_what_was_measured_on_a_quiet_machine(parameters: Parameters) -> None:
-    runs = load_runs(REPO_ROOT / "docs" / "performance" / "after.json")
+def test_nothing_was_measured_to_be_faster_than_a_quiet_machine_is_predicted_to_be(parameters: Parameters) -> None:
+    files = (REPO_ROOT / "docs" / "performance" / "after.json", simulating.MEASURED_FILE)
+    runs = [run for file in files for run in load_runs(file)]
 
+    assert len(runs) >= 8
     for comparison in compare(parameters, runs, seed=1):
-        assert comparison.rate_ratio == pytest.approx(1, abs=0.05), comparison.run
-        assert comparison.p50_ratio == pytest.approx(1, abs=0.26), comparison.run
+        assert comparison.rate_ratio > 0.95, comparison.run
+        assert comparison.p50_ratio < 1.25, comparison.run
 
 
-def test_prediction_agrees_with_what_was_measured_at_several_rates(parameters: Parameters) -> None:
-    comparisons = compare(parameters, load_runs(simulating.MEASURED_FILE), seed=1)
+@pytest.mark.parametrize("name", ["paced", "single 20/s", "single 60/s", "single full"])
+def test_prediction_agrees_with_what_was_measured_while_the_machine_was_quiet(
+    parameters: Parameters, name: str
+) -> None:
+    runs = [run for run in load_runs(simulating.MEASURED_FILE) if run.name == name]
 
-    # Others used the machine: at 60/s two runs differed by up to six times in p50, at full speed by a third.
-    assert len(comparisons) >= 7
-    for comparison in comparisons:
-        assert 0.7 < comparison.rate_ratio < 1.4, comparison.run
-        assert 0.6 < comparison.p50_ratio < 1.6, comparison.run
+    (comparison,) = compare(parameters, runs, seed=1)
+
+    assert comparison.rate_ratio == pytest.approx(1, abs=0.1)
+    assert comparison.p50_ratio == pytest.approx(1, abs=0.25)
+
+
+def test_a_relay_that_takes_long_keeps_no_queue_of_the_embedded_aws_waiting(parameters: Parameters) -> None:
+    embedded = parameters.profiles["embedded"]
+    slow = Duration(p50_seconds=60, p99_seconds=60, source="made up")
+    profile = embedded.model_copy(update={"relayed_commit": slow, "shared_cores": None})
+    workload = Workload(1, evenly=True)
+
+    pipeline = Pipeline(parameters, profile, workload, Deployment.default(parameters), seed=1)
+    pipeline.run(10)
+
+    assert pipeline.usage.committed == 9  # the last was placed just now
 
 
 def test_rate_limit_makes_the_units_wait_that_it_has_not() -> None:
@@ -370,6 +389,26 @@ def test_every_table_has_a_place_in_the_pages(parameters: Parameters) -> None:
 
     for name in simulating.Report(parameters, predictions, [], [], []).sheets():
         assert f"<!-- simulate: {name} -->" in pages
+
+
+def test_tables_in_the_pages_are_what_the_code_says(parameters: Parameters, tmp_path: Path) -> None:
+    comparisons = compare(parameters, load_runs(simulating.MEASURED_FILE), seed=1)
+    trades = [
+        predict(parameters, read_prices(), mode, MIXES[1], rate, seed=1) for mode in SETTINGS for rate in SETTINGS_RATES
+    ]
+    sheets = {
+        **{f"limits {index}": capacity_tables.limit_sheet(parameters, mix) for index, mix in enumerate(MIXES)},
+        "measured": capacity_tables.comparison_sheet(comparisons),
+        "settings": capacity_tables.settings_sheet(trades),
+    }
+
+    for name in ("capacity.md", "performance.md"):
+        text = (REPO_ROOT / "docs" / name).read_text()
+        page = tmp_path / name
+        page.write_text(text)
+        simulating.fill(page, sheets)
+
+        assert page.read_text() == text, f"invoke simulate --page docs/{name}"
 
 
 def test_a_window_fills_batches_and_costs_time(parameters: Parameters) -> None:

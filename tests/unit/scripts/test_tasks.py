@@ -1,0 +1,111 @@
+"""What the tasks do with their options before anything is measured."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke.context import Context
+
+import tasks
+from scripts import deployment
+from scripts.bench import coldstart, run
+from scripts.cost import report
+from scripts.errors import UserError
+from scripts.json_files import check_writable
+from scripts.target import Target
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Play what takes minutes; give the names of what was asked for."""
+    asked: list[str] = []
+
+    def played(*_: object, **__: object) -> Any:  # noqa: ANN401 - in place of several functions
+        asked.append("measured")
+        raise UserError("measured")
+
+    monkeypatch.setattr(run, "check", lambda *, update: asked.append("updated" if update else "checked"))
+    monkeypatch.setattr(run, "deployed", played)
+    monkeypatch.setattr(coldstart, "deployed", played)
+    monkeypatch.setattr(deployment, "read_plan", played)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"orders": "x"}, "--orders"),
+        ({"scenario": "hot", "json": "f.json"}, "--json, --scenario"),
+        ({"counted": False}, "--no-counted"),
+        ({"batch_size": "0"}, "--batch-size"),
+    ],
+)
+@pytest.mark.parametrize("flag", ["ci", "update_baseline"])
+def test_a_check_of_the_counts_takes_no_other_option(
+    nothing_is_measured: list[str],
+    capsys: pytest.CaptureFixture[str],
+    flag: str,
+    options: dict[str, Any],
+    named: str,
+) -> None:
+    with pytest.raises(SystemExit):
+        tasks.bench.body(Context(), **{flag: True}, **options)
+
+    assert f"leave out {named}\n" in capsys.readouterr().err
+    assert not nothing_is_measured
+
+
+def test_a_check_of_the_counts_alone_is_made(nothing_is_measured: list[str]) -> None:
+    tasks.bench.body(Context(), ci=True)
+    tasks.bench.body(Context(), update_baseline=True)
+
+    assert nothing_is_measured == ["checked", "updated"]
+
+
+@pytest.mark.parametrize("text", ["1" + "0" * 320, "9" * 5000])
+def test_more_than_there_can_be_is_refused(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    with pytest.raises(SystemExit):
+        tasks.cost.body(Context(), orders_per_month=text)
+
+    assert "15 digits at most" in capsys.readouterr().err
+
+
+def test_a_measurement_that_nobody_reads_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        tasks.cost.body(Context(), orders_per_month="1", measured="other.json")
+
+    assert "give --batch too" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("task", ["bench", "coldstart", "cost"])
+def test_a_file_that_cannot_be_written_is_named_before_anything_is_measured(
+    nothing_is_measured: list[str], tmp_path: Path, task: str
+) -> None:
+    (tmp_path / "file").touch()
+    file = tmp_path / "file" / "figures.json"
+
+    with pytest.raises(UserError, match=r"figures\.json cannot be written"):
+        {
+            "bench": lambda: run.run(run.Settings(direct=(1,)), file, None),
+            "coldstart": lambda: coldstart.run(1, file),
+            "cost": lambda: report.run(Target("local", "dev"), report.Settings(1), file),
+        }[task]()
+
+    assert not nothing_is_measured
+
+
+def test_a_file_that_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
+    new, old = tmp_path / "new" / "file.json", tmp_path / "old.json"
+    old.write_text("old")
+
+    check_writable(new)
+    check_writable(old)
+
+    assert new.parent.is_dir()
+    assert not new.exists()
+    assert old.read_text() == "old"
+
+
+def test_a_folder_is_no_file_to_write(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="directory"):
+        check_writable(tmp_path)
