@@ -25,6 +25,8 @@ _SEED_FILE = str(REPO_ROOT / "scripts" / "inventory-seed.json")
 _PICTURES = str(REPO_ROOT / "docs" / "images")
 _CAPACITY_PLOT = str(REPO_ROOT / "docs" / "images" / "capacity.svg")
 _MOST_DIGITS = 15
+# The first takes longest, and shows what it does.
+_DEPLOYED = [("pytest", f"tests/{suite}") for suite in ("integration", "delivery", "metrics", "recovery", "faults")]
 _CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis")
 _HELP = {
     "check": "change nothing, and fail if something would change",
@@ -260,9 +262,7 @@ def delivery_tests(_: Context) -> None:
 @_command(name="test-deployed")
 def deployed_tests(_: Context) -> None:
     """Run all suites that want a deployment side by side, each on an AWS of its own; the fault suite in short."""
-    suites = ("tests/integration", "tests/delivery", "tests/metrics", "tests/recovery", "tests/faults")
-    first, *others = (("pytest", suite) for suite in suites)
-    run_tools_together(first, *others)
+    run_tools_together(*_DEPLOYED)
 
 
 @_command()
@@ -273,13 +273,12 @@ def test(context: Context) -> None:
         "typecheck": typecheck,
         "test-unit": unit_tests,
         "test-model": model_tests,
-        "test-infra": infra_tests,
-        "scan-infra": scan_infra,
         "test-monitoring": monitoring_tests,
-        "test-deployed": deployed_tests,
     }
     steps = [(command, functools.partial(suite, context)) for command, suite in suites.items()]
-    run_steps(steps, keep_going=True)
+    # Deployments mostly wait: Terraform's own checks take the time that is left.
+    waiting = functools.partial(run_tools_together, *_DEPLOYED, ("invoke", "test-infra"), ("invoke", "scan-infra"))
+    run_steps([*steps, ("test-deployed test-infra scan-infra", waiting)], keep_going=True)
 
 
 @_command()

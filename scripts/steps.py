@@ -25,7 +25,7 @@ from scripts.console import err, out, table
 from scripts.errors import UserError
 from scripts.local.emulator import REPO_ROOT
 
-_OTHERS_AT_ONCE = 2
+_OTHERS_AT_ONCE = 3
 _CREDENTIAL_ERRORS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "403"}
 )
@@ -97,7 +97,7 @@ def run_program(name: str, *arguments: str) -> None:
 def run_tools_together(first: Sequence[str], *others: Sequence[str]) -> None:
     """Run tools that mostly wait side by side; what all but the first print is shown once they have ended.
 
-    The others are at most two at a time: an apply that has no processor for long is taken for one that failed.
+    The others are at most three at a time: more deployments than that starve one another of two cores.
     """
     with ThreadPoolExecutor(_OTHERS_AT_ONCE) as pool:
         outputs = [pool.submit(_run_quietly, tool) for tool in others]
