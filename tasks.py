@@ -273,12 +273,13 @@ def test(context: Context) -> None:
         "typecheck": typecheck,
         "test-unit": unit_tests,
         "test-model": model_tests,
+        "test-infra": infra_tests,
+        "scan-infra": scan_infra,
         "test-monitoring": monitoring_tests,
+        "test-deployed": deployed_tests,
     }
     steps = [(command, functools.partial(suite, context)) for command, suite in suites.items()]
-    # Deployments mostly wait: Terraform's own checks take the time that is left.
-    waiting = functools.partial(run_tools_together, *_DEPLOYED, ("invoke", "test-infra"), ("invoke", "scan-infra"))
-    run_steps([*steps, ("test-deployed test-infra scan-infra", waiting)], keep_going=True)
+    run_steps(steps, keep_going=True)
 
 
 @_command()

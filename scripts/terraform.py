@@ -1,10 +1,11 @@
 """Terraform on one root: each call in the target's environment, its working files in the target's state folder."""
 
+import fcntl
 import json
 import shutil
 import subprocess
-import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,8 +19,6 @@ from scripts.target import Target
 from scripts.terraform_progress import Progress
 
 _NO_REGISTRY = ("could not connect to registry", "Failed to query available provider packages")
-# Terraform's plugin cache does not bear two installations at once.
-_one_init_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Terraform:
         """Initialise with this backend configuration; with None, without a backend, for checks."""
         options = ["-reconfigure", *(f"-backend-config={key}={value}" for key, value in (backend or {}).items())]
         arguments = ["init", *(["-backend=false"] if backend is None else options)]
-        with _one_init_at_a_time:
+        with _one_init_at_a_time():
             mirror = provider_mirror.remembered()
             result = self.call(*arguments, *_from_mirror(mirror))
             if result.returncode and mirror is None and any(sign in result.stderr for sign in _NO_REGISTRY):
@@ -146,6 +145,15 @@ class Terraform:
             err.print(result.stderr.strip(), markup=False)
             raise UserError(f"terraform {step} failed in {self._name}")
         return result
+
+
+@contextmanager
+def _one_init_at_a_time() -> Iterator[None]:
+    """Wait for other threads and processes: Terraform's plugin cache does not bear two installations at once."""
+    LOCAL_FOLDER.mkdir(exist_ok=True)
+    with (LOCAL_FOLDER / "terraform-plugins.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def terraform_path() -> str:
