@@ -188,7 +188,8 @@ def queue_metrics(queues: Mapping[str, Document], now: float) -> Iterator[DataPo
 
 
 def main() -> None:
-    from ministack import app  # noqa: PLC0415 - only the emulator's interpreter has it
+    from hypercorn.config import Config  # noqa: PLC0415 - only the emulator's interpreter has it
+    from ministack import app  # noqa: PLC0415
     from ministack.core import iam_actions  # noqa: PLC0415
     from ministack.services import cloudwatch, cognito, dynamodb, lambda_svc, sqs, sts  # noqa: PLC0415
 
@@ -230,6 +231,9 @@ def main() -> None:
         sts._web_identity_principal,  # noqa: SLF001
         cognito._decode_id_token_unverified,  # noqa: SLF001
     )
+    # It ends a connection with its thousandth answer. A client that misses that answer asks again, and what it asked to
+    # create is there already, as now and then in an apply.
+    Config.keep_alive_max_requests = 1_000_000_000
     threading.Thread(target=publish_queue_metrics, daemon=True).start()
     app.main()
 
