@@ -23,15 +23,21 @@ def deployed(settings: Mapping[str, str], on_start: Callable[[int], object] = la
     try:
         on_start(target.emulator.start(target.region, environ))
         build(target.name)
+        deploy(target)
+        yield target
+    finally:
+        target.emulator.stop()
+
+
+def deploy(target: Target) -> None:
+    """Deploy to an embedded AWS that is up; where that fails, keep what it said."""
+    try:
         deployment.bootstrap(target)
         deployment.plan(target)
         deployment.apply(target)
         ensure(target, METRICS_TOKEN)
-        yield target
     except UserError:
         kept = LOCAL_FOLDER / f"{target.emulator.instance}-failed.log"
         shutil.copy(target.emulator.log_file, kept)
         err.print(f"what the embedded AWS said is in {kept}", markup=False)
         raise
-    finally:
-        target.emulator.stop()

@@ -9,8 +9,8 @@ import pytest
 
 from scripts import audit, deployment, post_deploy_test
 from scripts.build_lambda import build
+from scripts.deployed import deploy
 from scripts.deployment import Deployment
-from scripts.made_secrets import METRICS_TOKEN, ensure
 from scripts.target import Target
 from tests.integration.test_deployment import changes
 from tests.integration.world import World
@@ -28,17 +28,10 @@ def targets() -> Iterator[list[Target]]:
         build(target.name)
         targets = [replace(target, environment=name) for name in _ENVIRONMENTS]
         with ThreadPoolExecutor(len(targets)) as pool:
-            list(pool.map(_deploy, targets))
+            list(pool.map(deploy, targets))
         yield targets
     finally:
         target.emulator.stop()
-
-
-def _deploy(target: Target) -> None:
-    deployment.bootstrap(target)
-    deployment.plan(target)
-    deployment.apply(target)
-    ensure(target, METRICS_TOKEN)
 
 
 def test_each_passes_the_post_deploy_test_and_knows_its_own_orders_alone(targets: list[Target]) -> None:
