@@ -12,7 +12,7 @@ help: $(READY) ## list every step
 setup: $(READY) ## make the development environment
 
 demo: $(READY) ## run the whole system on this machine
-	@ENVIRONMENT=$(ENVIRONMENT) $(INVOKE) local-up deploy-dev seed-inventory demo
+	@ENVIRONMENT=$(ENVIRONMENT) $(INVOKE) local-up deploy-dev --no-checks seed-inventory demo
 
 down: $(READY) ## end the demo
 	@$(INVOKE) local-down

@@ -17,7 +17,7 @@ from scripts.build_lambda import build as build_packages
 from scripts.console import out
 from scripts.errors import UserError
 from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT, Emulator
-from scripts.steps import mistakes_explained, run_program, run_steps, run_tool, run_tools_together
+from scripts.steps import mistakes_explained, run_program, run_steps, run_tool, start_tools
 from scripts.target import Target
 from scripts.terraform import terraform_path
 
@@ -25,10 +25,11 @@ _SEED_FILE = str(REPO_ROOT / "scripts" / "inventory-seed.json")
 _PICTURES = str(REPO_ROOT / "docs" / "images")
 _CAPACITY_PLOT = str(REPO_ROOT / "docs" / "images" / "capacity.svg")
 _MOST_DIGITS = 15
-# The first takes longest, and shows what it does.
+# The first takes longest.
 _DEPLOYED = [("pytest", f"tests/{suite}") for suite in ("integration", "delivery", "metrics", "recovery", "faults")]
 _CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis")
 _HELP = {
+    "checks": "run lint, typecheck and test-unit first",
     "check": "change nothing, and fail if something would change",
     "url": "where Grafana answers, for example http://127.0.0.1:3000",
     "user": "a user of Grafana, administrator of its organisation",
@@ -262,13 +263,13 @@ def delivery_tests(_: Context) -> None:
 @_command(name="test-deployed")
 def deployed_tests(_: Context) -> None:
     """Run all suites that want a deployment side by side, each on an AWS of its own; the fault suite in short."""
-    run_tools_together(*_DEPLOYED)
+    start_tools(*_DEPLOYED)()
 
 
 @_command()
 def test(context: Context) -> None:
-    """Run every check and test, the failed ones listed at the end."""
-    suites = {
+    """Run every check and test, the failed ones listed at the end; deployments are made and tested meanwhile."""
+    checks = {
         "lint": lint,
         "typecheck": typecheck,
         "test-unit": unit_tests,
@@ -276,10 +277,10 @@ def test(context: Context) -> None:
         "test-infra": infra_tests,
         "scan-infra": scan_infra,
         "test-monitoring": monitoring_tests,
-        "test-deployed": deployed_tests,
     }
-    steps = [(command, functools.partial(suite, context)) for command, suite in suites.items()]
-    run_steps(steps, keep_going=True)
+    finish_deployed = start_tools(*_DEPLOYED)
+    steps = [(command, functools.partial(check, context)) for command, check in checks.items()]
+    run_steps([*steps, ("test-deployed", mistakes_explained()(finish_deployed))], keep_going=True)
 
 
 @_command()
@@ -704,11 +705,11 @@ def coldstart(
 
 
 @_command()
-def deploy_dev(context: Context, target: str = "local") -> None:
+def deploy_dev(context: Context, target: str = "local", *, checks: bool = True) -> None:
     """Check, build, deploy and test an environment for development, in this order."""
     deployment.check_ready(_target(target))  # what is missing should not wait for the checks
     deployment.check_for_development(_target(target))
-    checks = {"lint": lint, "typecheck": typecheck, "test-unit": unit_tests}
+    checking = {"lint": lint, "typecheck": typecheck, "test-unit": unit_tests} if checks else {}
     deploying = {
         "build": build,
         "plan": plan,
@@ -717,7 +718,7 @@ def deploy_dev(context: Context, target: str = "local") -> None:
         "post-deploy-test": post_deploy_test,
         "deliver-dashboards": deliver_dashboards,
     }
-    steps = [(command, functools.partial(step, context)) for command, step in checks.items()]
+    steps = [(command, functools.partial(step, context)) for command, step in checking.items()]
     steps += [
         (f"{command} --target {target}", functools.partial(step, context, target=target))
         for command, step in deploying.items()

@@ -25,7 +25,7 @@ from scripts.console import err, out, table
 from scripts.errors import UserError
 from scripts.local.emulator import REPO_ROOT
 
-_OTHERS_AT_ONCE = 3
+_TOOLS_AT_ONCE = 4
 _CREDENTIAL_ERRORS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "403"}
 )
@@ -94,20 +94,26 @@ def run_program(name: str, *arguments: str) -> None:
         raise UserError(f"`{name} {' '.join(arguments)}` failed")
 
 
-def run_tools_together(first: Sequence[str], *others: Sequence[str]) -> None:
-    """Run tools that mostly wait side by side; what all but the first print is shown once they have ended.
+def start_tools(*tools: Sequence[str]) -> Callable[[], None]:
+    """Start tools that mostly wait; the function returned shows what each printed, and raises UserError if one failed.
 
-    The others are at most three at a time: more deployments than that starve one another of two cores.
+    They are at most four at a time: more deployments than that starve one another of two cores.
     """
-    with ThreadPoolExecutor(_OTHERS_AT_ONCE) as pool:
-        outputs = [pool.submit(_run_quietly, tool) for tool in others]
-        failed = [first] if subprocess.run(_tool(first), cwd=REPO_ROOT, check=False).returncode else []
-        for tool, output in zip(others, outputs, strict=True):
-            ended = output.result()
+    pool = ThreadPoolExecutor(_TOOLS_AT_ONCE)
+    outputs = [pool.submit(_run_quietly, tool) for tool in tools]
+    pool.shutdown(wait=False)
+
+    def finish() -> None:
+        failed = []
+        for tool, output in zip(tools, outputs, strict=True):
+            with out.status(f"waiting for `{' '.join(tool)}`"):
+                ended = output.result()
             out.print(ended.stdout, markup=False)
-            failed += [tool] if ended.returncode else []
-    if failed:
-        raise UserError(" and ".join(f"`{' '.join(tool)}`" for tool in failed) + " failed")
+            failed += [f"`{' '.join(tool)}`"] if ended.returncode else []
+        if failed:
+            raise UserError(f"{' and '.join(failed)} failed")
+
+    return finish
 
 
 def _run_quietly(tool: Sequence[str]) -> subprocess.CompletedProcess[str]:

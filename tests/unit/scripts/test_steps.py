@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from scripts import steps
 from scripts.errors import UserError
-from scripts.steps import mistakes_explained, run_steps
+from scripts.steps import mistakes_explained, run_steps, start_tools
 
 
 def failing(error: Exception) -> Callable[[], None]:
@@ -98,14 +99,14 @@ def test_a_defect_keeps_its_traceback(error: Exception) -> None:
 
 def test_steps_stop_at_the_first_failure_and_say_how_to_run_it_alone() -> None:
     ran: list[str] = []
-    steps: list[tuple[str, Callable[[], object]]] = [
+    stages: list[tuple[str, Callable[[], object]]] = [
         ("build", lambda: ran.append("build")),
         ("plan --target aws", failing(UserError("no"))),
         ("apply", lambda: ran.append("apply")),
     ]
 
     with pytest.raises(UserError, match="`invoke plan --target aws`"):
-        run_steps(steps)
+        run_steps(stages)
 
     assert ran == ["build"]
 
@@ -119,3 +120,20 @@ def test_steps_may_all_run_and_still_fail() -> None:
         )
 
     assert ran == ["infra"]
+
+
+def test_tools_run_beside_one_another_and_a_failed_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "first.py").write_text(
+        "import os, time\nfor _ in range(500):\n    time.sleep(0.02)\n    if os.path.exists('met'): break\n"
+        "else: raise SystemExit('nobody ran beside')\nprint('first printed')"
+    )
+    (tmp_path / "second.py").write_text("open('met', 'w').close()\nprint('second printed')\nraise SystemExit(3)")
+    monkeypatch.setattr(steps, "REPO_ROOT", tmp_path)
+
+    finish = start_tools(("first",), ("second", "--all"))
+
+    with pytest.raises(UserError, match=r"^`second --all` failed$"):
+        finish()
+    assert capsys.readouterr().out.split("\n")[:3:2] == ["first printed", "second printed"]
