@@ -140,9 +140,10 @@ def test_a_review_that_cannot_be_written_is_said_before_anything_is_planned(
 ) -> None:
     monkeypatch.setattr(deployment, "plan", lambda *_: pytest.fail("it was planned"))
     files: dict[str, Path | None] = {"markdown_file": None, "json_file": None}
+    (tmp_path / "file").touch()
 
-    with pytest.raises(UserError, match=r"nowhere/a: No such file"):
-        plan_review.run(DEV, folder=None, **files | {option: tmp_path / "nowhere" / "a"})
+    with pytest.raises(UserError, match=r"file/a cannot be written: File exists"):
+        plan_review.run(DEV, folder=None, **files | {option: tmp_path / "file" / "a"})
     with pytest.raises(UserError, match="Is a directory"):
         plan_review.run(DEV, folder=None, **files | {option: tmp_path})
 
