@@ -54,6 +54,7 @@ _HELP = {
     "to": "a folder: for backup a new one, for restore a backup's; restore takes a time of the last 35 days as well, "
     "such as 2026-01-31T12:00:00Z or 30m, and the ARN of a backup that DynamoDB made",
     "replace": "remove commits that are not in what is restored",
+    "accept_damaged": "take it although what it holds cannot have stood at one moment: only if there is no other",
     "from_elsewhere": "take a backup of another environment, target or region",
     "since": "from when on: a time with its zone, such as 2026-01-31T12:00:00Z, or how long ago: 30m, 2h, 3d",
     "operations": "how many",
@@ -94,6 +95,7 @@ _HELP = {
     "upgrade": "to the newest versions, in place of keeping what is pinned",
     "repair": "first rewrite the inventory from the log, as commits; only while the services are paused",
 }
+_MAY_BE_EMPTY = {"github_repository"}
 
 
 def _command(**options: Any) -> Callable[[Callable[..., None]], Any]:  # noqa: ANN401 - invoke's own options and tasks
@@ -101,12 +103,21 @@ def _command(**options: Any) -> Callable[[Callable[..., None]], Any]:  # noqa: A
         @functools.wraps(function)
         def run(*arguments: Any, **named: Any) -> None:  # noqa: ANN401
             with mistakes_explained():
+                _check_given(signature.bind(*arguments, **named).arguments)
                 function(*arguments, **named)
 
-        own_help = {name: text for name, text in _HELP.items() if name in inspect.signature(function).parameters}
+        signature = inspect.signature(function)
+        own_help = {name: _HELP[name] for name in list(signature.parameters)[1:]}  # the first is invoke's context
         return task(run, help=own_help, auto_shortflags=False, **options)
 
     return make
+
+
+def _check_given(options: Mapping[str, object]) -> None:
+    """Refuse an option without a value, as of a shell's variable that is not set: it would mean the default, or all."""
+    for name, value in options.items():
+        if value == "" and name not in _MAY_BE_EMPTY:
+            raise UserError(f"--{name.replace('_', '-')} is empty: give a value, or leave it out")
 
 
 def _count(option: str, text: str) -> int:

@@ -1,33 +1,29 @@
 """What is in the dead-letter queues and why, and the way back to the queues that it came from."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from pydantic import AliasPath, AwareDatetime, BaseModel, Field, ValidationError
 from rich.markup import escape
 from rich.progress import track
 
 from scripts.console import err, out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
+from scripts.letters import Letter
 from scripts.target import Target
-from services.libs.messages import Identifier
 from services.shared.commits import timestamp
-from services.shared.events import EventType
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
-    from types_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef, MessageTypeDef
+    from types_boto3_sqs.type_defs import MessageTypeDef
 
 _MESSAGES_A_CALL = 10
-_WAIT_SECONDS = 2
+_WAIT_SECONDS = 1
 # Time to go through a long queue; for as long a killed process leaves messages hidden.
 _HIDDEN_SECONDS = 15 * 60
-# A commit carries the time at which a function took up its message, and none runs longer than this.
-_LONGEST_FUNCTION = timedelta(minutes=15)
 
 _INSTEAD = {
     "relay": "publish again what it gave up with `invoke relay-catchup --since TIME`; `invoke dlq-list` names the time",
@@ -35,8 +31,6 @@ _INSTEAD = {
     "again; `invoke dlq-list` names the cause",
     "sweep": "mend the cause, and the next sweep takes up what that one left; `invoke dlq-list` names the cause",
 }
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,68 +56,6 @@ def queues(deployment: Deployment) -> tuple[DeadLetterQueue, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    message_id: str
-    body: str
-    attributes: "Mapping[str, MessageAttributeValueOutputTypeDef]"
-    sent_at: datetime
-
-    @classmethod
-    def of(cls, message: "MessageTypeDef") -> "Letter":
-        sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
-        return cls(message["MessageId"], message["Body"], message.get("MessageAttributes", {}), sent_at)
-
-    @property
-    def is_permanent(self) -> bool:
-        """Whether a service sent it here itself, as one that can never succeed."""
-        return "reason" in self.attributes
-
-    @property
-    def order_id(self) -> str:
-        event = _read(_Event, self.body)
-        return event.order_id if event else ""
-
-    def attribute(self, name: str) -> str:
-        return self.attributes[name].get("StringValue", "") if name in self.attributes else ""
-
-    def explain(self) -> tuple[str, str]:
-        """Why the message is here, alike for all of one cause, and what is known of this one.
-
-        EventBridge's attributes: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html,
-        Lambda's body: https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html.
-        """
-        if self.is_permanent:
-            return f"rejected: {self.attribute('reason')} (permanent)", self.attribute("detail")
-        if "ERROR_CODE" in self.attributes:
-            rule, target = (self.attribute(name).split(":")[-1] for name in ("RULE_ARN", "TARGET_ARN"))
-            cause = f"rule target's failure: {self.attribute('ERROR_CODE')}"
-            return cause, f"{rule} to {target}: {self.attribute('ERROR_MESSAGE')}"
-        if given_up := _read(_GivenUp, self.body):
-            since = timestamp(given_up.first_arrival - _LONGEST_FUNCTION)
-            return "stream records given up", f"invoke relay-catchup --since {since}"
-        event = _read(_Event, self.body)
-        return "retries exhausted", event.event_type if event else ""
-
-
-class _Event(BaseModel):
-    event_type: EventType = Field(alias="detail-type")
-    order_id: Identifier = Field(validation_alias=AliasPath("detail", "orderId"))
-
-
-class _GivenUp(BaseModel):
-    first_arrival: AwareDatetime = Field(
-        validation_alias=AliasPath("DDBStreamBatchInfo", "approximateArrivalOfFirstRecord")
-    )
-
-
-def _read(model: type[Model], body: str) -> Model | None:
-    try:
-        return model.model_validate_json(body)
-    except ValidationError:
-        return None
-
-
 class Look:
     """One look through a queue: each message is met once and hidden meanwhile; closing makes them visible again."""
 
@@ -133,24 +65,36 @@ class Look:
         self._hidden: dict[str, str] = {}
         self._met: set[str] = set()
         self._sent: set[str] = set()
+        self._given = 0
+        self._began = datetime.now(UTC)
         self.count = self._approximate_count()
 
     def letters(self) -> Iterator[Letter]:
-        """As many as were there at the start, so that it ends although others arrive and moved ones come back."""
-        left = self.count
-        while left > 0 and (messages := self._receive(min(left, _MESSAGES_A_CALL))):
+        """Read until nothing comes, whatever the count said, or only what was sent since the look began.
+
+        So it ends although others arrive. What this look itself moved and comes back is not given again.
+        """
+        while messages := self._receive():
             self._hidden |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
-            letters = [letter for letter in map(Letter.of, messages) if not self._came_back(letter)]
-            left -= len(letters)
-            fresh = [letter for letter in letters if letter.message_id not in self._met]
+            fresh = [letter for letter in map(Letter.of, messages) if letter.message_id not in self._met]
             self._met.update(letter.message_id for letter in fresh)
-            yield from fresh
+            others = [letter for letter in fresh if not self._came_back(letter)]
+            for letter in others:
+                self._given += 1
+                yield letter
+            if fresh and others == fresh and all(letter.sent_at > self._began for letter in fresh):
+                break
+
+    @property
+    def left(self) -> int:
+        """How many were there and not given, by the count of SQS."""
+        return max(0, self.count - self._given)
 
     def move(self, letter: Letter, queue_url: str) -> None:
         # Sent, then deleted: an interruption in between leaves a copy in both queues, and every consumer does nothing
         # upon a duplicate; the other way round it would lose the message. One by one: batches would leave ten copies.
         sent = self._client.send_message(
-            QueueUrl=queue_url, MessageBody=letter.body, MessageAttributes=letter.attributes
+            QueueUrl=queue_url, MessageBody=letter.body, MessageAttributes=letter.own_attributes
         )
         self._sent.add(sent["MessageId"])
         self._client.delete_message(QueueUrl=self.queue.url, ReceiptHandle=self._hidden[letter.message_id])
@@ -182,11 +126,11 @@ class Look:
         )
         return sum(map(int, response["Attributes"].values()))
 
-    def _receive(self, most: int) -> "list[MessageTypeDef]":
+    def _receive(self) -> "list[MessageTypeDef]":
         # Without a wait SQS asks only some of its servers, and an empty answer would not mean an empty queue.
         return self._client.receive_message(
             QueueUrl=self.queue.url,
-            MaxNumberOfMessages=most,
+            MaxNumberOfMessages=_MESSAGES_A_CALL,
             VisibilityTimeout=_HIDDEN_SECONDS,
             WaitTimeSeconds=_WAIT_SECONDS,
             MessageAttributeNames=["All"],
@@ -208,7 +152,7 @@ class Group:
 
 @dataclass(slots=True)
 class Survey:
-    """What is in a queue, by cause; `unseen` counts the messages that somebody else has hidden or taken meanwhile."""
+    """What is in a queue, by cause; `unseen` counts what somebody else has hidden or taken, or SQS counted wrongly."""
 
     groups: dict[str, Group] = field(default_factory=dict)
     unseen: int = 0
@@ -226,13 +170,12 @@ class Moves:
 def survey(client: "SQSClient", queue: DeadLetterQueue) -> Survey:
     found = Survey()
     with closing(Look(client, queue)) as look:
-        found.unseen = look.count
         for letter in _shown(look):
             cause, _ = letter.explain()
             group = found.groups.setdefault(cause, Group(0, letter))
             group.count += 1
             group.oldest = min(group.oldest, letter, key=lambda each: each.sent_at)
-            found.unseen -= 1
+        found.unseen = look.left
     return found
 
 
@@ -249,7 +192,6 @@ def move_back(
         raise UserError(f"{queue.full_name} has no queue to move its messages back to: {_INSTEAD[queue.name]}")
     moves = Moves()
     with closing(Look(client, queue)) as look:
-        moves.left = look.count
         for letter in _shown(look):
             if letter.is_permanent and not include_permanent:
                 moves.permanent += 1
@@ -257,9 +199,9 @@ def move_back(
                 if not dry_run:
                     look.move(letter, queue.source_url)
                 moves.moved += 1
-            moves.left -= 1
             if moves.moved == limit:
                 break
+        moves.left = look.left
     return moves
 
 
@@ -274,7 +216,9 @@ def list_dead_letters(target: Target) -> None:
             oldest = (timestamp(group.oldest.sent_at), group.oldest.order_id, detail)
             shown.add_row(queue.full_name, escape(cause), str(group.count), *map(escape, oldest))
         if found.unseen:
-            shown.add_row(queue.full_name, "not seen: read by somebody else, look again later", str(found.unseen))
+            shown.add_row(
+                queue.full_name, "not seen: read by somebody else, or gone; look again later", str(found.unseen)
+            )
         elif not found.groups:
             shown.add_row(queue.full_name, "", "0")
     out.print(shown)
@@ -282,8 +226,6 @@ def list_dead_letters(target: Target) -> None:
 
 def redrive(target: Target, *, queue: str | None, limit: int | None, dry_run: bool, include_permanent: bool) -> None:
     """Move dead letters back to their queues, those of one or of all, at most `limit` of each; print how many."""
-    if limit is not None and limit < 1:
-        raise UserError(f"--max {limit}: give 1 or more")
     client = target.client("sqs")
     numbers = ("would be moved" if dry_run else "moved", "skipped as permanent", "left")
     shown = table("queue", *numbers, numbers=numbers)
@@ -294,7 +236,7 @@ def redrive(target: Target, *, queue: str | None, limit: int | None, dry_run: bo
 
 
 def _chosen(known: Iterable[DeadLetterQueue], name: str | None) -> list[DeadLetterQueue]:
-    chosen = [queue for queue in known if (queue.name == name if name else queue.source_url)]
+    chosen = [queue for queue in known if (queue.source_url if name is None else queue.name == name)]
     if not chosen:
         raise UserError(f"there is no queue {name!r}: use order, payment or notification")
     return chosen
@@ -302,4 +244,5 @@ def _chosen(known: Iterable[DeadLetterQueue], name: str | None) -> list[DeadLett
 
 def _shown(look: Look) -> Iterable[Letter]:
     disable = not out.is_terminal
-    return track(look.letters(), look.queue.full_name, look.count, console=out, transient=True, disable=disable)
+    total = look.count or None
+    return track(look.letters(), look.queue.full_name, total, console=out, transient=True, disable=disable)

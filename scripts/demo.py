@@ -78,13 +78,18 @@ def run(target: Target, orders: int) -> None:
             progress.update(final, completed=sum(history.final is not None for history in histories.values()))
 
         sent: dict[str, datetime] = {}
+        seen: dict[str, History] = {}
         began = monotonic()
         for start in range(0, len(events), _BATCH):
             batch = events[start : start + _BATCH]
             times = client.place(batch)
-            sent = {str(event["orderId"]): at for event, at in zip(batch, times, strict=True)} | sent
+            for event, at in zip(batch, times, strict=True):
+                order_id = str(event["orderId"])
+                sent.setdefault(order_id, at)
+                seen.setdefault(order_id, History(order_id, ()))
             progress.advance(sending, len(batch))
-            show(client.histories(sent))
+            client.update(seen)
+            show(seen)
             sleep(max(0, began + (start + _BATCH) / _EVENTS_A_SECOND - monotonic()))
         histories = client.wait(ids, _TIMEOUT_SECONDS, show)
     dynamodb = target.client("dynamodb")

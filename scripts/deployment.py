@@ -119,7 +119,8 @@ def _steps(target: Target) -> str:
 def bootstrap(target: Target, github_repository: str | None = None) -> None:
     """Make the bucket that keeps Terraform's state, and the roles for a repository's GitHub Actions if one is named."""
     bucket = state_bucket(target)
-    state = target.state_folder / "bootstrap.tfstate"
+    # By the account too, of which an environment may be in more than one.
+    state = target.state_folder / f"{target.prefix}-bootstrap.tfstate"
     # With a state the bucket is ours, and may have been left half made: Terraform knows. Without one, somebody made it.
     if not state.exists() and _state_bucket_exists(target):
         if github_repository is not None:

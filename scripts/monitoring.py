@@ -98,7 +98,7 @@ class Monitoring:
                 _await_ready(daemon, None)
                 daemon.signal(signal.SIGHUP)  # read the configuration again
                 return daemon.port
-            port = free_port(self.environ.get(variable) or str(default_port), variable, example=default_port + 100)
+            port = free_port(self.environ.get(variable) or str(default_port), variable)
             address = f"127.0.0.1:{port}"
             process = daemon.launch(
                 [*command, f"--web.listen-address={address}", f"--web.external-url=http://{address}"],

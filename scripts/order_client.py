@@ -82,6 +82,10 @@ class OrderClient:
             for order_id, commits in found.items()
         }
 
+    def update(self, histories: dict[str, History]) -> None:
+        """Read again what has no final state yet."""
+        histories |= self.histories(order_id for order_id, history in histories.items() if history.final is None)
+
     def wait(
         self,
         order_ids: Iterable[str],
@@ -92,8 +96,7 @@ class OrderClient:
         deadline = time.monotonic() + timeout_seconds
         histories = {order_id: History(order_id, ()) for order_id in order_ids}
         while True:
-            pending = [order_id for order_id, history in histories.items() if history.final is None]
-            histories |= self.histories(pending)
+            self.update(histories)
             on_progress(histories)
             if all(history.final for history in histories.values()) or time.monotonic() > deadline:
                 return histories

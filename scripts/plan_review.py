@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from scripts import deployment
-from scripts.errors import UserError
+from scripts.json_files import check_writable
 from scripts.plan import guard, markdown
 from scripts.target import Target
 
@@ -12,15 +12,8 @@ def run(target: Target, *, folder: Path | None, markdown_file: Path | None, json
     """Keep the plan and its review in `folder`, or where `apply` looks for it."""
     named = [(file, write) for file, write in ((markdown_file, markdown.write), (json_file, guard.to_json)) if file]
     for file, _ in named:
-        # Before minutes of planning, and so that no older plan's review stays there.
-        _write(file, "")
+        check_writable(file)
+        file.write_text("")  # no older plan's review stays there
     review = deployment.plan(target, folder)
     for file, write in named:
-        _write(file, write(review))
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror or error}") from error
+        file.write_text(write(review), encoding="utf-8")

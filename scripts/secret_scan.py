@@ -49,7 +49,10 @@ def _kept_by_git() -> list[str]:
         check=False,
     )
     if listed.returncode:
-        raise UserError(f"git does not say which files it keeps: {listed.stderr.strip()}")
+        raise UserError(
+            f"git does not say which files it keeps: {listed.stderr.strip()}\n"
+            "take a clone; in a folder that is none, such as an unpacked archive, run `git init` first"
+        )
     return [file for file in listed.stdout.split("\0") if file and (REPO_ROOT / file).is_file()]
 
 

@@ -126,9 +126,9 @@ class Daemon:
         return state
 
 
-def free_port(wanted: str, variable: str, example: int) -> int:
+def free_port(wanted: str, variable: str) -> int:
     """Give the port itself if nothing listens on it, and one that the system picks for 0."""
-    advice = f"choose another with {variable}, for example `{variable}={example}` (0 picks a free one)"
+    advice = f"choose another with {variable}; `{variable}=0` picks a free one"
     if not wanted.isdecimal() or int(wanted) > 65535:  # noqa: PLR2004 - the last port
         raise UserError(f"{variable} is {wanted!r}, not a port: {advice}")
     with socket.socket() as probe:

@@ -42,7 +42,7 @@ class Emulator:
 
     @classmethod
     def all(cls) -> list[Self]:
-        return [cls(folder.name) for folder in (LOCAL_FOLDER / "instances").glob("*")]
+        return [cls(folder.name) for folder in (LOCAL_FOLDER / "instances").glob("*") if folder.is_dir()]
 
     @property
     def folder(self) -> Path:
@@ -60,7 +60,7 @@ class Emulator:
                 out.print(f"the embedded AWS is up already, on port {port}")
                 return port
             self._remove_remains()
-            port = free_port(environ.get("PULSEQUEUE_PORT") or str(DEFAULT_PORT), "PULSEQUEUE_PORT", example=4600)
+            port = free_port(environ.get("PULSEQUEUE_PORT") or str(DEFAULT_PORT), "PULSEQUEUE_PORT")
             python = emulator_python()
             began = time.monotonic()
             process = self._launch(python, port, region, environ, lock)

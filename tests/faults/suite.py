@@ -10,11 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from scripts.audit import Auditor
 from scripts.console import out
-from scripts.dead_letter_queues import Letter, Look, move_back, queues
+from scripts.dead_letter_queues import Look, move_back, queues
 from scripts.deployed import deployed
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import read_gateway, read_inventory
+from scripts.letters import Letter
 from scripts.order_client import History, OrderClient
 from scripts.seed_inventory import Seeder
 from scripts.target import Target

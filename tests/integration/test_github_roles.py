@@ -28,7 +28,7 @@ _NOT_OWN = {
     "WriteApiParts": "bound by the environment's tag where AWS knows one; routes and integrations bear none themselves",
     "ReadKeys": "AWS makes up the ids of keys; how a key is set is no secret",
     "TagNewKeys": "bound by the environment's tag, and to keys without an alias",
-    "WriteTaggedKeys": "bound by the environment's tag",
+    "WriteAndUseTaggedKeys": "bound by the environment's tag",
     "CreateTaggedKeys": "bound by the environment's tag",
     "ReadByTaggedKeys": "bound by the environment's tag",
     "UseTaggedKeys": "bound by the environment's tag",
@@ -155,7 +155,7 @@ def test_what_bears_no_name_is_bound_by_the_environments_tag(policies: Mapping[s
     new = {**asked, "StringEqualsIfExists": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
 
     assert conditions["CreateTaggedKeys"] == asked
-    assert conditions["UseTaggedKeys"] == conditions["WriteTaggedKeys"] == conditions["WriteTaggedApis"] == has
+    assert conditions["WriteAndUseTaggedKeys"] == conditions["WriteTaggedApis"] == has
     assert conditions["GrantTaggedKeys"] == {**has, "Bool": {"kms:GrantIsForAWSResource": "true"}}
     assert conditions["TagNewKeys"] == {**new, "Null": {"kms:ResourceAliases": "true"}}
     assert conditions["CreateTaggedApis"] == new

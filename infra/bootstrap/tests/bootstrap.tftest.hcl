@@ -109,6 +109,26 @@ run "a_key_of_the_state_is_named_once" {
   }
 }
 
+run "who_deploys_reads_and_writes_only_the_items_that_the_post_deploy_test_needs" {
+  command = plan
+
+  assert {
+    condition = toset(flatten([
+      for statement in data.aws_iam_policy_document.deploy.statement : [
+        for grant in setproduct(statement.actions, statement.resources) : "${grant[0]} ${split("/", grant[1])[1]}"
+      ] if statement.sid != "WriteTables" && anytrue([for action in statement.actions : startswith(action, "dynamodb:")])
+      ])) == toset([
+      "dynamodb:BatchGetItem staging-event-store-table",
+      "dynamodb:BatchGetItem staging-inventory-table",
+      "dynamodb:GetItem staging-simulated-gateway-table",
+      "dynamodb:PutItem staging-event-store-table",
+      "dynamodb:Query staging-event-store-table",
+      "dynamodb:UpdateItem staging-inventory-table",
+    ])
+    error_message = "A deployment could change money, counters or sweeps, or read more than it is tested by."
+  }
+}
+
 run "a_repository_with_a_wildcard_is_refused" {
   command = plan
 

@@ -23,6 +23,8 @@ _RULE_FAILURE = {
     "TARGET_ARN": "arn:aws:sqs:eu-west-2:123456789012:dev-order-queue",
     "ERROR_CODE": "NO_PERMISSIONS",
     "ERROR_MESSAGE": "not authorized",
+    "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
+    "RETRY_ATTEMPTS": "185",
 }
 _GIVEN_UP = json.dumps({"DDBStreamBatchInfo": {"approximateArrivalOfFirstRecord": NOW.isoformat(), "batchSize": 3}})
 
@@ -119,15 +121,41 @@ def test_looking_ends_although_messages_keep_arriving(
     aws: Aws, queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _send(aws, *"abcdefghijkl")
-    receive = aws.sqs.receive_message
+    receive, calls = aws.sqs.receive_message, count(1)
 
     def receive_while_one_arrives(**request: object) -> object:
+        assert next(calls) < 10
         _send(aws, "new")
         return receive(**request)  # type: ignore[arg-type]
 
     monkeypatch.setattr(aws.sqs, "receive_message", receive_while_one_arrives)
 
-    assert survey(aws.sqs, queue).groups["retries exhausted"].count == 12
+    assert survey(aws.sqs, queue).groups["retries exhausted"].count >= 12
+
+
+def test_what_the_count_does_not_show_yet_is_found_and_moved(
+    aws: Aws, queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _send(aws, *"abcdefghijklmno")
+    monkeypatch.setattr(aws.sqs, "get_queue_attributes", lambda **_: _counted(0))
+
+    found = survey(aws.sqs, queue)
+
+    assert (found.groups["retries exhausted"].count, found.unseen) == (15, 0)
+    assert move_back(aws.sqs, queue) == Moves(moved=15)
+
+
+def test_what_the_count_still_shows_is_told_as_not_seen(
+    aws: Aws, queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _send(aws, "a")
+    monkeypatch.setattr(aws.sqs, "get_queue_attributes", lambda **_: _counted(3))
+
+    assert survey(aws.sqs, queue).unseen == 2
+
+
+def _counted(messages: int) -> object:
+    return {"Attributes": {"ApproximateNumberOfMessages": str(messages)}}
 
 
 def test_messages_that_another_reader_has_hidden_are_told_as_not_seen(aws: Aws, queue: DeadLetterQueue) -> None:
@@ -157,15 +185,54 @@ def test_a_message_that_cannot_be_made_visible_again_is_told(
     assert len(_take_all(aws, queue.url)) == 1
 
 
-def test_a_message_is_moved_with_its_body_and_all_its_attributes(aws: Aws, queue: DeadLetterQueue) -> None:
-    _send(aws, order_placed(), **_RULE_FAILURE)
+def test_a_message_is_moved_with_its_body_and_its_attributes(aws: Aws, queue: DeadLetterQueue) -> None:
+    _send(aws, order_placed(), trace="7", Reason="a gift")
 
     assert move_back(aws.sqs, queue) == Moves(moved=1)
 
     (message,) = _take_all(aws, queue.source_url)
     assert message["Body"] == order_placed()
-    assert {name: value["StringValue"] for name, value in message["MessageAttributes"].items()} == _RULE_FAILURE
+    assert _values(message) == {"trace": "7", "Reason": "a gift"}
     assert _take_all(aws, queue.url) == []
+
+
+def test_why_a_message_was_a_dead_letter_stays_behind(aws: Aws, queue: DeadLetterQueue) -> None:
+    _send(aws, "undelivered", trace="7", **_RULE_FAILURE)
+    _reject(aws, "rejected")
+
+    move_back(aws.sqs, queue, include_permanent=True)
+
+    assert {message["Body"]: _values(message) for message in _take_all(aws, queue.source_url)} == {
+        "undelivered": {"trace": "7"},
+        "rejected": {},
+    }
+
+
+def test_a_rejected_message_that_was_moved_back_and_then_failed_too_often_is_told_so_and_moved_again(
+    aws: Aws, queue: DeadLetterQueue
+) -> None:
+    _reject(aws, order_placed())
+    move_back(aws.sqs, queue, include_permanent=True)
+
+    _fail(aws, queue)
+
+    assert survey(aws.sqs, queue).groups.keys() == {"retries exhausted"}
+    assert move_back(aws.sqs, queue) == Moves(moved=1)
+
+
+def _values(message: "MessageTypeDef") -> dict[str, str]:
+    return {name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()}
+
+
+def _fail(aws: Aws, queue: DeadLetterQueue) -> None:
+    """Receive what is in the source queue until SQS itself makes dead letters of it."""
+    arn = aws.sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    source_url = queue.source_url or ""
+    aws.sqs.set_queue_attributes(QueueUrl=source_url, Attributes={"RedrivePolicy": policy})
+    (received,) = aws.sqs.receive_message(QueueUrl=source_url)["Messages"]
+    aws.sqs.change_message_visibility(QueueUrl=source_url, ReceiptHandle=received["ReceiptHandle"], VisibilityTimeout=0)
+    assert "Messages" not in aws.sqs.receive_message(QueueUrl=source_url)
 
 
 def test_permanent_messages_stay_and_are_visible_at_once_unless_they_are_asked_for(
@@ -309,16 +376,14 @@ def test_redriving_tells_what_it_moved_of_each_queue(
 
 
 @pytest.mark.parametrize(
-    ("name", "limit", "message"),
+    ("name", "message"),
     [
-        ("relay", None, "relay-dlq has no queue to move its messages back to: .*invoke relay-catchup --since TIME"),
-        ("sweep", None, "the next sweep takes up what that one left"),
-        ("orders", None, "there is no queue 'orders': use order, payment or notification"),
-        ("order", 0, "--max 0: give 1 or more"),
+        ("relay", "relay-dlq has no queue to move its messages back to: .*invoke relay-catchup --since TIME"),
+        ("sweep", "the next sweep takes up what that one left"),
+        ("orders", "there is no queue 'orders': use order, payment or notification"),
+        ("", "there is no queue '': use order, payment or notification"),
     ],
 )
-def test_what_cannot_be_redriven_is_told_with_what_to_do_instead(
-    target: Target, name: str, limit: int | None, message: str
-) -> None:
+def test_what_cannot_be_redriven_is_told_with_what_to_do_instead(target: Target, name: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        redrive(target, queue=name, limit=limit, dry_run=False, include_permanent=False)
+        redrive(target, queue=name, limit=None, dry_run=False, include_permanent=False)

@@ -1,7 +1,7 @@
 """What the tasks around a plan ask, print and end with; Terraform is played."""
 
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -140,9 +140,10 @@ def test_a_review_that_cannot_be_written_is_said_before_anything_is_planned(
 ) -> None:
     monkeypatch.setattr(deployment, "plan", lambda *_: pytest.fail("it was planned"))
     files: dict[str, Path | None] = {"markdown_file": None, "json_file": None}
+    (tmp_path / "file").touch()
 
-    with pytest.raises(UserError, match=r"nowhere/a: No such file"):
-        plan_review.run(DEV, folder=None, **files | {option: tmp_path / "nowhere" / "a"})
+    with pytest.raises(UserError, match=r"file/a cannot be written: File exists"):
+        plan_review.run(DEV, folder=None, **files | {option: tmp_path / "file" / "a"})
     with pytest.raises(UserError, match="Is a directory"):
         plan_review.run(DEV, folder=None, **files | {option: tmp_path})
 
@@ -204,12 +205,13 @@ class PlayedTerraform:
 
     document: dict[str, Any] | None = None
     applied: list[Path] = field(default_factory=list)
+    backends: list[Mapping[str, str]] = field(default_factory=list)
 
     def __call__(self, *_: object) -> "PlayedTerraform":
         return self
 
-    def init(self, _: object) -> None:
-        pass
+    def init(self, backend: Mapping[str, str]) -> None:
+        self.backends.append(backend)
 
     def outputs(self) -> dict[str, Any]:
         return {}
@@ -265,3 +267,20 @@ def test_no_plan_is_left_where_a_step_fails(monkeypatch: pytest.MonkeyPatch, tmp
     with pytest.raises(UserError, match="apply failed"):
         deployment.bootstrap(DEV)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_checkout_bootstraps_an_environment_of_the_same_name_in_two_accounts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    terraform = PlayedTerraform(plan(QUEUE))
+    monkeypatch.setattr(deployment, "Terraform", terraform)
+    monkeypatch.setattr(deployment, "_state_bucket_exists", lambda _: False)
+    monkeypatch.setattr(github_access, "settings", lambda *_: {})
+    monkeypatch.setattr(Target, "state_folder", tmp_path)
+
+    for account in ("111111111111", "222222222222"):
+        monkeypatch.setattr(Target, "prefix", f"pulsequeue-staging-{account}")
+        deployment.bootstrap(Target("aws", "staging"))
+
+    first, second = terraform.backends
+    assert first["path"] != second["path"]

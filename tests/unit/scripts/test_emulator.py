@@ -34,6 +34,13 @@ def test_a_port_that_is_none_is_refused(instance: Emulator, port: str) -> None:
         instance.start("eu-west-2", {"PULSEQUEUE_PORT": port})
 
 
+def test_a_file_among_the_instances_is_none(instance: Emulator) -> None:
+    instance.folder.mkdir(parents=True)
+    (instance.folder.parent / ".DS_Store").touch()
+
+    assert Emulator.all() == [instance]
+
+
 def test_an_instance_that_never_ran_says_how_to_start_it(instance: Emulator) -> None:
     with pytest.raises(UserError, match="not running: `invoke local-up`"):
         instance.running_port()

@@ -85,5 +85,7 @@ def test_roles_are_made_only_where_terraform_knows_the_bucket(target: Target) ->
     target.client("s3").create_bucket(Bucket=f"{target.prefix}-terraform-state", CreateBucketConfiguration=location)
 
     deployment.bootstrap(target)
-    with pytest.raises(UserError, match=r"do this where \.local/aws/staging/bootstrap\.tfstate is"):
+    with pytest.raises(
+        UserError, match=r"do this where \.local/aws/staging/pulsequeue-staging-123456789012-bootstrap\.tfstate is"
+    ):
         deployment.bootstrap(target, "us/shop")

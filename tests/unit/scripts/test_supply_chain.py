@@ -95,6 +95,13 @@ def test_an_exception_for_a_secret_covers_the_whole_of_it(tmp_path: Path) -> Non
         secret_scan.scan([str(careless)])
 
 
+def test_a_folder_that_is_no_clone_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(secret_scan, "REPO_ROOT", tmp_path)
+
+    with pytest.raises(UserError, match="`git init` first"):
+        secret_scan.scan()
+
+
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
 def test_a_hook_runs_a_tool_of_the_project(hook: dict[str, str]) -> None:
     program, *_ = hook["entry"].split()

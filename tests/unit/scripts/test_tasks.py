@@ -1,10 +1,12 @@
 """What the tasks do with their options before anything is measured."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import pytest
 from invoke.context import Context
+from invoke.tasks import Task
 
 import tasks
 from scripts import deployment
@@ -109,3 +111,45 @@ def test_a_file_that_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
 def test_a_folder_is_no_file_to_write(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="directory"):
         check_writable(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "option"),
+    [
+        (tasks.redrive, {"queue": ""}, "--queue"),
+        (tasks.redrive, {"max": ""}, "--max"),
+        (tasks.apply, {"allow": [], "plan": ""}, "--plan"),
+        (tasks.cost, {"orders_per_month": ""}, "--orders-per-month"),
+    ],
+)
+def test_an_option_without_a_value_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    task: Any,  # noqa: ANN401 - a task of invoke
+    options: dict[str, Any],
+    option: str,
+) -> None:
+    monkeypatch.setattr(tasks, "_target", lambda _: pytest.fail("it was done"))
+
+    with pytest.raises(SystemExit):
+        task.body(Context(), **options)
+
+    assert capsys.readouterr().err.startswith(f"{option} is empty: give a value, or leave it out")
+
+
+def test_nobodys_repository_is_an_empty_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+    monkeypatch.setattr(tasks, "_target", lambda name: name)
+    monkeypatch.setattr(deployment, "bootstrap", lambda *options: given.extend(options))
+
+    tasks.bootstrap.body(Context(), github_repository="")
+
+    assert given == ["local", ""]
+
+
+def test_every_option_of_every_task_has_its_help() -> None:
+    every = [each for each in vars(tasks).values() if isinstance(each, Task)]
+
+    options = {name for each in every for name in list(inspect.signature(each.body).parameters)[1:]}
+
+    assert options == tasks._HELP.keys()  # noqa: SLF001 - invoke takes a task's help away once it has read it
