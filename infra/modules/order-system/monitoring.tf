@@ -94,6 +94,7 @@ module "monitoring" {
   metrics_endpoint                     = { host = regex("^https://([^/]+)/", module.metrics_api.stage_url)[0], path = "/${var.environment}/metrics" }
   metrics_token_parameter_arn          = local.parameters.metrics_token.arn
   grafana_admin_password_parameter_arn = local.parameters.grafana_admin_password.arn
+  runbook_url                          = var.runbook_url
   webhook_parameter_arns               = { for channel in var.alert_channels : channel => local.parameters["${channel}_webhook_url"].arn }
   allowed_cidr_blocks                  = var.monitoring_allowed_cidr_blocks
   log_retention_days                   = var.log_retention_days
