@@ -50,6 +50,7 @@ class Deployment:
     notification_queue_url: str
     notification_dlq_url: str
     alarm_topic_arn: str
+    runbook_url: str
     metrics_api_id: str
     metrics_api_gateway_url: str
     allow_forced_payment_result: bool

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts import made_secrets
+from scripts import made_secrets, runbook
 from scripts.console import out
 from scripts.deployment import Deployment
 from scripts.errors import UserError
@@ -19,7 +19,7 @@ from scripts.local.daemon import Daemon, answers, free_port, wait_until
 from scripts.local.emulator import LOCAL_FOLDER, MONITORING_FOLDER, without_aws
 from scripts.local.monitoring_tools import Tools
 from scripts.made_secrets import METRICS_TOKEN
-from scripts.monitoring_config import SLACK, TEAMS, render_alertmanager, render_prometheus
+from scripts.monitoring_config import SLACK, TEAMS, render_alertmanager, render_prometheus, render_rules
 from scripts.target import Target
 
 _READY_SECONDS = 30
@@ -50,7 +50,7 @@ class Monitoring:
     def alertmanager(self) -> Daemon:
         return Daemon(self.folder, "alertmanager")
 
-    def up(self, tools: Tools, endpoint: Endpoint, webhooks: Mapping[str, str]) -> None:
+    def up(self, tools: Tools, endpoint: Endpoint, webhooks: Mapping[str, str], runbook_url: str) -> None:
         """Start what is not up; what is up gets the current endpoint, token, rules and receivers."""
         render_alertmanager(self.folder / "alertmanager", webhooks)
         port = self._serve(
@@ -65,6 +65,7 @@ class Monitoring:
             "PULSEQUEUE_ALERTMANAGER_PORT",
             9093,
         )
+        render_rules(self.folder / "prometheus", runbook_url)
         render_prometheus(
             self.folder / "prometheus",
             url=endpoint.url,
@@ -113,11 +114,10 @@ class Monitoring:
 
 def up(target: Target) -> None:
     tools = monitoring_tools.find(target.environ)
-    endpoint = Endpoint(
-        Deployment.of(target).metrics_url(target), target.environment, made_secrets.ensure(target, METRICS_TOKEN)
-    )
+    deployment = Deployment.of(target)
+    endpoint = Endpoint(deployment.metrics_url(target), target.environment, made_secrets.ensure(target, METRICS_TOKEN))
     monitoring = of(target)
-    monitoring.up(tools, endpoint, _webhooks(target, tools))
+    monitoring.up(tools, endpoint, _webhooks(target, tools), runbook.url(deployment.runbook_url))
     out.print(f"Prometheus is up, on {url(target)}, and scrapes {endpoint.url}")
     out.print(f"Alertmanager is up, on http://127.0.0.1:{monitoring.alertmanager.port}")
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from scripts import runbook
 from scripts.local.emulator import REPO_ROOT
 
 SOURCE = REPO_ROOT / "infra" / "monitoring"
@@ -20,9 +21,15 @@ _CONTAINER_FOLDER = "/etc/alertmanager"
 _ALERTMANAGER = "localhost:9093"
 
 
+def render_rules(folder: Path, runbook_url: str) -> None:
+    """Write what `render_prometheus` names, with links to the runbook."""
+    _copy(SOURCE / "prometheus" / "rules", folder / "rules")
+    for rules in (folder / "rules").iterdir():
+        rules.write_text(rules.read_text().replace(f"{runbook.PATH}#", f"{runbook_url}#"))
+
+
 def render_prometheus(folder: Path, *, url: str, environment: str, token: str, alertmanager_port: int) -> Path:
     """Write the configuration to scrape one deployment, and give its path; a running Prometheus sees a new target."""
-    _copy(SOURCE / "prometheus" / "rules", folder / "rules")
     write_secret(folder / "secrets" / "metrics-token", token)
     _write(folder / "targets" / "metrics.json", json.dumps([scrape_target(url, environment)]))
     text = (SOURCE / "prometheus" / "prometheus.yml").read_text()

@@ -15,7 +15,6 @@ _ENVIRONMENTS = ("dev", "staging", "prod")
 _DIFFERENCES = {
     "aws_cloudwatch_event_archive.retention_days": {(30, 30, 365)},
     "aws_cloudwatch_log_group.retention_in_days": {(14, 30, 365)},
-    "aws_cloudwatch_metric_alarm.treat_missing_data": {("notBreaching", "notBreaching", "breaching")},
     "aws_dynamodb_table.deletion_protection_enabled": {(False, False, True)},
     "aws_lambda_event_source_mapping.scaling_config.0.maximum_concurrency": {(2, 10, 10)},
     "deployment.allow_forced_payment_result": {(True, False, False)},

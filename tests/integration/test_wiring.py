@@ -210,6 +210,7 @@ def test_every_dead_letter_queue_and_every_function_has_its_alarm(resources: lis
 
     assert watched >= {("ApproximateNumberOfMessagesVisible", name) for name in dead_letters}
     assert watched >= {(metric, name) for metric in ("Errors", "Throttles") for name in functions}
+    assert ("IteratorAge", "test-event-relay-handler") in watched
     assert all(alarm["alarm_actions"] == [topic["arn"]] for alarm in alarms)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scripts.local.monitoring_tools import Tools
-from scripts.monitoring_config import SLACK, TEAMS, render_alertmanager, render_prometheus
+from scripts.monitoring_config import SLACK, TEAMS, render_alertmanager, render_prometheus, render_rules
 from tests.unit.monitoring.rules import PROMETHEUS, rules
 
 ALERTS = rules("alert")
@@ -26,6 +26,7 @@ def receiver(tools: Tools, configuration: Path, labels: dict[str, Any]) -> str:
 
 
 def test_promtool_accepts_the_configuration_and_its_rules(tools: Tools, tmp_path: Path) -> None:
+    render_rules(tmp_path, "https://git.example/runbook.md")
     path = render_prometheus(tmp_path, url="http://h/m", environment="dev", token="secret", alertmanager_port=1)  # noqa: S106 - no real one
 
     assert "WARNING" not in run(tools.promtool, "check", "config", path)

@@ -21,6 +21,7 @@ from tests.monitoring.servers import MetricsEndpoint, Webhook, get_json, serving
 
 # Prometheus sends an alert again after a minute if Alertmanager was not known at first.
 TIMEOUT_SECONDS = 90
+RUNBOOK_URL = "https://git.example/pulsequeue/runbook.md"
 METRICS = """\
 stock_quantity{sku="prod-001"} 3
 stock_reserved{sku="prod-001"} 1
@@ -68,7 +69,7 @@ def watched(
     ports = {"PULSEQUEUE_PROMETHEUS_PORT": "0", "PULSEQUEUE_ALERTMANAGER_PORT": "0"}
     monitoring = Monitoring(tmp_path_factory.mktemp("monitoring"), {**os.environ, **ports})
     try:
-        monitoring.up(tools, described(endpoint), {SLACK: webhook.url})
+        monitoring.up(tools, described(endpoint), {SLACK: webhook.url}, RUNBOOK_URL)
         yield monitoring
     finally:
         monitoring.down()
@@ -112,7 +113,7 @@ def test_an_alert_goes_from_its_rule_to_people_with_a_link_to_the_runbook(
 
     (message,) = webhook.received[0]["attachments"]
     assert message["title"] == "WARNING StockLow in dev"
-    assert message["text"] == ("prod-001 is nearly sold out in dev: 2 left\nRunbook: docs/runbook.md#stocklow")
+    assert message["text"] == f"prod-001 is nearly sold out in dev: 2 left\nRunbook: {RUNBOOK_URL}#stocklow"
 
 
 def test_what_cloudwatch_tells_people_of_reaches_alertmanager_and_nobody_else(
@@ -142,7 +143,7 @@ def test_starting_again_mends_address_token_and_receivers_and_keeps_the_servers(
     moved = MetricsEndpoint(token="second", text=METRICS)  # noqa: S106 - no real one
 
     with serving(moved):
-        watched.up(tools, described(moved), {})
+        watched.up(tools, described(moved), {}, RUNBOOK_URL)
 
         assert eventually(
             lambda: (
@@ -157,7 +158,7 @@ def test_starting_again_mends_address_token_and_receivers_and_keeps_the_servers(
 def test_a_wrong_token_is_seen_as_a_target_that_is_down(
     watched: Monitoring, tools: Tools, endpoint: MetricsEndpoint
 ) -> None:
-    watched.up(tools, replace(described(endpoint), token="wrong"), {})  # noqa: S106 - no real one
+    watched.up(tools, replace(described(endpoint), token="wrong"), {}, RUNBOOK_URL)  # noqa: S106 - no real one
 
     assert eventually(lambda: [one["value"][1] for one in query(watched, "up")] == ["0"])
 

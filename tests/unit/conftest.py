@@ -62,6 +62,7 @@ class Aws:
             notification_dlq_url="",
             bus_dlq_url=None,
             alarm_topic_arn="",
+            runbook_url="docs/runbook.md",
             metrics_api_id="api",
             metrics_api_gateway_url="https://api.example/test/metrics",
             reservation_sweep_rule_name="test-reservation-sweep",

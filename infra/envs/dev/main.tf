@@ -23,6 +23,7 @@ module "order_system" {
   monitoring_enabled             = var.monitoring_enabled
   monitoring_allowed_cidr_blocks = var.monitoring_allowed_cidr_blocks
   alert_channels                 = var.alert_channels
+  alarm_email                    = var.alarm_email
   runbook_url                    = var.runbook_url
   permissions_boundary_arn       = var.permissions_boundary_arn
   customer_key                   = var.customer_key

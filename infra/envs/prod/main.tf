@@ -10,8 +10,12 @@ module "order_system" {
   log_retention_days     = 365
   customer_key           = false # true: a KMS key of your own, see docs/security.md
   budget                 = null  # { limit_usd = 100, emails = ["you@example.org"] } tells when a month costs more
-  # An alarm rings if no Prometheus reads the metrics.
-  scrapes_expected = true
+
+  scrapes_expected   = var.scrapes_expected
+  monitoring_enabled = var.monitoring_enabled
+  alert_channels     = var.alert_channels
+  alarm_email        = var.alarm_email
+  runbook_url        = var.runbook_url
 
   permissions_boundary_arn = var.permissions_boundary_arn
 }

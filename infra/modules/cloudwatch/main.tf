@@ -58,21 +58,40 @@ resource "aws_cloudwatch_metric_alarm" "above_zero" {
   ok_actions         = [aws_sns_topic.alarms.arn]
 }
 
+# What the relay cannot publish it reports and reads again: no invocation breaks off, and no queue fills.
+resource "aws_cloudwatch_metric_alarm" "relay_behind" {
+  alarm_name          = "${var.environment}-RelayBehind"
+  alarm_description   = "${var.relay_function_name} is more than a minute behind the event store: what was committed is not published. Runbook: ${var.runbook_url}#relaybehind"
+  namespace           = "AWS/Lambda"
+  metric_name         = "IteratorAge"
+  statistic           = "Maximum"
+  dimensions          = { FunctionName = var.relay_function_name }
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 60000 # milliseconds
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
 resource "aws_cloudwatch_metric_alarm" "not_scraped" {
+  count = var.scrapes_expected ? 1 : 0
+
   alarm_name        = "${var.environment}-MetricsNotScraped"
-  alarm_description = "The metrics have hardly been read for 10 minutes: Prometheus is down, and no alert of its own would ring. Runbook: ${var.runbook_url}#metricsnotscraped"
-  # Not the API's own count, which whoever calls without a token would raise too.
-  namespace           = "PulseQueue"
-  metric_name         = "lambda_requests_total"
+  alarm_description = "Hardly anybody has asked for the metrics for 10 minutes: Prometheus is down, and no alert of its own would ring. Runbook: ${var.runbook_url}#metricsnotscraped"
+  # A request that is refused or fails counts too: of that Prometheus, which sent it, tells itself.
+  namespace           = "AWS/ApiGateway"
+  metric_name         = "Count"
   statistic           = "Sum"
-  dimensions          = { environment = var.environment, function_name = "metrics-service", status = "success" }
+  dimensions          = { ApiId = var.metrics_api.api_id, Stage = var.metrics_api.stage_name }
   period              = 300
   evaluation_periods  = 2
   comparison_operator = "LessThanThreshold"
-  # Half of what a Prometheus that scrapes twice a minute reads.
+  # Half of what a Prometheus asks that scrapes twice a minute.
   threshold = 5
-  # A service that nobody calls has no points.
-  treat_missing_data = var.scrapes_expected ? "breaching" : "notBreaching"
+  # An API that nobody calls has no points.
+  treat_missing_data = "breaching"
   alarm_actions      = [aws_sns_topic.alarms.arn]
   ok_actions         = [aws_sns_topic.alarms.arn]
 }

@@ -30,11 +30,13 @@ resource "aws_sns_topic" "alarms" {
 }
 
 data "aws_iam_policy_document" "topic" {
+  for_each = merge({ alarms = aws_sns_topic.alarms.arn }, { for topic in aws_sns_topic.mail : "mail" => topic.arn })
+
   statement {
     sid       = "DenyPlainHttp"
     effect    = "Deny"
     actions   = ["sns:Publish"]
-    resources = [aws_sns_topic.alarms.arn]
+    resources = [each.value]
 
     principals {
       type        = "*"
@@ -61,7 +63,7 @@ data "aws_iam_policy_document" "topic" {
     content {
       sid       = "Admit${title(split(".", statement.key)[0])}"
       actions   = ["sns:Publish"]
-      resources = [aws_sns_topic.alarms.arn]
+      resources = [each.value]
 
       principals {
         type        = "Service"
@@ -85,5 +87,5 @@ data "aws_iam_policy_document" "topic" {
 
 resource "aws_sns_topic_policy" "alarms" {
   arn    = aws_sns_topic.alarms.arn
-  policy = data.aws_iam_policy_document.topic.json
+  policy = data.aws_iam_policy_document.topic["alarms"].json
 }

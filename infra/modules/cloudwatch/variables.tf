@@ -28,6 +28,27 @@ variable "function_names" {
   type        = map(string)
 }
 
+variable "relay_function_name" {
+  description = "Name of the function that reads the event store's stream."
+  type        = string
+}
+
+variable "notification_dead_letter_queue_name" {
+  description = "Name of the queue of the alarms that webhooks did not take."
+  type        = string
+}
+
+variable "alarm_email" {
+  description = "Who is told by mail that webhooks do not take alarms. Nobody by default."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_email == null || can(regex("^[^@\\s]+@[^@\\s]+$", var.alarm_email))
+    error_message = "alarm_email is an address for mail."
+  }
+}
+
 variable "metrics_api" {
   description = "The HTTP API that Prometheus scrapes, and its stage."
   type        = object({ api_id = string, stage_name = string })

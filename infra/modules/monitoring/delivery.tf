@@ -11,6 +11,11 @@ locals {
     ] : fileset(var.bundle_dir, pattern)
   ]))
 
+  rules = {
+    for file in local.bundle_files : file => replace(file("${var.bundle_dir}/${file}"), "docs/runbook.md#", "${var.runbook_url}#")
+    if startswith(file, "prometheus/rules/")
+  }
+
   target = jsonencode([{
     targets = [var.metrics_endpoint.host]
     labels = {
@@ -20,7 +25,7 @@ locals {
     }
   }])
 
-  bundle_hash = sha256(join("", concat([local.target], [for file in sort(local.bundle_files) : "${file} ${filesha256("${var.bundle_dir}/${file}")}"])))
+  bundle_hash = sha256(join("", concat([local.target, jsonencode(local.rules)], [for file in sort(local.bundle_files) : "${file} ${filesha256("${var.bundle_dir}/${file}")}"])))
 }
 
 module "bundle_bucket" {
@@ -36,7 +41,8 @@ resource "aws_s3_object" "bundle" {
 
   bucket      = module.bundle_bucket.bucket_name
   key         = each.value
-  source      = "${var.bundle_dir}/${each.value}"
+  content     = lookup(local.rules, each.value, null)
+  source      = contains(keys(local.rules), each.value) ? null : "${var.bundle_dir}/${each.value}"
   source_hash = filesha256("${var.bundle_dir}/${each.value}")
 }
 

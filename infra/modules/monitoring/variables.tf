@@ -49,6 +49,11 @@ variable "webhook_parameter_arns" {
   }
 }
 
+variable "runbook_url" {
+  description = "Where docs/runbook.md can be read: what the rules say of it becomes links there."
+  type        = string
+}
+
 variable "allowed_cidr_blocks" {
   description = "Networks that may open Grafana and Prometheus, in plain HTTP. Nobody by default: use a forwarded port."
   type        = list(string)

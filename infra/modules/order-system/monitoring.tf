@@ -58,13 +58,16 @@ module "cloudwatch" {
   source = "../cloudwatch"
 
   environment = var.environment
-  # What the notification service gave up on cannot be told by itself: Prometheus tells of it.
-  dead_letter_queue_names = { for label in keys(local.dead_letter_queues) : label => "${var.environment}-${label}" if label != "notification-dlq" }
-  queue_names             = { for label in keys(local.working_queues) : label => "${var.environment}-${label}" }
-  function_names          = { for service, function in module.function : service => function.function_name }
-  metrics_api             = { api_id = module.metrics_api.api_id, stage_name = var.environment }
-  scrapes_expected        = coalesce(var.scrapes_expected, var.monitoring_enabled)
-  runbook_url             = var.runbook_url
+  # What the notification service gave up on cannot be told by itself: Prometheus tells of it, and mail.
+  dead_letter_queue_names             = { for label in keys(local.dead_letter_queues) : label => "${var.environment}-${label}" if label != "notification-dlq" }
+  notification_dead_letter_queue_name = "${var.environment}-notification-dlq"
+  alarm_email                         = var.alarm_email
+  queue_names                         = { for label in keys(local.working_queues) : label => "${var.environment}-${label}" }
+  function_names                      = { for service, function in module.function : service => function.function_name }
+  relay_function_name                 = module.function["event-relay"].function_name
+  metrics_api                         = { api_id = module.metrics_api.api_id, stage_name = var.environment }
+  scrapes_expected                    = coalesce(var.scrapes_expected, var.monitoring_enabled)
+  runbook_url                         = var.runbook_url
 }
 
 module "notification_queue" {
@@ -94,6 +97,7 @@ module "monitoring" {
   metrics_endpoint                     = { host = regex("^https://([^/]+)/", module.metrics_api.stage_url)[0], path = "/${var.environment}/metrics" }
   metrics_token_parameter_arn          = local.parameters.metrics_token.arn
   grafana_admin_password_parameter_arn = local.parameters.grafana_admin_password.arn
+  runbook_url                          = var.runbook_url
   webhook_parameter_arns               = { for channel in var.alert_channels : channel => local.parameters["${channel}_webhook_url"].arn }
   allowed_cidr_blocks                  = var.monitoring_allowed_cidr_blocks
   log_retention_days                   = var.log_retention_days

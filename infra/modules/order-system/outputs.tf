@@ -24,6 +24,7 @@ output "deployment" {
     metrics_api_gateway_url      = local.metrics_url
     metrics_api_id               = module.metrics_api.api_id
     alarm_topic_arn              = module.cloudwatch.topic_arn
+    runbook_url                  = var.runbook_url
     allow_forced_payment_result  = var.allow_forced_payment_result
     payment_success_rate         = var.payment_success_rate
   }

@@ -173,8 +173,14 @@ variable "alert_channels" {
   }
 }
 
+variable "alarm_email" {
+  description = "Who is told by mail that webhooks do not take alarms; AWS asks the address first. Nobody by default."
+  type        = string
+  default     = null
+}
+
 variable "runbook_url" {
-  description = "Where docs/runbook.md can be read: its URL on your Git host makes the alarms' references to it links."
+  description = "Where docs/runbook.md can be read: its URL on your Git host makes what alarms and alerts say of it links."
   type        = string
   default     = "docs/runbook.md"
   nullable    = false

@@ -15,7 +15,7 @@ ALERTMANAGER = REPO_ROOT / "infra" / "monitoring" / "alertmanager"
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _MATCHER = re.compile(rf"(\w+)\s*(=~|!~|!=|=)\s*({_STRING})")
-_SELECTOR = re.compile(rf"([a-zA-Z_:][\w:]*)\s*(\{{(?:{_STRING}|[^}}])*\}})?")
+_SELECTOR = re.compile(rf"\b([a-zA-Z_:][\w:]*)\s*(\{{(?:{_STRING}|[^}}])*\}})?")
 _GROUPING = re.compile(r"\b(by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)")
 _WORDS = frozenset({"and", "or", "unless", "bool", "offset", "by", "without", "on", "ignoring"})
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from scripts.local.emulator import Emulator
-from scripts.monitoring_config import render_alertmanager, render_prometheus
+from scripts.monitoring_config import render_alertmanager, render_prometheus, render_rules
 from scripts.target import Target
 from tests.unit.conftest import Aws
 
@@ -34,7 +34,15 @@ def test_prometheus_gets_its_target_its_token_and_the_alertmanager(tmp_path: Pat
         },
     }
     assert (tmp_path / "secrets" / "metrics-token").read_text() == "secret"
-    assert (tmp_path / "rules" / "alerts.yml").exists()
+
+
+def test_each_alert_links_to_its_entry_in_the_runbook(tmp_path: Path) -> None:
+    render_rules(tmp_path, "https://git.example/pulsequeue/runbook.md")
+
+    groups = yaml.safe_load((tmp_path / "rules" / "alerts.yml").read_text())["groups"]
+    links = {rule["alert"]: rule["annotations"]["runbook_url"] for group in groups for rule in group["rules"]}
+    assert links["StockLow"] == "https://git.example/pulsequeue/runbook.md#stocklow"
+    assert links == {alert: f"https://git.example/pulsequeue/runbook.md#{alert.lower()}" for alert in links}
 
 
 def test_only_the_owner_may_read_a_secret_also_once_it_is_replaced(tmp_path: Path) -> None:

@@ -37,13 +37,15 @@ mock_provider "aws" {
 }
 
 variables {
-  environment             = "dev"
-  dead_letter_queue_names = { order-dlq = "dev-order-dlq", relay-dlq = "dev-relay-dlq" }
-  queue_names             = { order-queue = "dev-order-queue" }
-  function_names          = { order-service = "dev-order-service-handler", metrics-service = "dev-metrics-service-handler" }
-  metrics_api             = { api_id = "abc123", stage_name = "dev" }
-  scrapes_expected        = true
-  runbook_url             = "https://example.org/docs/runbook.md"
+  environment                         = "dev"
+  dead_letter_queue_names             = { order-dlq = "dev-order-dlq", relay-dlq = "dev-relay-dlq" }
+  notification_dead_letter_queue_name = "dev-notification-dlq"
+  queue_names                         = { order-queue = "dev-order-queue" }
+  function_names                      = { order-service = "dev-order-service-handler", metrics-service = "dev-metrics-service-handler" }
+  relay_function_name                 = "dev-event-relay-handler"
+  metrics_api                         = { api_id = "abc123", stage_name = "dev" }
+  scrapes_expected                    = true
+  runbook_url                         = "https://example.org/docs/runbook.md"
 }
 
 run "every_dead_letter_queue_and_function_has_its_alarms" {
@@ -62,6 +64,8 @@ run "every_dead_letter_queue_and_function_has_its_alarms" {
   assert {
     condition = (
       aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].alarm_name == "dev-DeadLettersNotEmpty-order-dlq" &&
+      aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].namespace == "AWS/SQS" &&
+      aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].statistic == "Maximum" &&
       aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].dimensions == tomap({ QueueName = "dev-order-dlq" }) &&
       aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].metric_name == "ApproximateNumberOfMessagesVisible" &&
       aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-order-dlq"].comparison_operator == "GreaterThanThreshold" &&
@@ -73,7 +77,21 @@ run "every_dead_letter_queue_and_function_has_its_alarms" {
 
   assert {
     condition = alltrue([
-      for alarm in concat(values(aws_cloudwatch_metric_alarm.above_zero), [aws_cloudwatch_metric_alarm.not_scraped]) :
+      for metric, periods in { Errors = 1, Throttles = 3 } : (
+        aws_cloudwatch_metric_alarm.above_zero["Function${metric}-order-service"].namespace == "AWS/Lambda" &&
+        aws_cloudwatch_metric_alarm.above_zero["Function${metric}-order-service"].metric_name == metric &&
+        aws_cloudwatch_metric_alarm.above_zero["Function${metric}-order-service"].statistic == "Sum" &&
+        aws_cloudwatch_metric_alarm.above_zero["Function${metric}-order-service"].dimensions == tomap({ FunctionName = "dev-order-service-handler" }) &&
+        aws_cloudwatch_metric_alarm.above_zero["Function${metric}-order-service"].evaluation_periods == periods &&
+        aws_cloudwatch_metric_alarm.above_zero["Function${metric}-order-service"].threshold == 0
+      )
+    ])
+    error_message = "A function that breaks off does not ring at once, or one that is throttled not after a while."
+  }
+
+  assert {
+    condition = alltrue([
+      for alarm in concat(values(aws_cloudwatch_metric_alarm.above_zero), [aws_cloudwatch_metric_alarm.relay_behind], aws_cloudwatch_metric_alarm.not_scraped) :
       alarm.alarm_actions == toset([output.topic_arn]) && alarm.ok_actions == toset([output.topic_arn])
     ])
     error_message = "An alarm tells nobody that it began, or that it is over."
@@ -84,16 +102,43 @@ run "a_description_ends_with_its_entry_in_the_runbook" {
   assert {
     condition = (
       endswith(aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-relay-dlq"].alarm_description, " Runbook: https://example.org/docs/runbook.md#deadlettersnotempty") &&
-      endswith(aws_cloudwatch_metric_alarm.not_scraped.alarm_description, " Runbook: https://example.org/docs/runbook.md#metricsnotscraped")
+      endswith(aws_cloudwatch_metric_alarm.relay_behind.alarm_description, " Runbook: https://example.org/docs/runbook.md#relaybehind") &&
+      endswith(aws_cloudwatch_metric_alarm.not_scraped[0].alarm_description, " Runbook: https://example.org/docs/runbook.md#metricsnotscraped")
     )
     error_message = "A description does not link to the runbook's entry."
   }
 }
 
-run "silence_rings_where_scrapes_are_expected" {
+run "a_relay_that_is_a_minute_behind_rings" {
   assert {
-    condition     = aws_cloudwatch_metric_alarm.not_scraped.treat_missing_data == "breaching"
-    error_message = "Nobody hears of a Prometheus that is down."
+    condition = (
+      aws_cloudwatch_metric_alarm.relay_behind.alarm_name == "dev-RelayBehind" &&
+      aws_cloudwatch_metric_alarm.relay_behind.namespace == "AWS/Lambda" &&
+      aws_cloudwatch_metric_alarm.relay_behind.metric_name == "IteratorAge" &&
+      aws_cloudwatch_metric_alarm.relay_behind.statistic == "Maximum" &&
+      aws_cloudwatch_metric_alarm.relay_behind.dimensions == tomap({ FunctionName = "dev-event-relay-handler" }) &&
+      aws_cloudwatch_metric_alarm.relay_behind.comparison_operator == "GreaterThanThreshold" &&
+      aws_cloudwatch_metric_alarm.relay_behind.threshold == 60000 &&
+      aws_cloudwatch_metric_alarm.relay_behind.evaluation_periods == 1
+    )
+    error_message = "Nobody hears of commits that are not published."
+  }
+}
+
+run "silence_rings_where_scrapes_are_expected_and_a_refused_scrape_is_none" {
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.not_scraped[0].alarm_name == "dev-MetricsNotScraped" &&
+      aws_cloudwatch_metric_alarm.not_scraped[0].namespace == "AWS/ApiGateway" &&
+      aws_cloudwatch_metric_alarm.not_scraped[0].metric_name == "Count" &&
+      aws_cloudwatch_metric_alarm.not_scraped[0].statistic == "Sum" &&
+      aws_cloudwatch_metric_alarm.not_scraped[0].dimensions == tomap({ ApiId = "abc123", Stage = "dev" }) &&
+      aws_cloudwatch_metric_alarm.not_scraped[0].period == 300 &&
+      aws_cloudwatch_metric_alarm.not_scraped[0].comparison_operator == "LessThanThreshold" &&
+      aws_cloudwatch_metric_alarm.not_scraped[0].threshold == 5 &&
+      aws_cloudwatch_metric_alarm.not_scraped[0].treat_missing_data == "breaching"
+    )
+    error_message = "Nobody hears of a Prometheus that is down, or one that is refused rings here too."
   }
 }
 
@@ -103,8 +148,79 @@ run "and_nowhere_else" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.not_scraped.treat_missing_data == "notBreaching"
-    error_message = "An environment that nobody watches rings for ever."
+    condition     = length(aws_cloudwatch_metric_alarm.not_scraped) == 0
+    error_message = "An environment that nobody watches has an alarm for that."
+  }
+}
+
+run "nobody_gets_mail_unless_asked_for" {
+  assert {
+    condition     = length(aws_sns_topic.mail) + length(aws_sns_topic_subscription.mail) + length(aws_cloudwatch_metric_alarm.notifications_failing) == 0
+    error_message = "There is a topic for mail without an address."
+  }
+}
+
+run "mail_tells_of_alarms_that_webhooks_did_not_take_and_of_nothing_else" {
+  variables {
+    alarm_email = "ops@example.org"
+  }
+
+  override_resource {
+    target = aws_sns_topic.mail
+
+    values = {
+      arn = "arn:aws:sns:eu-west-2:123456789012:dev-mail"
+    }
+  }
+
+  override_data {
+    target = data.aws_iam_policy_document.topic["mail"]
+
+    values = {
+      json = "{\"Id\": \"mail\"}"
+    }
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.notifications_failing[0].alarm_name == "dev-NotificationsFailing" &&
+      aws_cloudwatch_metric_alarm.notifications_failing[0].namespace == "AWS/SQS" &&
+      aws_cloudwatch_metric_alarm.notifications_failing[0].metric_name == "ApproximateNumberOfMessagesVisible" &&
+      aws_cloudwatch_metric_alarm.notifications_failing[0].statistic == "Maximum" &&
+      aws_cloudwatch_metric_alarm.notifications_failing[0].dimensions == tomap({ QueueName = "dev-notification-dlq" }) &&
+      aws_cloudwatch_metric_alarm.notifications_failing[0].comparison_operator == "GreaterThanThreshold" &&
+      aws_cloudwatch_metric_alarm.notifications_failing[0].threshold == 0 &&
+      aws_cloudwatch_metric_alarm.notifications_failing[0].alarm_actions == toset([aws_sns_topic.mail[0].arn]) &&
+      endswith(aws_cloudwatch_metric_alarm.notifications_failing[0].alarm_description, " Runbook: https://example.org/docs/runbook.md#notificationsfailing")
+    )
+    error_message = "Mail does not tell of an alarm that webhooks did not take."
+  }
+
+  assert {
+    condition = (
+      aws_sns_topic_subscription.mail[0].topic_arn == aws_sns_topic.mail[0].arn &&
+      aws_sns_topic_subscription.mail[0].protocol == "email" &&
+      aws_sns_topic_subscription.mail[0].endpoint == "ops@example.org"
+    )
+    error_message = "The address is not told."
+  }
+
+  assert {
+    condition = alltrue([
+      for alarm in concat(values(aws_cloudwatch_metric_alarm.above_zero), [aws_cloudwatch_metric_alarm.relay_behind], aws_cloudwatch_metric_alarm.not_scraped) :
+      alarm.alarm_actions == toset([output.topic_arn])
+    ])
+    error_message = "An alarm that webhooks tell of comes by mail too."
+  }
+
+  assert {
+    condition = (
+      aws_sns_topic.mail[0].name == "dev-mail" && aws_sns_topic.mail[0].kms_master_key_id == module.key.key_arn &&
+      alltrue([for statement in data.aws_iam_policy_document.topic["mail"].statement : statement.resources == toset([aws_sns_topic.mail[0].arn])]) &&
+      length(data.aws_iam_policy_document.topic["mail"].statement) == 2 &&
+      aws_sns_topic_policy.mail[0].arn == aws_sns_topic.mail[0].arn && jsondecode(aws_sns_topic_policy.mail[0].policy) == { Id = "mail" }
+    )
+    error_message = "The topic for mail is not guarded as the alarms' own."
   }
 }
 
@@ -115,20 +231,20 @@ run "only_this_environments_alarms_may_publish_and_only_encrypted" {
   }
 
   assert {
-    condition     = data.aws_iam_policy_document.topic.statement[0].effect == "Deny" && contains(data.aws_iam_policy_document.topic.statement[0].condition[*].variable, "aws:SecureTransport")
+    condition     = data.aws_iam_policy_document.topic["alarms"].statement[0].effect == "Deny" && contains(data.aws_iam_policy_document.topic["alarms"].statement[0].condition[*].variable, "aws:SecureTransport")
     error_message = "Plain HTTP is not denied."
   }
 
   assert {
     condition = (
-      one(data.aws_iam_policy_document.topic.statement[1].principals).identifiers == toset(["cloudwatch.amazonaws.com"]) &&
-      toset(flatten(data.aws_iam_policy_document.topic.statement[1].condition[*].values)) == toset(["123456789012", "arn:aws:cloudwatch:eu-west-2:123456789012:alarm:dev-*"])
+      one(data.aws_iam_policy_document.topic["alarms"].statement[1].principals).identifiers == toset(["cloudwatch.amazonaws.com"]) &&
+      toset(flatten(data.aws_iam_policy_document.topic["alarms"].statement[1].condition[*].values)) == toset(["123456789012", "arn:aws:cloudwatch:eu-west-2:123456789012:alarm:dev-*"])
     )
     error_message = "Another than this environment's alarms may publish."
   }
 
   assert {
-    condition     = length(data.aws_iam_policy_document.topic.statement) == 2
+    condition     = length(data.aws_iam_policy_document.topic["alarms"].statement) == 2
     error_message = "Somebody else is admitted to the topic."
   }
 }
@@ -147,11 +263,13 @@ run "bad_inputs_are_refused" {
     environment             = "Dev"
     dead_letter_queue_names = {}
     runbook_url             = "docs/runbook.md#alarms"
+    alarm_email             = "nobody"
   }
 
   expect_failures = [
     var.environment,
     var.dead_letter_queue_names,
     var.runbook_url,
+    var.alarm_email,
   ]
 }

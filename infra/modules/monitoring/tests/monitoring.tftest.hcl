@@ -61,6 +61,7 @@ variables {
   metrics_endpoint                     = { host = "abc123.execute-api.eu-west-2.amazonaws.com", path = "/dev/metrics" }
   metrics_token_parameter_arn          = "arn:aws:ssm:eu-west-2:123456789012:parameter/dev/metrics-token"
   grafana_admin_password_parameter_arn = "arn:aws:ssm:eu-west-2:123456789012:parameter/dev/grafana-admin-password"
+  runbook_url                          = "https://example.org/docs/runbook.md"
   webhook_parameter_arns               = { slack = "arn:aws:ssm:eu-west-2:123456789012:parameter/dev/slack-webhook-url" }
 }
 
@@ -114,6 +115,16 @@ run "the_configuration_is_delivered_and_its_tests_are_not" {
       "prometheus/rules/alerts.yml",
     ])
     error_message = "The bundle is not what the servers read."
+  }
+
+  assert {
+    condition     = yamldecode(aws_s3_object.bundle["prometheus/rules/alerts.yml"].content).groups[0].rules[0].annotations.runbook_url == "https://example.org/docs/runbook.md#stocklow"
+    error_message = "An alert does not link to the runbook."
+  }
+
+  assert {
+    condition     = aws_s3_object.bundle["prometheus/prometheus.yml"].source == "tests/bundle/prometheus/prometheus.yml"
+    error_message = "A file is not delivered as it stands."
   }
 
   assert {
