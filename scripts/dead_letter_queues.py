@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import AliasPath, AwareDatetime, BaseModel, Field, ValidationError
@@ -26,8 +26,6 @@ _MESSAGES_A_CALL = 10
 _WAIT_SECONDS = 2
 # Time to go through a long queue; for as long a killed process leaves messages hidden.
 _HIDDEN_SECONDS = 15 * 60
-# A commit carries the time at which a function took up its message, and none runs longer than this.
-_LONGEST_FUNCTION = timedelta(minutes=15)
 
 _INSTEAD = {
     "relay": "publish again what it gave up with `invoke relay-catchup --since TIME`; `invoke dlq-list` names the time",
@@ -100,7 +98,7 @@ class Letter:
             cause = f"rule target's failure: {self.attribute('ERROR_CODE')}"
             return cause, f"{rule} to {target}: {self.attribute('ERROR_MESSAGE')}"
         if given_up := _read(_GivenUp, self.body):
-            since = timestamp(given_up.first_arrival - _LONGEST_FUNCTION)
+            since = timestamp(given_up.first_arrival)
             return "stream records given up", f"invoke relay-catchup --since {since}"
         event = _read(_Event, self.body)
         return "retries exhausted", event.event_type if event else ""
