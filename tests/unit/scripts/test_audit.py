@@ -299,6 +299,7 @@ def test_what_was_never_compared_is_no_success(
         "REMOVE body.#items",
         "REMOVE committed_at",
         "SET body.amountMinor = :text",
+        "SET body.#items = :text",
         "SET events = :text",
     ],
 )
