@@ -7,18 +7,31 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.markup import escape
+from rich.progress import Progress
 
 from scripts.console import out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
-from scripts.ledger import Ledger, SkuTotals, histories, read_commits, read_gateway, read_inventory
+from scripts.ledger import (
+    UNREADABLE,
+    Ledger,
+    NoCommitError,
+    SkuTotals,
+    gateway_entry,
+    histories,
+    read_commit,
+    read_gateway,
+    readable_commits,
+    scan,
+)
 from scripts.order_history import history_problems, money_problem
+from scripts.recovery.counting import counted, counts
 from scripts.target import Target
-from services.libs.commit_items import commit_from_item
-from services.libs.dynamodb_items import batch_get, from_item, to_item
+from services.libs.dynamodb_items import Item, batch_get, to_item
+from services.libs.inventory_table import stock_item
 from services.libs.ledger_counters import LedgerCounters
-from services.shared.commits import Commit, order_stream
+from services.shared.commits import Commit, order_stream, sku_stream
 from services.shared.events import EventType
 from services.shared.inventory import Product, StockItem
 from services.shared.json_types import JsonObject
@@ -28,10 +41,11 @@ if TYPE_CHECKING:
 
 _ORDERS_A_BATCH = 100
 _VERSIONS = (1, 2, 3)
-_PASSES = 5
+_LOOKS = 5
 _PAUSE_SECONDS = 2.0
 _SHOWN = 50
 _ORDER_PREFIX = order_stream("")
+_COUNTERS = "counters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +57,47 @@ class Difference:
     expected: str = field(compare=False)
     found: str = field(compare=False)
 
+    @property
+    def compared(self) -> str:
+        """What was compared when it was found: a stream, or the counters."""
+        match self.kind:
+            case "stock" | "log":
+                return sku_stream(self.subject)
+            case "order" | "money":
+                return order_stream(self.subject)
+            case "counter":
+                return _COUNTERS
+            case _:
+                return self.subject
+
 
 @dataclass(slots=True)
 class Audit:
-    """One pass over everything."""
+    """What one look, and those before it, found."""
 
+    stock: Mapping[str, Item]
+    """The inventory that was compared, by SKU."""
     ledger: Ledger = field(default_factory=Ledger)
+    unreadable: list[NoCommitError] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     commits: int = 0
     orders: int = 0
     charges: int = 0
     moving: set[str] = field(default_factory=set)
-    """What changed while it was read, and so could not be compared: SKUs, and `counters`."""
+    """What changed while it was read, and so could not be compared: SKUs' streams, and `counters`."""
+    uncompared: set[str] = field(default_factory=set)
+    """Of that, what no look before could compare either."""
+
+    @property
+    def unsettled(self) -> set[str]:
+        return self.uncompared | {difference.compared for difference in self.differences}
+
+    def settle(self, before: "Audit") -> None:
+        """Leave what an earlier look found equal; keep what it found to differ until it is compared again."""
+        found = [one for one in self.differences if one.compared in before.unsettled]
+        kept = [one for one in before.differences if one.compared in self.moving]
+        self.differences = list(dict.fromkeys(found + kept))
+        self.uncompared = self.moving & before.uncompared
 
 
 class Auditor:
@@ -71,46 +114,50 @@ class Auditor:
         self._clock = clock
         self._sleep = sleep
 
-    def audit(self, on_progress: Callable[[Audit], None] = lambda _: None) -> Audit:
-        """Look again at what differs until it agrees once, or never does: a live system moves while it is read."""
-        audit = self._look(on_progress)
-        for _ in range(_PASSES - 1):
-            if not audit.differences:
+    def audit(self, shown: Progress | None = None) -> Audit:
+        """Look until all has been compared and agrees, or differs although nothing moved: a look is no snapshot."""
+        audit = self.look(shown)
+        for _ in range(_LOOKS - 1):
+            if not audit.unsettled or not audit.moving:
                 break
             self._sleep(_PAUSE_SECONDS)
-            before, audit = set(audit.differences), self._look(on_progress)
-            audit.differences = [difference for difference in audit.differences if difference in before]
+            before, audit = audit, self.look(shown)
+            audit.settle(before)
         return audit
 
-    def _look(self, on_progress: Callable[[Audit], None]) -> Audit:
-        audit = Audit()
-        stock, counters = self._stock(), self._counters.read()
-        streams = histories(read_commits(self._client, self._deployment))
-        while batch := {history[0].stream_id: history for history in islice(streams, _ORDERS_A_BATCH)}:
+    def look(self, shown: Progress | None = None) -> Audit:
+        """Read everything once."""
+        shown = shown or Progress(disable=True)
+        audit, counters = Audit(self._stock()), self._counters.read()
+        items = counted(shown, "commits read", scan(self._client, self._deployment.event_store_table_name))
+        streams = histories(readable_commits(items, audit.unreadable))
+        while batch := list(islice(streams, _ORDERS_A_BATCH)):
             audit.differences += self._orders(batch, audit)
-            on_progress(audit)
-        entries = read_gateway(self._client, self._deployment)
+        audit.differences += [Difference("commit", one.key, "a commit", one.reason) for one in audit.unreadable]
+        entries = counted(shown, "charges read", read_gateway(self._client, self._deployment))
         while charges := list(islice(entries, _ORDERS_A_BATCH)):
             audit.differences += self._charges(charges)
             audit.charges += len(charges)
-            on_progress(audit)
         # What was written after its stream was read is not in the ledger: only what stood still can be compared.
         stock_after, counters_after = self._stock(), self._counters.read()
-        audit.moving = {sku for sku in stock.keys() | stock_after.keys() if stock.get(sku) != stock_after.get(sku)}
-        audit.differences += _stock_differences(audit.ledger, stock, audit.moving)
+        skus = audit.stock.keys() | stock_after.keys()
+        moving = {sku for sku in skus if audit.stock.get(sku) != stock_after.get(sku)}
+        audit.differences += _stock_differences(audit.ledger, audit.stock, moving)
+        audit.moving = {sku_stream(sku) for sku in moving}
         if counters == counters_after:
             audit.differences += _counter_differences(audit.ledger, counters)
         else:
-            audit.moving.add("counters")
+            audit.moving.add(_COUNTERS)
+        audit.uncompared = set(audit.moving)
         return audit
 
-    def _stock(self) -> dict[str, StockItem]:
-        return {item.sku: item for item in read_inventory(self._client, self._deployment)}
+    def _stock(self) -> dict[str, Item]:
+        return {item["item_id"]["S"]: item for item in scan(self._client, self._deployment.inventory_table_name)}
 
-    def _orders(self, histories: Mapping[str, Sequence[Commit]], audit: Audit) -> Iterator[Difference]:
-        order_ids = [_order_id(stream_id) for stream_id in histories if stream_id.startswith(_ORDER_PREFIX)]
-        charges = self._gateway_entries(order_ids)
-        for stream_id, history in histories.items():
+    def _orders(self, histories: Sequence[Sequence[Commit]], audit: Audit) -> Iterator[Difference]:
+        streams = [history[0].stream_id for history in histories]
+        charges = self._gateway_entries([_order_id(stream) for stream in streams if stream.startswith(_ORDER_PREFIX)])
+        for stream_id, history in zip(streams, histories, strict=True):
             audit.commits += len(history)
             for commit in history:
                 audit.ledger.add(commit)
@@ -128,9 +175,12 @@ class Auditor:
     def _gateway_entries(self, order_ids: Sequence[str]) -> dict[str, JsonObject]:
         keys = [to_item({"order_id": order_id}) for order_id in order_ids]
         items = batch_get(self._client, self._deployment.simulated_gateway_table_name, keys)
-        return {str(entry["order_id"]): entry for entry in map(from_item, items)}
+        return {str(entry["order_id"]): entry for entry in map(gateway_entry, items)}
 
-    def _charges(self, entries: Iterable[JsonObject]) -> Iterator[Difference]:
+    def _charges(self, entries: Sequence[JsonObject]) -> Iterator[Difference]:
+        for entry in entries:
+            if entry["status"] == UNREADABLE:
+                yield Difference("money", str(entry["order_id"]), "an entry of the gateway's ledger", UNREADABLE)
         for entry in charges_without_orders(self._client, self._deployment, entries):
             yield Difference("money", str(entry["order_id"]), "no charge: no such order was accepted", "charged")
 
@@ -140,32 +190,49 @@ def charges_without_orders(
 ) -> list[JsonObject]:
     """Which entries took money for an order that was refused, or that the event store does not know.
 
-    Only an order that was accepted has a later version, so one that has lost its first is still known.
+    Only an order that was accepted has a later version, so one that has lost its first is still known. What cannot be
+    read may be of an order that was accepted.
     """
     charged = {order_stream(str(entry["order_id"])): entry for entry in entries if entry["status"] == "charged"}
     keys = [to_item({"stream_id": stream_id, "version": version}) for stream_id in charged for version in _VERSIONS]
-    commits = map(commit_from_item, batch_get(client, deployment.event_store_table_name, keys))
-    accepted = {one.stream_id for one in commits if one.version > 1 or EventType.PAYMENT_REQUESTED in one.events}
+    items = batch_get(client, deployment.event_store_table_name, keys)
+    accepted = {item["stream_id"]["S"] for item in items if _may_be_accepted(item)}
     return [entry for stream_id, entry in charged.items() if stream_id not in accepted]
+
+
+def _may_be_accepted(item: Item) -> bool:
+    try:
+        commit = read_commit(item)
+    except NoCommitError:
+        return True
+    return commit.version > 1 or EventType.PAYMENT_REQUESTED in commit.events
 
 
 def _order_id(stream_id: str) -> str:
     return stream_id.removeprefix(_ORDER_PREFIX)
 
 
-def _stock_differences(ledger: Ledger, stock: Mapping[str, StockItem], moving: set[str]) -> Iterator[Difference]:
-    for sku in ledger.skus.keys() - moving:
-        totals, found = ledger.skus[sku], stock.get(sku)
+def _stock_differences(ledger: Ledger, stock: Mapping[str, Item], moving: set[str]) -> Iterator[Difference]:
+    for sku in sorted(ledger.skus.keys() - moving):
+        totals, found = ledger.skus[sku], _found(stock.get(sku))
         expected = _figures(totals, totals.product)
         if totals.least < 0:
             # What the log itself says is wrong: no repair of the inventory mends it.
             yield Difference("log", sku, "nothing below 0", expected)
-        if not found:
-            yield Difference("stock", sku, expected, "not in the inventory")
-        elif expected != _figures(found, found.product):
-            yield Difference("stock", sku, expected, _figures(found, found.product))
-    for sku in stock.keys() - ledger.skus.keys() - moving:
-        yield Difference("stock", sku, "not in the log", "in the inventory")
+        if expected != found:
+            yield Difference("stock", sku, expected, found)
+    for sku in sorted(stock.keys() - ledger.skus.keys() - moving):
+        yield Difference("stock", sku, "not in the log", _found(stock[sku]))
+
+
+def _found(item: Item | None) -> str:
+    if item is None:
+        return "not in the inventory"
+    try:
+        found = stock_item(item)
+    except (KeyError, TypeError, ValueError) as error:
+        return f"{UNREADABLE}: {error!r}"
+    return _figures(found, found.product)
 
 
 def _counter_differences(ledger: Ledger, counters: Mapping[str, int]) -> Iterator[Difference]:
@@ -180,29 +247,24 @@ def _figures(quantities: SkuTotals | StockItem, product: Product | None) -> str:
 
 
 def run(target: Target, as_of: datetime | None = None) -> None:
-    """Print what was audited; raise UserError where a difference stays.
+    """Print what was audited; raise UserError where a difference stays, or something could never be compared.
 
     What was restored to an earlier time is audited as of then: an order that was open is not overdue yet.
     """
-    deployment = Deployment.of(target)
-    dynamodb = target.client("dynamodb")
-    with _progress() as progress:
-        task = progress.add_task("")
-
-        def show(audit: Audit) -> None:
-            progress.update(task, description=f"{audit.commits:,} commits, {audit.charges:,} charges read")
-
-        audit = Auditor(dynamodb, deployment, clock=lambda: as_of or datetime.now(UTC)).audit(show)
-    _print(audit, read_inventory(dynamodb, deployment))
+    auditor = Auditor(target.client("dynamodb"), Deployment.of(target), clock=lambda: as_of or datetime.now(UTC))
+    with counts() as shown:
+        audit = auditor.audit(shown)
+    _print(audit)
     if audit.differences:
-        raise UserError(f"{len(audit.differences)} differences stayed through {_PASSES} looks")
+        raise UserError(f"{len(audit.differences)} differences stayed")
+    if audit.uncompared:
+        raise UserError(
+            f"what could be compared agrees, but {_LOOKS} looks could not compare everything: "
+            "try again when it is calmer, or during `invoke pause`"
+        )
 
 
-def _progress() -> Progress:
-    return Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=out, transient=True)
-
-
-def _print(audit: Audit, inventory: Sequence[StockItem]) -> None:
+def _print(audit: Audit) -> None:
     numbers = ("seeded", "sold", "stock", "reserved", "available")
     stock = table("SKU", *numbers, title="Stock, by the log", numbers=numbers)
     for sku, totals in sorted(audit.ledger.skus.items()):
@@ -212,13 +274,17 @@ def _print(audit: Audit, inventory: Sequence[StockItem]) -> None:
     cancelled = ", ".join(f"{count} {reason}" for reason, count in sorted(audit.ledger.cancelled.items()))
     out.print(
         f"\n{audit.commits:,} commits, {audit.orders:,} orders: {audit.ledger.confirmed:,} confirmed,"
-        f" cancelled: {cancelled or 'none'}; {audit.charges:,} entries in the gateway's ledger, {len(inventory)} SKUs"
+        f" cancelled: {cancelled or 'none'}; {audit.charges:,} entries in the gateway's ledger,"
+        f" {len(audit.stock):,} SKUs"
     )
-    if audit.moving:
-        moving = ", ".join(sorted(audit.moving))
-        out.print(f"[yellow]changed while they were read, and not compared; look when it is quieter: {moving}[/]")
-    if not audit.differences:
+    if audit.uncompared:
+        uncompared = sorted(audit.uncompared)
+        more = f" and {len(uncompared) - _SHOWN} more" if len(uncompared) > _SHOWN else ""
+        named = escape(", ".join(uncompared[:_SHOWN]))
+        out.print(f"[yellow]never compared, as it changed whenever it was read: {named}{more}[/]")
+    elif not audit.differences:
         out.print("[green]the inventory, the orders, the money and the counters are what the log says[/]")
+    if not audit.differences:
         return
     differences = table("about", "which", "the log says", "found", title="\nDifferences")
     for difference in audit.differences[:_SHOWN]:

@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from services.libs.commit_items import commit_from_item
 from services.libs.dynamodb_items import Item, from_item
+from services.libs.event_publisher import event_detail
 from services.libs.inventory_table import stock_item
 from services.shared.commits import Commit
 from services.shared.counters import counted
@@ -19,6 +20,9 @@ from services.shared.json_types import JsonObject, integer, text
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+UNREADABLE = "unreadable"
+_AMOUNTS = {"amountMinor", "refundedMinor"}
 
 
 @dataclass(slots=True)
@@ -83,10 +87,42 @@ class Ledger:
             self.cancelled[text(commit.body, "reason")] += 1
 
 
+class NoCommitError(UserError):
+    """An item of the event store is no commit, or one that lacks what its events say."""
+
+    def __init__(self, item: Item, reason: Exception) -> None:
+        parts = (item.get(name, {}).values() for name in ("stream_id", "version"))
+        self.key = " version ".join(str(value) for part in parts for value in part)
+        self.reason = repr(reason)
+        super().__init__(f"{self.key} is no commit: {self.reason}")
+
+
+def read_commit(item: Item) -> Commit:
+    """Read it so that whatever is said of a commit can be said of this one; raise NoCommitError where it cannot."""
+    try:
+        commit = commit_from_item(item)
+        Ledger.of([commit])
+        for index in range(len(commit.events)):
+            detail = event_detail(commit, index)
+            for amount in _AMOUNTS & detail.keys():
+                integer(detail, amount)
+    except (KeyError, TypeError, ValueError) as error:
+        raise NoCommitError(item, error) from error
+    return commit
+
+
+def readable_commits(items: Iterable[Item], unreadable: list[NoCommitError]) -> Iterator[Commit]:
+    """Read the commits, and collect what is none."""
+    for item in items:
+        try:
+            yield read_commit(item)
+        except NoCommitError as error:
+            unreadable.append(error)
+
+
 def read_commits(client: "DynamoDBClient", deployment: Deployment) -> Iterator[Commit]:
     """Read the whole log: stream after stream, as a scan finds them, each with its oldest commit first."""
-    for history in histories(map(commit_from_item, scan(client, deployment.event_store_table_name))):
-        yield from history
+    return chain.from_iterable(histories(map(read_commit, scan(client, deployment.event_store_table_name))))
 
 
 def histories(commits: Iterable[Commit]) -> Iterator[tuple[Commit, ...]]:
@@ -97,13 +133,33 @@ def histories(commits: Iterable[Commit]) -> Iterator[tuple[Commit, ...]]:
 
 
 def read_inventory(client: "DynamoDBClient", deployment: Deployment) -> list[StockItem]:
-    items = [stock_item(item) for item in scan(client, deployment.inventory_table_name)]
+    """Raise UserError for an item that cannot be read."""
+    items = map(_read_stock_item, scan(client, deployment.inventory_table_name))
     return sorted(items, key=lambda item: item.sku)
+
+
+def _read_stock_item(item: Item) -> StockItem:
+    try:
+        return stock_item(item)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{item['item_id']['S']} cannot be read in the inventory: {error!r}; `invoke audit` says what it must be"
+        ) from error
 
 
 def read_gateway(client: "DynamoDBClient", deployment: Deployment) -> Iterator[JsonObject]:
     """Read the simulated gateway's own ledger, an entry an order."""
-    return map(from_item, scan(client, deployment.simulated_gateway_table_name))
+    return map(gateway_entry, scan(client, deployment.simulated_gateway_table_name))
+
+
+def gateway_entry(item: Item) -> JsonObject:
+    """Read an entry; one that cannot be read has the status `unreadable`."""
+    try:
+        entry = from_item(item)
+        text(entry, "status")
+    except (KeyError, TypeError, ValueError):
+        return {"order_id": item["order_id"]["S"], "status": UNREADABLE}
+    return entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """One dead letter: why it is where it is, and what of it goes back to the queue that it came from."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import AliasPath, AwareDatetime, BaseModel, Field, ValidationError
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from types_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef, MessageTypeDef
 
-# A commit carries the time at which a function took up its message, and none runs longer than this.
-_LONGEST_FUNCTION = timedelta(minutes=15)
 # What a service that rejects a message says of it, and what EventBridge says of one that it could not deliver:
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 _REJECTION = ("reason", "detail", "message_id", "source_arn", "function_name")
@@ -71,7 +69,7 @@ class Letter:
             cause = f"rule target's failure: {self.attribute('ERROR_CODE')}"
             return cause, f"{rule} to {target}: {self.attribute('ERROR_MESSAGE')}"
         if given_up := _read(_GivenUp, self.body):
-            since = timestamp(given_up.first_arrival - _LONGEST_FUNCTION)
+            since = timestamp(given_up.first_arrival)
             return "stream records given up", f"invoke relay-catchup --since {since}"
         event = _read(_Event, self.body)
         return "retries exhausted", event.event_type if event else ""

@@ -68,18 +68,15 @@ class OrderClient:
 
     def histories(self, order_ids: Iterable[str]) -> dict[str, History]:
         """What the event store holds of the orders as of now, one entry for each id."""
-        found: dict[str, list[Commit]] = {order_id: [] for order_id in order_ids}
-        keys = [
-            to_item({"stream_id": order_stream(order_id), "version": version})
-            for order_id in found
-            for version in _VERSIONS
-        ]
+        streams = {order_stream(order_id): order_id for order_id in order_ids}
+        found: dict[str, list[Commit]] = {stream: [] for stream in streams}
+        keys = [to_item({"stream_id": stream, "version": version}) for stream in streams for version in _VERSIONS]
         for item in batch_get(self._dynamodb, self._deployment.event_store_table_name, keys):
             commit = commit_from_item(item)
-            found[commit.stream_id.removeprefix(order_stream(""))].append(commit)
+            found[commit.stream_id].append(commit)
         return {
-            order_id: History(order_id, tuple(sorted(commits, key=lambda commit: commit.version)))
-            for order_id, commits in found.items()
+            order_id: History(order_id, tuple(sorted(found[stream], key=lambda commit: commit.version)))
+            for stream, order_id in streams.items()
         }
 
     def update(self, histories: dict[str, History]) -> None:

@@ -62,18 +62,23 @@ def money_problem(history: Sequence[Commit], entry: JsonObject) -> Problem | Non
     status = entry.get("status")
     if EventType.PAYMENT_REQUESTED not in events:
         return None
-    amount = integer(history[0].body, "amountMinor")
+    amount = _said(history, EventType.PAYMENT_REQUESTED, "amountMinor")
     if EventType.PAYMENT_PROCESSED in events:
         return _unless(f"charged {amount}", f"{status} {entry.get('amount_minor')}")
     if EventType.PAYMENT_FAILED in events:
         # After a restore to before its end, the gateway declines a payment that it had called off or given back.
         return None if status in ("declined", *_NOTHING_TAKEN) else Problem("declined", f"{status}")
     if EventType.REFUND_PROCESSED in events:
-        refunded = integer(history[-1].body, "refundedMinor")
+        refunded = _said(history, EventType.REFUND_PROCESSED, "refundedMinor")
         if refunded:
             return _unless(f"refunded {refunded}", f"{status} {entry.get('amount_minor')}")
         return None if status in ("called_off", "declined") else Problem("called_off or declined", f"{status}")
     return None
+
+
+def _said(history: Sequence[Commit], event: EventType, field: str) -> int:
+    """Of a history that no order can have too: its events may stand in any order."""
+    return next(integer(commit.body, field) for commit in history if event in commit.events)
 
 
 def _unless(expected: str, found: str) -> Problem | None:

@@ -2,18 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
-
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from scripts.console import out
 from scripts.deployment import Deployment
 from scripts.errors import UserError
+from scripts.ledger import NoCommitError, readable_commits
+from scripts.recovery.counting import counted, counts
 from scripts.target import Target
 from scripts.times import parse_past
-from services.libs.commit_items import commit_from_item
 from services.libs.dynamodb_items import to_item
 from services.libs.event_publisher import EventPublisher
 from services.shared.commits import Commit, timestamp
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _COMMITS_AT_ONCE = 50
+# A commit carries the time at which a function took up its message, and none runs longer than this.
+_LONGEST_FUNCTION = timedelta(minutes=15)
 
 
 @dataclass(slots=True)
@@ -35,46 +36,55 @@ class Published:
 
 
 def run(target: Target, since: str, *, dry_run: bool) -> None:
-    """Publish every event since then again, or only count them; raise UserError for what EventBridge keeps refusing."""
+    """Publish every event since then again, or only count them; raise UserError where some cannot be."""
     start = parse_past("--since", since, datetime.now(UTC))
     deployment = Deployment.of(target)
-    commits = commits_since(target.client("dynamodb"), deployment.event_store_table_name, start)
-    buses = {Bus.ORDER: deployment.order_bus_name, Bus.PAYMENT: deployment.payment_bus_name}
-    published = publish(commits, None if dry_run else EventPublisher(target.client("events"), buses))
+    unreadable: list[NoCommitError] = []
+    commits = commits_since(
+        target.client("dynamodb"), deployment.event_store_table_name, start - _LONGEST_FUNCTION, unreadable
+    )
+    published = publish(commits, None if dry_run else publisher_of(target, deployment))
     said = f"{published.events} events of {published.commits} commits since {timestamp(start)}"
     if dry_run:
         out.print(f"would publish {said} again")
-        return
-    out.print(f"published {said} again; each has the id it had, so what had taken it already did nothing")
+    else:
+        out.print(f"published {said} again; each has the id it had, so what had taken it already did nothing")
+    problems = [f"skipped: {error}" for error in unreadable]
     if published.refused:
-        raise UserError(
+        problems.append(
             f"EventBridge kept refusing {len(published.refused)} of these commits, run this again: "
             + ", ".join(published.refused)
         )
+    if problems:
+        raise UserError("\n".join(problems))
 
 
-def commits_since(client: "DynamoDBClient", table: str, since: datetime) -> Iterator[Commit]:
-    """The streams in no order, each with its oldest commit first."""
+def commits_since(
+    client: "DynamoDBClient", table: str, since: datetime, unreadable: list[NoCommitError]
+) -> Iterator[Commit]:
+    """The streams in no order, each with its oldest commit first; what is no commit is collected."""
     pages = client.get_paginator("scan").paginate(
         TableName=table,
         ConsistentRead=True,
-        FilterExpression="committed_at >= :since",
+        FilterExpression="committed_at >= :since OR attribute_not_exists(committed_at)",
         ExpressionAttributeValues=to_item({":since": timestamp(since)}),
     )
-    for page in pages:
-        yield from map(commit_from_item, page["Items"])
+    return readable_commits((item for page in pages for item in page["Items"]), unreadable)
+
+
+def publisher_of(target: Target, deployment: Deployment) -> EventPublisher:
+    buses = {Bus.ORDER: deployment.order_bus_name, Bus.PAYMENT: deployment.payment_bus_name}
+    return EventPublisher(target.client("events"), buses)
 
 
 def publish(commits: Iterator[Commit], publisher: EventPublisher | None) -> Published:
     """Publish in batches; without a publisher only count. It is harmless, as every consumer takes an event once."""
     published = Published()
-    columns = (SpinnerColumn(), TextColumn("{task.completed} commits"), TimeElapsedColumn())
-    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
-        shown = progress.add_task("", total=None)
+    with counts() as shown:
+        commits = counted(shown, "commits", commits)
         while batch := list(islice(commits, _COMMITS_AT_ONCE)):
             refused = publisher.publish(batch) if publisher else []
             published.refused += [f"{commit.stream_id} version {commit.version}" for commit in refused]
             published.commits += len(batch) - len(refused)
             published.events += sum(len(commit.events) for commit in batch if commit not in refused)
-            progress.advance(shown, len(batch))
     return published

@@ -1,126 +1,157 @@
 """Rewrite the inventory from the log. The log is right by definition: a repair is a commit that moves no stock."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-from uuid import uuid4
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
-from scripts.audit import Auditor
-from scripts.console import out, table
+from rich.progress import Progress
+
+from scripts.audit import Audit, Auditor
+from scripts.console import out
 from scripts.deployment import Deployment
 from scripts.errors import UserError
-from scripts.ledger import read_inventory
+from scripts.recovery.counting import counts
+from scripts.stock_commits import StockCommits
 from scripts.target import Target
 from scripts.writers import Writers
 from services.libs.commit_items import commit_to_item
-from services.libs.dynamodb_items import to_item
+from services.libs.dynamodb_items import Item, to_item
 from services.libs.event_store import EventStore
 from services.libs.inventory_table import stock_to_item
-from services.shared.commits import Cause, Commit, sku_stream
-from services.shared.events import EventType
 from services.shared.inventory import StockItem
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import PutTypeDef
+    from types_boto3_dynamodb.literals import ReturnValuesOnConditionCheckFailureType
+    from types_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutTypeDef, TransactWriteItemTypeDef
+
+_KEY = "item_id"
+_SHOWN = 10
+
+
+class _Condition(TypedDict):
+    ConditionExpression: str
+    ExpressionAttributeNames: NotRequired[dict[str, str]]
+    ExpressionAttributeValues: NotRequired[Mapping[str, "AttributeValueTypeDef"]]
+    ReturnValuesOnConditionCheckFailure: NotRequired["ReturnValuesOnConditionCheckFailureType"]
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    before: StockItem | None
-    after: StockItem
+    """An inventory item as it was compared, and as the log says it: None where there is none."""
+
+    sku: str
+    before: Item | None
+    after: StockItem | None
+
+    @property
+    def text(self) -> str:
+        if self.after is None:
+            return "removed, as the log does not know it"
+        before, after = self.before or {}, stock_to_item(self.after)
+        names = [name for name in after | before if name != _KEY and before.get(name) != after.get(name)]
+        return ", ".join(f"{name} {_value(before, name)} -> {_value(after, name)}" for name in names)
+
+
+def _value(item: Item, name: str) -> str:
+    return ", ".join(str(value) for value in item[name].values()) if name in item else "none"
 
 
 class Repairer:
     """Use it only while nobody else writes."""
 
-    def __init__(
-        self, client: "DynamoDBClient", deployment: Deployment, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
-        self._auditor = Auditor(client, deployment, sleep=sleep)
+    def __init__(self, client: "DynamoDBClient", deployment: Deployment) -> None:
+        self._auditor = Auditor(client, deployment)
         self._client = client
         self._deployment = deployment
-        self._store = EventStore(client, deployment.tables)
-        self._run_id = f"repair-{uuid4()}"
+        self._commits = StockCommits(EventStore(client, deployment.tables), "repair")
 
-    def repair(self) -> Iterator[Repair]:
-        """Make every SKU what the log says; one that the log does not know is left, as there is nothing to make it."""
-        audit = self._auditor.audit()
-        inventory = {item.sku: item for item in read_inventory(self._client, self._deployment)}
+    def find(self, shown: Progress | None = None) -> tuple[list[Repair], list[str]]:
+        """Say what to repair, and what cannot be and why; raise UserError where the log is no ground for any repair."""
+        audit = self._auditor.look(shown)
+        _check(audit)
+        repairs: list[Repair] = []
+        left: list[str] = []
         for difference in audit.differences:
-            if difference.kind == "stock" and (totals := audit.ledger.skus.get(difference.subject)):
-                repair = Repair(inventory.get(difference.subject), totals.stock_item(difference.subject))
-                self.write(repair)
-                yield repair
+            if difference.kind == "stock":
+                sku = difference.subject
+                try:
+                    repairs.append(Repair(sku, audit.stock.get(sku), _right(audit, sku)))
+                except UserError as error:
+                    left.append(str(error))
+        return repairs, left
 
     def write(self, repair: Repair) -> None:
-        commit = self._commit(repair.after)
-        self._client.transact_write_items(
-            TransactItems=[
-                {
-                    "Put": {
-                        "TableName": self._deployment.event_store_table_name,
-                        "Item": commit_to_item(commit),
-                        "ConditionExpression": "attribute_not_exists(stream_id)",
-                    }
-                },
-                {"Put": self._item(repair)},
-            ]
-        )
+        """Raise UserError where the item is not what was compared any more."""
+        writes = [self._item(repair)]
+        if right := repair.after:
+            commit = self._commits.next(right.sku, right.product, right.stock, delta=0)
+            put: PutTypeDef = {
+                "TableName": self._deployment.event_store_table_name,
+                "Item": commit_to_item(commit),
+                "ConditionExpression": "attribute_not_exists(stream_id)",
+            }
+            writes.append({"Put": put})
+        try:
+            self._client.transact_write_items(TransactItems=writes)
+        except self._client.exceptions.TransactionCanceledException as error:
+            raise UserError(f"{repair.sku}: it is not what was compared any more, or could not be written") from error
 
-    def _commit(self, right: StockItem) -> Commit:
-        stream = sku_stream(right.sku)
-        return Commit(
-            stream_id=stream,
-            version=self._store.latest_version(stream) + 1,
-            events=(EventType.PRODUCT_INVENTORY_UPDATED,),
-            body={
-                "sku": right.sku,
-                "name": right.product.name,
-                "priceMinor": right.product.price_minor,
-                "currency": right.product.currency,
-                "stock": right.stock,
-                "stockDelta": 0,
-            },
-            cause=Cause(self._run_id, self._run_id, datetime.now(UTC)),
-        )
+    def _item(self, repair: Repair) -> "TransactWriteItemTypeDef":
+        """Replace or remove the item only as long as each of its attributes is as it was compared."""
+        table = self._deployment.inventory_table_name
+        if repair.before is None:
+            condition: _Condition = {"ConditionExpression": f"attribute_not_exists({_KEY})"}
+        else:
+            condition = _equals(repair.before)
+        if repair.after is None:
+            return {"Delete": {"TableName": table, "Key": to_item({_KEY: repair.sku}), **condition}}
+        return {"Put": {"TableName": table, "Item": stock_to_item(repair.after), **condition}}
 
-    def _item(self, repair: Repair) -> "PutTypeDef":
-        """Replace the item only as long as it is what was compared."""
-        right = repair.after
-        put: PutTypeDef = {
-            "TableName": self._deployment.inventory_table_name,
-            "Item": stock_to_item(right),
-            "ConditionExpression": "attribute_not_exists(item_id)",
-        }
-        if was := repair.before:
-            put["ConditionExpression"] = "stock = :stock AND reserved = :reserved AND available = :available"
-            put["ExpressionAttributeValues"] = to_item(
-                {":stock": was.stock, ":reserved": was.reserved, ":available": was.available}
-            )
-        return put
+
+def _equals(item: Item) -> "_Condition":
+    return {
+        "ConditionExpression": " AND ".join(f"#{number} = :{number}" for number in range(len(item))),
+        "ExpressionAttributeNames": {f"#{number}": name for number, name in enumerate(item)},
+        "ExpressionAttributeValues": {f":{number}": value for number, value in enumerate(item.values())},
+    }
+
+
+def _check(audit: Audit) -> None:
+    if audit.unreadable or not audit.commits:
+        named = "\n".join(map(str, audit.unreadable[:_SHOWN]))
+        raise UserError(
+            f"nothing was repaired: the event store is empty or cannot be read; `invoke restore` first\n{named}".strip()
+        )
+    if audit.moving:
+        named = ", ".join(sorted(audit.moving)[:_SHOWN])
+        raise UserError(f"nothing was repaired: somebody is writing, as this changed while it was read: {named}")
+
+
+def _right(audit: Audit, sku: str) -> StockItem | None:
+    totals = audit.ledger.skus.get(sku)
+    return totals.stock_item(sku) if totals else None
 
 
 def run(target: Target) -> None:
-    """Print what was repaired; raise UserError where somebody may be writing."""
+    """Print each repair as soon as it is written; raise UserError where somebody may be writing, or some cannot be."""
     deployment = Deployment.of(target)
-    active = Writers(target, deployment).active()
-    if active:
-        raise UserError(f"nothing was repaired: {', '.join(active)} may be writing. First `invoke pause`, then again")
-    repairs = list(Repairer(target.client("dynamodb"), deployment).repair())
-    if not repairs:
-        out.print("the inventory is what the log says: nothing to repair")
-        return
-    shown = table("SKU", "stock", "reserved", "available", title="Repaired")
+    writers, repairer = Writers(target, deployment), Repairer(target.client("dynamodb"), deployment)
+    writers.check_paused("repaired")
+    with counts() as shown:
+        repairs, left = repairer.find(shown)
+    writers.check_paused("repaired")
     for repair in repairs:
-        shown.add_row(
-            repair.after.sku,
-            *(
-                f"{getattr(repair.before, name, 'none')} -> {getattr(repair.after, name)}"
-                for name in ("stock", "reserved", "available")
-            ),
-        )
-    out.print(shown)
-    out.print("`invoke resume` lets the services write again")
+        try:
+            repairer.write(repair)
+        except UserError as error:
+            left.append(str(error))
+        else:
+            out.print(f"{repair.sku}: {repair.text}", markup=False)
+    if left:
+        raise UserError("not repaired:\n" + "\n".join(left))
+    out.print(
+        "`invoke resume` lets the services write again"
+        if repairs
+        else "the inventory is what the log says: nothing to repair"
+    )

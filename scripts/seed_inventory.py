@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Self
-from uuid import uuid4
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints, TypeAdapter
 
@@ -14,12 +12,11 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.json_files import load_json
 from scripts.ledger import read_inventory
+from scripts.stock_commits import StockCommits
 from scripts.target import Target
 from services.libs.event_store import ContentionError, EventStore, StockRefusedError, VersionTakenError
 from services.libs.inventory_table import InventoryTable
 from services.order_service.messages import Sku
-from services.shared.commits import Cause, Commit, sku_stream
-from services.shared.events import EventType
 from services.shared.inventory import Product, StockItem
 
 _ATTEMPTS = 5
@@ -89,7 +86,7 @@ class Seeder:
     def __init__(self, store: EventStore, inventory: InventoryTable) -> None:
         self._store = store
         self._inventory = inventory
-        self._run_id = f"seed-{uuid4()}"
+        self._commits = StockCommits(store, "seed")
 
     @classmethod
     def of(cls, target: Target, deployment: Deployment) -> Self:
@@ -108,30 +105,14 @@ class Seeder:
                 return Change(product, before)
             if before and product.stock < before.reserved:
                 return Change(product, before, refused=f"{before.reserved} units are reserved for orders")
+            delta = product.stock - (before.stock if before else 0)
             try:
-                self._store.append(self._commit(product, before))
+                self._store.append(self._commits.next(product.sku, product.product, product.stock, delta))
             except (VersionTakenError, StockRefusedError, ContentionError):
                 before = self._inventory.read([product.sku]).get(product.sku)
             else:
                 return Change(product, before)
         return Change(product, before, refused="its stock keeps changing, try again when it is quieter")
-
-    def _commit(self, product: SeedProduct, before: StockItem | None) -> Commit:
-        stream = sku_stream(product.sku)
-        return Commit(
-            stream_id=stream,
-            version=self._store.latest_version(stream) + 1,
-            events=(EventType.PRODUCT_INVENTORY_UPDATED,),
-            body={
-                "sku": product.sku,
-                "name": product.name,
-                "priceMinor": product.price_minor,
-                "currency": product.currency,
-                "stock": product.stock,
-                "stockDelta": product.stock - (before.stock if before else 0),
-            },
-            cause=Cause(event_id=self._run_id, correlation_id=self._run_id, at=datetime.now(UTC)),
-        )
 
 
 def _check_currency(products: Sequence[SeedProduct], inventory: Sequence[StockItem]) -> None:

@@ -2,17 +2,24 @@
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from scripts.console import out
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.target import Target
 
+if TYPE_CHECKING:
+    from types_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
+
 _WRITERS = ("order-service", "payment-service")
 _POLL_SECONDS = 0.5
 _TIMEOUT_SECONDS = 180
 # How long EventBridge tries to hand a tick over, and Lambda to begin with it: infra/modules/eventbridge/schedule.
 _TICK_SECONDS = 60 + 60
+# How far this machine's clock may be behind AWS's.
+_CLOCK_SECONDS = 5
 
 
 class Writers:
@@ -29,9 +36,7 @@ class Writers:
         """Return once no invocation that was asked for before can still write."""
         self._events.disable_rule(Name=self._deployment.reservation_sweep_rule_name)
         self._switch_mappings(enabled=False)
-        names = [self._deployment.function_names[service] for service in (*_WRITERS, "reservation-sweeper")]
-        timeouts = [self._lambda.get_function_configuration(FunctionName=name)["Timeout"] for name in names]
-        seconds = self._tick_seconds + max(timeouts)
+        seconds = self._seconds_under_way()
         with out.status(f"waiting {seconds} s for invocations under way"):
             self._sleep(seconds)
 
@@ -40,28 +45,48 @@ class Writers:
         self._switch_mappings(enabled=True)
         self._events.enable_rule(Name=self._deployment.reservation_sweep_rule_name)
 
+    def check_paused(self, undone: str) -> None:
+        """Raise UserError where somebody may be writing; `undone` says what is not done then."""
+        if active := ", ".join(self.active()):
+            raise UserError(f"nothing was {undone}: {active} may be writing. First `invoke pause`, then again")
+
     def active(self) -> list[str]:
-        """Name what is not paused."""
-        active = [service for service, _, state in self._mappings() if state != "Disabled"]
+        """Name what is not paused, or so lately that an invocation may be under way: a pause may be interrupted.
+
+        A pause disables the rule first, so what of the sweeper is under way is no younger than the mappings' change.
+        """
+        ended = datetime.now(UTC) - timedelta(seconds=self._seconds_under_way() - _CLOCK_SECONDS)
+        active = [service for service, mapping in self._mappings() if not _stands_still(mapping, ended)]
         rule = self._events.describe_rule(Name=self._deployment.reservation_sweep_rule_name)
         return [*active, *(["reservation-sweeper"] if rule["State"] == "ENABLED" else [])]
 
     def _switch_mappings(self, *, enabled: bool) -> None:
-        for _, uuid, _ in self._mappings():
-            self._lambda.update_event_source_mapping(UUID=uuid, Enabled=enabled)
+        for _, mapping in self._mappings():
+            self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
         wanted = "Enabled" if enabled else "Disabled"
         deadline = time.monotonic() + _TIMEOUT_SECONDS
-        while any(state != wanted for _, _, state in self._mappings()):
+        while any(mapping["State"] != wanted for _, mapping in self._mappings()):
             if time.monotonic() > deadline:
                 raise UserError(f"the mappings are not {wanted.lower()} after {_TIMEOUT_SECONDS} s; try again")
             self._sleep(_POLL_SECONDS)
 
-    def _mappings(self) -> Iterator[tuple[str, str, str]]:
-        """Yield service, id and state."""
+    def _seconds_under_way(self) -> int:
+        """How long what was asked for before the pause may still write."""
+        names = [self._deployment.function_names[service] for service in (*_WRITERS, "reservation-sweeper")]
+        timeouts = [self._lambda.get_function_configuration(FunctionName=name)["Timeout"] for name in names]
+        return self._tick_seconds + max(timeouts)
+
+    def _mappings(self) -> "Iterator[tuple[str, EventSourceMappingConfigurationTypeDef]]":
+        """Yield each with its service."""
         for service in _WRITERS:
             name = self._deployment.function_names[service]
             for mapping in self._lambda.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
-                yield service, mapping["UUID"], mapping["State"]
+                yield service, mapping
+
+
+def _stands_still(mapping: "EventSourceMappingConfigurationTypeDef", ended: datetime) -> bool:
+    # https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html: or when its state changed.
+    return mapping["State"] == "Disabled" and mapping["LastModified"] <= ended
 
 
 def pause(target: Target) -> None:

@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
-from scripts.errors import UserError
-from scripts.ledger import Ledger, histories
+from scripts.ledger import Ledger, histories, read_commit
 from scripts.order_history import is_open
-from services.libs.commit_items import commit_from_item
 from services.libs.dynamodb_items import Item
 from services.shared.commits import Commit
 
@@ -51,15 +49,8 @@ class Survey:
 
 
 def survey(items: Iterable[Item]) -> Survey:
-    """Take the items as a scan finds them; raise UserError for one that is no commit."""
+    """Take the items as a scan finds them; raise NoCommitError for one that is none."""
     found = Survey()
-    for history in histories(map(_commit, items)):
+    for history in histories(map(read_commit, items)):
         found.add(history)
     return found
-
-
-def _commit(item: Item) -> Commit:
-    try:
-        return commit_from_item(item)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{item.get('stream_id')} version {item.get('version')} is no commit: {error!r}") from error

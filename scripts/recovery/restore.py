@@ -28,12 +28,10 @@ from scripts.target import Target
 from scripts.writers import Writers
 from services.libs.commit_items import DUE_SHARDS
 from services.libs.dynamodb_items import Item
-from services.libs.event_publisher import EventPublisher
 from services.libs.inventory_table import stock_to_item
 from services.libs.ledger_counters import LedgerCounters
 from services.reservation_sweeper.cursor import SweepCursor
 from services.shared.commits import Commit, timestamp
-from services.shared.events import Bus
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -184,8 +182,7 @@ def run(target: Target, to: str, *, replace: bool, from_elsewhere: bool, accept_
     began_at = datetime.now(UTC)
     client = target.client("dynamodb")
     _check_table(client, deployment.event_store_table_name)
-    if active := Writers(target, deployment).active():
-        raise UserError(f"nothing was restored: {', '.join(active)} may be writing. First `invoke pause`, then again")
+    Writers(target, deployment).check_paused("restored")
     with open_source(to, target, deployment, from_elsewhere=from_elsewhere) as source:
         with counts() as shown:
             restored = Restorer(client, deployment).restore(
@@ -217,8 +214,7 @@ def _check_table(client: "DynamoDBClient", table: str) -> None:
 
 def _publish(target: Target, deployment: Deployment, commits: Iterable[Commit]) -> list[str]:
     """Publish again what open orders wait for, as what was done about it is lost; return what is refused."""
-    buses = {Bus.ORDER: deployment.order_bus_name, Bus.PAYMENT: deployment.payment_bus_name}
-    return relay_catchup.publish(iter(commits), EventPublisher(target.client("events"), buses)).refused
+    return relay_catchup.publish(iter(commits), relay_catchup.publisher_of(target, deployment)).refused
 
 
 def _print(restored: Restored, as_of: datetime, began_at: datetime) -> None:

@@ -25,6 +25,7 @@ class InventoryTable:
 
 
 def stock_item(item: Item) -> StockItem:
+    """Raise KeyError, TypeError or ValueError where the item is not one."""
     values = from_item(item)
     return StockItem(
         sku=text(values, "item_id"),

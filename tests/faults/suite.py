@@ -217,7 +217,7 @@ class _Run:
             lost=lost,
             oversold=sorted(oversold),
             stuck=[order_id for order_id in self._open if order_id not in lost],
-            differences=[str(found) for found in (*audit.differences, *unexplained)],
+            differences=[str(found) for found in (*audit.differences, *audit.uncompared, *unexplained)],
             seconds=seconds,
         )
 

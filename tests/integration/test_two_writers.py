@@ -3,22 +3,23 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
+from scripts.errors import UserError
 from scripts.repair import Repair, Repairer
 from scripts.seed_inventory import Seeder, SeedProduct
 from services.libs.event_store import EventStore, VersionTakenError
-from services.libs.inventory_table import InventoryTable
+from services.libs.inventory_table import InventoryTable, stock_to_item
 from services.order_service.domain import PlacedOrder, conclude, decide
 from services.payment_service.domain import refunded, settle
 from services.payment_service.gateway import Charge, ChargeRequest, GatewayError
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.reservation_sweeper.domain import expire
 from services.shared.commits import Cause, Commit
-from services.shared.inventory import StockItem
 from tests.integration.world import World
 
 _ROUNDS = 10
@@ -168,7 +169,7 @@ def test_a_repair_of_what_has_changed_since_is_refused(world: World) -> None:
     _store(world).append(_version_1(world, sku))
     repairer = Repairer(dynamodb, world.deployment)
 
-    with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
-        repairer.write(Repair(seen, StockItem(sku, seen.product, stock=1, reserved=0, available=1)))
+    with pytest.raises(UserError, match=f"{sku}: it is not what was compared any more"):
+        repairer.write(Repair(sku, stock_to_item(seen), replace(seen, stock=1, available=1)))
 
     assert world.stock(sku) == (10, 3, 7)

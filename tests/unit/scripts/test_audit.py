@@ -1,21 +1,36 @@
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from scripts import ledger
+from scripts import audit, ledger
+from scripts import repair as repairing
 from scripts.audit import Audit, Auditor
-from scripts.repair import Repairer
+from scripts.deployment import Deployment
+from scripts.errors import UserError
+from scripts.repair import Repair, Repairer
+from scripts.target import Target
+from scripts.writers import Writers
 from services.libs.commit_items import commit_to_item
 from services.libs.dynamodb_items import Item, to_item
+from services.libs.inventory_table import stock_to_item
+from services.libs.ledger_counters import LedgerCounters
+from services.order_service.service import OrderService
+from services.payment_service.service import PaymentService
+from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.commits import Commit
 from services.shared.events import EventType
 from services.shared.json_types import Json
-from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, seeding
+from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, pay, place, placed_order, seeding, stock_item
 from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from types_boto3_dynamodb import DynamoDBClient
 
 DUE = NOW + PAYMENT_TIMEOUT
@@ -39,11 +54,20 @@ def _set(aws: Aws, table: str, key: dict[str, Json], **values: Json) -> None:
     )
 
 
-def test_a_healthy_system_has_no_differences(busy: Aws) -> None:
-    audit = _audit(busy)
+def _spoil(aws: Aws, table: str, key: dict[str, Json], expression: str) -> None:
+    """Update an item in a way that no code of ours would; `:text` and `:half` are values."""
+    values = {name: value for name, value in {":half": {"N": "0.5"}, ":text": {"S": "x"}}.items() if name in expression}
+    more: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
+    if "#items" in expression:
+        more["ExpressionAttributeNames"] = {"#items": "items"}
+    aws.dynamodb.update_item(TableName=table, Key=to_item(key), UpdateExpression=expression, **more)
 
-    assert audit.differences == []
-    assert (audit.orders, audit.ledger.confirmed, audit.ledger.cancelled) == (
+
+def test_a_healthy_system_has_no_differences(busy: Aws) -> None:
+    done = _audit(busy)
+
+    assert done.differences == []
+    assert (done.orders, done.ledger.confirmed, done.ledger.cancelled) == (
         6,
         1,
         {"insufficient_stock": 1, "payment_failed": 1, "payment_timeout": 1},
@@ -64,7 +88,8 @@ def test_a_product_that_is_not_as_the_log_names_and_prices_it_is_found_and_repai
     _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, **{field: value})
 
     assert _found(busy) == [("stock", "prod-001")]
-    list(Repairer(busy.dynamodb, busy.deployment, sleep=lambda _: None).repair())
+    (repaired,) = _repair(busy)
+    assert f"{field} {value} -> " in repaired.text
     assert _found(busy) == []
 
 
@@ -155,36 +180,197 @@ def test_a_stream_of_more_than_nine_versions_has_no_gap_whatever_order_a_scan_ha
     busy.store.append(seeding("prod-002", stock=10))
     for version in range(2, 13):
         busy.store.append(seeding("prod-002", stock=10, version=version, delta=0))
-    scan = ledger.scan
 
     def scan_by_text(client: "DynamoDBClient", table: str) -> Iterator[Item]:
         return iter(
-            sorted(scan(client, table), key=lambda item: (str(item.get("stream_id")), str(item.get("version"))))
+            sorted(ledger.scan(client, table), key=lambda item: (str(item.get("stream_id")), str(item.get("version"))))
         )
 
-    monkeypatch.setattr(ledger, "scan", scan_by_text)
+    monkeypatch.setattr(audit, "scan", scan_by_text)
 
     assert _found(busy) == []
 
 
-def test_a_difference_that_goes_away_is_none(busy: Aws) -> None:
+def _while_read(monkeypatch: pytest.MonkeyPatch, *moves: Callable[[], object]) -> list[str]:
+    """Make one of the moves in each look, when the log has been read; return the tables that are read."""
+    waiting, scanned = list(moves), list[str]()
+
+    def scan(client: "DynamoDBClient", table: str) -> Iterator[Item]:
+        scanned.append(table)
+        yield from ledger.scan(client, table)
+        if table == EVENT_STORE_TABLE and waiting:
+            waiting.pop(0)()
+
+    monkeypatch.setattr(audit, "scan", scan)
+    return scanned
+
+
+def _reserve(aws: Aws, order_id: str) -> None:
+    place(OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT), placed_order(order_id), CAUSE)
+
+
+def test_where_nothing_moves_one_look_decides(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, reserved=77)
-    right = 2
+    scanned = _while_read(monkeypatch)
 
-    audit = _audit(busy, sleep=lambda _: _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, reserved=right))
+    assert _found(busy) == [("stock", "prod-001")]
+    assert scanned.count(EVENT_STORE_TABLE) == 1
 
-    assert audit.differences == []
+
+def test_what_moves_is_read_again_until_it_can_be_compared(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    _while_read(monkeypatch, lambda: _reserve(busy, "one"), lambda: _reserve(busy, "two"))
+
+    done = _audit(busy)
+
+    assert (done.differences, done.uncompared) == ([], set())
+
+
+def test_what_is_wrong_with_a_sku_that_moves_is_found_once_it_stands_still(
+    busy: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, stock=77)
+    _while_read(monkeypatch, lambda: _reserve(busy, "one"))
+
+    assert _found(busy) == [("stock", "prod-001")]
+
+
+def test_a_difference_stays_while_what_it_is_about_cannot_be_compared_again(
+    busy: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, stock=77)
+    reservations = [partial(_reserve, busy, f"order-{number}") for number in range(4)]
+    _while_read(monkeypatch, lambda: busy.store.append(seeding("prod-002")), *reservations)
+
+    done = _audit(busy)
+
+    assert [(one.kind, one.subject) for one in done.differences] == [("stock", "prod-001")]
+    assert done.uncompared == set()
+
+
+def test_what_an_earlier_look_found_equal_is_settled(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    _while_read(monkeypatch, lambda: busy.store.append(seeding("prod-002")))
+
+    done = _audit(busy, sleep=lambda _: _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, stock=77))
+
+    assert (done.differences, done.uncompared) == ([], set())
+
+
+def test_an_order_that_comes_and_goes_while_the_log_is_read_makes_no_difference(
+    busy: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stock is the same before and after, and the log has been read in between."""
+    payments = PaymentService(busy.store, SimulatedGateway(busy.dynamodb, GATEWAY_TABLE, success_rate=0.0))
+    before = busy.stock()
+    read_counters = LedgerCounters.read
+
+    def read_after_a_reservation(self: LedgerCounters) -> "Counter[str]":
+        counters = read_counters(self)
+        if not busy.store.read("order#short"):
+            _reserve(busy, "short")
+        return counters
+
+    monkeypatch.setattr(LedgerCounters, "read", read_after_a_reservation)
+    _while_read(monkeypatch, lambda: pay(payments, "short", CAUSE))
+
+    assert _found(busy) == []
+    assert busy.stock() == before
+    assert len(busy.store.read("order#short")) == 2
+
+
+def test_what_was_never_compared_is_no_success(
+    busy: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _while_read(monkeypatch, *(partial(_reserve, busy, f"order-{number}") for number in range(5)))
+
+    with pytest.raises(UserError, match="could not compare everything: try again when it is calmer, or during `invoke"):
+        audit.run(_target(busy, monkeypatch), as_of=NOW)
+
+    printed = capsys.readouterr().out
+    assert "never compared, as it changed whenever it was read: counters, sku#prod-001" in printed
+    assert "are what the log says" not in printed
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "REMOVE events",
+        "REMOVE body",
+        "REMOVE body.customerId",
+        "REMOVE body.#items",
+        "REMOVE committed_at",
+        "SET body.amountMinor = :text",
+        "SET body.#items = :text",
+        "SET events = :text",
+    ],
+)
+def test_what_is_no_commit_is_named(busy: Aws, spoil: str) -> None:
+    _spoil(busy, EVENT_STORE_TABLE, {"stream_id": "order#open", "version": 1}, spoil)
+
+    assert ("commit", "order#open version 1") in _found(busy)
+
+
+def test_the_charge_of_an_order_whose_commits_cannot_be_read_is_not_taken_for_that_of_no_order(busy: Aws) -> None:
+    for version in (1, 2, 3):
+        busy.dynamodb.put_item(
+            TableName=EVENT_STORE_TABLE, Item=to_item({"stream_id": "order#paid", "version": version})
+        )
+
+    found = _found(busy)
+
+    assert [subject for kind, subject in found if kind == "commit"] == [f"order#paid version {n}" for n in (1, 2, 3)]
+    assert ("money", "paid") not in found
+
+
+def test_money_of_a_history_that_no_order_can_have_is_compared_all_the_same(busy: Aws) -> None:
+    last = busy.store.read("order#expired")[-1]
+    body = busy.store.read("order#paid")[-1].body
+    busy.store.append(Commit(last.stream_id, 4, (EventType.ORDER_CONFIRMED,), body, CAUSE))
+
+    assert _found(busy) == [("order", "expired")]
+
+
+@pytest.mark.parametrize("spoil", ["REMOVE reserved", "SET reserved = :half", "SET price_minor = :text"])
+def test_an_inventory_item_that_cannot_be_read_is_found_and_repaired(busy: Aws, spoil: str) -> None:
+    right = busy.stock()
+    _spoil(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, spoil)
+
+    assert _found(busy) == [("stock", "prod-001")]
+    _repair(busy)
+    assert busy.stock() == right
+    assert _found(busy) == []
+
+
+def test_an_inventory_item_that_cannot_be_read_is_named_to_the_other_tools(busy: Aws) -> None:
+    _spoil(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, "REMOVE reserved")
+
+    with pytest.raises(UserError, match=r"prod-001 cannot be read in the inventory: KeyError.*`invoke audit`"):
+        ledger.read_inventory(busy.dynamodb, busy.deployment)
+
+
+@pytest.mark.parametrize("values", [{"status": 1}, {"amount_minor": [], "status": "charged"}])
+def test_an_entry_of_the_gateway_that_cannot_be_read_is_found(busy: Aws, values: dict[str, Json]) -> None:
+    _set(busy, GATEWAY_TABLE, {"order_id": "never-placed"}, **values)
+
+    assert _found(busy) == [("money", "never-placed")]
+
+
+def _repair(aws: Aws) -> list[Repair]:
+    repairer = Repairer(aws.dynamodb, aws.deployment)
+    repairs, left = repairer.find()
+    for repair in repairs:
+        repairer.write(repair)
+    assert left == []
+    return repairs
 
 
 def test_a_repair_makes_the_inventory_what_the_log_says_and_is_a_commit(busy: Aws) -> None:
     right = busy.stock()
-    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, stock=1, reserved=2, available=3)
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, stock=1, reserved=5, available=3)
 
-    (repair,) = Repairer(busy.dynamodb, busy.deployment, sleep=lambda _: None).repair()
+    (repair,) = _repair(busy)
 
     assert busy.stock() == right
-    assert repair.before
-    assert repair.before.stock == 1
+    assert repair.text == "stock 1 -> 96, reserved 5 -> 2, available 3 -> 94"
     assert busy.store.latest_version("sku#prod-001") == 2
     assert _audit(busy).differences == []
 
@@ -193,10 +379,106 @@ def test_a_repair_brings_back_a_sku_that_is_gone(busy: Aws) -> None:
     right = busy.stock()
     busy.dynamodb.delete_item(TableName=INVENTORY_TABLE, Key=to_item({"item_id": "prod-001"}))
 
-    list(Repairer(busy.dynamodb, busy.deployment, sleep=lambda _: None).repair())
+    (repair,) = _repair(busy)
 
     assert busy.stock() == right
+    assert "price_minor none -> 500" in repair.text
+
+
+def test_what_nobody_seeded_is_removed(busy: Aws) -> None:
+    busy.dynamodb.put_item(TableName=INVENTORY_TABLE, Item=stock_to_item(stock_item("stray")))
+
+    (repair,) = _repair(busy)
+
+    assert repair.text == "removed, as the log does not know it"
+    assert _found(busy) == []
 
 
 def test_where_nothing_differs_nothing_is_repaired(busy: Aws) -> None:
-    assert list(Repairer(busy.dynamodb, busy.deployment, sleep=lambda _: None).repair()) == []
+    assert _repair(busy) == []
+
+
+@pytest.mark.parametrize("values", [{"reserved": 3, "available": 93}, {"price_minor": 1}])
+def test_what_is_not_as_it_was_compared_any_more_is_not_written_over(busy: Aws, values: dict[str, Json]) -> None:
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, stock=1)
+    repairer = Repairer(busy.dynamodb, busy.deployment)
+    (repair,), _ = repairer.find()
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, **values)
+
+    with pytest.raises(UserError, match="prod-001: it is not what was compared any more"):
+        repairer.write(repair)
+
+    assert busy.stock()[0] == 1
+    assert busy.store.latest_version("sku#prod-001") == 1
+
+
+def test_nothing_is_repaired_while_something_moves(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    _while_read(monkeypatch, lambda: _reserve(busy, "one"))
+
+    with pytest.raises(UserError, match=r"nothing was repaired: .* changed while it was read: counters, sku#prod-001"):
+        Repairer(busy.dynamodb, busy.deployment).find()
+
+
+def test_nothing_is_repaired_from_a_log_that_cannot_be_read(busy: Aws) -> None:
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, stock=1)
+    _set(busy, EVENT_STORE_TABLE, {"stream_id": "order#open", "version": 1}, events="x")
+
+    with pytest.raises(UserError, match=r"nothing was repaired: .*`invoke restore` first\norder#open version 1 is no"):
+        Repairer(busy.dynamodb, busy.deployment).find()
+
+
+def test_nothing_is_removed_because_the_log_is_lost(aws: Aws) -> None:
+    aws.dynamodb.put_item(TableName=INVENTORY_TABLE, Item=stock_to_item(stock_item("prod-001")))
+
+    with pytest.raises(UserError, match=r"nothing was repaired: the event store is empty .*`invoke restore` first$"):
+        Repairer(aws.dynamodb, aws.deployment).find()
+
+
+def _target(aws: Aws, monkeypatch: pytest.MonkeyPatch, *active: list[str]) -> Target:
+    """Find the writers as given, one time after the other, and paused in the end."""
+    answers = iter(active)
+    monkeypatch.setattr(Deployment, "of", lambda _: aws.deployment)
+    monkeypatch.setattr(Writers, "__init__", lambda *_: None)
+    monkeypatch.setattr(Writers, "active", lambda _: next(answers, []))
+    monkeypatch.setattr(audit, "_PAUSE_SECONDS", 0)
+    return cast("Target", SimpleNamespace(client=lambda _: aws.dynamodb))
+
+
+def test_each_repair_is_told_and_what_cannot_be_repaired_at_the_end(
+    busy: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, price_minor=77)
+    moved = busy.store.read("order#open")[0]
+    nobody_named: dict[str, Json] = {"items": [{"sku": "nameless", "quantity": 1}], "reason": "x"}
+    busy.dynamodb.put_item(
+        TableName=EVENT_STORE_TABLE,
+        Item=commit_to_item(replace(moved, stream_id="order#odd", body=moved.body | nobody_named)),
+    )
+    for sku in ("aaa", "zzz"):
+        busy.dynamodb.put_item(TableName=INVENTORY_TABLE, Item=stock_to_item(stock_item(sku)))
+    write = Repairer.write
+
+    def write_all_but_the_first(repairer: Repairer, repair: Repair) -> None:
+        if repair.sku == "aaa":
+            _set(busy, INVENTORY_TABLE, {"item_id": "aaa"}, stock=0)
+        write(repairer, repair)
+
+    monkeypatch.setattr(Repairer, "write", write_all_but_the_first)
+
+    with pytest.raises(UserError, match=r"not repaired:\nnameless: .* never named or priced it.*\naaa: it is not what"):
+        repairing.run(_target(busy, monkeypatch))
+
+    assert capsys.readouterr().out == "prod-001: price_minor 77 -> 500\nzzz: removed, as the log does not know it\n"
+    assert set(busy.inventory.read(["prod-001", "aaa", "zzz"])) == {"prod-001", "aaa"}
+
+
+@pytest.mark.parametrize("active", [[["order-service"]], [[], ["order-service"]]])
+def test_the_writers_are_asked_before_the_comparison_and_again_before_the_first_repair(
+    busy: Aws, monkeypatch: pytest.MonkeyPatch, active: list[list[str]]
+) -> None:
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, stock=77)
+
+    with pytest.raises(UserError, match="nothing was repaired: order-service may be writing"):
+        repairing.run(_target(busy, monkeypatch, *active))
+
+    assert busy.stock()[0] == 77

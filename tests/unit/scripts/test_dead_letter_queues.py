@@ -101,7 +101,7 @@ def test_every_cause_is_told_with_its_count_its_oldest_message_and_what_is_known
             "order-3",
             "rule/dev-order-bus/dev-order-placed to dev-order-queue: not authorized",
         ),
-        "stream records given up": (1, "", "invoke relay-catchup --since 2026-01-01T11:45:00.123Z"),
+        "stream records given up": (1, "", "invoke relay-catchup --since 2026-01-01T12:00:00.123Z"),
         "retries exhausted": (2, "order-4", "OrderPlaced"),
     }
 

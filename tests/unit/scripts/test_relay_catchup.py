@@ -11,9 +11,11 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.relay_catchup import Published, commits_since, publish, run
 from scripts.target import Target
+from services.libs.dynamodb_items import to_item
 from services.libs.event_publisher import EventPublisher
-from services.shared.commits import Commit
+from services.shared.commits import Commit, timestamp
 from services.shared.events import Bus
+from services.shared.json_types import Json
 from tests.factories import CAUSE, NOW, decide, inventory, placed_order, seeding, stock_item
 from tests.unit.conftest import EVENT_STORE_TABLE, Aws
 
@@ -70,7 +72,7 @@ def _order(order_id: str, at: datetime) -> Commit:
 
 
 def _since(aws: Aws, since: datetime) -> list[str]:
-    return sorted(commit.stream_id for commit in commits_since(aws.dynamodb, EVENT_STORE_TABLE, since))
+    return sorted(commit.stream_id for commit in commits_since(aws.dynamodb, EVENT_STORE_TABLE, since, []))
 
 
 def test_the_commits_of_that_time_and_later_are_found(aws: Aws) -> None:
@@ -113,6 +115,34 @@ def test_a_dry_run_only_counts(aws: Aws, events: _Events, capsys: pytest.Capture
 
     assert capsys.readouterr().out == "would publish 3 events of 2 commits since 2026-01-01T12:00:00.000Z again\n"
     assert events.published == []
+
+
+def test_a_commit_whose_message_was_taken_up_up_to_15_minutes_before_is_published(
+    aws: Aws, events: _Events, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.store.append(_order("order-slow", NOW - timedelta(minutes=14)))
+    aws.store.append(_order("order-old", NOW - timedelta(minutes=16)))
+
+    run(_target(aws, events), timestamp(NOW), dry_run=False)
+
+    assert {event.partition("/")[0] for event in events.published} == {
+        "order#order-a",
+        "order#order-slow",
+        "sku#prod-001",
+    }
+    assert "since 2026-01-01T12:00:00.123Z" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("values", [{}, {"committed_at": "2026-01-01T13:00:00.000Z", "events": ["OrderConfirmed"]}])
+def test_what_is_no_commit_is_skipped_and_named_at_the_end(
+    aws: Aws, events: _Events, values: dict[str, Json], capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.dynamodb.put_item(TableName=EVENT_STORE_TABLE, Item=to_item({"stream_id": "order#odd", "version": 1, **values}))
+
+    with pytest.raises(UserError, match="skipped: order#odd version 1 is no commit: KeyError"):
+        run(_target(aws, events), "2026-01-01T12:00:00Z", dry_run=False)
+
+    assert "published 3 events of 2 commits" in capsys.readouterr().out
 
 
 def test_the_command_fails_at_the_end_when_something_was_refused(

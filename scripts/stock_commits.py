@@ -1,0 +1,35 @@
+"""The commits that the tools write: each names and prices a SKU, and sets its stock on hand."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from services.libs.event_store import EventStore
+from services.shared.commits import Cause, Commit, sku_stream
+from services.shared.events import EventType
+from services.shared.inventory import Product
+
+
+class StockCommits:
+    """Those of one run of a tool."""
+
+    def __init__(self, store: EventStore, tool: str) -> None:
+        self._store = store
+        self._run_id = f"{tool}-{uuid4()}"
+
+    def next(self, sku: str, product: Product, stock: int, delta: int) -> Commit:
+        """Make the next of the SKU's stream; `delta` is what leads to that stock."""
+        stream = sku_stream(sku)
+        return Commit(
+            stream_id=stream,
+            version=self._store.latest_version(stream) + 1,
+            events=(EventType.PRODUCT_INVENTORY_UPDATED,),
+            body={
+                "sku": sku,
+                "name": product.name,
+                "priceMinor": product.price_minor,
+                "currency": product.currency,
+                "stock": stock,
+                "stockDelta": delta,
+            },
+            cause=Cause(event_id=self._run_id, correlation_id=self._run_id, at=datetime.now(UTC)),
+        )
