@@ -30,7 +30,7 @@ from services.libs.commit_items import DUE_SHARDS
 from services.libs.dynamodb_items import Item
 from services.libs.inventory_table import stock_to_item
 from services.libs.ledger_counters import LedgerCounters
-from services.reservation_sweeper.cursor import SweepCursor
+from services.reservation_sweeper.cursor import Position, SweepCursor
 from services.shared.commits import Commit, timestamp
 
 if TYPE_CHECKING:
@@ -126,13 +126,16 @@ class Restorer:
         return sum(table.put(item for sku, item in right.items() if live.get(sku) != item))
 
     def _set_cursors_back(self, found: Survey) -> None:
-        """The sweeper has passed the orders that are open again: without this nobody would ever release their stock."""
-        if found.first_due is None:
-            return
-        cursor, until = SweepCursor(self._client, self._deployment.metrics_table_name), timestamp(found.first_due)
+        """The sweeper has passed the orders that are open again: without this nobody would ever release their stock.
+
+        From there on it finds all that are open, so what it passed over is forgotten: it may not even exist any more.
+        """
+        cursor = SweepCursor(self._client, self._deployment.metrics_table_name)
         for shard in range(DUE_SHARDS):
-            if cursor.read(shard) > until:
-                cursor.advance(shard, until)
+            was = cursor.read(shard)
+            until = min(was.until, timestamp(found.first_due)) if found.first_due else was.until
+            if was != Position(until):
+                cursor.write(shard, Position(until))
 
 
 def _remembered(items: Iterable[Item], fingerprints: set[bytes]) -> Iterator[Item]:

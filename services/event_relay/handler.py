@@ -64,18 +64,23 @@ def handler(event: StreamEvent, context: LambdaContext) -> BatchResponse:
 
 
 def _publish(event: StreamEvent, context: LambdaContext, application: _Application) -> list[StreamRecord]:
-    """Return what could not be published."""
-    commits: list[tuple[StreamRecord, Commit]] = []
-    hopeless: list[tuple[StreamRecord, Exception]] = []
-    for record in event["Records"]:
-        try:
-            commits.append((record, _publishable(record)))
-        except (KeyError, TypeError, ValueError) as error:
-            hopeless.append((record, error))
-    unpublished = application.publisher.publish([commit for _, commit in commits])
-    for record, reason in hopeless:
-        _reject(record, reason, application.dead_letters, context)
-    return [record for record, commit in commits if any(commit is left for left in unpublished)]
+    """Return what could not be published. What comes after the first of it is read again, and rejected only then."""
+    parsed = [(record, _parsed(record)) for record in event["Records"]]
+    unpublished = application.publisher.publish([commit for _, commit in parsed if isinstance(commit, Commit)])
+    failed: list[StreamRecord] = []
+    for record, commit in parsed:
+        if any(commit is left for left in unpublished):
+            failed.append(record)
+        elif isinstance(commit, Exception) and not failed:
+            _reject(record, commit, application.dead_letters, context)
+    return failed
+
+
+def _parsed(record: StreamRecord) -> Commit | Exception:
+    try:
+        return _publishable(record)
+    except (KeyError, TypeError, ValueError) as error:
+        return error
 
 
 def _publishable(record: StreamRecord) -> Commit:

@@ -4,8 +4,12 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from services.libs.structured_logging import logger
 from services.shared.commits import Commit
 from services.shared.events import CATALOGUE, Bus
 from services.shared.json_types import JsonObject
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
 _ENTRIES_A_CALL = 10
 _ATTEMPTS = 3
 _FIRST_PAUSE_SECONDS = 0.05
+# A call that hangs takes longer, the SDK's repetition included: after another the function could not tell any more.
+_PATIENCE_SECONDS = 2
 
 
 class EventPublisher:
@@ -31,30 +37,47 @@ class EventPublisher:
         bus_names: Mapping[Bus, str],
         side_by_side: "SideBySide" = map,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._bus_names = bus_names
         self._side_by_side = side_by_side
         self._sleep = sleep
+        self._clock = clock
 
     def publish(self, commits: Sequence[Commit]) -> list[Commit]:
         """Publish every event of every commit; return the commits of which an event did not get out.
 
-        EventBridge takes the entries of a call one by one, so a call that succeeds may still have refused some.
+        EventBridge takes the entries of a call one by one, so a call that succeeds may still have refused some. Of one
+        that fails the error is raised only where nothing at all got out: what the others achieved is not done again.
         """
-        waiting = [(commit, entry) for commit in commits for entry in self._entries(commit)]
+        began, faults = self._clock(), list[BotoCoreError | ClientError]()
+        entries = waiting = [(commit, entry) for commit in commits for entry in self._entries(commit)]
+        put = partial(self._put, faults)
         for attempt in range(_ATTEMPTS):
             if attempt:
                 self._sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
-            waiting = [one for refused in self._side_by_side(self._put, _batches(waiting)) for one in refused]
-            if not waiting:
+            waiting = [one for left in self._side_by_side(put, _batches(waiting)) for one in left]
+            if not waiting or self._clock() - began > _PATIENCE_SECONDS:
                 break
+        if faults and len(waiting) == len(entries):
+            raise faults[-1]
+        if faults:
+            codes = sorted({_code(fault) for fault in faults})
+            logger.error("calls to EventBridge failed", exc_info=faults[-1], extra={"error_codes": codes})
         return [commit for commit in commits if any(commit is refused for refused, _ in waiting)]
 
-    def _put(self, batch: "_Batch") -> "_Batch":
-        response = self._client.put_events(Entries=[entry for _, entry in batch])
+    def _put(self, faults: list[BotoCoreError | ClientError], batch: "_Batch") -> "_Batch":
+        """Return what did not get out."""
+        try:
+            response = self._client.put_events(Entries=[entry for _, entry in batch])
+        except (BotoCoreError, ClientError) as fault:
+            faults.append(fault)
+            return batch
         if not response["FailedEntryCount"]:
             return []
+        codes = {result["ErrorCode"] for result in response["Entries"] if "ErrorCode" in result}
+        logger.warning("events refused", extra={"error_codes": sorted(codes)})
         return [sent for sent, result in zip(batch, response["Entries"], strict=True) if "ErrorCode" in result]
 
     def _entries(self, commit: Commit) -> "list[PutEventsRequestEntryTypeDef]":
@@ -76,6 +99,10 @@ def _batches(waiting: "_Batch") -> "Iterator[_Batch]":
         entries = [(commit, entry) for commit, entry in waiting if entry["Source"] == bus.source]
         for start in range(0, len(entries), _ENTRIES_A_CALL):
             yield entries[start : start + _ENTRIES_A_CALL]
+
+
+def _code(fault: BotoCoreError | ClientError) -> str:
+    return fault.response["Error"]["Code"] if isinstance(fault, ClientError) else type(fault).__name__
 
 
 def event_detail(commit: Commit, index: int) -> JsonObject:

@@ -58,18 +58,18 @@ class OrderService:
         ]
 
     def _write(self, placed: Sequence[Placed], seconds_left: SecondsLeft) -> _Standing:
+        """Write a group, and decide all that is left again: what failed has taken nothing from those after it."""
         standing: _Standing = {}
         inventory = self._inventory.read({sku for order, _ in placed for sku in order.quantities})
-        commits = self._decide(placed, inventory, standing)
         refusals, most = 0, len(placed)
-        while commits:
+        while commits := self._decide(placed, inventory, standing):
             if seconds_left() < RESERVE_SECONDS:
                 return standing | _all(commits, OutOfTimeError(), standing)
             group = first_group(commits)[:most]
             try:
                 self._store.append_group(group)
             except GroupRefusedError as refused:
-                # Somebody was faster: decide again on what stands there now.
+                # Somebody was faster.
                 standing |= {_order_id(stream): existing for stream, existing in refused.taken.items()}
                 inventory = _with(inventory, refused.found)
                 refusals += bool(refused.found)
@@ -77,26 +77,24 @@ class OrderService:
                     contention = ContentionError(f"the stock changed under {_DECISIONS} decisions")
                     standing |= _all(group, contention, standing)
                     refusals = 0
-                left = [one for one in placed if one[0].order_id not in standing]
-                commits = self._decide(left, inventory, standing)
             except TransactionFaultError as fault:
                 # Which of them is at fault shows when each is written by itself.
+                most = 1
                 standing |= _all(group, fault, standing) if len(group) == 1 else {}
-                commits, most = commits[1:] if len(group) == 1 else commits, 1
             except ContentionError as fault:
                 standing |= _all(group, fault, standing)
-                commits = commits[len(group) :]
             else:
                 standing |= {_order_id(commit.stream_id): commit for commit in group}
-                inventory, refusals, commits = after(inventory, group), 0, commits[len(group) :]
+                inventory, refusals = after(inventory, group), 0
         return standing
 
     def _decide(
         self, placed: Sequence[Placed], inventory: Mapping[str, StockItem], standing: _Standing
     ) -> Sequence[Commit]:
-        """Decide all; an order of more than one currency stands as what it is."""
+        """Decide all that do not stand yet; an order of more than one currency stands as what it is."""
         commits = []
-        for (order, _), decided in zip(placed, decide_all(placed, inventory, self._payment_timeout), strict=True):
+        left = [one for one in placed if one[0].order_id not in standing]
+        for (order, _), decided in zip(left, decide_all(left, inventory, self._payment_timeout), strict=True):
             if isinstance(decided, MixedCurrenciesError):
                 standing[order.order_id] = self._mixed(order, decided)
             else:

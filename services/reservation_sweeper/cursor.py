@@ -1,5 +1,6 @@
 """How far each shard of the due index has been swept."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.libs.dynamodb_items import Item, to_item
@@ -12,24 +13,35 @@ if TYPE_CHECKING:
 _BEGINNING = "0"
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Every order that was due before `until` is done, but for the streams `passed_over`, which failed."""
+
+    until: str = _BEGINNING
+    passed_over: tuple[str, ...] = ()
+
+
 class SweepCursor:
-    """A time for each shard, as text."""
+    """A position in each shard; it is one item, so that a time is never there without its exceptions."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
-    def read(self, shard: int) -> str:
+    def read(self, shard: int) -> Position:
         found = self._client.get_item(TableName=self._table, Key=_key(shard), ConsistentRead=True).get("Item")
-        return found["swept_until"]["S"] if found else _BEGINNING
+        if not found:
+            return Position()
+        passed_over = found.get("passed_over", {"L": []})["L"]
+        return Position(found["swept_until"]["S"], tuple(stream_id["S"] for stream_id in passed_over))
 
-    def advance(self, shard: int, until: str) -> None:
+    def write(self, shard: int, position: Position) -> None:
         """Two sweeps at once may set it back: then some orders are only looked at again."""
         self._client.update_item(
             TableName=self._table,
             Key=_key(shard),
-            UpdateExpression="SET swept_until = :until",
-            ExpressionAttributeValues=to_item({":until": until}),
+            UpdateExpression="SET swept_until = :until, passed_over = :passed_over",
+            ExpressionAttributeValues=to_item({":until": position.until, ":passed_over": list(position.passed_over)}),
         )
 
 

@@ -13,7 +13,7 @@ from services.libs.structured_logging import configure_logging
 from services.reservation_sweeper.cursor import SweepCursor
 from services.reservation_sweeper.service import ReservationSweeper
 
-# More than a batch of expired orders takes at its slowest.
+# More than one order takes at its slowest.
 _RESERVE_MILLISECONDS = 10_000
 
 

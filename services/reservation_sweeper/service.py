@@ -1,6 +1,6 @@
 """The sweeper's use case: find the orders whose payment is overdue, and expire those that are still reserved."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -8,13 +8,15 @@ from itertools import islice
 from services.libs.commit_items import DUE_SHARDS
 from services.libs.event_store import EventStore, VersionTakenError
 from services.libs.structured_logging import bind_log_fields, log_fields, logger
-from services.reservation_sweeper.cursor import SweepCursor
+from services.reservation_sweeper.cursor import Position, SweepCursor
 from services.reservation_sweeper.domain import expire
 from services.shared.commits import timestamp
 
 _BATCH = 100
 # An index follows its table with a delay: what became due this lately is looked at once more by the next sweep.
 _INDEX_DELAY = timedelta(minutes=2)
+# Of a shard: one that fails beyond them holds its cursor back. None is ever given up.
+_MOST_PASSED_OVER = 100
 
 
 @dataclass(slots=True)
@@ -25,37 +27,49 @@ class Swept:
 
 
 class ReservationSweeper:
-    def __init__(self, store: EventStore, cursor: SweepCursor) -> None:
+    def __init__(self, store: EventStore, cursor: SweepCursor, most_passed_over: int = _MOST_PASSED_OVER) -> None:
         self._store = store
         self._cursor = cursor
+        self._most_passed_over = most_passed_over
 
     def sweep(self, now: datetime, out_of_time: Callable[[], bool] = lambda: False) -> Swept:
         """Expire what is due; what there is no time left for, the next sweep takes up."""
         swept = Swept()
-        for shard in range(DUE_SHARDS):
-            since = self._cursor.read(shard)
-            until = self._sweep_shard(shard, since, now, out_of_time, swept)
-            if until > since:
-                self._cursor.advance(shard, until)
+        # One shard may take all the time: each has its turn to be the first.
+        for turn in range(DUE_SHARDS):
+            shard = (now.minute + turn) % DUE_SHARDS
+            before = self._cursor.read(shard)
+            after = self._sweep_shard(shard, before, now, out_of_time, swept)
+            if after != before:
+                self._cursor.write(shard, after)
         return swept
 
-    def _sweep_shard(self, shard: int, since: str, now: datetime, out_of_time: Callable[[], bool], swept: Swept) -> str:
-        """Return up to when the shard is done for good."""
-        until = timestamp(now - _INDEX_DELAY)
-        due = self._store.due(shard, since, timestamp(now))
-        while batch := list(islice(due, _BATCH)):
+    def _sweep_shard(
+        self, shard: int, before: Position, now: datetime, out_of_time: Callable[[], bool], swept: Swept
+    ) -> Position:
+        until = max(before.until, timestamp(now - _INDEX_DELAY))
+        failed: dict[str, str] = {}
+        for due_at, stream_id, settled in self._looked_up(self._store.due(shard, before.until, timestamp(now))):
             if out_of_time():
-                return min(until, batch[0][0])
-            due_at = {stream_id: at for at, stream_id in batch}
-            # An order that fails holds the cursor back for as long as it does: it is never given up.
-            until = min([until, *(due_at[stream_id] for stream_id in self._expire(list(due_at), now, swept))])
-        return until
+                until = min(until, due_at)
+                break
+            if settled:
+                swept.settled += 1
+            elif not self._expired(stream_id, now, swept):
+                failed[stream_id] = due_at
+        # After what is new: however many fail again, and however slowly, they keep no other from being swept.
+        again = [stream_id for stream_id in before.passed_over if stream_id not in failed]
+        passed_over = [stream_id for stream_id in again if out_of_time() or not self._expired(stream_id, now, swept)]
+        room = self._most_passed_over - len(passed_over)
+        until = min([until, *list(failed.values())[room:]])
+        passed_over += [stream_id for stream_id, due_at in failed.items() if due_at < until]
+        return Position(until, tuple(passed_over))
 
-    def _expire(self, stream_ids: Sequence[str], now: datetime, swept: Swept) -> list[str]:
-        """Return the streams that failed."""
-        unsettled = self._store.without_version(stream_ids, 2)
-        swept.settled += len(stream_ids) - len(unsettled)
-        return [stream_id for stream_id in unsettled if not self._expired(stream_id, now, swept)]
+    def _looked_up(self, due: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str, bool]]:
+        """Add to each whether it is settled."""
+        while batch := list(islice(due, _BATCH)):
+            unsettled = set(self._store.without_version([stream_id for _, stream_id in batch], 2))
+            yield from ((due_at, stream_id, stream_id not in unsettled) for due_at, stream_id in batch)
 
     def _expired(self, stream_id: str, now: datetime, swept: Swept) -> bool:
         with log_fields(stream_id=stream_id):

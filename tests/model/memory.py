@@ -17,7 +17,7 @@ from services.libs.event_store import (
 )
 from services.libs.inventory_table import InventoryTable
 from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, PaymentGateway
-from services.reservation_sweeper.cursor import SweepCursor
+from services.reservation_sweeper.cursor import Position, SweepCursor
 from services.shared.commits import Commit, timestamp
 from services.shared.counters import counted
 from services.shared.faults import DependencyError
@@ -153,13 +153,13 @@ class MemoryGateway(PaymentGateway):
 
 class MemoryCursor(SweepCursor):
     def __init__(self) -> None:
-        self._swept_until: dict[int, str] = {}
+        self._positions: dict[int, Position] = {}
 
-    def read(self, shard: int) -> str:
-        return self._swept_until.get(shard, "0")
+    def read(self, shard: int) -> Position:
+        return self._positions.get(shard, Position())
 
-    def advance(self, shard: int, until: str) -> None:
-        self._swept_until[shard] = until
+    def write(self, shard: int, position: Position) -> None:
+        self._positions[shard] = position
 
 
 class MemorySystem:

@@ -86,7 +86,8 @@ class Soak:
             "time passed": _Operation(40, world.advance, lambda: {"seconds": random.randint(1, 60)}),
             "every deadline passed": _Operation(5, world.advance, lambda: {"seconds": PAST_EVERY_DEADLINE_SECONDS}),
             "sweep in an outage": _Operation(5, world.sweep, lambda: {"throttled": True}),
-            "sweep": _Operation(20, world.sweep, lambda: {"hurried": random.random() < 0.2}),
+            "sweep": _Operation(15, world.sweep),
+            "sweep that runs out of time": _Operation(5, world.sweep, lambda: {"looks": random.randint(0, 20)}),
             "trouble armed": _Operation(
                 100, world.arm, lambda: {"call": random.randint(1, 10), "trouble": random.choice(TROUBLES)}
             ),

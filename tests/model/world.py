@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, cast
+
+from botocore.exceptions import ClientError
 
 from scripts.seed_inventory import Seeder, SeedProduct
 from services.libs.event_publisher import EventPublisher
@@ -36,6 +39,8 @@ PAYMENT_TIMEOUT = timedelta(minutes=1)
 # The timeout, and what the sweeper waits for its index.
 PAST_EVERY_DEADLINE_SECONDS = 200
 _INDEX_DELAY = timedelta(minutes=2)
+# So few that cursors are held back.
+_MOST_PASSED_OVER = 2
 _COMMITTING_CALLS = ("append", "append_group", "transact_write_items")
 # OrderPlaced, the payment's request, its outcome, and a conflict on the way.
 _LONGEST_FLOW = 5
@@ -64,10 +69,10 @@ class World:
         self._buses = _Buses(self.pending)
         self._orders = OrderService(system.store, system.inventory, PAYMENT_TIMEOUT)
         self._payments = PaymentService(system.store, system.gateway)
-        self._sweeper = ReservationSweeper(system.store, system.cursor)
+        self._sweeper = ReservationSweeper(system.store, system.cursor, _MOST_PASSED_OVER)
         self._seeder = Seeder(system.store, system.inventory)
         self._publisher = EventPublisher(
-            cast("EventBridgeClient", Unreliable(self._buses, self.faults)),
+            cast("EventBridgeClient", Unreliable(self._buses, self.faults, {"put_events": _put_refused})),
             {bus: bus.value for bus in Bus},
             sleep=lambda _: None,
         )
@@ -148,7 +153,7 @@ class World:
         start, log = self._published, self._system.log()
         batch = log[start : start + commits]
         self._buses.refusals = deque(refusals)
-        with suppress(*_INVOCATION_FAILED):
+        with suppress(*_INVOCATION_FAILED, ClientError):
             unpublished = self._publisher.publish(batch)
             self._published = start + (batch.index(unpublished[0]) if unpublished else len(batch))
 
@@ -171,14 +176,15 @@ class World:
     def advance(self, seconds: int) -> None:
         self._now += timedelta(seconds=seconds)
 
-    def sweep(self, *, hurried: bool = False, throttled: bool = False) -> None:
-        """Sweep with no time left, or while no commit gets through."""
+    def sweep(self, *, looks: int | None = None, throttled: bool = False) -> None:
+        """Sweep with time left at the first `looks` at the clock only, or while no commit gets through."""
         now, struck = self._now, self.faults.struck.total()
+        looked = count()
         self.faults.throttled = _COMMITTING_CALLS if throttled else ()
         with suppress(*_INVOCATION_FAILED):
-            self._sweeper.sweep(now, lambda: hurried)
+            self._sweeper.sweep(now, lambda: looks is not None and next(looked) >= looks)
         self.faults.throttled = ()
-        if self.faults.struck.total() == struck and not hurried:
+        if self.faults.struck.total() == struck and looks is None:
             self.truth.check_nothing_was_due(now - _INDEX_DELAY)
 
     def arm(self, call: int, trouble: str) -> None:
@@ -286,6 +292,10 @@ class _Buses:
         if entry["EventBusName"] == Bus.PAYMENT and entry["DetailType"] in CONSUMED:
             self._queue.append(event_body(entry["DetailType"], **json.loads(entry["Detail"])))
         return {"EventId": "bridge-1"}
+
+
+def _put_refused(**_: object) -> ClientError:
+    return ClientError({"Error": {"Code": "ThrottlingException", "Message": "throttled"}}, "PutEvents")
 
 
 def _order(message: Message) -> PlacedOrder:

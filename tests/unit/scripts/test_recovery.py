@@ -26,7 +26,7 @@ from services.libs.ledger_counters import CounterWriter, LedgerCounters
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.reservation_sweeper.cursor import SweepCursor
+from services.reservation_sweeper.cursor import Position, SweepCursor
 from services.reservation_sweeper.service import ReservationSweeper
 from services.shared.commits import timestamp
 from services.shared.json_types import Json
@@ -376,7 +376,9 @@ def test_a_restore_that_is_interrupted_after_any_of_its_writes_is_told_and_run_a
 
         world.restore(replaces=True)
         assert world.tables() == before, calls
-        assert {SweepCursor(dynamodb, METRICS_TABLE).read(shard) for shard in range(DUE_SHARDS)} == {DUE}, calls
+        assert {SweepCursor(dynamodb, METRICS_TABLE).read(shard) for shard in range(DUE_SHARDS)} == {Position(DUE)}, (
+            calls
+        )
         assert len(events.published) == 3, calls
 
     assert set(calls) == {
@@ -401,7 +403,8 @@ def _lose_much(world: World) -> None:
     counter = CounterWriter(METRICS_TABLE).update({"orders_processed_total|status=success|error_type=none": 5}, NOW)
     world.aws.dynamodb.transact_write_items(TransactItems=[{"Update": counter}])
     for shard in range(DUE_SHARDS):
-        SweepCursor(world.aws.dynamodb, METRICS_TABLE).advance(shard, "2026-02-01T00:00:00.000Z")
+        ahead = Position("2026-02-01T00:00:00.000Z", ("order#gone",))
+        SweepCursor(world.aws.dynamodb, METRICS_TABLE).write(shard, ahead)
 
 
 def test_orders_that_are_open_again_are_swept_although_the_sweeper_had_passed_them(world: World) -> None:
@@ -423,11 +426,22 @@ def test_where_nothing_is_open_the_sweeper_goes_on_where_it_was(world: World) ->
     world.aws.dynamodb.delete_item(TableName=EVENT_STORE_TABLE, Key=to_item({"stream_id": "order#open", "version": 1}))
     world.back_up()
     cursor = SweepCursor(world.aws.dynamodb, METRICS_TABLE)
-    cursor.advance(3, "2026-02-01T00:00:00.000Z")
+    cursor.write(3, Position("2026-02-01T00:00:00.000Z"))
 
     world.restore()
 
-    assert cursor.read(3) == "2026-02-01T00:00:00.000Z"
+    assert cursor.read(3) == Position("2026-02-01T00:00:00.000Z")
+
+
+def test_what_the_sweeper_had_passed_over_is_forgotten_where_it_had_not_come_as_far(world: World) -> None:
+    world.back_up()
+    cursor = SweepCursor(world.aws.dynamodb, METRICS_TABLE)
+    early = "2026-01-01T00:00:00.000Z"
+    cursor.write(3, Position(early, ("order#gone",)))
+
+    world.restore()
+
+    assert cursor.read(3) == Position(early)
 
 
 def test_the_events_that_open_orders_wait_for_are_published_again_and_no_others(world: World) -> None:

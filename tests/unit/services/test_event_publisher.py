@@ -2,8 +2,10 @@ import json
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from services.libs.event_publisher import EventPublisher
+from services.libs.structured_logging import configure_logging
 from services.shared.events import Bus
 from tests.factories import NOW, decide, inventory, placed_order, seeding, stock_item
 
@@ -12,18 +14,29 @@ if TYPE_CHECKING:
     from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 
-class _Refusing:
-    """EventBridge that refuses the events that name one order, SKU or event id, `times` times."""
+_THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "PutEvents")
 
-    def __init__(self, subject: str = "", times: int = 0) -> None:
+
+class _Refusing:
+    """EventBridge that refuses the events that name one order, SKU or event id, `times` times.
+
+    With a `fault`, so many calls fail that hold one of them.
+    """
+
+    def __init__(self, subject: str = "", times: int = 0, fault: Exception | None = None, seconds: int = 0) -> None:
         self._subject = subject
         self._left = times
+        self._fault = fault
+        self._seconds = seconds
         self.calls: list[list[PutEventsRequestEntryTypeDef]] = []
         self.published: list[str] = []
         self.pauses: list[float] = []
 
     def put_events(self, Entries: "list[PutEventsRequestEntryTypeDef]") -> dict[str, object]:  # noqa: N803 - boto3's name
         self.calls.append(Entries)
+        if self._fault and self._left > 0 and any(f'"{self._subject}"' in entry["Detail"] for entry in Entries):
+            self._left -= 1
+            raise self._fault
         results = []
         for entry in Entries:
             refuse = f'"{self._subject}"' in entry["Detail"] and self._left > 0
@@ -35,7 +48,11 @@ class _Refusing:
 
     def publisher(self) -> EventPublisher:
         names = {Bus.ORDER: "order-bus", Bus.PAYMENT: "payment-bus"}
-        return EventPublisher(cast("EventBridgeClient", self), names, sleep=self.pauses.append)
+        return EventPublisher(cast("EventBridgeClient", self), names, sleep=self.pauses.append, clock=self._clock)
+
+    def _clock(self) -> float:
+        """Each call takes as long as it says."""
+        return len(self.calls) * self._seconds
 
 
 def test_an_event_goes_to_its_bus_with_the_time_of_its_commit() -> None:
@@ -87,3 +104,53 @@ def test_a_commit_of_which_one_event_stays_refused_is_returned_alone() -> None:
     assert client.publisher().publish(commits) == [commits[1]]
     assert "order#b/1/1" in client.published
     assert len(client.pauses) == 2
+
+
+def test_what_a_call_held_that_failed_once_is_sent_again_alone() -> None:
+    commits = [decide(placed_order(str(number)), inventory(stock_item())) for number in range(20)]
+    client = _Refusing("3", times=1, fault=_THROTTLED)
+
+    assert client.publisher().publish(commits) == []
+
+    assert len(client.published) == len(set(client.published)) == 40
+    assert [len(call) for call in client.calls] == [10] * 5
+
+
+def test_only_what_a_call_held_that_keeps_failing_is_returned_and_its_code_is_logged(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("test-service", "ERROR")
+    commits = [decide(placed_order(str(number)), inventory(stock_item())) for number in range(20)]
+    client = _Refusing("order#3/1/0", times=99, fault=_THROTTLED)
+
+    assert client.publisher().publish(commits) == commits[:10]
+
+    assert len(client.published) == 30
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["message"], line["error_codes"]) == ("calls to EventBridge failed", ["ThrottlingException"])
+
+
+@pytest.mark.parametrize("fault", [_THROTTLED, ReadTimeoutError(endpoint_url="https://events.example")])
+def test_where_nothing_at_all_gets_out_the_error_is_raised(fault: ClientError | BotoCoreError) -> None:
+    with pytest.raises(type(fault)):
+        _Refusing("a", times=99, fault=fault).publisher().publish([seeding("a")])
+
+
+def test_after_a_call_that_hung_none_is_made_again() -> None:
+    """The function would be cut off before it could tell what got out, and all of it would come again."""
+    commits = [decide(placed_order("a"), inventory(stock_item())), seeding("b")]
+    hung = ReadTimeoutError(endpoint_url="https://events.example")
+    client = _Refusing("order#a/1/1", times=1, fault=hung, seconds=3)
+
+    assert client.publisher().publish(commits) == commits[:1]
+
+    assert sorted(client.published) == ["order#a/1/0", "sku#b/1/0"]
+
+
+def test_the_codes_of_refused_entries_are_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("test-service", "WARNING")
+
+    _Refusing("a", times=1).publisher().publish([seeding("a")])
+
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["message"], line["error_codes"]) == ("events refused", ["ThrottlingException"])

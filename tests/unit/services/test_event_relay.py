@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from services.libs.dynamodb_items import Item
 
+_DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "PutEvents")
 DONE: BatchResponse = {"batchItemFailures": []}
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -150,13 +151,15 @@ def test_the_two_buses_are_called_side_by_side(monkeypatch: pytest.MonkeyPatch) 
     assert relay.handler(_stream_event(decide(placed_order(), inventory(stock_item()))), Context()) == DONE
 
 
-def test_no_call_is_under_way_any_more_once_another_has_failed_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_call_is_under_way_any_more_when_the_function_returns_although_another_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     begun, ended = Event(), Event()
 
     def put(**request: list[dict[str, str]]) -> object:
         if request["Entries"][0]["Source"] == "order.service":
             begun.wait(timeout=10)
-            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "PutEvents")
+            raise _DENIED
         begun.set()
         ended.wait(timeout=0.2)
         ended.set()
@@ -164,6 +167,53 @@ def test_no_call_is_under_way_any_more_once_another_has_failed_the_invocation(mo
 
     monkeypatch.setattr(aws_clients.events(), "put_events", put)
 
-    with pytest.raises(ClientError):
-        relay.handler(_stream_event(decide(placed_order(), inventory(stock_item()))), Context())
+    failures = relay.handler(_stream_event(decide(placed_order(), inventory(stock_item()))), Context())
+
+    assert failures == {"batchItemFailures": [{"itemIdentifier": "1"}]}
     assert ended.is_set()
+
+
+def test_only_what_a_failing_call_held_is_reported_and_it_is_counted_and_logged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = aws_clients.events()
+    put_events = client.put_events
+
+    def put(**request: list[dict[str, str]]) -> object:
+        if '"sku-15"' in str(request):
+            raise _DENIED
+        return put_events(**request)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(client, "put_events", put)
+
+    failures = relay.handler(_stream_event(*(seeding(f"sku-{number}") for number in range(30))), Context())
+
+    reported = [failure["itemIdentifier"] for failure in failures["batchItemFailures"]]
+    assert reported == [f"{number}" for number in range(11, 21)]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["error_codes"] for line in lines if line.get("level") == "ERROR"] == [["AccessDeniedException"]]
+    assert any("dependency_error" in str(line) for line in lines)
+
+
+def test_a_call_that_fails_so_that_nothing_gets_out_fails_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
+    def put(**_: object) -> object:
+        raise _DENIED
+
+    monkeypatch.setattr(aws_clients.events(), "put_events", put)
+
+    with pytest.raises(ClientError):
+        relay.handler(_stream_event(seeding()), Context())
+
+
+def test_a_record_behind_one_that_could_not_be_published_becomes_one_dead_letter_not_one_each_time(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = _stream_event(seeding("a"), seeding("b"), seeding("c"))
+    for hopeless in (0, 2):
+        event["Records"][hopeless]["dynamodb"]["NewImage"] = {}
+    refusing = SimpleNamespace(publish=lambda sent: sent)
+    monkeypatch.setattr(relay._application(), "publisher", refusing)  # noqa: SLF001
+
+    assert relay.handler(event, Context()) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+
+    assert [letter["message_id"] for letter in aws.read_dead_letters()] == ["1"]

@@ -19,6 +19,7 @@ from services.payment_service.gateway import Charge, ChargeRequest, GatewayError
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.commits import Cause, Commit, order_stream
+from services.shared.faults import DependencyError
 from services.shared.inventory import merged, release, reserve, settle
 from services.shared.rejections import RejectedError
 from tests.factories import (
@@ -47,11 +48,24 @@ _FEW_ITEMS = 6
 _LIMIT = 100
 
 
+class _FailingStore(MemoryEventStore):
+    """Fails its groups as `faults` says, in turn, and then no more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.faults: Iterator[type[Exception] | None] = iter(())
+
+    def append_group(self, commits: Sequence[Commit]) -> None:
+        if fault := next(self.faults, None):
+            raise fault
+        super().append_group(commits)
+
+
 class _Shop:
     """The services over memory, with some of each SKU."""
 
     def __init__(self, stock: int) -> None:
-        self.store = MemoryEventStore()
+        self.store = _FailingStore()
         for sku in _SKUS:
             self.store.append(seeding(sku, stock=stock))
         self.store.append(seeding(_IN_DOLLARS, stock=stock, currency="USD"))
@@ -68,9 +82,9 @@ def _cause(number: int) -> Cause:
     return replace(CAUSE, event_id=f"event-{number}")
 
 
-def _one_by_one(shop: _Shop, placed: Sequence[PlacedOrder]) -> list[str]:
+def _one_by_one(shop: _Shop, placed: Sequence[PlacedOrder], first: int = 0) -> list[str]:
     outcomes = []
-    for number, order in enumerate(placed):
+    for number, order in enumerate(placed, start=first):
         try:
             place(shop.orders, order, _cause(number))
         except RejectedError as rejected:
@@ -87,20 +101,17 @@ def _items_a_transaction(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
-@given(
-    stock=st.integers(0, 12),
-    placed=st.lists(
-        st.builds(
-            placed_order,
-            st.integers(1, 8).map("order-{}".format),
-            st.dictionaries(
-                st.sampled_from([*_SKUS, *_SKUS, _IN_DOLLARS, "unknown"]), st.integers(1, 4), min_size=1, max_size=3
-            ),
-        ),
-        max_size=12,
+_PLACED = st.lists(
+    st.builds(
+        placed_order,
+        st.integers(1, 8).map("order-{}".format),
+        st.dictionaries(_ANY_SKU, st.integers(1, 4), min_size=1, max_size=3),
     ),
-    before=st.integers(0, 4),
+    max_size=12,
 )
+
+
+@given(stock=st.integers(0, 12), placed=_PLACED, before=st.integers(0, 4))
 def test_a_batch_is_decided_and_written_as_one_at_a_time(stock: int, placed: list[PlacedOrder], before: int) -> None:
     """Repetitions, conflicts, unknown SKUs and SKUs that run out in the middle included."""
     alone, together = _Shop(stock), _Shop(stock)
@@ -118,6 +129,39 @@ def test_a_batch_is_decided_and_written_as_one_at_a_time(stock: int, placed: lis
     else:
         assert [str(outcome or "") for outcome in batch] == outcomes
         assert together.state == alone.state
+
+
+@given(
+    stock=st.integers(0, 12),
+    placed=_PLACED,
+    faults=st.lists(st.sampled_from([None, ContentionError, TransactionFaultError]), max_size=12),
+)
+def test_an_order_whose_group_failed_is_as_one_that_never_came(
+    stock: int, placed: list[PlacedOrder], faults: list[type[Exception] | None]
+) -> None:
+    alone, together = _Shop(stock), _Shop(stock)
+    together.store.faults = iter(faults)
+
+    batch = together.orders.place_all([(order, _cause(number)) for number, order in enumerate(placed)])
+
+    came = [number for number, outcome in enumerate(batch) if not isinstance(outcome, DependencyError)]
+    outcomes = [_one_by_one(alone, [placed[number]], number)[0] for number in came]
+    assert [str(batch[number] or "") for number in came] == outcomes
+    assert together.state == alone.state
+
+
+@pytest.mark.parametrize("_items_a_transaction", [4], indirect=True, scope="module")
+@pytest.mark.parametrize("fault", [ContentionError, TransactionFaultError])
+def test_no_order_is_refused_for_stock_that_a_failed_one_before_it_would_have_taken(fault: type[Exception]) -> None:
+    shop = _Shop(stock=5)
+    shop.store.faults = iter([fault])
+
+    outcomes = shop.orders.place_all(
+        [(placed_order("all", {"a": 5, "b": 5}), CAUSE), (placed_order("one", {"a": 1}), CAUSE)]
+    )
+
+    assert [type(outcome) for outcome in outcomes] == [fault, type(None)]
+    assert shop.store.stock["a"].reserved == 1
 
 
 @given(stock=st.integers(1, 12), count=st.integers(1, 12), before=st.integers(0, 4))

@@ -1,6 +1,8 @@
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count, islice
 
 import pytest
 
@@ -12,7 +14,7 @@ from services.order_service.service import OrderService
 from services.payment_service.gateway import ChargeRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.reservation_sweeper.cursor import SweepCursor
+from services.reservation_sweeper.cursor import Position, SweepCursor
 from services.reservation_sweeper.service import ReservationSweeper, Swept
 from services.shared.commits import Cause, timestamp
 from services.shared.events import EventType
@@ -57,9 +59,34 @@ def _take_reservations_away(aws: Aws, left: int = 0) -> None:
     )
 
 
-def _swept_until(aws: Aws) -> str:
-    """How far the shard of order-1 is done for good."""
+def _position(aws: Aws) -> Position:
+    """Where the sweeper stands in the shard of order-1."""
     return SweepCursor(aws.dynamodb, METRICS_TABLE).read(int(due_shard("order#order-1")))
+
+
+def _swept_until(aws: Aws) -> str:
+    return _position(aws).until
+
+
+def _ids_in(shard: int) -> Iterator[str]:
+    return (order_id for order_id in map("order-{}".format, count()) if due_shard(f"order#{order_id}") == str(shard))
+
+
+def _place_in_shard_of_order_1(aws: Aws, orders: int) -> list[str]:
+    """One a minute."""
+    ids = list(islice(_ids_in(int(due_shard("order#order-1"))), orders))
+    for minute, order_id in enumerate(ids):
+        _place(aws, order_id, at=NOW + timedelta(minutes=minute))
+    return ids
+
+
+def _spoil(aws: Aws, order_id: str) -> None:
+    """It can never be expired, nor settled."""
+    aws.dynamodb.update_item(
+        TableName=EVENT_STORE_TABLE,
+        Key=to_item({"stream_id": f"order#{order_id}", "version": 1}),
+        UpdateExpression="REMOVE body",
+    )
 
 
 def _events(aws: Aws, order_id: str = "order-1") -> list[EventType]:
@@ -184,14 +211,147 @@ def test_an_order_that_fails_keeps_no_other_from_being_swept_and_is_tried_again(
     assert second.failed == 1
 
 
-def test_an_order_that_fails_holds_the_cursor_back(aws: Aws, sweeper: ReservationSweeper) -> None:
+def test_the_cursor_passes_an_order_that_fails_and_remembers_it(aws: Aws, sweeper: ReservationSweeper) -> None:
     _place(aws, "order-1")
     _take_reservations_away(aws)
 
     sweeper.sweep(DUE)
-    assert _swept_until(aws) == timestamp(DUE - timedelta(minutes=2))
+    assert _position(aws) == Position(timestamp(DUE - timedelta(minutes=2)))
     sweeper.sweep(DUE + timedelta(days=1))
-    assert _swept_until(aws) == timestamp(DUE)
+    assert _position(aws) == Position(timestamp(DUE + timedelta(days=1, minutes=-2)), ("order#order-1",))
+
+
+def test_an_order_that_was_passed_over_is_expired_once_it_can_be_and_forgotten(
+    aws: Aws, sweeper: ReservationSweeper
+) -> None:
+    _place(aws, "order-1")
+    _take_reservations_away(aws)
+    sweeper.sweep(DUE + timedelta(days=1))
+    _take_reservations_away(aws, left=2)
+
+    assert sweeper.sweep(DUE + timedelta(days=1, minutes=1)) == Swept(expired=1)
+
+    assert _position(aws).passed_over == ()
+    assert sweeper.sweep(DUE + timedelta(days=1, minutes=2)) == Swept()
+
+
+def test_an_order_that_was_passed_over_and_settled_meanwhile_is_forgotten(
+    aws: Aws, sweeper: ReservationSweeper, payments: PaymentService
+) -> None:
+    _place(aws, "order-1")
+    _take_reservations_away(aws)
+    sweeper.sweep(DUE + timedelta(days=1))
+    _take_reservations_away(aws, left=2)
+    pay(payments, "order-1")
+
+    assert sweeper.sweep(DUE + timedelta(days=1, minutes=1)) == Swept(settled=1)
+
+    assert _position(aws).passed_over == ()
+
+
+def test_what_was_passed_over_is_kept_where_no_time_is_left(aws: Aws, sweeper: ReservationSweeper) -> None:
+    _place(aws, "order-1")
+    _take_reservations_away(aws)
+    sweeper.sweep(DUE + timedelta(days=1))
+
+    assert sweeper.sweep(DUE + timedelta(days=2), out_of_time=lambda: True) == Swept()
+
+    assert _position(aws).passed_over == ("order#order-1",)
+
+
+def test_what_is_new_comes_before_what_was_passed_over(aws: Aws, sweeper: ReservationSweeper) -> None:
+    spoilt, new = islice(_ids_in(0), 2)
+    _place(aws, spoilt)
+    _spoil(aws, spoilt)
+    sweeper.sweep(DUE + timedelta(days=1))
+    _place(aws, new, at=NOW + timedelta(days=1))
+
+    first_shard = (DUE + timedelta(days=2)).replace(minute=0)
+    assert sweeper.sweep(first_shard, out_of_time=_after(looks=1)) == Swept(expired=1)
+
+
+def test_beyond_so_many_that_were_passed_over_the_cursor_is_held_back(aws: Aws) -> None:
+    aws.store.append(seeding("prod-001", stock=1000))
+    sweeper = ReservationSweeper(aws.store, SweepCursor(aws.dynamodb, METRICS_TABLE), most_passed_over=2)
+    ids = _place_in_shard_of_order_1(aws, 4)
+    _take_reservations_away(aws)
+
+    for day in (1, 2):
+        assert sweeper.sweep(DUE + timedelta(days=day)).failed == 4
+        assert _position(aws) == Position(
+            timestamp(DUE + timedelta(minutes=2)), tuple(f"order#{order_id}" for order_id in ids[:2])
+        )
+    _take_reservations_away(aws, left=8)
+
+    assert sweeper.sweep(DUE + timedelta(days=3)).expired == 4
+    assert _position(aws) == Position(timestamp(DUE + timedelta(days=3, minutes=-2)))
+
+
+def test_two_sweeps_at_once_lose_no_order_that_fails(aws: Aws) -> None:
+    """The slower one has read its position before the other passes the order over, and writes it last."""
+    aws.store.append(seeding("prod-001", stock=1000))
+    _place(aws, "order-1")
+    _take_reservations_away(aws)
+    cursor = SweepCursor(aws.dynamodb, METRICS_TABLE)
+
+    class SlowCursor(SweepCursor):
+        def read(self, shard: int) -> Position:
+            before = super().read(shard)
+            ReservationSweeper(aws.store, cursor).sweep(DUE + timedelta(minutes=5))
+            return before
+
+    slow = ReservationSweeper(aws.store, SlowCursor(aws.dynamodb, METRICS_TABLE))
+    for hurried in (True, False):
+        slow.sweep(DUE + timedelta(minutes=4), out_of_time=_after(looks=0 if hurried else 100))
+    _take_reservations_away(aws, left=2)
+
+    assert ReservationSweeper(aws.store, cursor).sweep(DUE + timedelta(minutes=6)).expired == 1
+
+
+@pytest.mark.parametrize("minute", [0, 7, 59])
+def test_a_shard_that_takes_all_the_time_is_the_first_only_in_its_turn(
+    aws: Aws, sweeper: ReservationSweeper, minute: int
+) -> None:
+    ids = [next(_ids_in(shard)) for shard in range(DUE_SHARDS)]
+    _place(aws, *ids)
+
+    assert sweeper.sweep((DUE + timedelta(days=1)).replace(minute=minute), out_of_time=_after(looks=1)).expired == 1
+
+    assert [len(aws.store.read(f"order#{order_id}")) - 1 for order_id in ids].index(1) == minute % DUE_SHARDS
+
+
+def test_an_order_that_can_never_be_expired_starves_no_other(
+    aws: Aws, sweeper: ReservationSweeper, payments: PaymentService
+) -> None:
+    """Its shard holds more settled orders than a sweep has time for, and each other shard one that is due."""
+    spoilt, *settled = islice(_ids_in(0), 9)
+    for minute, order_id in enumerate([spoilt, *settled]):
+        _place(aws, order_id, at=NOW + timedelta(minutes=minute))
+    payments.pay_all([(order_id, CAUSE) for order_id in settled])
+    _place(aws, *(next(_ids_in(shard)) for shard in range(1, DUE_SHARDS)), at=NOW + timedelta(hours=1))
+    _spoil(aws, spoilt)
+
+    swept = [
+        sweeper.sweep(DUE + timedelta(days=1, minutes=minute), out_of_time=_after(looks=3))
+        for minute in range(2 * DUE_SHARDS)
+    ]
+
+    assert sum(one.expired for one in swept) == DUE_SHARDS - 1
+    assert SweepCursor(aws.dynamodb, METRICS_TABLE).read(0).passed_over == (f"order#{spoilt}",)
+
+
+def test_within_a_batch_time_may_run_out(aws: Aws, sweeper: ReservationSweeper) -> None:
+    _place_in_shard_of_order_1(aws, 3)
+
+    assert sweeper.sweep(DUE + timedelta(days=1), out_of_time=_after(looks=2)).expired == 2
+    assert _swept_until(aws) == timestamp(DUE + timedelta(minutes=2))
+    assert sweeper.sweep(DUE + timedelta(days=1, minutes=1)).expired == 1
+
+
+def _after(looks: int) -> Callable[[], bool]:
+    """Be out of time after so many looks at the clock."""
+    looked = count()
+    return lambda: next(looked) >= looks
 
 
 def test_an_order_that_fails_is_never_given_up(
@@ -302,11 +462,7 @@ def test_a_declined_order_gives_nothing_back(aws: Aws, sweeper: ReservationSweep
 
 def test_an_order_that_cannot_be_read_keeps_no_other_from_being_swept(aws: Aws, sweeper: ReservationSweeper) -> None:
     _place(aws, *(f"order-{number}" for number in range(20)))
-    aws.dynamodb.update_item(
-        TableName=EVENT_STORE_TABLE,
-        Key=to_item({"stream_id": "order#order-7", "version": 1}),
-        UpdateExpression="REMOVE body",
-    )
+    _spoil(aws, "order-7")
 
     swept = sweeper.sweep(DUE)
 

@@ -2,8 +2,11 @@ resource "aws_sqs_queue" "this" {
   name = "${var.name}-queue"
   # AWS asks for six times the function's timeout plus the window, so that a throttled batch is not taken twice.
   visibility_timeout_seconds = 6 * var.function_timeout_seconds + var.batching_window_seconds
-  sqs_managed_sse_enabled    = var.kms_key_arn == null ? true : null
-  kms_master_key_id          = var.kms_key_arn
+  # A message ends 14 days after it was sent, as a dead letter too: less here would lose it sooner, and gain nothing there.
+  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/setting-up-dead-letter-queue-retention.html
+  message_retention_seconds = 14 * 24 * 60 * 60
+  sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
+  kms_master_key_id         = var.kms_key_arn
 }
 
 module "policy" {

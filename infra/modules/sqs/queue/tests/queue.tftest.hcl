@@ -41,6 +41,13 @@ run "a_message_stays_hidden_for_six_timeouts_and_the_window" {
   }
 }
 
+run "a_message_outlives_a_long_pause" {
+  assert {
+    condition     = aws_sqs_queue.this.message_retention_seconds == 1209600
+    error_message = "A message is not kept for 14 days, the most that SQS offers."
+  }
+}
+
 run "the_tenth_failure_moves_a_message_to_its_own_dead_letter_queue" {
   assert {
     condition = jsondecode(aws_sqs_queue_redrive_policy.this.redrive_policy) == {
