@@ -16,7 +16,7 @@ from scripts.local.emf import DataPoint, add_to_minute, data_points
 
 Document = dict[str, Any]  # JSON, as MiniStack passes it around
 Execute = Callable[[Document, Any], Document]
-Store = Callable[[DataPoint], None]
+Store = Callable[[Sequence[DataPoint]], None]
 Response = tuple[int, Document, bytes]
 Insert = Callable[[Document, Document], Response]
 Check = Callable[[str, bytes, str, str], list[tuple[str, str]]]
@@ -27,6 +27,7 @@ Identify = Callable[[str, str, str], tuple[str, Document]]
 _RETRY_PAUSE_SECONDS = 0.2
 _MAX_ATTEMPTS_WITHOUT_PROGRESS = 2
 _QUEUE_METRICS_SECONDS = 10
+_RECEIVES_OF_A_POISON_PILL = 3
 _IDLE_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
@@ -120,10 +121,23 @@ def extract_metrics(emit_logs: Callable[..., None], store: Store) -> Callable[..
 
     def emit_logs_and_metrics(function: Document, request_id: str, log_text: str, *rest: Any, **options: Any) -> None:  # noqa: ANN401 - handed on
         emit_logs(function, request_id, log_text, *rest, **options)
-        for point in data_points(log_text):
-            store(point)
+        store(list(data_points(log_text)))
 
     return emit_logs_and_metrics
+
+
+def alone(call: Callable[..., Any], lock: threading.Lock) -> Callable[..., Any]:
+    """Make a call during which nothing is stored.
+
+    Upon each request MiniStack puts lists without the old points in the place of its lists of points, and what came in
+    meanwhile would be lost. And whoever reads gets all that an invocation wrote, or nothing of it.
+    """
+
+    def call_alone(*arguments: Any) -> Any:  # noqa: ANN401 - handed on
+        with lock:
+            return call(*arguments)
+
+    return call_alone
 
 
 def stream_inserts(insert: Insert, emit: Callable[[str, str, None, Document], None]) -> Insert:
@@ -174,17 +188,20 @@ def know_the_ref(identify: Identify, claims: Callable[[str], Document]) -> Ident
 
 
 def queue_metrics(queues: Mapping[str, Document], now: float) -> Iterator[DataPoint]:
-    """Stand in for the metrics that SQS itself publishes, of which MiniStack has none."""
+    """Stand in for the metrics that SQS itself publishes, of which MiniStack has none.
+
+    A message that comes again and again has no age, and an empty queue neither:
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    """
     for queue in queues.values():
         messages = list(queue["messages"])
         waiting = [message for message in messages if message["visible_at"] <= now]
-        ages = [now - message["sent_at"] for message in messages]
-        figures = {
-            "ApproximateNumberOfMessagesVisible": len(waiting),
-            "ApproximateAgeOfOldestMessage": max(ages, default=0),
-        }
+        ages = [now - one["sent_at"] for one in messages if one["receive_count"] < _RECEIVES_OF_A_POISON_PILL]
+        figures = {"ApproximateNumberOfMessagesVisible": float(len(waiting))}
+        if ages:
+            figures["ApproximateAgeOfOldestMessage"] = max(ages)
         for name, figure in figures.items():
-            yield DataPoint("AWS/SQS", name, {"QueueName": queue["name"]}, now, (float(figure),))
+            yield DataPoint("AWS/SQS", name, {"QueueName": queue["name"]}, now, (figure,))
 
 
 def main() -> None:
@@ -205,16 +222,16 @@ def main() -> None:
             for _, _, mapping in lambda_svc._iter_all_esms()  # noqa: SLF001 - there is no public way in
         )
 
-    def store(point: DataPoint) -> None:
-        key = (point.namespace, point.name, cloudwatch._dims_key(dict(point.dimensions)))  # noqa: SLF001
+    def store(points: Sequence[DataPoint]) -> None:
         with lock:
-            add_to_minute(cloudwatch._metric_bucket(key), point)  # noqa: SLF001
+            for point in points:
+                key = (point.namespace, point.name, cloudwatch._dims_key(dict(point.dimensions)))  # noqa: SLF001
+                add_to_minute(cloudwatch._metric_bucket(key), point)  # noqa: SLF001
 
     def publish_queue_metrics() -> None:
         while True:
             time.sleep(_QUEUE_METRICS_SECONDS)
-            for point in queue_metrics(dict(sqs._queues.items()), time.time()):  # noqa: SLF001
-                store(point)
+            store(list(queue_metrics(dict(sqs._queues.items()), time.time())))  # noqa: SLF001
 
     lambda_svc._execute_function = retry_failed_stream_records(  # noqa: SLF001
         lambda_svc._execute_function,  # noqa: SLF001
@@ -225,6 +242,8 @@ def main() -> None:
     # The queues' poller rests after a wake that found nothing, such as a batch's end before its events have come.
     lambda_svc._ESM_IDLE_WAKE_GAP_SECONDS = 0  # noqa: SLF001
     lambda_svc._emit_lambda_logs = extract_metrics(lambda_svc._emit_lambda_logs, store)  # noqa: SLF001
+    cloudwatch._evict_old_metrics = alone(cloudwatch._evict_old_metrics, lock)  # noqa: SLF001
+    cloudwatch._get_metric_data = alone(cloudwatch._get_metric_data, lock)  # noqa: SLF001
     dynamodb._partiql_insert = stream_inserts(dynamodb._partiql_insert, dynamodb._emit_stream_event)  # noqa: SLF001
     iam_actions.dynamodb_transaction_checks = check_statements(iam_actions.dynamodb_transaction_checks)
     sts._web_identity_principal = know_the_ref(  # noqa: SLF001

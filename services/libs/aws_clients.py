@@ -29,8 +29,9 @@ def session() -> Session:
 
 @cache
 def cloudwatch() -> "CloudWatchClient":
-    # A reading after a long break brings tens of thousands of points.
-    return cast("CloudWatchClient", session().create_client("cloudwatch", config=_CONFIG.merge(Config(read_timeout=8))))
+    # A reading after a long break brings tens of thousands of points, and the next minute is the second attempt.
+    config = _CONFIG.merge(Config(read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1}))
+    return cast("CloudWatchClient", session().create_client("cloudwatch", config=config))
 
 
 @cache

@@ -9,12 +9,14 @@ from services.libs.embedded_metrics import ENVIRONMENT_DIMENSION, cloudwatch_nam
 from services.libs.metrics import DECLARATIONS, NAMESPACE, QUEUE_OLDEST_MESSAGE_AGE, Source
 from services.metrics_service.domain import MINUTE_SECONDS, MinuteSums
 from services.shared.counters import counter
-from services.shared.faults import DependencyError
+from services.shared.faults import DependencyError, SecondsLeft
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
     from types_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef, MetricDataResultTypeDef
 
+CALL_SECONDS = 6
+"""The longest that a call takes, as the client is configured; with less than that left none is begun."""
 _QUERIES_A_CALL = 500
 
 
@@ -42,27 +44,36 @@ class CloudWatchReader:
             for label, name in queues.items()
         ]
 
-    def sums(self, since: datetime, until: datetime) -> dict[str, MinuteSums]:
+    def sums(self, since: datetime, until: datetime, seconds_left: SecondsLeft) -> dict[str, MinuteSums]:
         """What each minute added, by series; a series without a value is left out. Raises DependencyError."""
-        return self._read(self._sums, since, until)
+        return self._read(self._sums, since, until, seconds_left)
 
-    def oldest_message_ages(self, since: datetime, until: datetime) -> dict[str, float]:
-        """Seconds, by queue, at the end of the time; a queue of which nothing is known has none."""
-        return {queue: ages[max(ages)] for queue, ages in self._read(self._ages, since, until).items()}
+    def oldest_message_ages(self, since: datetime, until: datetime, seconds_left: SecondsLeft) -> dict[str, float]:
+        """Seconds, by queue, at the end of the time; 0 where SQS published none, as it does for an empty queue."""
+        found = self._read(self._ages, since, until, seconds_left)
+        return {metric.series: 0.0 for metric in self._ages} | {queue: ages[max(ages)] for queue, ages in found.items()}
 
-    def _read(self, metrics: Sequence[_Metric], since: datetime, until: datetime) -> dict[str, MinuteSums]:
+    def _read(
+        self, metrics: Sequence[_Metric], since: datetime, until: datetime, seconds_left: SecondsLeft
+    ) -> dict[str, MinuteSums]:
         found: dict[str, dict[int, float]] = {}
         for start in range(0, len(metrics), _QUERIES_A_CALL):
             batch = {f"q{number}": metric for number, metric in enumerate(metrics[start : start + _QUERIES_A_CALL])}
-            for result in self._results(batch, since, until):
+            # The last word on a series counts: one that is PartialData at first has its rest on a later page.
+            statuses = dict.fromkeys(batch, "nothing")
+            for result in self._results(batch, since, until, seconds_left):
+                statuses[result["Id"]] = result["StatusCode"]
                 minutes = found.setdefault(batch[result["Id"]].series, {})
                 for time, value in zip(result["Timestamps"], result["Values"], strict=True):
                     minutes[int(time.timestamp())] = value
+            if incomplete := set(statuses.values()) - {"Complete"}:
+                raise DependencyError(f"CloudWatch answered {', '.join(sorted(incomplete))}")
         return {series: minutes for series, minutes in found.items() if minutes}
 
     def _results(
-        self, metrics: Mapping[str, _Metric], since: datetime, until: datetime
+        self, metrics: Mapping[str, _Metric], since: datetime, until: datetime, seconds_left: SecondsLeft
     ) -> "Iterator[MetricDataResultTypeDef]":
+        _check_time(seconds_left)
         pages = self._client.get_paginator("get_metric_data").paginate(
             MetricDataQueries=[_query(query_id, metric) for query_id, metric in metrics.items()],
             StartTime=since,
@@ -70,11 +81,14 @@ class CloudWatchReader:
             ScanBy="TimestampAscending",
         )
         for page in pages:
-            for result in page["MetricDataResults"]:
-                # PartialData has its rest on a later page; whatever else is not Complete has none.
-                if result["StatusCode"] not in {"Complete", "PartialData"}:
-                    raise DependencyError(f"CloudWatch answered {result['StatusCode']}")
-                yield result
+            yield from page["MetricDataResults"]
+            if page.get("NextToken"):
+                _check_time(seconds_left)
+
+
+def _check_time(seconds_left: SecondsLeft) -> None:
+    if seconds_left() < CALL_SECONDS:
+        raise DependencyError("too little time is left to ask CloudWatch")
 
 
 def _query(query_id: str, metric: _Metric) -> "MetricDataQueryTypeDef":

@@ -12,6 +12,14 @@ from services.libs.embedded_metrics import bucket_name
 from services.libs.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
 from services.shared.counters import counter
 
+# By kind, those that an Accept header may name. Whoever takes anything gets plain text.
+_VERSIONS = {
+    "application/openmetrics-text": ("", "1.0.0"),
+    "text/plain": ("", "0.0.4", "1.0.0"),
+    "text/*": ("",),
+    "*/*": ("",),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Values:
@@ -29,10 +37,7 @@ class Page:
 
     def render(self, accept: str) -> tuple[str, str]:
         """Give the content type that suits an Accept header best, and the text."""
-        try:
-            encode, content_type = choose_encoder(accept)
-        except (TypeError, ValueError):  # it does not expect a version that is none
-            encode, content_type = choose_encoder("")
+        encode, content_type = choose_encoder(_preferred(accept))
         return content_type, encode(self).decode()
 
     def collect(self) -> Iterator[Metric]:
@@ -52,7 +57,8 @@ class Page:
         for values, labels in _label_sets(declaration):
             inside = (self._sum(bucket_name(name, str(bound)), labels) for bound in BUCKETS_SECONDS)
             buckets = [(str(bound), total) for bound, total in zip(BUCKETS_SECONDS, accumulate(inside), strict=True)]
-            buckets.append(("+Inf", self._sum(f"{name}_count", labels)))
+            # The parts reach CloudWatch each by itself. Neither of the two falls, so the larger does not.
+            buckets.append(("+Inf", max(self._sum(f"{name}_count", labels), buckets[-1][1])))
             family.add_metric(values, buckets, self._sum(f"{name}_sum", labels))
         return family
 
@@ -64,6 +70,25 @@ class Page:
 
     def _sum(self, name: str, labels: Mapping[str, str]) -> float:
         return self._values.sums.get(counter(name, **labels), 0)
+
+
+def _preferred(accept: str) -> str:
+    """Give the range that has the most weight of those that we can serve: `choose_encoder` takes the first it knows."""
+    weights: dict[str, float] = {}
+    for accepted in accept.lower().split(","):
+        kind, *parameters = (part.strip() for part in accepted.split(";"))
+        values = dict(one.partition("=")[::2] for one in parameters)
+        weight = _weight(values.get("q", "1"))
+        if weight > 0 and values.get("version", "") in _VERSIONS.get(kind, ()):
+            weights[accepted] = weight
+    return max(weights, key=weights.__getitem__, default="")
+
+
+def _weight(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0
 
 
 def _label_sets(declaration: Declaration) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:

@@ -56,14 +56,15 @@ def _application() -> _Application:
     return _Application(MetricsSettings.from_environment())
 
 
-def handler(event: HttpRequest, _: LambdaContext) -> HttpResponse:
+def handler(event: HttpRequest, context: LambdaContext) -> HttpResponse:
     application = _application()
     with application.metrics.invocation(), application.metrics.batch() as batch:
         try:
             if not application.token.admits(event["headers"].get("authorization", "")):
                 batch.outcomes = [ErrorType.VALIDATION_ERROR]
                 return _plain(401, "a bearer token is needed", {"www-authenticate": "Bearer"})
-            content_type, text = application.service.page(datetime.now(UTC)).render(event["headers"].get("accept", ""))
+            page = application.service.page(datetime.now(UTC), lambda: context.get_remaining_time_in_millis() / 1000)
+            content_type, text = page.render(event["headers"].get("accept", ""))
         except (BotoCoreError, ClientError, DependencyError) as error:
             # A page that lacks something must not look like a whole one.
             logger.exception("no page")

@@ -9,15 +9,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 from services.libs.ledger_counters import LedgerCounters
 from services.libs.structured_logging import logger
 from services.metrics_service.checkpoints import Checkpoints
-from services.metrics_service.cloudwatch_reader import CloudWatchReader
+from services.metrics_service.cloudwatch_reader import CALL_SECONDS, CloudWatchReader
 from services.metrics_service.domain import Checkpoint
 from services.metrics_service.exposition import Page, Values
-from services.shared.faults import DependencyError
+from services.shared.faults import DependencyError, SecondsLeft, no_hurry
 
 # Counters of an execution environment that wrote nothing for so long are folded: it is gone, or begins anew.
 _IDLE = timedelta(hours=1)
 # The last few minutes of a queue's age: SQS publishes it each minute, with a delay.
 _AGE_SPAN = timedelta(minutes=5)
+# Kept for the rest of the page, so that a slow CloudWatch costs what is new and not what is known.
+_RESERVE_SECONDS = 8
 
 
 class GaugeReader(Protocol):
@@ -41,9 +43,9 @@ class MetricsService:
         self._gauges = gauges
         self._refresh_seconds = refresh.total_seconds()
 
-    def page(self, now: datetime) -> Page:
+    def page(self, now: datetime, seconds_left: SecondsLeft = no_hurry) -> Page:
         """Read CloudWatch if it is due, and everything else in any case; what cannot be read is raised."""
-        checkpoint = self._refreshed(now)
+        checkpoint = self._refreshed(now, lambda: seconds_left() - _RESERVE_SECONDS)
         gauges: dict[str, Mapping[str, float]] = {
             "queue_oldest_message_age_seconds": checkpoint.gauges,
             "pulsequeue_metrics_last_refresh_timestamp_seconds": {"": checkpoint.read_at},
@@ -53,7 +55,7 @@ class MetricsService:
         errors = {"pulsequeue_metrics_refresh_errors_total": self._checkpoints.errors()}
         return Page(Values(checkpoint.totals() | self._counters.read() | errors, gauges))
 
-    def _refreshed(self, now: datetime) -> Checkpoint:
+    def _refreshed(self, now: datetime, seconds_left: SecondsLeft) -> Checkpoint:
         """Read CloudWatch in this reader's turn; at any other time, and upon a fault, what was last read stands."""
         # A time, so that turns of another length still come after it.
         turn = int(now.timestamp() // self._refresh_seconds * self._refresh_seconds)
@@ -62,23 +64,29 @@ class MetricsService:
         if not is_due:
             return checkpoint
         try:
-            advanced = self._advanced(checkpoint, now)
+            checkpoint = self._caught_up(checkpoint, now, seconds_left)
         except (BotoCoreError, ClientError, DependencyError):
             logger.exception("metrics could not be refreshed")
             self._checkpoints.count_error()
-            return checkpoint
-        # Two turns may overlap, where one takes long: then what the other saved stands.
-        stands = advanced if self._checkpoints.save(advanced) else self._checkpoints.read() or checkpoint
+            return self._checkpoints.read() or checkpoint
         self._fold(now)
-        return stands
+        return checkpoint
+
+    def _caught_up(self, checkpoint: Checkpoint, now: datetime, seconds_left: SecondsLeft) -> Checkpoint:
+        """Read and save a span, and after a longer break as many more as there is time for."""
+        ages = self._cloudwatch.oldest_message_ages(now - _AGE_SPAN, now, seconds_left)
+        while True:
+            sums = self._cloudwatch.sums(*checkpoint.span(now), seconds_left)
+            advanced = checkpoint.advanced(sums, ages, now)
+            # Two turns may overlap, where one takes long: then what the other saved stands.
+            if not self._checkpoints.save(advanced):
+                return self._checkpoints.read() or checkpoint
+            checkpoint = advanced
+            if checkpoint.read_at >= now.timestamp() or seconds_left() < CALL_SECONDS:
+                return checkpoint
 
     def _fold(self, now: datetime) -> None:
         try:
             self._counters.fold(now - _IDLE)
         except (BotoCoreError, ClientError):
             logger.exception("counters could not be folded")  # the next turn tries again, and the sum is right as it is
-
-    def _advanced(self, checkpoint: Checkpoint, now: datetime) -> Checkpoint:
-        since, until = checkpoint.span(now)
-        sums = self._cloudwatch.sums(since, until)
-        return checkpoint.advanced(sums, self._cloudwatch.oldest_message_ages(now - _AGE_SPAN, now), now)

@@ -145,7 +145,7 @@ locals {
     }
 
     metrics-service = {
-      # A refresh asks CloudWatch, the tables and every queue; the API waits for 30 seconds at most.
+      # As long as Prometheus waits for a scrape. CloudWatch is asked in the first 12 seconds, or the page goes without.
       timeout_seconds = 20
       environment = {
         METRICS_TABLE           = module.metrics_table.table_name

@@ -86,7 +86,7 @@ def test_a_late_value_goes_to_its_own_minute() -> None:
 def test_what_an_invocation_logs_is_still_logged() -> None:
     logged: list[object] = []
     stored: list[DataPoint] = []
-    emit = extract_metrics(lambda *arguments, **options: logged.append((arguments, options)), stored.append)
+    emit = extract_metrics(lambda *arguments, **options: logged.append((arguments, options)), stored.extend)
 
     emit({"config": {}}, "request-1", json.dumps(_document()), False, 12, log_source=None)  # noqa: FBT003
 
@@ -94,18 +94,27 @@ def test_what_an_invocation_logs_is_still_logged() -> None:
     assert [point.name for point in stored] == ["a", "b"]
 
 
+def _queue_figures(*messages: dict[str, float]) -> dict[str, float]:
+    points = queue_metrics({"url": {"name": "a", "messages": messages}}, 200.0)
+    return {point.name: point.values[0] for point in points if point.dimensions == {"QueueName": "a"}}
+
+
 def test_a_queue_tells_how_many_messages_wait_and_how_old_the_oldest_is() -> None:
-    messages = [
-        {"sent_at": 100.0, "visible_at": 400.0},
-        {"sent_at": 150.0, "visible_at": 150.0},
-    ]
+    in_flight = {"sent_at": 100.0, "visible_at": 400.0, "receive_count": 2}
+    waiting = {"sent_at": 150.0, "visible_at": 150.0, "receive_count": 0}
 
-    points = queue_metrics({"a": {"name": "full", "messages": messages}, "b": {"name": "empty", "messages": []}}, 200.0)
+    figures = _queue_figures(in_flight, waiting)
 
-    found = {(point.dimensions["QueueName"], point.name): point.values for point in points}
-    assert found == {
-        ("full", "ApproximateNumberOfMessagesVisible"): (1.0,),
-        ("full", "ApproximateAgeOfOldestMessage"): (100.0,),
-        ("empty", "ApproximateNumberOfMessagesVisible"): (0.0,),
-        ("empty", "ApproximateAgeOfOldestMessage"): (0.0,),
-    }
+    assert figures == {"ApproximateNumberOfMessagesVisible": 1, "ApproximateAgeOfOldestMessage": 100}
+
+
+def test_a_message_that_comes_again_and_again_does_not_make_its_queue_old() -> None:
+    poison_pill = {"sent_at": 100.0, "visible_at": 150.0, "receive_count": 3}
+    waiting = {"sent_at": 150.0, "visible_at": 150.0, "receive_count": 0}
+
+    assert _queue_figures(poison_pill, waiting)["ApproximateAgeOfOldestMessage"] == 50
+    assert "ApproximateAgeOfOldestMessage" not in _queue_figures(poison_pill)
+
+
+def test_an_empty_queue_has_no_age() -> None:
+    assert _queue_figures() == {"ApproximateNumberOfMessagesVisible": 0}

@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from scripts.local.ministack_server import (
     Document,
     Execute,
+    alone,
     check_statements,
     know_the_ref,
     poll_apart,
@@ -109,6 +110,14 @@ def test_an_error_of_the_function_is_left_to_the_poller() -> None:
 @pytest.mark.parametrize("event", [[], "text", {}, {"Records": []}])
 def test_an_event_without_records_is_passed_on(event: Any) -> None:  # noqa: ANN401 - any JSON
     assert wrapped(lambda _, received: {"body": received})({}, event) == {"body": event}
+
+
+def test_nothing_is_stored_while_metrics_are_read() -> None:
+    lock = Lock()
+
+    assert alone(lambda given: (given, lock.locked()), lock)("request") == ("request", True)
+
+    assert not lock.locked()
 
 
 def test_an_inserted_item_is_a_record_of_the_stream() -> None:

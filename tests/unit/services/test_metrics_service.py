@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from services.libs import aws_clients
 from services.libs.lambda_types import HttpRequest, HttpResponse
 from services.libs.ledger_counters import LedgerCounters
 from services.libs.metrics import DECLARATIONS
@@ -17,6 +18,8 @@ from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.cloudwatch_reader import CloudWatchReader
 from services.metrics_service.domain import MinuteSums
 from services.metrics_service.service import MetricsService
+from services.shared.counters import counter
+from services.shared.faults import DependencyError, SecondsLeft
 from tests.factories import NOW, Context, decide, inventory, placed_order, seeding, stock_item
 from tests.unit.conftest import INVENTORY_TABLE, METRICS_TABLE, REGION, Aws
 
@@ -207,19 +210,79 @@ def test_a_cloudwatch_fault_shows_the_last_good_values_and_is_counted(
         assert _sample(samples, "pulsequeue_metrics_last_refresh_timestamp_seconds") == NOW.timestamp()
 
 
-def test_an_answer_that_is_not_whole_is_a_fault(
-    new_service: NewService, cloudwatch: CloudWatch, monkeypatch: pytest.MonkeyPatch
+def test_a_cloudwatch_that_hangs_leaves_the_time_for_a_page_of_the_last_good_values(
+    new_service: NewService, cloudwatch: CloudWatch
 ) -> None:
-    def half(*_: object, **__: object) -> object:
-        result = {"Id": "q0", "Timestamps": [], "Values": [], "StatusCode": "InternalError"}
-        return iter([{"MetricDataResults": [result]}])
+    _emit(cloudwatch, "lambda_requests_total", 6, _REQUESTS)
+    _samples(new_service(), NOW)
+    hanging = aws_clients.cloudwatch()
+    config = vars(hanging.meta.config)
+    seconds_left = [20.0]
 
-    paginator = cloudwatch.get_paginator("get_metric_data")
-    monkeypatch.setattr(paginator, "paginate", half)
-    monkeypatch.setattr(cloudwatch, "get_paginator", lambda _: paginator)
+    def hang(**_: object) -> None:
+        seconds_left[0] -= config["connect_timeout"] + config["read_timeout"]
+        raise ReadTimeoutError(endpoint_url="https://monitoring")
 
-    samples = _samples(new_service(), NOW)
+    hanging.meta.events.register("before-send.cloudwatch.GetMetricData", hang)
+    service = new_service(CloudWatchReader(hanging, "test", {"order-queue": "test-order-queue"}))
 
+    samples = _parsed(service.page(NOW + _MINUTE, lambda: seconds_left[0]).render("")[1])
+
+    assert seconds_left[0] > 8
+    assert _sample(samples, "lambda_requests_total", **_REQUESTS) == 6
+    assert _sample(samples, "pulsequeue_metrics_refresh_errors_total") == 1
+
+
+class _HourlyReader(CloudWatchReader):
+    """Knows of one request at every full hour; each call takes a time of its own, and may fail."""
+
+    def __init__(self, call_seconds: float = 0, seconds_left: float = 20, good_calls: int = 100) -> None:
+        super().__init__(aws_clients.cloudwatch(), "test", {})
+        self.seconds_left = seconds_left
+        self._call_seconds = call_seconds
+        self._good_calls = good_calls
+
+    def sums(self, since: datetime, until: datetime, _: SecondsLeft) -> dict[str, MinuteSums]:
+        self.seconds_left -= self._call_seconds
+        self._good_calls -= 1
+        if self._good_calls < 0:
+            raise DependencyError("too slow")
+        hours = range(-(-int(since.timestamp()) // 3600) * 3600, int(until.timestamp()), 3600)
+        return {counter("lambda_requests_total", **_REQUESTS): dict.fromkeys(hours, 1.0)}
+
+
+_BREAK = timedelta(hours=60)
+
+
+@pytest.fixture
+def requests_before(new_service: NewService) -> float:
+    return _sample(_samples(new_service(_HourlyReader()), NOW), "lambda_requests_total", **_REQUESTS)
+
+
+def test_the_first_page_after_a_break_of_days_has_all_of_it(new_service: NewService, requests_before: float) -> None:
+    samples = _samples(new_service(_HourlyReader()), NOW + _BREAK)
+
+    assert _sample(samples, "lambda_requests_total", **_REQUESTS) == requests_before + 60
+    assert _sample(samples, "pulsequeue_metrics_last_refresh_timestamp_seconds") == (NOW + _BREAK).timestamp()
+
+
+def test_a_page_after_a_break_of_days_has_what_there_was_time_for(
+    new_service: NewService, requests_before: float
+) -> None:
+    reader = _HourlyReader(call_seconds=3)
+
+    page = new_service(reader).page(NOW + _BREAK, lambda: reader.seconds_left)
+
+    samples = _parsed(page.render("")[1])
+    assert reader.seconds_left >= 8
+    assert requests_before + 12 <= _sample(samples, "lambda_requests_total", **_REQUESTS) < requests_before + 60
+    assert _sample(samples, "pulsequeue_metrics_refresh_errors_total") == 0
+
+
+def test_a_fault_while_catching_up_takes_nothing_back(new_service: NewService, requests_before: float) -> None:
+    samples = _samples(new_service(_HourlyReader(good_calls=2)), NOW + _BREAK)
+
+    assert _sample(samples, "lambda_requests_total", **_REQUESTS) >= requests_before + 11
     assert _sample(samples, "pulsequeue_metrics_refresh_errors_total") == 1
 
 
@@ -230,8 +293,8 @@ def test_of_two_that_read_at_once_one_saves_and_both_show_it(
     other = new_service()
 
     class SlowReader(CloudWatchReader):
-        def sums(self, *span: datetime) -> dict[str, MinuteSums]:
-            found = super().sums(*span)
+        def sums(self, since: datetime, until: datetime, seconds_left: SecondsLeft) -> dict[str, MinuteSums]:
+            found = super().sums(since, until, seconds_left)
             _emit(cloudwatch, "lambda_requests_total", 1, _REQUESTS)
             _samples(other, NOW + _MINUTE)
             return found
@@ -281,9 +344,11 @@ class TestEndpoint:
         yield
         metrics_handler._application.cache_clear()  # noqa: SLF001
 
-    def _get(self, authorization: str | None = "Bearer secret", accept: str = "text/plain") -> HttpResponse:
+    def _get(
+        self, authorization: str | None = "Bearer secret", accept: str = "text/plain", seconds_left: int = 20
+    ) -> HttpResponse:
         headers = {"accept": accept} | ({"authorization": authorization} if authorization else {})
-        return metrics_handler.handler(HttpRequest(headers=headers), Context())
+        return metrics_handler.handler(HttpRequest(headers=headers), Context(seconds_left * 1000))
 
     @pytest.mark.parametrize(
         "authorization",
@@ -321,11 +386,11 @@ class TestEndpoint:
         families = parse_openmetrics(openmetrics["body"])  # type: ignore[no-untyped-call]
         assert {family.name for family in families} == {name.removesuffix("_total") for name in DECLARATIONS}
 
-    def test_an_accept_header_that_makes_no_sense_gets_plain_text(self) -> None:
-        response = self._get(accept="application/openmetrics-text;version=new, */*")
+    @pytest.mark.parametrize(("seconds_left", "errors"), [(20, 0), (13, 1)])
+    def test_cloudwatch_is_asked_while_the_function_has_the_time(self, seconds_left: int, errors: int) -> None:
+        samples = _parsed(self._get(seconds_left=seconds_left)["body"])
 
-        assert response["statusCode"] == 200
-        assert response["headers"]["content-type"].startswith("text/plain")
+        assert _sample(samples, "pulsequeue_metrics_refresh_errors_total") == errors
 
     def test_a_page_that_cannot_be_whole_is_none(self, aws: Aws) -> None:
         aws.dynamodb.delete_table(TableName=INVENTORY_TABLE)
