@@ -5,10 +5,14 @@ import json
 import random
 import threading
 from collections import Counter
-from collections.abc import Mapping
 from enum import StrEnum
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 from scripts.local.proxy import Proxy, headers_of
+
+if TYPE_CHECKING:
+    from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 # Longer than the functions' clients wait for an answer: services/libs/aws_clients.py.
 _HANG_SECONDS = 3.5
@@ -23,10 +27,14 @@ class Fault(StrEnum):
     LOST_RESPONSE = "done, answer lost"
 
 
-class FaultProxy(Proxy):
-    """Spoils calls while `faulty` is set."""
+# Dealt like cards, so that a few dozen faults have each kind among them.
+_DECK = Counter({Fault.INTERNAL_ERROR: 7, Fault.THROTTLING: 6, Fault.LOST_RESPONSE: 6, Fault.HANG: 1})
 
-    def __init__(self, rates: Mapping[Fault, float], seed: int) -> None:
+
+class FaultProxy(Proxy):
+    """Spoils a share of the calls while `faulty` is set."""
+
+    def __init__(self, rate: float, seed: int) -> None:
         super().__init__()
         self.faulty = threading.Event()
         self.calls = 0
@@ -34,7 +42,10 @@ class FaultProxy(Proxy):
         """Spoilt calls, repetitions by the SDK included, by fault and by action such as `AWSEvents.PutEvents`."""
         self.hanging = 0
         """Calls that will still have their effect, although nobody waits for them any more."""
-        self._rates = rates
+        self.published: SimpleQueue[PutEventsRequestEntryTypeDef] = SimpleQueue()
+        """What the functions put on a bus and the bus took, whether they were told so or not."""
+        self._rate = rate
+        self._deck: list[Fault] = []
         self._dice = random.Random(seed)  # noqa: S311 - no secret
         self._outlasting: dict[str, Fault] = {}
 
@@ -50,13 +61,13 @@ class FaultProxy(Proxy):
             case Fault.THROTTLING:
                 return _error(400, "ThrottlingException")
             case Fault.HANG:
-                await self._forward_late(request)
+                await self._carry_out_late(request, action)
                 return None
             case Fault.LOST_RESPONSE:
-                await self.forward(request)
+                await self._carry_out(request, action)
                 return None
             case None:
-                return await self.forward(request)
+                return await self._carry_out(request, action)
 
     def _draw(self, call: str, action: str) -> Fault | None:
         if not self.faulty.is_set():
@@ -69,20 +80,33 @@ class FaultProxy(Proxy):
         return fault
 
     def _chance(self) -> Fault | None:
-        left = self._dice.random()
-        for fault, rate in self._rates.items():
-            left -= rate
-            if left < 0:
-                return fault
-        return None
+        if self._dice.random() >= self._rate:
+            return None
+        if not self._deck:
+            self._deck = list(_DECK.elements())
+            self._dice.shuffle(self._deck)
+        return self._deck.pop()
 
-    async def _forward_late(self, request: bytes) -> None:
+    async def _carry_out(self, request: bytes, action: str) -> bytes:
+        reply = await self.forward(request)
+        if action == "AWSEvents.PutEvents":
+            for entry, result in zip(_body(request)["Entries"], _body(reply).get("Entries", []), strict=False):
+                if "EventId" in result:
+                    self.published.put(entry)
+        return reply
+
+    async def _carry_out_late(self, request: bytes, action: str) -> None:
         self.hanging += 1
         try:
             await asyncio.sleep(_HANG_SECONDS)
-            await self.forward(request)
+            await self._carry_out(request, action)
         finally:
             self.hanging -= 1
+
+
+def _body(message: bytes) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(message.partition(b"\r\n\r\n")[2])
+    return body
 
 
 def _error(status: int, code: str) -> bytes:

@@ -9,7 +9,6 @@ from rich.table import Table
 from scripts.console import out, table
 from services.shared.events import CancelReason
 from tests.faults.proxy import Fault
-from tests.faults.workload import DELIVERIES
 
 _SHOWN = 20
 
@@ -19,6 +18,8 @@ class Report:
     orders: int
     events: int
     strays: int
+    duplicates: Mapping[str, int]
+    """By the type of the event."""
     calls: int
     faults: Mapping[tuple[Fault, str], int]
     killed: int
@@ -45,6 +46,13 @@ class Report:
         }
         return {name: subjects for name, subjects in found.items() if subjects}
 
+    @property
+    def faults_by_kind(self) -> Counter[Fault]:
+        by_kind: Counter[Fault] = Counter()
+        for (fault, _), count in self.faults.items():
+            by_kind[fault] += count
+        return by_kind
+
     def print(self) -> None:
         shown = table("", "count", title="\nFault suite", numbers={"count"})
         for name, figure in self._figures().items():
@@ -58,16 +66,14 @@ class Report:
                 out.print(f"{name}: {subject}", style="red", markup=False)
 
     def _figures(self) -> dict[str, int]:
-        by_kind: Counter[Fault] = Counter()
-        for (fault, _), count in self.faults.items():
-            by_kind[fault] += count
         return {
             "orders": self.orders,
             "events sent": self.events,
-            "duplicates of orders": self.orders * (DELIVERIES - 1),
+            "duplicates injected": sum(self.duplicates.values()),
+            **{f"of them {event_type}": count for event_type, count in sorted(self.duplicates.items())},
             "payment requests out of turn": self.strays,
             "API calls of the functions": self.calls,
-            **{f"of them {fault}": by_kind[fault] for fault in Fault},
+            **{f"of them {fault}": self.faults_by_kind[fault] for fault in Fault},
             "workers killed": self.killed,
             "deployments meanwhile": self.deployed,
             "confirmed": self.confirmed,

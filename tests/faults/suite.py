@@ -22,12 +22,12 @@ from scripts.target import Target
 from services.shared.events import CATALOGUE, Bus, EventType
 from services.shared.rejections import RejectionReason
 from tests.faults.chaos import Deployer, Killer, Sweeping, repeated
-from tests.faults.proxy import Fault, FaultProxy
+from tests.faults.proxy import FaultProxy
+from tests.faults.repeater import Repeater
 from tests.faults.report import Report
-from tests.faults.workload import STRAY, Delivery, batches, catalogue, deliveries, make_orders
+from tests.faults.workload import DELIVERIES, STRAY, Delivery, batches, catalogue, deliveries, make_orders
 
 _FAULT_RATE = 0.02
-_SHARES = {Fault.INTERNAL_ERROR: 0.35, Fault.THROTTLING: 0.3, Fault.LOST_RESPONSE: 0.3, Fault.HANG: 0.05}
 _SETTINGS = {
     "ENVIRONMENT": "faults",
     "PULSEQUEUE_INSTANCE": "faults",
@@ -39,11 +39,12 @@ _SETTINGS = {
 _EVENTS_A_SECOND = 40
 _BATCH = 10
 # More than that waiting, and the sender waits too: what is tested is faults, not load.
-_BACKLOG = 300
+_BACKLOG = 100
 _STANDSTILL_SECONDS = 180
 # Counted in events, not in seconds: a slow machine must get as far between two of them as a fast one.
 _EVENTS_A_KILL = 60
 _SWEEP_SECONDS = 5
+_REPEAT_SECONDS = 0.1
 # What failed twice becomes a dead letter, so that there is something to redrive.
 _RECEIVES = 2
 _LOOK_SECONDS = 1.0
@@ -58,7 +59,7 @@ _SETTLE_SECONDS = 600
 
 def run(orders: int, seed: int, fault_rate: float = _FAULT_RATE) -> Report:
     """Deploy to an embedded AWS of its own, run `orders` orders through it with faults on, and look at what is left."""
-    proxy = FaultProxy({fault: share * fault_rate for fault, share in _SHARES.items()}, seed)
+    proxy = FaultProxy(fault_rate, seed)
     settings = {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}
     with proxy.running(), deployed(settings, proxy.forward_to) as target:
         return _Run(target, Deployment.of(target), proxy, orders, seed).run()
@@ -78,6 +79,7 @@ class _Run:
         self._killer = Killer(target, dice)
         self._deployer = Deployer(target, deployment)
         self._sweeping = Sweeping(target, deployment)
+        self._repeater = Repeater(self._events, proxy.published, seed)
         self._orders = orders
         self._deliveries = deliveries(make_orders(orders, [product.sku for product in products], dice), dice)
         self._seen: set[str] = set()
@@ -91,10 +93,9 @@ class _Run:
     def run(self) -> Report:
         self._shorten_retries()
         began = monotonic()
-        with repeated(self._sweeping.sweep, _SWEEP_SECONDS):
-            with self._progress:
-                with self._faults():
-                    self._send_all()
+        with repeated(self._sweeping.sweep, _SWEEP_SECONDS), repeated(self._repeater.repeat, _REPEAT_SECONDS):
+            with self._progress, self._faults():
+                self._send_all()
                 self._settle(_QUIET_SECONDS)
             redriven = self._redrive()
             self._settle(_GIVE_UP_SECONDS)
@@ -152,7 +153,7 @@ class _Run:
     def _hold_back(self) -> float:
         """Wait while the functions lag behind; return for how long."""
         began = monotonic()
-        while self._waiting(self._deployment.order_queue_url) > _BACKLOG:
+        while max(self._waiting(url) for url in self._queue_urls) > _BACKLOG:
             if monotonic() - began > _STANDSTILL_SECONDS:
                 raise UserError(f"the functions did not catch up within {_STANDSTILL_SECONDS} s")
             sleep(0.5)
@@ -175,7 +176,9 @@ class _Run:
         self._progress.update(self._ended_bar, completed=len(self._seen) - len(self._open))
 
     def _is_busy(self) -> bool:
-        return self._proxy.hanging > 0 or any(self._waiting(url, in_flight=True) for url in self._queue_urls)
+        if self._proxy.hanging or self._repeater.waiting:
+            return True
+        return any(self._waiting(url, in_flight=True) for url in self._queue_urls)
 
     def _waiting(self, queue_url: str, *, in_flight: bool = False) -> int:
         attributes = self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
@@ -205,6 +208,7 @@ class _Run:
             orders=self._orders,
             events=len(self._deliveries),
             strays=sum(delivery.event_type == EventType.PAYMENT_REQUESTED for delivery in self._deliveries),
+            duplicates={EventType.ORDER_PLACED: self._orders * (DELIVERIES - 1), **self._repeater.counts},
             calls=self._proxy.calls,
             faults=self._proxy.counts,
             killed=self._killer.killed,

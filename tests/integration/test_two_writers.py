@@ -1,68 +1,32 @@
 """Two writers at once on every conditional write: one wins, the other sees it, and nothing is done twice."""
 
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from time import time
 from uuid import uuid4
 
 import pytest
 
 from scripts.errors import UserError
-from scripts.repair import Repair, Repairer
-from scripts.seed_inventory import Seeder, SeedProduct
 from services.libs.event_store import EventStore, VersionTakenError
-from services.libs.inventory_table import InventoryTable, stock_to_item
-from services.order_service.domain import PlacedOrder, conclude, decide
-from services.payment_service.domain import refunded, settle
-from services.payment_service.gateway import Charge, ChargeRequest, GatewayError
-from services.payment_service.simulated_gateway import SimulatedGateway
-from services.reservation_sweeper.domain import expire
-from services.shared.commits import Cause, Commit
+from services.libs.inventory_table import stock_to_item, stock_update
+from services.libs.ledger_counters import LedgerCounters
+from services.metrics_service.checkpoints import Checkpoints
+from services.metrics_service.domain import Checkpoint
+from services.order_service.domain import decide
+from services.payment_service.gateway import Charge, ChargeConflictError, GatewayError
+from services.shared.commits import sku_stream
+from services.shared.events import EventType
+from services.shared.inventory import Product, StockChange, StockItem, release, settle
+from services.shared.rejections import RejectedError, RejectionReason
+from tests.integration.meeting import at_once, interrupted
 from tests.integration.world import World
+from tests.integration.writes import CAUSE, PAYMENT_TIMEOUT, Writes, new_order
 
-_ROUNDS = 10
-_CAUSE = Cause("event-1", "correlation-1", datetime.now(UTC))
-
-
-def _at_once(*writers: Callable[[], object]) -> list[object]:
-    """Start all in the same moment; return what each returned or raised."""
-    barrier = threading.Barrier(len(writers))
-
-    def run(writer: Callable[[], object]) -> object:
-        barrier.wait()
-        try:
-            return writer()
-        except (VersionTakenError, GatewayError) as error:
-            return error
-
-    with ThreadPoolExecutor(len(writers)) as pool:
-        return list(pool.map(run, writers))
-
-
-def _store(world: World) -> EventStore:
-    return EventStore(world.target.client("dynamodb"), world.deployment.tables)
-
-
-def _gateway(world: World) -> SimulatedGateway:
-    table = world.deployment.simulated_gateway_table_name
-    return SimulatedGateway(world.target.client("dynamodb"), table, success_rate=1.0)
-
-
-def _version_1(world: World, sku: str, customer_id: str = "customer-1", order_id: str | None = None) -> Commit:
-    """Decide an order that is due in a week: neither relay nor sweeper knows its stream."""
-    order = PlacedOrder(order_id or f"order-{uuid4().hex[:12]}", customer_id, {sku: 3}, "FAILURE")
-    return decide(order, world.inventory.read([sku]), _CAUSE, timedelta(days=7))
-
-
-def _append(world: World, commit: Commit) -> Callable[[], object]:
-    store = _store(world)
-    return lambda: store.append(commit)
-
-
-def _one_won(results: Sequence[object]) -> bool:
-    return sorted(isinstance(result, VersionTakenError) for result in results) == [False, True]
+# Before anything else that the counters hold.
+_LONG_AGO, _LATER = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC)
+_UNKNOWN_SKUS = "orders_processed_total|status=error|error_type=unknown_sku"
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -71,105 +35,329 @@ def _services_stand_still(world: World) -> object:
         yield None
 
 
-@pytest.mark.parametrize("round_", range(_ROUNDS))
-def test_version_1_of_one_order_reserves_once(world: World, round_: int) -> None:
+@pytest.fixture
+def writes(world: World) -> Writes:
+    return Writes(world)
+
+
+@pytest.fixture(params=range(5))
+def several_times() -> None:
+    """For what looks right where the right one of the two happens to be first."""
+
+
+def test_an_order_that_comes_twice_reserves_once(world: World, writes: Writes) -> None:
     sku = world.new_sku(stock=10)
-    order_id = f"order-{uuid4().hex[:12]}"
-    commits = [_version_1(world, sku, f"customer-{round_}-{number}", order_id) for number in range(2)]
+    order = new_order(sku)
 
-    results = _at_once(*(_append(world, commit) for commit in commits))
+    met = at_once(world.target, writes.place(order), writes.place(order))
 
-    assert _one_won(results)
+    assert met.results == [[None], [None]]
+    assert met.refused == 1
     assert world.stock(sku) == (10, 3, 7)
 
 
-@pytest.mark.parametrize("round_", range(_ROUNDS))
-def test_version_2_is_settled_or_expired_and_never_both(world: World, round_: int) -> None:
+def test_of_two_orders_with_one_id_one_is_placed_and_the_other_is_a_conflict(world: World, writes: Writes) -> None:
     sku = world.new_sku(stock=10)
-    reserved = _version_1(world, sku)
-    _store(world).append(reserved)
-    world.charge_at_the_gateway(str(reserved.body["orderId"]), amount_minor=1500)
-    paid = settle(reserved, Charge(f"charge-{round_}", accepted=True), _CAUSE)
-    expired = expire(reserved, datetime.now(UTC))
+    order = new_order(sku)
+    other = replace(order, customer_id="customer-2")
 
-    results = _at_once(_append(world, paid), _append(world, expired))
+    met = at_once(world.target, writes.place(order), writes.place(other))
 
-    assert _one_won(results)
-    won = _store(world).read(reserved.stream_id)[1]
-    assert world.stock(sku) == ((7, 0, 7) if won.events == paid.events else (10, 0, 10))
-
-
-@pytest.mark.parametrize("end", ["confirmed", "refunded"])
-def test_version_3_is_written_once(world: World, end: str) -> None:
-    sku = world.new_sku(stock=10)
-    reserved = _version_1(world, sku)
-    world.charge_at_the_gateway(str(reserved.body["orderId"]), amount_minor=1500)
-    if end == "confirmed":
-        second = settle(reserved, Charge("charge-1", accepted=True), _CAUSE)
-        third = conclude(second, _CAUSE)
-    else:
-        second = expire(reserved, datetime.now(UTC))
-        third = refunded(second, _gateway(world).call_off(str(reserved.body["orderId"])), _CAUSE)
-    assert third
-    for commit in (reserved, second):
-        _store(world).append(commit)
-
-    results = _at_once(_append(world, third), _append(world, third))
-
-    assert _one_won(results)
-    assert len(_store(world).read(reserved.stream_id)) == 3
+    (conflict,) = [result for result in met.results if result != [None]]
+    assert isinstance(conflict, list)
+    assert isinstance(conflict[0], RejectedError)
+    assert conflict[0].reason == RejectionReason.CONFLICT
+    assert met.refused == 1
+    assert world.stock(sku) == (10, 3, 7)
 
 
-@pytest.mark.parametrize("round_", range(_ROUNDS))
-def test_a_charge_and_its_calling_off_leave_no_money_taken(world: World, round_: int) -> None:
-    order_id = f"order-{round_}-{uuid4().hex[:12]}"
-    gateways = [_gateway(world) for _ in range(2)]
+def test_two_batches_that_share_an_order_place_each_once(world: World, writes: Writes) -> None:
+    sku = world.new_sku(stock=20)
+    mine, shared, yours = orders = [new_order(sku) for _ in range(3)]
 
-    charge, called_off = _at_once(
-        lambda: gateways[0].charge(ChargeRequest(order_id, 1500, "GBP")), lambda: gateways[1].call_off(order_id)
+    met = at_once(world.target, writes.place(mine, shared), writes.place(shared, yours))
+
+    assert met.results == [[None, None], [None, None]]
+    assert met.refused == 1
+    assert world.stock(sku) == (20, 9, 11)
+    assert [len(writes.commits(order)) for order in orders] == [1, 1, 1]
+
+
+def test_the_last_units_go_to_one_of_two_orders(world: World, writes: Writes) -> None:
+    sku = world.new_sku(stock=3)
+    orders = [new_order(sku), new_order(sku)]
+
+    met = at_once(world.target, *(writes.place(order) for order in orders))
+
+    assert met.refused == 1
+    assert world.stock(sku) == (3, 3, 0)
+    refused = [EventType.ORDER_CANCELLED in writes.commits(order)[0].events for order in orders]
+    assert sorted(refused) == [False, True]
+
+
+def test_two_batches_that_share_a_payment_settle_each_once(world: World, writes: Writes) -> None:
+    sku = world.new_sku(stock=20)
+    mine, shared, yours, unpaid = (new_order(sku) for _ in range(4))
+    writes.do(writes.place(mine, shared, yours, unpaid))
+
+    met = at_once(world.target, writes.pay(mine, shared), writes.pay(shared, yours))
+
+    assert met.results == [[None, None], [None, None]]
+    assert met.refused == 1
+    assert world.stock(sku) == (11, 3, 8)
+
+
+@pytest.mark.usefixtures("several_times")
+def test_an_order_is_paid_or_expires_and_never_both(world: World, writes: Writes) -> None:
+    sku = world.new_sku(stock=20)
+    order, unpaid = new_order(sku), new_order(sku)
+    writes.do(writes.place(order, unpaid))
+
+    met = at_once(world.target, writes.pay(order), writes.expire(order))
+
+    paid = EventType.PAYMENT_PROCESSED in writes.commits(order)[1].events
+    assert met.refused == 1
+    assert isinstance(met.results[1], VersionTakenError) == paid
+    assert world.stock(sku) == ((17, 3, 14) if paid else (20, 3, 17))
+
+
+@pytest.mark.parametrize("change", [settle, release])
+def test_reserved_units_leave_once(world: World, change: Callable[[str, int], StockChange]) -> None:
+    """Versions see to that already; a SKU that no log knows shows that the inventory does too."""
+    client, table = world.target.client("dynamodb"), world.deployment.inventory_table_name
+    item = StockItem(f"unlogged-{uuid4().hex[:12]}", Product("Unlogged", 500, "GBP"), 10, 3, 7)
+    client.put_item(TableName=table, Item=stock_to_item(item))
+    update = stock_update(table, change(item.sku, 3))
+
+    met = at_once(
+        world.target,
+        *[lambda client: client.transact_write_items(TransactItems=[{"Update": update}])] * 2,
     )
 
+    stock = world.stock(item.sku)
+    client.delete_item(TableName=table, Key={"item_id": {"S": item.sku}})
+    assert met.refused == 1
+    assert stock == ((7, 0, 7) if change is settle else (10, 0, 10))
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_an_order_is_concluded_once(world: World, writes: Writes, pays: bool) -> None:  # noqa: FBT001 - a parameter of pytest
+    order = new_order(world.new_sku(stock=10), pays=pays)
+    writes.do(writes.place(order), writes.pay(order))
+    causes = [replace(CAUSE, event_id=f"event-{number}") for number in range(3)]
+
+    met = at_once(world.target, *(writes.conclude(order, cause) for cause in causes[:2]))
+
+    concluded = writes.commits(order)
+    assert met.results == [[None], [None]]
+    assert met.refused == 1
+    assert len(concluded) == 3
+    writes.do(writes.conclude(order, causes[2]))
+    assert writes.commits(order) == concluded
+
+
+def test_an_order_that_expired_is_called_off_once(world: World, writes: Writes) -> None:
+    order = new_order(world.new_sku(stock=10))
+    writes.do(writes.place(order))
+    writes.do(writes.expire(order))
+    world.charge_at_the_gateway(order.order_id, amount_minor=1500)
+
+    met = at_once(world.target, writes.call_off(order), writes.call_off(order))
+
+    assert met.results == [None, None]
+    assert met.refused == 1
+    assert [commit.body.get("refundedMinor") for commit in writes.commits(order)] == [None, None, 1500]
+    assert world.charge(order.order_id)["status"] == "refunded"
+
+
+def test_two_charges_for_one_order_are_one(world: World, writes: Writes) -> None:
+    order_id = f"order-{uuid4().hex[:12]}"
+
+    met = at_once(world.target, *[writes.charge_at_the_gateway(order_id, 1500)] * 2)
+
+    assert met.results[0] == met.results[1]
+    entry = world.charge(order_id)
+    assert (entry["status"], entry["attempts"]) == ("charged", 2)
+    assert writes.refund(order_id) == 1500
+
+
+def test_of_two_charges_of_different_amounts_one_is_taken(world: World, writes: Writes) -> None:
+    order_id = f"order-{uuid4().hex[:12]}"
+    amounts = [1500, 2500]
+
+    met = at_once(world.target, *(writes.charge_at_the_gateway(order_id, amount) for amount in amounts))
+
+    taken = [amount for amount, result in zip(amounts, met.results, strict=True) if isinstance(result, Charge)]
+    assert sum(isinstance(result, ChargeConflictError) for result in met.results) == 1
+    assert met.refused == 1
+    assert [writes.refund(order_id)] == taken
+
+
+@pytest.mark.usefixtures("several_times")
+def test_a_charge_and_its_calling_off_leave_no_money_taken(world: World, writes: Writes) -> None:
+    order_id = f"order-{uuid4().hex[:12]}"
+
+    met = at_once(world.target, writes.charge_at_the_gateway(order_id, 1500), writes.call_off_at_the_gateway(order_id))
+
+    charge, called_off = met.results
     assert isinstance(charge, Charge)
     if isinstance(called_off, GatewayError):  # the charge came between its two calls; its queue would bring it again
-        called_off = gateways[1].call_off(order_id)
+        called_off = writes.refund(order_id)
     assert called_off == (1500 if charge.accepted else 0)
     assert world.charge(order_id)["status"] == ("refunded" if charge.accepted else "called_off")
 
 
-@pytest.mark.parametrize("round_", range(_ROUNDS))
-def test_two_seedings_of_one_sku_leave_the_stock_of_one(world: World, round_: int) -> None:
-    sku = world.new_sku(stock=10)
+def test_a_charge_between_the_two_calls_of_its_calling_off_is_not_forgotten(world: World, writes: Writes) -> None:
+    order_id = f"order-{uuid4().hex[:12]}"
 
-    def seed(stock: int) -> object:
-        product = SeedProduct(sku=sku, name=sku, stock=stock, priceMinor=500, currency="GBP")
-        return list(Seeder.of(world.target, world.deployment).seed([product]))
+    met = interrupted(
+        world.target,
+        writes.call_off_at_the_gateway(order_id),
+        between=lambda: world.charge_at_the_gateway(order_id, amount_minor=1500),
+        at_write=2,
+    )
 
-    _at_once(lambda: seed(20 + round_), lambda: seed(40 + round_))
+    assert isinstance(met.results[0], GatewayError)
+    assert world.charge(order_id)["status"] == "charged"
+    assert writes.refund(order_id) == 1500
+
+
+def _count_one(store: EventStore) -> None:
+    """Append what is counted long ago, and what nobody does anything about: an order of what is not sold."""
+    store.append(decide(new_order("nowhere"), {}, replace(CAUSE, at=_LONG_AGO), PAYMENT_TIMEOUT))
+
+
+def test_of_two_foldings_of_a_counter_one_adds_it_up(world: World, writes: Writes) -> None:
+    table = world.deployment.metrics_table_name
+    counters = LedgerCounters(world.target.client("dynamodb"), table)
+    _count_one(writes.store())
+    before = counters.read()
+
+    met = at_once(world.target, *[lambda client: LedgerCounters(client, table).fold(_LATER)] * 2)
+
+    assert sorted(map(str, met.results)) == ["0", "1"]
+    assert met.refused == 1
+    assert counters.read() == before
+
+
+def test_a_counter_that_is_added_to_while_it_is_folded_loses_nothing(world: World, writes: Writes) -> None:
+    table = world.deployment.metrics_table_name
+    counters, store = LedgerCounters(world.target.client("dynamodb"), table), writes.store()
+    _count_one(store)
+    before = counters.read()[_UNKNOWN_SKUS]
+
+    met = interrupted(
+        world.target,
+        lambda client: LedgerCounters(client, table).fold(_LATER),
+        between=lambda: _count_one(store),
+    )
+
+    assert (met.results, met.refused) == ([0], 1)
+    assert counters.fold(_LATER) == 1
+    assert counters.read()[_UNKNOWN_SKUS] == before + 1
+
+
+def test_of_two_readers_of_cloudwatch_one_saves_its_checkpoint(world: World) -> None:
+    table = world.deployment.metrics_table_name
+    checkpoints = Checkpoints(world.target.client("dynamodb"), table)
+    standing = checkpoints.read() or Checkpoint.first(datetime.now(UTC))
+    mine, yours = (replace(standing, version=standing.version + 1, read_at=time() + number) for number in range(2))
+
+    met = at_once(
+        world.target, *(lambda client, own=own: Checkpoints(client, table).save(own) for own in (mine, yours))
+    )
+
+    assert sorted(map(bool, met.results)) == [False, True]
+    assert met.refused == 1
+    assert checkpoints.read() == (mine if met.results[0] else yours)
+
+
+def test_of_two_readers_of_cloudwatch_one_takes_the_turn(world: World) -> None:
+    table, turn = world.deployment.metrics_table_name, int(time())
+
+    met = at_once(world.target, *[lambda client: Checkpoints(client, table).take_turn(turn)] * 2)
+
+    assert sorted(map(bool, met.results)) == [False, True]
+    assert met.refused == 1
+
+
+@pytest.mark.usefixtures("several_times")
+@pytest.mark.parametrize("is_new", [True, False])
+def test_two_seedings_of_one_sku_leave_the_stock_of_one(world: World, writes: Writes, is_new: bool) -> None:  # noqa: FBT001 - a parameter of pytest
+    sku = f"test-{uuid4().hex[:12]}" if is_new else world.new_sku(stock=10)
+
+    met = at_once(world.target, writes.seed(sku, 20), writes.seed(sku, 40))
 
     stock, reserved, available = world.stock(sku)
-    assert stock in {20 + round_, 40 + round_}
+    assert met.refused == 1
+    assert stock in {20, 40}
     assert (reserved, available) == (0, stock)
-    assert _store(world).latest_version(f"sku#{sku}") == 3
+    assert writes.store().latest_version(sku_stream(sku)) == (2 if is_new else 3)
 
 
-def test_a_seeding_and_a_reservation_keep_both(world: World) -> None:
+@pytest.mark.usefixtures("several_times")
+def test_a_seeding_and_a_reservation_keep_both(world: World, writes: Writes) -> None:
     sku = world.new_sku(stock=10)
-    product = SeedProduct(sku=sku, name=sku, stock=20, priceMinor=500, currency="GBP")
-    reserved = _version_1(world, sku)
 
-    _at_once(lambda: list(Seeder.of(world.target, world.deployment).seed([product])), _append(world, reserved))
+    at_once(world.target, writes.seed(sku, 20), writes.place(new_order(sku)))
 
     assert world.stock(sku) == (20, 3, 17)
 
 
-def test_a_repair_of_what_has_changed_since_is_refused(world: World) -> None:
+def test_a_seeding_that_a_payment_comes_before_counts_anew(world: World, writes: Writes) -> None:
     sku = world.new_sku(stock=10)
-    dynamodb = world.target.client("dynamodb")
-    seen = InventoryTable(dynamodb, world.deployment.inventory_table_name).read([sku])[sku]
-    _store(world).append(_version_1(world, sku))
-    repairer = Repairer(dynamodb, world.deployment)
+    order = new_order(sku)
+    writes.do(writes.place(order))
 
-    with pytest.raises(UserError, match=f"{sku}: it is not what was compared any more"):
-        repairer.write(Repair(sku, stock_to_item(seen), replace(seen, stock=1, available=1)))
+    met = interrupted(world.target, writes.seed(sku, 20), between=lambda: writes.do(writes.pay(order)))
 
+    assert met.refused == 1
+    assert world.stock(sku) == (20, 0, 20)
+
+
+def test_of_two_repairs_of_one_sku_one_is_made(world: World, writes: Writes) -> None:
+    sku = world.new_sku(stock=10)
+    right = world.inventory.read([sku])[sku]
+    wrong = replace(right, available=9)
+    table = world.deployment.inventory_table_name
+    world.target.client("dynamodb").put_item(TableName=table, Item=stock_to_item(wrong))
+
+    met = at_once(world.target, writes.repair(wrong, right), writes.repair(wrong, right))
+
+    assert sum(isinstance(result, UserError) for result in met.results) == met.refused == 1
+    assert world.stock(sku) == (10, 0, 10)
+    assert writes.store().latest_version(sku_stream(sku)) == 2
+
+
+def test_a_repair_of_what_has_changed_since_is_refused(world: World, writes: Writes) -> None:
+    sku = world.new_sku(stock=10)
+    seen = world.inventory.read([sku])[sku]
+
+    met = interrupted(
+        world.target,
+        writes.repair(seen, replace(seen, stock=1, available=1)),
+        between=lambda: writes.do(writes.place(new_order(sku))),
+    )
+
+    assert met.refused == 1
     assert world.stock(sku) == (10, 3, 7)
+
+
+def test_a_repair_does_not_take_a_new_price_back(world: World, writes: Writes) -> None:
+    sku = world.new_sku(stock=10)
+    seen = world.inventory.read([sku])[sku]
+
+    met = interrupted(world.target, writes.repair(seen, seen), between=lambda: writes.do(writes.seed(sku, 10, 600)))
+
+    assert met.refused == 1
+    assert world.inventory.read([sku])[sku].product.price_minor == 600
+
+
+def test_a_repair_of_a_missing_item_that_is_there_again_is_refused(world: World, writes: Writes) -> None:
+    sku = world.new_sku(stock=10)
+    seen = world.inventory.read([sku])[sku]
+
+    with pytest.raises(UserError, match="it is not what was compared any more"):
+        writes.do(writes.repair(None, replace(seen, stock=1, available=1)))
+
+    assert world.inventory.read([sku])[sku] == seen

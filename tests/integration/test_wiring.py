@@ -2,20 +2,19 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from prometheus_client import Gauge
 
 from scripts.local.emulator import REPO_ROOT
+from services.libs.embedded_metrics import ENVIRONMENT_DIMENSION, cloudwatch_names
+from services.libs.metrics import DECLARATIONS, NAMESPACE, Source
 from tests.integration.plans import Resource, all_of, as_list, resources_of, statements
 from tests.integration.world import World
+from tests.unit.monitoring.rules import Selector, rules, selectors
 
-# Every wildcard in a role's policy, with its reason.
-_WILDCARDS = {
-    "log-group:/aws/lambda/": "a log group's streams are named by Lambda, at run time",
-    "/stream/*": "ListStreams is asked of the table, not of one stream",
-}
 _ACTIONS_WITHOUT_RESOURCES = {"cloudwatch:GetMetricData": "metrics are no resources that a policy could name"}
 
 
@@ -127,28 +126,47 @@ def test_every_mapping_reports_partial_failures(resources: list[Resource]) -> No
 
 
 def test_every_target_queue_and_stream_has_a_dead_letter(resources: list[Resource]) -> None:
-    queues = {queue["arn"]: queue for queue in all_of(resources, "aws_sqs_queue")}
-    redriven = {policy["queue_url"] for policy in all_of(resources, "aws_sqs_queue_redrive_policy")}
+    queues = {queue["url"]: queue["arn"] for queue in all_of(resources, "aws_sqs_queue")}
+    dead_letters = {queue["arn"] for queue in all_of(resources, "aws_sqs_queue") if queue["name"].endswith("-dlq")}
+    redriven = {
+        queues[policy["queue_url"]]: json.loads(policy["redrive_policy"])["deadLetterTargetArn"]
+        for policy in all_of(resources, "aws_sqs_queue_redrive_policy")
+    }
+    streams = [
+        mapping
+        for mapping in all_of(resources, "aws_lambda_event_source_mapping")
+        if ":sqs:" not in mapping["event_source_arn"]
+    ]
 
-    assert all(
-        target["dead_letter_config"][0]["arn"] in queues for target in all_of(resources, "aws_cloudwatch_event_target")
-    )
-    for mapping in all_of(resources, "aws_lambda_event_source_mapping"):
-        if ":sqs:" in mapping["event_source_arn"]:
-            assert queues[mapping["event_source_arn"]]["url"] in redriven
-        else:
-            assert mapping["destination_config"][0]["on_failure"][0]["destination_arn"] in queues
+    assert redriven.keys() == set(queues.values()) - dead_letters
+    assert set(redriven.values()) <= dead_letters
+    for target in all_of(resources, "aws_cloudwatch_event_target"):
+        assert target["dead_letter_config"][0]["arn"] in dead_letters
+    for mapping in streams:
+        assert mapping["destination_config"][0]["on_failure"][0]["destination_arn"] in dead_letters
+
+
+def test_no_role_has_a_policy_but_its_own(resources: list[Resource]) -> None:
+    """So that whatever is asked of a role's own policies is asked of all that it may do."""
+    kinds = {resource["type"] for resource in resources if resource["type"].startswith("aws_iam")}
+
+    assert kinds == {"aws_iam_role", "aws_iam_role_policy"}
+    assert not any(role["managed_policy_arns"] for role in all_of(resources, "aws_iam_role"))
 
 
 def test_no_role_has_a_wildcard_without_a_reason(resources: list[Resource]) -> None:
+    streams_of_log = "a log group's streams are named by Lambda, at run time"
+    streams_of_table = "ListStreams is asked of the table, not of one stream"
+    reasons = {f"{group['arn']}:*": streams_of_log for group in all_of(resources, "aws_cloudwatch_log_group")}
+    reasons |= {f"{table['arn']}/stream/*": streams_of_table for table in all_of(resources, "aws_dynamodb_table")}
+
     for policy in all_of(resources, "aws_iam_role_policy"):
         for statement in statements(policy["policy"]):
             assert not [action for action in as_list(statement["Action"]) if "*" in action]
             if as_list(statement["Resource"]) == ["*"]:
                 assert set(as_list(statement["Action"])) <= _ACTIONS_WITHOUT_RESOURCES.keys()
                 continue
-            for resource in as_list(statement["Resource"]):
-                assert "*" not in resource or any(reason in resource for reason in _WILDCARDS), resource
+            assert {resource for resource in as_list(statement["Resource"]) if "*" in resource} <= reasons.keys()
 
 
 def test_every_mapping_is_a_stream_from_its_beginning_or_a_queue_with_a_maximum_concurrency(
@@ -212,6 +230,54 @@ def test_every_dead_letter_queue_and_every_function_has_its_alarm(resources: lis
     assert watched >= {(metric, name) for metric in ("Errors", "Throttles") for name in functions}
     assert ("IteratorAge", "test-event-relay-handler") in watched
     assert all(alarm["alarm_actions"] == [topic["arn"]] for alarm in alarms)
+
+
+def test_no_alert_takes_both_paths(resources: list[Resource]) -> None:
+    """What CloudWatch has an alarm for is told by it alone: of the same name, and of each queue of dead letters."""
+    alarms = all_of(resources, "aws_cloudwatch_metric_alarm")
+    names = {alarm["alarm_name"].removeprefix("test-").partition("-")[0] for alarm in alarms}
+    watched = {(alarm["dimensions"] or {}).get("QueueName", "").removeprefix("test-") for alarm in alarms}
+    queues = {queue["name"].removeprefix("test-") for queue in all_of(resources, "aws_sqs_queue")}
+    dead_letters = {name for name in queues if name.endswith("-dlq")}
+    alerts = rules("alert")
+
+    told_by_cloudwatch = {rule["alert"] for rule in alerts if rule["labels"].get("notified_by") == "cloudwatch"}
+
+    assert told_by_cloudwatch == names & {rule["alert"] for rule in alerts}
+    for rule in alerts:
+        for selector in selectors(rule["expr"]):
+            if selector.metric == "dead_letters":
+                read = _selected(selector, "queue", dead_letters)
+                assert read == (watched & dead_letters if rule["alert"] in told_by_cloudwatch else read - watched)
+
+
+def _selected(selector: Selector, label: str, values: set[str]) -> set[str]:
+    """Those of a label's values that the selector lets through."""
+    passes: dict[str, Callable[[str, str], bool]] = {
+        "=": lambda value, wanted: value == wanted,
+        "!=": lambda value, wanted: value != wanted,
+        "=~": lambda value, wanted: re.fullmatch(wanted, value) is not None,
+        "!~": lambda value, wanted: re.fullmatch(wanted, value) is None,
+    }
+    matchers = [(operator, wanted) for name, operator, wanted in selector.matchers if name == label]
+    return {value for value in values if all(passes[operator](value, wanted) for operator, wanted in matchers)}
+
+
+def test_an_alarm_of_our_own_metrics_reads_a_series_that_is_declared(resources: list[Resource]) -> None:
+    alarms = [alarm for alarm in all_of(resources, "aws_cloudwatch_metric_alarm") if alarm["namespace"] == NAMESPACE]
+    series = {
+        (name, frozenset(zip(declaration.labels, values, strict=True)))
+        for declaration in DECLARATIONS.values()
+        if declaration.source == Source.CLOUDWATCH and not isinstance(declaration.metric, Gauge)
+        for name in cloudwatch_names(declaration)
+        for values in declaration.label_sets
+    }
+
+    assert alarms
+    for alarm in alarms:
+        labels = dict(alarm["dimensions"])
+        assert labels.pop(ENVIRONMENT_DIMENSION) == "test"
+        assert (alarm["metric_name"], frozenset(labels.items())) in series
 
 
 def test_every_alarm_has_an_entry_in_the_runbook(resources: list[Resource]) -> None:

@@ -52,9 +52,3 @@ def test_no_alert_takes_both_paths(tools: Tools, tmp_path: Path, rule: dict[str,
 
     expected = "nobody" if rule["labels"].get("notified_by") == "cloudwatch" else "people"
     assert receiver(tools, configuration, labels) == expected
-
-
-def test_cloudwatch_tells_people_of_what_it_has_an_alarm_for_and_of_nothing_else() -> None:
-    told = {rule["alert"] for rule in ALERTS if rule["labels"].get("notified_by") == "cloudwatch"}
-
-    assert told == {"DeadLettersNotEmpty"}

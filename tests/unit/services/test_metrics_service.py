@@ -1,3 +1,4 @@
+import hmac
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -360,6 +361,19 @@ class TestEndpoint:
         assert response["statusCode"] == 401
         assert response["headers"]["www-authenticate"] == "Bearer"
         assert "orders_processed" not in response["body"]
+
+    def test_the_token_is_compared_in_constant_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        compared: list[tuple[bytes, bytes]] = []
+
+        def spy(given: bytes, right: bytes) -> bool:
+            compared.append((given, right))
+            return given == right
+
+        monkeypatch.setattr(hmac, "compare_digest", spy)
+
+        assert self._get("Bearer wrong")["statusCode"] == 401
+        assert self._get("Bearer secret")["statusCode"] == 200
+        assert compared == [(b"wrong", b"secret"), (b"secret", b"secret")]
 
     def test_ledger_stock_and_queues_are_on_the_page(self, aws: Aws) -> None:
         aws.store.append(seeding(stock=10))

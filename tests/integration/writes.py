@@ -1,0 +1,94 @@
+"""What services and tools write, through their own code, each by a client that it is given."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from scripts.repair import Repair, Repairer
+from scripts.seed_inventory import Seeder, SeedProduct
+from services.libs.event_store import EventStore
+from services.libs.inventory_table import InventoryTable, stock_to_item
+from services.order_service.domain import PlacedOrder
+from services.order_service.service import OrderService
+from services.payment_service.gateway import ChargeRequest
+from services.payment_service.service import PaymentService
+from services.payment_service.simulated_gateway import SimulatedGateway
+from services.reservation_sweeper.domain import expire
+from services.shared.commits import Cause, Commit, order_stream
+from services.shared.inventory import StockItem
+from tests.integration.meeting import Write
+from tests.integration.world import World
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+# The deployed sweeper leaves alone what is due in a week.
+PAYMENT_TIMEOUT = timedelta(days=7)
+CAUSE = Cause("event-1", "correlation-1", datetime.now(UTC))
+
+
+def new_order(sku: str, *, pays: bool = True) -> PlacedOrder:
+    return PlacedOrder(f"order-{uuid4().hex[:12]}", "customer-1", {sku: 3}, "SUCCESS" if pays else "FAILURE")
+
+
+class Writes:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def do(self, *writes: Write) -> None:
+        """Write one after the other, and before anybody meets."""
+        for write in writes:
+            write(self._world.target.client("dynamodb"))
+
+    def commits(self, order: PlacedOrder) -> tuple[Commit, ...]:
+        return self.store().read(order_stream(order.order_id))
+
+    def store(self, client: "DynamoDBClient | None" = None) -> EventStore:
+        return EventStore(client or self._world.target.client("dynamodb"), self._world.deployment.tables)
+
+    def place(self, *orders: PlacedOrder) -> Write:
+        return lambda client: self._orders(client).place_all([(order, CAUSE) for order in orders])
+
+    def pay(self, *orders: PlacedOrder) -> Write:
+        return lambda client: self._payments(client).pay_all([(order.order_id, CAUSE) for order in orders])
+
+    def conclude(self, order: PlacedOrder, cause: Cause) -> Write:
+        return lambda client: self._orders(client).conclude_all([(order.order_id, cause)])
+
+    def call_off(self, order: PlacedOrder) -> Write:
+        return lambda client: self._payments(client).call_off(order.order_id, CAUSE)
+
+    def expire(self, order: PlacedOrder) -> Write:
+        """Write what the sweeper does; a whole sweep would take other tests' orders along."""
+        return lambda client: self.store(client).append(expire(self.commits(order)[0], datetime.now(UTC)))
+
+    def charge_at_the_gateway(self, order_id: str, amount_minor: int) -> Write:
+        return lambda client: self._gateway(client).charge(ChargeRequest(order_id, amount_minor, "GBP"))
+
+    def call_off_at_the_gateway(self, order_id: str) -> Write:
+        return lambda client: self._gateway(client).call_off(order_id)
+
+    def refund(self, order_id: str) -> object:
+        """Call it off now; give what that gives back."""
+        return self.call_off_at_the_gateway(order_id)(self._world.target.client("dynamodb"))
+
+    def seed(self, sku: str, stock: int, price_minor: int = 500) -> Write:
+        product = SeedProduct(sku=sku, name=sku, stock=stock, priceMinor=price_minor, currency="GBP")
+        return lambda client: list(Seeder(self.store(client), self._inventory(client)).seed([product]))
+
+    def repair(self, before: StockItem | None, after: StockItem) -> Write:
+        repair = Repair(after.sku, stock_to_item(before) if before else None, after)
+        return lambda client: Repairer(client, self._world.deployment).write(repair)
+
+    def _inventory(self, client: "DynamoDBClient") -> InventoryTable:
+        return InventoryTable(client, self._world.deployment.inventory_table_name)
+
+    def _orders(self, client: "DynamoDBClient") -> OrderService:
+        return OrderService(self.store(client), self._inventory(client), PAYMENT_TIMEOUT)
+
+    def _payments(self, client: "DynamoDBClient") -> PaymentService:
+        """The gateway is somebody else's: it has a client of its own, and its writes meet nobody."""
+        return PaymentService(self.store(client), self._gateway(self._world.target.client("dynamodb")))
+
+    def _gateway(self, client: "DynamoDBClient") -> SimulatedGateway:
+        return SimulatedGateway(client, self._world.deployment.simulated_gateway_table_name, success_rate=1.0)
