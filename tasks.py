@@ -168,7 +168,7 @@ def typecheck(_: Context) -> None:
 
 
 @_command()
-def lock(_: Context, upgrade: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+def lock(_: Context, upgrade: bool = False) -> None:
     """Write requirements/*.txt anew from the *.in beside them: versions, and hashes for every platform."""
     requirements.lock(upgrade=upgrade)
 
@@ -194,7 +194,7 @@ def infra_tests(_: Context) -> None:
 @_command()
 def scan_infra(_: Context) -> None:
     """Scan Terraform and workflows with checkov; each finding is mended, or explained where it is."""
-    from scripts import policy_scan  # noqa: PLC0415 - other tasks scan nothing
+    from scripts import policy_scan
 
     policy_scan.run()
 
@@ -239,7 +239,7 @@ def monitoring_tests(_: Context) -> None:
 @_command(name="test-faults")
 def fault_tests(_: Context, orders: str = "1000", seed: str = "1") -> None:
     """Run orders through an embedded AWS while workers are killed and its API fails."""
-    from tests.faults import suite  # noqa: PLC0415
+    from tests.faults import suite
 
     report = suite.run(_count("orders", orders), seed=_count("seed", seed))
     report.print()
@@ -331,7 +331,7 @@ def plan(
     json: str | None = None,
 ) -> None:
     """Plan a deployment for apply, and review it: what would change, the risks first."""
-    from scripts import plan_review  # noqa: PLC0415
+    from scripts import plan_review
 
     folder, markdown_file, json_file = (Path(path) if path else None for path in (out, markdown, json))
     plan_review.run(_target(target), folder=folder, markdown_file=markdown_file, json_file=json_file)
@@ -346,7 +346,7 @@ def apply(_: Context, allow: list[str], target: str = "local", plan: str | None 
 @_command()
 def drift(_: Context, target: str = "local") -> None:
     """Tell what was changed outside Terraform; exit code 2 where something was."""
-    from scripts import drift  # noqa: PLC0415
+    from scripts import drift
 
     drift.run(_target(target))
 
@@ -354,7 +354,7 @@ def drift(_: Context, target: str = "local") -> None:
 @_command()
 def destroy_dev(_: Context, target: str = "local", yes_destroy: str | None = None) -> None:
     """Take an environment for development down, with all that is in it; asks for its name."""
-    from scripts import destroy  # noqa: PLC0415
+    from scripts import destroy
 
     destroy.run(_target(target), yes_destroy)
 
@@ -362,7 +362,7 @@ def destroy_dev(_: Context, target: str = "local", yes_destroy: str | None = Non
 @_command()
 def post_deploy_test(_: Context, target: str = "local") -> None:
     """Send orders through what is deployed, and check what becomes of them."""
-    from scripts import post_deploy_test  # noqa: PLC0415 - other tasks need no domain
+    from scripts import post_deploy_test
 
     post_deploy_test.run(_target(target))
 
@@ -370,33 +370,33 @@ def post_deploy_test(_: Context, target: str = "local") -> None:
 @_command()
 def seed_inventory(_: Context, target: str = "local", file: str = _SEED_FILE) -> None:
     """Bring stock and prices to what a file says."""
-    from scripts.seed_inventory import seed  # noqa: PLC0415
+    from scripts.seed_inventory import seed
 
     seed(_target(target), Path(file))
 
 
 @_command(iterable=["item"])
-def put_order(  # noqa: PLR0913, PLR0917 - the command's options
+def put_order(
     _: Context,
     item: list[str],
     target: str = "local",
     order_id: str | None = None,
     customer_id: str | None = None,
     file: str | None = None,
-    wait: bool = True,  # noqa: FBT001, FBT002 - invoke makes --no-wait of it
+    wait: bool = True,
 ) -> None:
     """Place an order."""
-    from scripts.put_order import put_order  # noqa: PLC0415
+    from scripts.put_order import put_order
 
     path = Path(file) if file else None
     put_order(_target(target), order_id=order_id, customer_id=customer_id, items=item, file=path, wait=wait)
 
 
 @_command()
-def audit(_: Context, target: str = "local", repair: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+def audit(_: Context, target: str = "local", repair: bool = False) -> None:
     """Compare stock, orders, money and counters with the event store."""
-    from scripts import audit as auditing  # noqa: PLC0415
-    from scripts import repair as repairing  # noqa: PLC0415
+    from scripts import audit as auditing
+    from scripts import repair as repairing
 
     if repair:
         repairing.run(_target(target))
@@ -406,7 +406,7 @@ def audit(_: Context, target: str = "local", repair: bool = False) -> None:  # n
 @_command(positional=["order"])
 def order_show(_: Context, order: str, target: str = "local") -> None:
     """Show one order's whole history: times, causes, stock and money."""
-    from scripts import order_show  # noqa: PLC0415
+    from scripts import order_show
 
     order_show.show(_target(target), order)
 
@@ -414,7 +414,7 @@ def order_show(_: Context, order: str, target: str = "local") -> None:
 @_command()
 def dlq_list(_: Context, target: str = "local") -> None:
     """List what is in each dead-letter queue, and why."""
-    from scripts.dead_letter_queues import list_dead_letters  # noqa: PLC0415
+    from scripts.dead_letter_queues import list_dead_letters
 
     list_dead_letters(_target(target))
 
@@ -425,20 +425,20 @@ def redrive(
     target: str = "local",
     queue: str | None = None,
     max: str | None = None,  # noqa: A002 - the option's name
-    dry_run: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
-    include_permanent: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    dry_run: bool = False,
+    include_permanent: bool = False,
 ) -> None:
     """Move dead letters back to the queues that they came from."""
-    from scripts.dead_letter_queues import redrive  # noqa: PLC0415
+    from scripts.dead_letter_queues import redrive
 
     limit = _count("max", max) if max else None
     redrive(_target(target), queue=queue, limit=limit, dry_run=dry_run, include_permanent=include_permanent)
 
 
 @_command()
-def relay_catchup(_: Context, since: str, target: str = "local", dry_run: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+def relay_catchup(_: Context, since: str, target: str = "local", dry_run: bool = False) -> None:
     """Publish again every event since a time; harmless, as consumers take an event once."""
-    from scripts import relay_catchup  # noqa: PLC0415
+    from scripts import relay_catchup
 
     relay_catchup.run(_target(target), since, dry_run=dry_run)
 
@@ -446,7 +446,7 @@ def relay_catchup(_: Context, since: str, target: str = "local", dry_run: bool =
 @_command()
 def pause(_: Context, target: str = "local") -> None:
     """Stop the services from writing; what arrives waits in the queues."""
-    from scripts import writers  # noqa: PLC0415
+    from scripts import writers
 
     writers.pause(_target(target))
 
@@ -454,7 +454,7 @@ def pause(_: Context, target: str = "local") -> None:
 @_command()
 def resume(_: Context, target: str = "local") -> None:
     """Let the services write again."""
-    from scripts import writers  # noqa: PLC0415
+    from scripts import writers
 
     writers.resume(_target(target))
 
@@ -462,7 +462,7 @@ def resume(_: Context, target: str = "local") -> None:
 @_command()
 def backup(_: Context, target: str = "local", to: str | None = None) -> None:
     """Write the event store and the gateway's ledger to files, below ~/pulsequeue-backups unless told otherwise."""
-    from scripts.recovery import backup  # noqa: PLC0415
+    from scripts.recovery import backup
 
     backup.run(_target(target), Path(to) if to else None)
 
@@ -472,36 +472,36 @@ def restore(
     _: Context,
     to: str,
     target: str = "local",
-    replace: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
-    from_elsewhere: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
-    accept_damaged: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    replace: bool = False,
+    from_elsewhere: bool = False,
+    accept_damaged: bool = False,
 ) -> None:
     """Bring the event store back to a time or a backup, derive stock and counters from it, and audit it as of then."""
-    from scripts.recovery import restore  # noqa: PLC0415
+    from scripts.recovery import restore
 
     restore.run(_target(target), to, replace=replace, from_elsewhere=from_elsewhere, accept_damaged=accept_damaged)
 
 
 @_command()
-def replay_orders(_: Context, since: str, target: str = "local", dry_run: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+def replay_orders(_: Context, since: str, target: str = "local", dry_run: bool = False) -> None:
     """Place orders again that were placed since a time and that the event store has lost."""
-    from scripts.recovery import replay_orders  # noqa: PLC0415
+    from scripts.recovery import replay_orders
 
     replay_orders.run(_target(target), since, dry_run=dry_run)
 
 
 @_command()
-def refund_lost(_: Context, target: str = "local", dry_run: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+def refund_lost(_: Context, target: str = "local", dry_run: bool = False) -> None:
     """Give back what was charged for orders that the event store has lost."""
-    from scripts.recovery import refund_lost  # noqa: PLC0415
+    from scripts.recovery import refund_lost
 
     refund_lost.run(_target(target), dry_run=dry_run)
 
 
 @_command(positional=["channel"])
-def set_webhook(_: Context, channel: str, target: str = "local", remove: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+def set_webhook(_: Context, channel: str, target: str = "local", remove: bool = False) -> None:
     """Set where alarms go, slack or teams; the URL is asked for, or read from the standard input."""
-    from scripts import webhooks  # noqa: PLC0415
+    from scripts import webhooks
 
     if remove:
         webhooks.remove_webhook(_target(target), channel)
@@ -510,25 +510,25 @@ def set_webhook(_: Context, channel: str, target: str = "local", remove: bool = 
 
 
 @_command()
-def metrics_audit(_: Context, target: str = "local", rebuild: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+def metrics_audit(_: Context, target: str = "local", rebuild: bool = False) -> None:
     """Recount the business counters from the event store, and compare with the metrics endpoint."""
-    from scripts import metrics_audit  # noqa: PLC0415
+    from scripts import metrics_audit
 
     metrics_audit.run(_target(target), rebuild=rebuild)
 
 
 @_command()
-def metrics_token(_: Context, target: str = "local", rotate: bool = False, show: bool = False) -> None:  # noqa: FBT001, FBT002 - flags of invoke
+def metrics_token(_: Context, target: str = "local", rotate: bool = False, show: bool = False) -> None:
     """Make the token that the metrics endpoint wants, unless there is one."""
-    from scripts import made_secrets  # noqa: PLC0415
+    from scripts import made_secrets
 
     made_secrets.run(_target(target), made_secrets.METRICS_TOKEN, rotate=rotate, show=show)
 
 
 @_command()
-def grafana_password(_: Context, target: str = "local", rotate: bool = False, show: bool = False) -> None:  # noqa: FBT001, FBT002 - flags of invoke
+def grafana_password(_: Context, target: str = "local", rotate: bool = False, show: bool = False) -> None:
     """Make the password of the Grafana on ECS, unless there is one."""
-    from scripts import made_secrets  # noqa: PLC0415
+    from scripts import made_secrets
 
     made_secrets.run(_target(target), made_secrets.GRAFANA_PASSWORD, rotate=rotate, show=show)
 
@@ -536,7 +536,7 @@ def grafana_password(_: Context, target: str = "local", rotate: bool = False, sh
 @_command()
 def monitoring_tools(_: Context) -> None:
     """Show which Prometheus and Alertmanager are used; on Debian and Ubuntu fetch them where they are missing."""
-    from scripts.local import monitoring_tools  # noqa: PLC0415
+    from scripts.local import monitoring_tools
 
     monitoring_tools.provide()
 
@@ -544,7 +544,7 @@ def monitoring_tools(_: Context) -> None:
 @_command()
 def monitoring_up(_: Context, target: str = "local") -> None:
     """Start a Prometheus and an Alertmanager on this machine, which watch a deployment."""
-    from scripts import monitoring  # noqa: PLC0415
+    from scripts import monitoring
 
     monitoring.up(_target(target))
 
@@ -552,15 +552,15 @@ def monitoring_up(_: Context, target: str = "local") -> None:
 @_command()
 def monitoring_down(_: Context, target: str = "local") -> None:
     """Stop that Prometheus and Alertmanager."""
-    from scripts import monitoring  # noqa: PLC0415
+    from scripts import monitoring
 
     monitoring.down(_target(target))
 
 
 @_command()
-def dashboards(_: Context, check: bool = False) -> None:  # noqa: FBT001, FBT002 - a flag of invoke
+def dashboards(_: Context, check: bool = False) -> None:
     """Write the dashboards as the code builds them."""
-    from scripts.grafana import dashboards  # noqa: PLC0415
+    from scripts.grafana import dashboards
 
     (dashboards.check if check else dashboards.write)()
 
@@ -568,7 +568,7 @@ def dashboards(_: Context, check: bool = False) -> None:  # noqa: FBT001, FBT002
 @_command()
 def setup_grafana(_: Context, url: str, user: str, password: str, prometheus_url: str) -> None:
     """Bring a Grafana's data source and dashboards to what they should be."""
-    from scripts import setup_grafana  # noqa: PLC0415
+    from scripts import setup_grafana
 
     setup_grafana.set_up(url, user, password, prometheus_url)
 
@@ -576,7 +576,7 @@ def setup_grafana(_: Context, url: str, user: str, password: str, prometheus_url
 @_command()
 def deliver_dashboards(_: Context, target: str = "local") -> None:  # noqa: ARG001 - as every step of deploy-dev
     """Set up the Grafana that GRAFANA_URL names, or else write the files that one mounts."""
-    from scripts import setup_grafana  # noqa: PLC0415
+    from scripts import setup_grafana
 
     setup_grafana.deliver()
 
@@ -586,24 +586,24 @@ def dashboard_picture(
     _: Context, prometheus: str, environment: str | None = None, minutes: str = "30", folder: str = _PICTURES
 ) -> None:
     """Draw the dashboards from what a Prometheus knows."""
-    from scripts.grafana import picture  # noqa: PLC0415 - it takes a second to import
+    from scripts.grafana import picture
 
     environment = environment or os.environ.get("ENVIRONMENT") or "dev"
     picture.draw(prometheus, environment, Path(folder), minutes=_count("minutes", minutes))
 
 
 @_command(iterable=["page"])
-def simulate(  # noqa: PLR0913, PLR0917 - the command's options
+def simulate(
     _: Context,
     page: list[str],
-    json: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    json: bool = False,
     seed: str = "1",
     parameters: str | None = None,
     measured: str | None = None,
     plot: str = _CAPACITY_PLOT,
 ) -> None:
     """Predict throughput, latency and cost from 1 to 100,000 orders a second, and where each limit bites."""
-    from scripts.bench import capacity_parameters, simulate  # noqa: PLC0415 - other tasks need no simulation
+    from scripts.bench import capacity_parameters, simulate
 
     report = simulate.run(
         parameters_file=Path(parameters) if parameters else capacity_parameters.PARAMETERS_FILE,
@@ -619,13 +619,13 @@ def simulate(  # noqa: PLR0913, PLR0917 - the command's options
 @_command()
 def demo(_: Context, target: str = "local", orders: str = "200") -> None:
     """Send orders and show what becomes of them, the stock and the money."""
-    from scripts import demo  # noqa: PLC0415
+    from scripts import demo
 
     demo.run(_target(target), _count("orders", orders))
 
 
 @_command()
-def bench(  # noqa: PLR0913, PLR0917 - the command's options
+def bench(
     _: Context,
     scenario: str | None = None,
     direct: str | None = None,
@@ -635,16 +635,16 @@ def bench(  # noqa: PLR0913, PLR0917 - the command's options
     concurrency: str = "2",
     rate: str = "full",
     repeat: str = "1",
-    counted: bool = True,  # noqa: FBT001, FBT002 - invoke makes --no-counted of it
+    counted: bool = True,
     json: str | None = None,
     compare: str | None = None,
-    ci: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
-    update_baseline: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    ci: bool = False,
+    update_baseline: bool = False,
 ) -> None:
     """Measure speed, requests and cost of an order, on an embedded AWS of its own; docs/performance.md explains."""
     options = dict(locals())
-    from scripts.bench import run  # noqa: PLC0415
-    from scripts.bench.scenarios import chosen  # noqa: PLC0415
+    from scripts.bench import run
+    from scripts.bench.scenarios import chosen
 
     if ci or update_baseline:
         if others := _differing(bench.body, options) - {"ci", "update_baseline"}:
@@ -666,20 +666,20 @@ def bench(  # noqa: PLR0913, PLR0917 - the command's options
 
 
 @_command()
-def cost(  # noqa: PLR0913, PLR0917 - the command's options
+def cost(
     _: Context,
     orders_per_month: str,
     target: str = "local",
     batch: str | None = None,
     months: str = "12",
-    scraped: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    scraped: bool = False,
     measured: str | None = None,
     prices: str | None = None,
     json: str | None = None,
 ) -> None:
     """Show what a month of the last plan costs, by service and line by line."""
-    from scripts.cost import load, report  # noqa: PLC0415 - other tasks need no simulation
-    from scripts.prices import PRICES_FILE  # noqa: PLC0415
+    from scripts.cost import load, report
+    from scripts.prices import PRICES_FILE
 
     if measured and not batch:
         raise UserError("--measured has the counts that --batch takes: give --batch too")
@@ -697,7 +697,7 @@ def cost(  # noqa: PLR0913, PLR0917 - the command's options
 @_command()
 def right_size(_: Context, orders: str = "300", batch_size: str = "10") -> None:
     """Measure what memory the functions take and what more of it would bring, on an embedded AWS of its own."""
-    from scripts.bench import memory  # noqa: PLC0415
+    from scripts.bench import memory
 
     memory.run(_count("orders", orders), _count("batch-size", batch_size))
 
@@ -707,10 +707,10 @@ def coldstart(
     _: Context,
     repeat: str = "5",
     json: str | None = None,
-    compiled: bool = False,  # noqa: FBT001, FBT002 - a flag of invoke
+    compiled: bool = False,
 ) -> None:
     """Measure how fast each function starts, on an embedded AWS of its own."""
-    from scripts.bench import coldstart as measuring  # noqa: PLC0415
+    from scripts.bench import coldstart as measuring
 
     measuring.run(_count("repeat", repeat), Path(json) if json else None, compiled=compiled)
 
@@ -740,7 +740,7 @@ def deploy_dev(context: Context, target: str = "local", *, checks: bool = True) 
 @_command()
 def clean(_: Context) -> None:
     """Stop every embedded AWS of this checkout and what watches a deployment, and remove what the tasks made."""
-    from scripts import monitoring  # noqa: PLC0415
+    from scripts import monitoring
 
     monitoring.stop_all()
     for emulator in Emulator.all():
