@@ -115,14 +115,16 @@ class Auditor:
         self._sleep = sleep
 
     def audit(self, shown: Progress | None = None) -> Audit:
-        """Look until all has been compared and agrees, or differs although nothing moved: a look is no snapshot."""
+        """Look until all has been compared and agrees, or differs again although nothing moved: a look is no snapshot."""
         audit = self.look(shown)
         for _ in range(_LOOKS - 1):
-            if not audit.unsettled or not audit.moving:
+            if not audit.unsettled:
                 break
             self._sleep(_PAUSE_SECONDS)
             before, audit = audit, self.look(shown)
             audit.settle(before)
+            if not audit.moving:
+                break
         return audit
 
     def look(self, shown: Progress | None = None) -> Audit:

@@ -209,12 +209,25 @@ def _reserve(aws: Aws, order_id: str) -> None:
     place(OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT), placed_order(order_id), CAUSE)
 
 
-def test_where_nothing_moves_one_look_decides(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, reserved=77)
+@pytest.mark.parametrize(("reserved", "looks"), [(77, 2), (0, 1)])
+def test_where_nothing_moves_a_difference_is_read_twice_and_what_agrees_once(
+    busy: Aws, monkeypatch: pytest.MonkeyPatch, reserved: int, looks: int
+) -> None:
+    right = busy.inventory.read(["prod-001"])["prod-001"].reserved
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, reserved=right + reserved)
     scanned = _while_read(monkeypatch)
 
-    assert _found(busy) == [("stock", "prod-001")]
-    assert scanned.count(EVENT_STORE_TABLE) == 1
+    assert bool(_found(busy)) is bool(reserved)
+    assert scanned.count(EVENT_STORE_TABLE) == looks
+
+
+def test_a_difference_that_goes_away_is_none_although_nothing_moved_while_it_was_read(busy: Aws) -> None:
+    right = busy.inventory.read(["prod-001"])["prod-001"].reserved
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, reserved=right + 1)
+
+    done = _audit(busy, sleep=lambda _: _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, reserved=right))
+
+    assert done.differences == []
 
 
 def test_what_moves_is_read_again_until_it_can_be_compared(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
