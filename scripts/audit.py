@@ -115,7 +115,7 @@ class Auditor:
         self._sleep = sleep
 
     def audit(self, shown: Progress | None = None) -> Audit:
-        """Look until all has been compared and agrees, or differs again although nothing moved: a look is no snapshot."""
+        """Look until all was compared and agrees, or differs again although nothing moved: a look is no snapshot."""
         audit = self.look(shown)
         for _ in range(_LOOKS - 1):
             if not audit.unsettled:
