@@ -112,8 +112,8 @@ def check_for_development(target: Target) -> None:
 
 def _steps(target: Target) -> str:
     return (
-        f"{target.environment} is deployed in steps, each with --target {target.name}: build, plan, and once you "
-        "have read what it says apply, metrics-token and post-deploy-test"
+        f"{target.environment} is deployed in steps, each with --target {target.name}: build, plan; read the plan; "
+        "then apply, metrics-token and post-deploy-test"
     )
 
 
