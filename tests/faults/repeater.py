@@ -5,14 +5,16 @@ from collections import Counter
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from tests.faults.workload import DELIVERIES
+
 if TYPE_CHECKING:
     from queue import SimpleQueue
 
     from types_boto3_events import EventBridgeClient
     from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
-# Of each event one copy comes while the first is being handled, and one when that is long done.
-_LATEST_SECONDS = (0.5, 20)
+# From while the first is being handled until after its order would have expired, had the first been lost.
+_LATEST_SECONDS = 20
 _ENTRIES_A_CALL = 10
 
 
@@ -38,7 +40,7 @@ class Repeater:
         now = monotonic()
         while not self._published.empty():
             entry = self._published.get()
-            self._later += [(now + self._dice.uniform(0, latest), entry) for latest in _LATEST_SECONDS]
+            self._later += [(now + self._dice.uniform(0, _LATEST_SECONDS), entry) for _ in range(DELIVERIES - 1)]
         due = [entry for at, entry in self._later if at <= now]
         self._dice.shuffle(due)
         for start in range(0, len(due), _ENTRIES_A_CALL):

@@ -27,14 +27,13 @@ from tests.faults.repeater import Repeater
 from tests.faults.report import Report
 from tests.faults.workload import DELIVERIES, STRAY, Delivery, batches, catalogue, deliveries, make_orders
 
-_FAULT_RATE = 0.02
+_FAULT_RATE = 0.04
 _SETTINGS = {
     "ENVIRONMENT": "faults",
     "PULSEQUEUE_INSTANCE": "faults",
     "TF_VAR_function_timeout_seconds": "6",
-    # A message that failed comes again after six timeouts: an order whose payment did is due just then, so that the
-    # second attempt and the expiry race.
-    "TF_VAR_payment_timeout_seconds": "36",
+    # Shorter than copies take at most: where the first payment request failed, they and the expiry race.
+    "TF_VAR_payment_timeout_seconds": "12",
 }
 _EVENTS_A_SECOND = 40
 _BATCH = 10
@@ -45,8 +44,8 @@ _STANDSTILL_SECONDS = 180
 _EVENTS_A_KILL = 60
 _SWEEP_SECONDS = 5
 _REPEAT_SECONDS = 0.1
-# What failed twice becomes a dead letter, so that there is something to redrive.
-_RECEIVES = 2
+# What failed so often becomes a dead letter, so that there is something to redrive.
+_ORDER_RECEIVES, _PAYMENT_RECEIVES = 2, 1
 _LOOK_SECONDS = 1.0
 _DEPLOYED = ("order-service", "payment-service", "event-relay")
 
@@ -102,9 +101,9 @@ class _Run:
         return self._report(redriven, monotonic() - began)
 
     def _shorten_retries(self) -> None:
-        for url in self._queue_urls:
+        for url, receives in zip(self._queue_urls, (_ORDER_RECEIVES, _PAYMENT_RECEIVES), strict=True):
             attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]
-            policy = json.loads(attributes["RedrivePolicy"]) | {"maxReceiveCount": _RECEIVES}
+            policy = json.loads(attributes["RedrivePolicy"]) | {"maxReceiveCount": receives}
             self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
 
     @contextmanager

@@ -17,6 +17,7 @@ def test_nothing_is_lost_or_oversold_under_faults() -> None:
     assert report.failures == {}
     assert report.killed > 0
     assert report.deployed == 3
+    assert report.redriven > 0
     assert report.faults_by_kind.keys() == set(Fault)
     assert report.faults_by_kind.total() > 20
     assert report.duplicates.keys() >= set(EventType) - _UP_TO_CHANCE

@@ -15,6 +15,7 @@ from scripts.local import monitoring_tools
 from scripts.target import Target
 from tests.integration.world import World
 from tests.metrics.prometheus import JOBS, Prometheus
+from tests.metrics.scrapes import HoldingProxy
 
 _SETTINGS = {
     "ENVIRONMENT": "metrics",
@@ -38,8 +39,15 @@ def _tools() -> None:
 
 
 @pytest.fixture(scope="session")
-def target(_tools: None) -> Iterator[Target]:
-    with deployed(_SETTINGS) as target:
+def proxy() -> Iterator[HoldingProxy]:
+    proxy = HoldingProxy()
+    with proxy.running():
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def target(_tools: None, proxy: HoldingProxy) -> Iterator[Target]:
+    with deployed({**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}, proxy.forward_to) as target:
         yield target
 
 
