@@ -104,8 +104,9 @@ class OrderService:
     def _mixed(self, order: PlacedOrder, mixed: MixedCurrenciesError) -> Commit | Exception:
         # The prices of an order that was accepted are frozen: for its repetitions a later currency says nothing.
         detail = f"items: priced in more than one currency ({mixed})"
-        existing = self._store.read_version(order_stream(order.order_id), 1)
-        return existing or RejectedError(RejectionReason.MIXED_CURRENCIES, detail)
+        stream = order_stream(order.order_id)
+        existing = self._store.read_versions([stream], [1])
+        return existing[stream][0] if existing else RejectedError(RejectionReason.MIXED_CURRENCIES, detail)
 
 
 def _with(inventory: Mapping[str, StockItem], found: Mapping[str, StockItem | None]) -> dict[str, StockItem]:

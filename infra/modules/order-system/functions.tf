@@ -24,7 +24,7 @@ locals {
         },
         {
           sid       = "CommitEvents"
-          actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:PartiQLInsert"]
+          actions   = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:PartiQLInsert"]
           resources = [module.event_store_table.table_arn]
         },
         {
