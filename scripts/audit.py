@@ -31,7 +31,7 @@ from scripts.target import Target
 from services.libs.dynamodb_items import Item, batch_get, to_item
 from services.libs.inventory_table import stock_item
 from services.libs.ledger_counters import LedgerCounters
-from services.shared.commits import Commit, order_stream, sku_stream
+from services.shared.commits import ORDER_PREFIX, Commit, order_id_of, order_stream, sku_stream
 from services.shared.events import EventType
 from services.shared.inventory import Product, StockItem
 from services.shared.json_types import JsonObject
@@ -44,7 +44,6 @@ _VERSIONS = (1, 2, 3)
 _LOOKS = 5
 _PAUSE_SECONDS = 2.0
 _SHOWN = 50
-_ORDER_PREFIX = order_stream("")
 _COUNTERS = "counters"
 
 
@@ -156,7 +155,7 @@ class Auditor:
 
     def _orders(self, histories: Sequence[Sequence[Commit]], audit: Audit) -> Iterator[Difference]:
         streams = [history[0].stream_id for history in histories]
-        charges = self._gateway_entries([_order_id(stream) for stream in streams if stream.startswith(_ORDER_PREFIX)])
+        charges = self._gateway_entries([order_id_of(stream) for stream in streams if stream.startswith(ORDER_PREFIX)])
         for stream_id, history in zip(streams, histories, strict=True):
             audit.commits += len(history)
             for commit in history:
@@ -164,9 +163,9 @@ class Auditor:
             versions = [commit.version for commit in history]
             if versions != list(range(1, len(history) + 1)):
                 yield Difference("gap in versions", stream_id, f"1 to {versions[-1]}", f"{versions}")
-            elif stream_id.startswith(_ORDER_PREFIX):
+            elif stream_id.startswith(ORDER_PREFIX):
                 audit.orders += 1
-                order_id = _order_id(stream_id)
+                order_id = order_id_of(stream_id)
                 for problem in history_problems(history, self._clock()):
                     yield Difference("order", order_id, problem.expected, problem.found)
                 if money := money_problem(history, charges.get(order_id, {})):
@@ -206,10 +205,6 @@ def _may_be_accepted(item: Item) -> bool:
     except NoCommitError:
         return True
     return commit.version > 1 or EventType.PAYMENT_REQUESTED in commit.events
-
-
-def _order_id(stream_id: str) -> str:
-    return stream_id.removeprefix(_ORDER_PREFIX)
 
 
 def _stock_differences(ledger: Ledger, stock: Mapping[str, Item], moving: set[str]) -> Iterator[Difference]:
