@@ -30,7 +30,7 @@ from scripts.recovery.counting import counted, counts
 from scripts.target import Target
 from services.libs.dynamodb_items import Item, batch_get, to_item
 from services.libs.inventory_table import stock_item
-from services.libs.ledger_counters import LedgerCounters
+from services.libs.ledger_counters import LedgerCounters, UnreadableCountersError
 from services.shared.commits import ORDER_PREFIX, Commit, order_id_of, order_stream, sku_stream
 from services.shared.events import EventType
 from services.shared.inventory import Product, StockItem
@@ -127,7 +127,7 @@ class Auditor:
     def look(self, shown: Progress | None = None) -> Audit:
         """Read everything once."""
         shown = shown or Progress(disable=True)
-        audit, counters = Audit(self._stock()), self._counters.read()
+        audit, counters = Audit(self._stock()), self._read_counters()
         items = counted(shown, "commits read", scan(self._client, self._deployment.event_store_table_name))
         streams = histories(readable_commits(items, audit.unreadable))
         while batch := list(islice(streams, _ORDERS_A_BATCH)):
@@ -138,7 +138,7 @@ class Auditor:
             audit.differences += self._charges(charges)
             audit.charges += len(charges)
         # What was written after its stream was read is not in the ledger: only what stood still can be compared.
-        stock_after, counters_after = self._stock(), self._counters.read()
+        stock_after, counters_after = self._stock(), self._read_counters()
         skus = audit.stock.keys() | stock_after.keys()
         moving = {sku for sku in skus if audit.stock.get(sku) != stock_after.get(sku)}
         audit.differences += _stock_differences(audit.ledger, audit.stock, moving)
@@ -152,6 +152,13 @@ class Auditor:
 
     def _stock(self) -> dict[str, Item]:
         return {item["item_id"]["S"]: item for item in scan(self._client, self._deployment.inventory_table_name)}
+
+    def _read_counters(self) -> Mapping[str, int] | str:
+        """Give why they cannot be read, where they cannot."""
+        try:
+            return self._counters.read()
+        except UnreadableCountersError as error:
+            return str(error)
 
     def _orders(self, histories: Sequence[Sequence[Commit]], audit: Audit) -> Iterator[Difference]:
         streams = [history[0].stream_id for history in histories]
@@ -230,7 +237,10 @@ def _found(item: Item | None) -> str:
     return _figures(found, found.product)
 
 
-def _counter_differences(ledger: Ledger, counters: Mapping[str, int]) -> Iterator[Difference]:
+def _counter_differences(ledger: Ledger, counters: Mapping[str, int] | str) -> Iterator[Difference]:
+    if isinstance(counters, str):
+        yield Difference("counter", "all", "numbers", counters)
+        return
     for name in sorted(ledger.counters.keys() | counters.keys()):
         if ledger.counters[name] != counters.get(name, 0):
             yield Difference("counter", name, str(ledger.counters[name]), str(counters.get(name, 0)))
