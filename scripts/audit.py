@@ -30,8 +30,8 @@ from scripts.recovery.counting import counted, counts
 from scripts.target import Target
 from services.libs.dynamodb_items import Item, batch_get, to_item
 from services.libs.inventory_table import stock_item
-from services.libs.ledger_counters import LedgerCounters
-from services.shared.commits import Commit, order_stream, sku_stream
+from services.libs.ledger_counters import LedgerCounters, UnreadableCountersError
+from services.shared.commits import ORDER_PREFIX, Commit, order_id_of, order_stream, sku_stream
 from services.shared.events import EventType
 from services.shared.inventory import Product, StockItem
 from services.shared.json_types import JsonObject
@@ -44,7 +44,6 @@ _VERSIONS = (1, 2, 3)
 _LOOKS = 5
 _PAUSE_SECONDS = 2.0
 _SHOWN = 50
-_ORDER_PREFIX = order_stream("")
 _COUNTERS = "counters"
 
 
@@ -130,7 +129,7 @@ class Auditor:
     def look(self, shown: Progress | None = None) -> Audit:
         """Read everything once."""
         shown = shown or Progress(disable=True)
-        audit, counters = Audit(self._stock()), self._counters.read()
+        audit, counters = Audit(self._stock()), self._read_counters()
         items = counted(shown, "commits read", scan(self._client, self._deployment.event_store_table_name))
         streams = histories(readable_commits(items, audit.unreadable))
         while batch := list(islice(streams, _ORDERS_A_BATCH)):
@@ -141,7 +140,7 @@ class Auditor:
             audit.differences += self._charges(charges)
             audit.charges += len(charges)
         # What was written after its stream was read is not in the ledger: only what stood still can be compared.
-        stock_after, counters_after = self._stock(), self._counters.read()
+        stock_after, counters_after = self._stock(), self._read_counters()
         skus = audit.stock.keys() | stock_after.keys()
         moving = {sku for sku in skus if audit.stock.get(sku) != stock_after.get(sku)}
         audit.differences += _stock_differences(audit.ledger, audit.stock, moving)
@@ -156,9 +155,16 @@ class Auditor:
     def _stock(self) -> dict[str, Item]:
         return {item["item_id"]["S"]: item for item in scan(self._client, self._deployment.inventory_table_name)}
 
+    def _read_counters(self) -> Mapping[str, int] | str:
+        """Give why they cannot be read, where they cannot."""
+        try:
+            return self._counters.read()
+        except UnreadableCountersError as error:
+            return str(error)
+
     def _orders(self, histories: Sequence[Sequence[Commit]], audit: Audit) -> Iterator[Difference]:
         streams = [history[0].stream_id for history in histories]
-        charges = self._gateway_entries([_order_id(stream) for stream in streams if stream.startswith(_ORDER_PREFIX)])
+        charges = self._gateway_entries([order_id_of(stream) for stream in streams if stream.startswith(ORDER_PREFIX)])
         for stream_id, history in zip(streams, histories, strict=True):
             audit.commits += len(history)
             for commit in history:
@@ -166,9 +172,9 @@ class Auditor:
             versions = [commit.version for commit in history]
             if versions != list(range(1, len(history) + 1)):
                 yield Difference("gap in versions", stream_id, f"1 to {versions[-1]}", f"{versions}")
-            elif stream_id.startswith(_ORDER_PREFIX):
+            elif stream_id.startswith(ORDER_PREFIX):
                 audit.orders += 1
-                order_id = _order_id(stream_id)
+                order_id = order_id_of(stream_id)
                 for problem in history_problems(history, self._clock()):
                     yield Difference("order", order_id, problem.expected, problem.found)
                 if money := money_problem(history, charges.get(order_id, {})):
@@ -210,10 +216,6 @@ def _may_be_accepted(item: Item) -> bool:
     return commit.version > 1 or EventType.PAYMENT_REQUESTED in commit.events
 
 
-def _order_id(stream_id: str) -> str:
-    return stream_id.removeprefix(_ORDER_PREFIX)
-
-
 def _stock_differences(ledger: Ledger, stock: Mapping[str, Item], moving: set[str]) -> Iterator[Difference]:
     for sku in sorted(ledger.skus.keys() - moving):
         totals, found = ledger.skus[sku], _found(stock.get(sku))
@@ -237,7 +239,10 @@ def _found(item: Item | None) -> str:
     return _figures(found, found.product)
 
 
-def _counter_differences(ledger: Ledger, counters: Mapping[str, int]) -> Iterator[Difference]:
+def _counter_differences(ledger: Ledger, counters: Mapping[str, int] | str) -> Iterator[Difference]:
+    if isinstance(counters, str):
+        yield Difference("counter", "all", "numbers", counters)
+        return
     for name in sorted(ledger.counters.keys() | counters.keys()):
         if ledger.counters[name] != counters.get(name, 0):
             yield Difference("counter", name, str(ledger.counters[name]), str(counters.get(name, 0)))

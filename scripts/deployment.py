@@ -32,6 +32,7 @@ from scripts.plan.terminal import show
 from scripts.target import Target
 from scripts.terraform import Terraform, terraform_path
 from services.libs.event_store import Tables
+from services.shared.events import Bus
 
 _ENVIRONMENTS = REPO_ROOT / "infra" / "envs"
 _BOOTSTRAP_ROOT = REPO_ROOT / "infra" / "bootstrap"
@@ -69,6 +70,10 @@ class Deployment:
     @property
     def tables(self) -> Tables:
         return Tables(self.event_store_table_name, self.inventory_table_name, self.metrics_table_name)
+
+    @property
+    def bus_names(self) -> Mapping[Bus, str]:
+        return {Bus.ORDER: self.order_bus_name, Bus.PAYMENT: self.payment_bus_name}
 
     def metrics_url(self, target: Target) -> str:
         """Where the metrics are scraped; the embedded AWS serves an API elsewhere than its URL says."""

@@ -99,8 +99,7 @@ def run(target: Target, *, rebuild: bool) -> None:
 
 
 def _rebuild(target: Target, deployment: Deployment, count: Callable[[], Counters]) -> None:
-    if active := Writers(target, deployment).active():
-        raise UserError(f"nothing was rebuilt: {', '.join(active)} may be writing. First `invoke pause`, then again")
+    Writers(target, deployment).check_paused("rebuilt")
     LedgerCounters(target.client("dynamodb"), deployment.metrics_table_name).replace(count())
     out.print("the counters are what the event store says; `invoke resume` lets the services write again")
 

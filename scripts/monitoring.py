@@ -15,12 +15,13 @@ from scripts.console import out
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.local import monitoring_tools
-from scripts.local.daemon import Daemon, answers, free_port, wait_until
+from scripts.local.daemon import Daemon, answers, free_port
 from scripts.local.emulator import LOCAL_FOLDER, MONITORING_FOLDER, without_aws
 from scripts.local.monitoring_tools import Tools
 from scripts.made_secrets import METRICS_TOKEN
 from scripts.monitoring_config import SLACK, TEAMS, render_alertmanager, render_prometheus, render_rules
 from scripts.target import Target
+from scripts.waiting import wait_until
 
 _READY_SECONDS = 30
 _READY_PATH = "/-/ready"

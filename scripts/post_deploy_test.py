@@ -1,13 +1,12 @@
 """Check a deployment from outside: send orders through EventBridge and look at everything they should have changed."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from itertools import count
 from pathlib import Path
-from time import monotonic, sleep
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -22,6 +21,7 @@ from scripts.metrics_audit import business_counters, read_page
 from scripts.order_client import History, OrderClient
 from scripts.seed_inventory import Catalogue, Seeder
 from scripts.target import Target
+from scripts.waiting import wait_until
 from scripts.web import TIMEOUT_SECONDS, session
 from services.libs.dynamodb_items import from_item, to_item
 from services.libs.inventory_table import InventoryTable
@@ -151,7 +151,7 @@ class _PostDeployTest:
             )
             return any(page["events"] for page in pages)
 
-        return _poll(found)
+        return wait_until(found, _LOG_TIMEOUT_SECONDS, _POLL_SECONDS)
 
     def _stock_checks(self, before: Mapping[str, StockItem]) -> Iterator[Check]:
         after = self._inventory.read(self._skus)
@@ -191,15 +191,6 @@ def _possible(case: Case, deployment: Deployment) -> bool:
         return True
     out.print(f"not tested: {case.name}; no payment ends so at a success rate of {rate:g}")
     return False
-
-
-def _poll(condition: Callable[[], bool]) -> bool:
-    deadline = monotonic() + _LOG_TIMEOUT_SECONDS
-    while not condition():
-        if monotonic() > deadline:
-            return False
-        sleep(_POLL_SECONDS)
-    return True
 
 
 def _print(checks: list[Check]) -> None:

@@ -16,7 +16,6 @@ from scripts.times import parse_past
 from services.libs.dynamodb_items import to_item
 from services.libs.event_publisher import EventPublisher
 from services.shared.commits import Commit, timestamp
-from services.shared.events import Bus
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -73,8 +72,7 @@ def commits_since(
 
 
 def publisher_of(target: Target, deployment: Deployment) -> EventPublisher:
-    buses = {Bus.ORDER: deployment.order_bus_name, Bus.PAYMENT: deployment.payment_bus_name}
-    return EventPublisher(target.client("events"), buses)
+    return EventPublisher(target.client("events"), deployment.bus_names)
 
 
 def publish(commits: Iterator[Commit], publisher: EventPublisher | None) -> Published:

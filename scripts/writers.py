@@ -1,21 +1,20 @@
 """Pause and resume whatever writes commits, so that the tables stand still for a repair."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from scripts.console import out
 from scripts.deployment import Deployment
 from scripts.errors import UserError
+from scripts.mappings import Mappings
 from scripts.target import Target
 
 if TYPE_CHECKING:
     from types_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
 
 _WRITERS = ("order-service", "payment-service")
-_POLL_SECONDS = 0.5
-_TIMEOUT_SECONDS = 180
 # How long EventBridge tries to hand a tick over, and Lambda to begin with it: infra/modules/eventbridge/schedule.
 _TICK_SECONDS = 60 + 60
 # How far this machine's clock may be behind AWS's.
@@ -29,20 +28,21 @@ class Writers:
         self._lambda = target.client("lambda")
         self._events = target.client("events")
         self._deployment = deployment
+        self._mappings = Mappings(target, deployment, _WRITERS)
         self._tick_seconds = 0 if target.is_local else _TICK_SECONDS
         self._sleep = sleep
 
     def pause(self) -> None:
         """Return once no invocation that was asked for before can still write."""
         self._events.disable_rule(Name=self._deployment.reservation_sweep_rule_name)
-        self._switch_mappings(enabled=False)
+        self._mappings.switch(enabled=False)
         seconds = self._seconds_under_way()
         with out.status(f"waiting {seconds} s for invocations under way"):
             self._sleep(seconds)
 
     def resume(self) -> None:
         """The sweeper comes last: what was paid for during the pause is settled before it is swept, if it can be."""
-        self._switch_mappings(enabled=True)
+        self._mappings.switch(enabled=True)
         self._events.enable_rule(Name=self._deployment.reservation_sweep_rule_name)
 
     def check_paused(self, undone: str) -> None:
@@ -56,32 +56,15 @@ class Writers:
         A pause disables the rule first, so what of the sweeper is under way is no younger than the mappings' change.
         """
         ended = datetime.now(UTC) - timedelta(seconds=self._seconds_under_way() - _CLOCK_SECONDS)
-        active = [service for service, mapping in self._mappings() if not _stands_still(mapping, ended)]
+        active = [service for service, mapping in self._mappings.of_each() if not _stands_still(mapping, ended)]
         rule = self._events.describe_rule(Name=self._deployment.reservation_sweep_rule_name)
         return [*active, *(["reservation-sweeper"] if rule["State"] == "ENABLED" else [])]
-
-    def _switch_mappings(self, *, enabled: bool) -> None:
-        for _, mapping in self._mappings():
-            self._lambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
-        wanted = "Enabled" if enabled else "Disabled"
-        deadline = time.monotonic() + _TIMEOUT_SECONDS
-        while any(mapping["State"] != wanted for _, mapping in self._mappings()):
-            if time.monotonic() > deadline:
-                raise UserError(f"the mappings are not {wanted.lower()} after {_TIMEOUT_SECONDS} s; try again")
-            self._sleep(_POLL_SECONDS)
 
     def _seconds_under_way(self) -> int:
         """How long what was asked for before the pause may still write."""
         names = [self._deployment.function_names[service] for service in (*_WRITERS, "reservation-sweeper")]
         timeouts = [self._lambda.get_function_configuration(FunctionName=name)["Timeout"] for name in names]
         return self._tick_seconds + max(timeouts)
-
-    def _mappings(self) -> "Iterator[tuple[str, EventSourceMappingConfigurationTypeDef]]":
-        """Yield each with its service."""
-        for service in _WRITERS:
-            name = self._deployment.function_names[service]
-            for mapping in self._lambda.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
-                yield service, mapping
 
 
 def _stands_still(mapping: "EventSourceMappingConfigurationTypeDef", ended: datetime) -> bool:

@@ -65,7 +65,7 @@ locals {
       read      = ["logs:ListTagsForResource"]
       write = [
         "logs:AssociateKmsKey", "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteRetentionPolicy",
-        "logs:DisassociateKmsKey", "logs:PutRetentionPolicy",
+        "logs:DisassociateKmsKey", "logs:FilterLogEvents", "logs:PutRetentionPolicy",
         "logs:TagResource", "logs:UntagResource",
       ]
     }

@@ -242,10 +242,4 @@ data "aws_iam_policy_document" "deploy" {
     actions   = ["dynamodb:GetItem"]
     resources = ["${local.arn.dynamodb}:table/${var.environment}-simulated-gateway-table"]
   }
-
-  statement {
-    sid       = "ReadLogs"
-    actions   = ["logs:FilterLogEvents"]
-    resources = local.log_group_arns
-  }
 }

@@ -1,29 +1,23 @@
 """The functions invoked with batches as large as wanted: the emulator's own mappings hand over ten records at most."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from time import monotonic, sleep, time
-from typing import TYPE_CHECKING
+from time import monotonic, time
 from uuid import uuid4
 
 from scripts.bench.usage import QUEUED, SERVICES, Meter, Usage
 from scripts.deployment import Deployment
 from scripts.errors import UserError
+from scripts.mappings import Mappings
 from scripts.target import Target
 from services.libs.commit_items import commit_from_item
 from services.libs.dynamodb_items import Item, batch_get, to_item
 from services.libs.event_publisher import event_detail
 from services.shared.commits import order_stream
 from services.shared.events import CATALOGUE, EventType
-
-if TYPE_CHECKING:
-    from types_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
-
-_SWITCH_SECONDS = 60
-_POLL_SECONDS = 0.2
 
 Record = Mapping[str, object]
 Order = Mapping[str, object]
@@ -45,6 +39,7 @@ class DirectRun:
         self._client = target.client("lambda")
         self._dynamodb = target.client("dynamodb")
         self._deployment = deployment
+        self._mappings = Mappings(target, deployment, SERVICES)
         self._meter = meter
         self._region = target.region
         account = self._client.get_function_configuration(FunctionName=deployment.function_names["event-relay"])
@@ -55,11 +50,11 @@ class DirectRun:
     @contextmanager
     def mappings_disabled(self) -> Iterator[None]:
         """Let what is published wait, so that nobody but this takes it."""
-        self._switch(enabled=False)
+        self._mappings.switch(enabled=False)
         try:
             yield
         finally:
-            self._switch(enabled=True)
+            self._mappings.switch(enabled=True)
 
     def run(self, orders: Sequence[Order], batch: int) -> list[Step]:
         """Each step for all orders before the next, `batch` at a time."""
@@ -172,17 +167,6 @@ class DirectRun:
             "eventSourceARN": self._stream_arn,
         }
 
-    def _switch(self, *, enabled: bool) -> None:
-        for mapping in self._mappings():
-            self._client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=enabled)
-        wanted = "Enabled" if enabled else "Disabled"
-        _wait(lambda: all(mapping["State"] == wanted for mapping in self._mappings()), f"the mappings {wanted.lower()}")
-
-    def _mappings(self) -> Iterator["EventSourceMappingConfigurationTypeDef"]:
-        for service in SERVICES:
-            name = self._deployment.function_names[service]
-            yield from self._client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-
 
 def total(steps: Iterable[Step]) -> Usage:
     return sum((step.usage for step in steps), Usage())
@@ -190,11 +174,3 @@ def total(steps: Iterable[Step]) -> Usage:
 
 def _chunks(records: Sequence[Record], size: int) -> Iterator[Sequence[Record]]:
     return (records[start : start + size] for start in range(0, len(records), size))
-
-
-def _wait(done: Callable[[], bool], what: str) -> None:
-    deadline = monotonic() + _SWITCH_SECONDS
-    while not done():
-        if monotonic() > deadline:
-            raise UserError(f"{what}: not within {_SWITCH_SECONDS} s")
-        sleep(_POLL_SECONDS)

@@ -4,7 +4,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,6 @@ from scripts.web import TIMEOUT_SECONDS, checked_url, session, unreachable
 _STEP_SECONDS = 30
 # What Grafana makes of a minimum step of a minute.
 _RATE_SECONDS = 4 * 60
-
-
-class _QueryRefusedError(UserError):
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,35 +110,13 @@ class Prometheus:
         except requests.exceptions.RequestException as error:
             raise unreachable("Prometheus", self._url, error) from error
         if content.get("status") != "success":
-            raise _QueryRefusedError(f"Prometheus refuses `{parameters['query']}`: {content.get('error')}")
+            raise UserError(f"Prometheus refuses `{parameters['query']}`: {content.get('error')}")
         result: list[dict[str, Any]] = content["data"]["result"]
         return result
 
 
 def boards(folder: Path = FOLDER) -> list[Board]:
     return [_board(path) for path in sorted(folder.glob("*.json"))]
-
-
-def check_panels(prometheus_url: str, environment: str, minutes: int = 15) -> list[str]:
-    """Run every panel's queries, and name each that gives no number for the last minutes."""
-    prometheus, window = Prometheus(prometheus_url, environment), Window.until_now(minutes)
-    return [
-        f"{board.title}, {panel.title}: {problem}"
-        for board in boards()
-        for panel in board.panels
-        for query in panel.queries
-        for problem in _problems(prometheus, query, window)
-    ]
-
-
-def _problems(prometheus: Prometheus, query: Query, window: Window) -> Iterator[str]:
-    try:
-        found = prometheus.answer(query, window)
-    except _QueryRefusedError as error:
-        yield str(error)
-        return
-    if not any(math.isfinite(value) for series in found for value in series.values.values()):
-        yield f"no data for `{query.expression}`"
 
 
 def _board(path: Path) -> Board:

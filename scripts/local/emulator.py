@@ -12,8 +12,9 @@ from typing import IO, Self
 
 from scripts.console import out
 from scripts.errors import UserError
-from scripts.local.daemon import Daemon, answers, free_port, wait_until
+from scripts.local.daemon import Daemon, answers, free_port
 from scripts.local.tool_environment import tool_python
+from scripts.waiting import wait_until
 
 REPO_ROOT = Path(__file__).parents[2]
 LOCAL_FOLDER = REPO_ROOT / ".local"

@@ -118,11 +118,6 @@ class PolicyDifference:
     gained: tuple[Grant, ...]
     lost: tuple[Grant, ...]
 
-    @property
-    def widening(self) -> tuple[Grant, ...]:
-        """What is permitted now and was not: new permissions, and denials that are gone."""
-        return (*(grant for grant in self.gained if not grant.denied), *(grant for grant in self.lost if grant.denied))
-
 
 def is_policy(value: Value) -> bool:
     return isinstance(value, Mapping) and "Statement" in value

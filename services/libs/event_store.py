@@ -84,11 +84,7 @@ class TransactionFaultError(DependencyError):
 
 class EventStore:
     def __init__(
-        self,
-        client: "DynamoDBClient",
-        tables: Tables,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
+        self, client: "DynamoDBClient", tables: Tables, *, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self._client = client
         self._table = tables.event_store
@@ -105,11 +101,6 @@ class EventStore:
             ConsistentRead=True,
         )
         return tuple(commit_from_item(item) for item in page["Items"])
-
-    def read_version(self, stream_id: str, version: int) -> Commit | None:
-        key = to_item({"stream_id": stream_id, "version": version})
-        found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        return commit_from_item(found["Item"]) if "Item" in found else None
 
     def without_version(self, stream_ids: Sequence[str], version: int) -> list[str]:
         """Those of the streams that have no such version yet."""

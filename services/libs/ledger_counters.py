@@ -20,6 +20,10 @@ _MOST_FOLDED_AT_ONCE = 20
 _ATTEMPTS = 5
 
 
+class UnreadableCountersError(DependencyError):
+    """An item of the counters is not what a `CounterWriter` or a folding has written."""
+
+
 class CounterWriter:
     """Adds up in an item of this execution environment alone, so that no two writers ever meet there."""
 
@@ -50,7 +54,8 @@ class LedgerCounters:
         """Sum all items; each series is at least what any earlier call returned.
 
         A scan is no snapshot: one that runs beside a folding could see what was folded in neither place, or in both.
-        So it is made again if a folding ended meanwhile. Raises DependencyError where that happens time and again.
+        So it is made again if a folding ended meanwhile. Raises DependencyError where that happens time and again, and
+        UnreadableCountersError.
         """
         for _ in range(_ATTEMPTS):
             foldings = self._foldings()
@@ -68,7 +73,10 @@ class LedgerCounters:
         return sum(self._fold(item) for item in idle[:_MOST_FOLDED_AT_ONCE])
 
     def replace(self, counters: Mapping[str, int]) -> None:
-        """Make the counters what is given, in place of all there is; only while nobody writes."""
+        """Make the counters what is given, in place of all there is, readable or not; only while nobody writes."""
+        for item in self._items():
+            if not _is_readable(item):
+                self._client.delete_item(TableName=self._table, Key={"id": item["id"]})
         while any(self._unfolded()):
             self.fold(datetime.max.replace(tzinfo=UTC))
         item = to_item({"id": _FOLDED, "foldings": self._foldings() + 1, **counters})
@@ -103,7 +111,7 @@ class LedgerCounters:
 
     def _foldings(self) -> int:
         found = self._client.get_item(TableName=self._table, Key=to_item({"id": _FOLDED}), ConsistentRead=True)
-        return int(found["Item"]["foldings"]["N"]) if "Item" in found else 0
+        return _number(found["Item"], "foldings") if "Item" in found else 0
 
     def _unfolded(self) -> Iterator["Mapping[str, AttributeValueTypeDef]"]:
         return (item for item in self._items() if item["id"]["S"] != _FOLDED)
@@ -125,4 +133,20 @@ class _Adding:
 
 def _counts(item: "Mapping[str, AttributeValueTypeDef]") -> dict[str, int]:
     """The series of an item, which are all that have a `|` in their names."""
-    return {name: int(value["N"]) for name, value in item.items() if "|" in name}
+    return {name: _number(item, name) for name in item if "|" in name}
+
+
+def _is_readable(item: "Mapping[str, AttributeValueTypeDef]") -> bool:
+    try:
+        _counts(item)
+        _number(item, "foldings" if item["id"]["S"] == _FOLDED else "writes")
+    except UnreadableCountersError:
+        return False
+    return True
+
+
+def _number(item: "Mapping[str, AttributeValueTypeDef]", name: str) -> int:
+    try:
+        return int(item[name]["N"])
+    except (KeyError, ValueError) as error:
+        raise UnreadableCountersError(f"{name} of {item['id']['S']} cannot be read: {error!r}") from error

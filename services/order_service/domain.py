@@ -35,14 +35,18 @@ class PlacedOrder:
 def decide(order: PlacedOrder, inventory: Mapping[str, StockItem], cause: Cause, payment_timeout: timedelta) -> Commit:
     """Version 1 of the order: every SKU reserved, or none and a reason.
 
-    `inventory` holds what is known of the order's SKUs; one that it lacks does not exist.
+    `inventory` holds what is known of the order's SKUs; one that it lacks does not exist. MixedCurrenciesError does not
+    depend on the stock, so that a repetition of such an order is what the first was, whatever was sold in between.
     """
     items = {sku: inventory[sku] for sku in order.quantities if sku in inventory}
     if len(items) < len(order.quantities):
         return _refuse(order, CancelReason.UNKNOWN_SKU, cause)
+    currencies = {item.product.currency for item in items.values()}
+    if len(currencies) > 1:
+        raise MixedCurrenciesError(", ".join(sorted(currencies)))
     if any(items[sku].available < quantity for sku, quantity in order.quantities.items()):
         return _refuse(order, CancelReason.INSUFFICIENT_STOCK, cause)
-    return _accept(order, items, cause, payment_timeout)
+    return _accept(order, items, currencies.pop(), cause, payment_timeout)
 
 
 def decide_all(
@@ -82,16 +86,15 @@ def conclude(settled: Commit, cause: Cause) -> Commit | None:
     return Commit(settled.stream_id, settled.version + 1, (event,), parties | body, cause)
 
 
-def _accept(order: PlacedOrder, items: Mapping[str, StockItem], cause: Cause, payment_timeout: timedelta) -> Commit:
-    currencies = {item.product.currency for item in items.values()}
-    if len(currencies) > 1:
-        raise MixedCurrenciesError(", ".join(sorted(currencies)))
+def _accept(
+    order: PlacedOrder, items: Mapping[str, StockItem], currency: str, cause: Cause, payment_timeout: timedelta
+) -> Commit:
     lines: list[Json] = [
         {"sku": sku, "quantity": quantity, "unitPriceMinor": items[sku].product.price_minor}
         for sku, quantity in order.quantities.items()
     ]
     amount = sum(quantity * items[sku].product.price_minor for sku, quantity in order.quantities.items())
-    body = _placed(order) | {"items": lines, "amountMinor": amount, "currency": currencies.pop()}
+    body = _placed(order) | {"items": lines, "amountMinor": amount, "currency": currency}
     if order.forced_payment_result:
         body["forcedPaymentResult"] = order.forced_payment_result
     return Commit(

@@ -12,7 +12,7 @@ from services.libs.event_store import (
 )
 from services.libs.inventory_table import InventoryTable
 from services.order_service.domain import MixedCurrenciesError, PlacedOrder, after, conclude, decide_all
-from services.shared.commits import Cause, Commit, order_stream
+from services.shared.commits import Cause, Commit, order_id_of, order_stream
 from services.shared.faults import RESERVE_SECONDS, OutOfTimeError, SecondsLeft, no_hurry
 from services.shared.inventory import StockItem
 from services.shared.rejections import RejectedError, RejectionReason
@@ -70,7 +70,7 @@ class OrderService:
                 self._store.append_group(group)
             except GroupRefusedError as refused:
                 # Somebody was faster.
-                standing |= {_order_id(stream): existing for stream, existing in refused.taken.items()}
+                standing |= {order_id_of(stream): existing for stream, existing in refused.taken.items()}
                 inventory = _with(inventory, refused.found)
                 refusals += bool(refused.found)
                 if refusals == _DECISIONS:
@@ -84,7 +84,7 @@ class OrderService:
             except ContentionError as fault:
                 standing |= _all(group, fault, standing)
             else:
-                standing |= {_order_id(commit.stream_id): commit for commit in group}
+                standing |= {order_id_of(commit.stream_id): commit for commit in group}
                 inventory, refusals = after(inventory, group), 0
         return standing
 
@@ -104,8 +104,9 @@ class OrderService:
     def _mixed(self, order: PlacedOrder, mixed: MixedCurrenciesError) -> Commit | Exception:
         # The prices of an order that was accepted are frozen: for its repetitions a later currency says nothing.
         detail = f"items: priced in more than one currency ({mixed})"
-        existing = self._store.read_version(order_stream(order.order_id), 1)
-        return existing or RejectedError(RejectionReason.MIXED_CURRENCIES, detail)
+        stream = order_stream(order.order_id)
+        existing = self._store.read_versions([stream], [1])
+        return existing[stream][0] if existing else RejectedError(RejectionReason.MIXED_CURRENCIES, detail)
 
 
 def _with(inventory: Mapping[str, StockItem], found: Mapping[str, StockItem | None]) -> dict[str, StockItem]:
@@ -114,7 +115,7 @@ def _with(inventory: Mapping[str, StockItem], found: Mapping[str, StockItem | No
 
 def _all(group: Sequence[Commit], fault: Exception, standing: _Standing) -> _Standing:
     """The fault for each of the group that does not stand yet."""
-    ids = (_order_id(commit.stream_id) for commit in group)
+    ids = (order_id_of(commit.stream_id) for commit in group)
     return {order_id: fault for order_id in ids if order_id not in standing}
 
 
@@ -131,7 +132,3 @@ def _outcome(order: PlacedOrder, first: PlacedOrder, standing: Commit | Exceptio
 
 def _not_settled() -> RejectedError:
     return RejectedError(RejectionReason.PAYMENT_NOT_SETTLED, "the order has no settled payment")
-
-
-def _order_id(stream_id: str) -> str:
-    return stream_id.removeprefix(order_stream(""))

@@ -8,6 +8,8 @@ from services.shared.events import EventType
 from services.shared.inventory import Product, StockChange, adjust, release, reserve, settle
 from services.shared.json_types import JsonObject, integer, objects, text
 
+ORDER_PREFIX = "order#"
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -55,7 +57,11 @@ def timestamp(time: datetime) -> str:
 
 
 def order_stream(order_id: str) -> str:
-    return f"order#{order_id}"
+    return f"{ORDER_PREFIX}{order_id}"
+
+
+def order_id_of(stream_id: str) -> str:
+    return stream_id.removeprefix(ORDER_PREFIX)
 
 
 def sku_stream(sku: str) -> str:

@@ -19,7 +19,7 @@ from scripts.letters import Letter
 from scripts.order_client import History, OrderClient
 from scripts.seed_inventory import Seeder
 from scripts.target import Target
-from services.shared.events import CATALOGUE, Bus, EventType
+from services.shared.events import CATALOGUE, EventType
 from services.shared.rejections import RejectionReason
 from tests.faults.chaos import Deployer, Killer, Sweeping, repeated
 from tests.faults.proxy import FaultProxy
@@ -130,11 +130,10 @@ class _Run:
             sleep(max(0, began + (number + 1) * _BATCH / _EVENTS_A_SECOND - monotonic()))
 
     def _send(self, batch: Sequence[Delivery]) -> None:
-        buses = {Bus.ORDER: self._deployment.order_bus_name, Bus.PAYMENT: self._deployment.payment_bus_name}
         response = self._events.put_events(
             Entries=[
                 {
-                    "EventBusName": buses[CATALOGUE[delivery.event_type].bus],
+                    "EventBusName": self._deployment.bus_names[CATALOGUE[delivery.event_type].bus],
                     "Source": CATALOGUE[delivery.event_type].bus.source,
                     "DetailType": delivery.event_type.value,
                     "Detail": json.dumps(delivery.detail),

@@ -169,7 +169,6 @@ CALLS = [
         "event_store",
         {"stream_id": "x", "version": 1},
         {
-            "GetItem": {ORDER},
             "BatchGetItem": {ORDER, PAYMENT, SWEEPER},
             "PartiQLInsert": {ORDER},
             "PutItem": {ORDER, PAYMENT, SWEEPER},

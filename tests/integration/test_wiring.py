@@ -6,11 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from prometheus_client import Gauge
 
 from scripts.local.emulator import REPO_ROOT
-from services.libs.embedded_metrics import ENVIRONMENT_DIMENSION, cloudwatch_names
-from services.libs.metrics import DECLARATIONS, NAMESPACE, Source
 from tests.integration.plans import Resource, all_of, as_list, resources_of, statements
 from tests.integration.world import World
 from tests.unit.monitoring.rules import Selector, rules, selectors
@@ -261,23 +258,6 @@ def _selected(selector: Selector, label: str, values: set[str]) -> set[str]:
     }
     matchers = [(operator, wanted) for name, operator, wanted in selector.matchers if name == label]
     return {value for value in values if all(passes[operator](value, wanted) for operator, wanted in matchers)}
-
-
-def test_an_alarm_of_our_own_metrics_reads_a_series_that_is_declared(resources: list[Resource]) -> None:
-    alarms = [alarm for alarm in all_of(resources, "aws_cloudwatch_metric_alarm") if alarm["namespace"] == NAMESPACE]
-    series = {
-        (name, frozenset(zip(declaration.labels, values, strict=True)))
-        for declaration in DECLARATIONS.values()
-        if declaration.source == Source.CLOUDWATCH and not isinstance(declaration.metric, Gauge)
-        for name in cloudwatch_names(declaration)
-        for values in declaration.label_sets
-    }
-
-    assert alarms
-    for alarm in alarms:
-        labels = dict(alarm["dimensions"])
-        assert labels.pop(ENVIRONMENT_DIMENSION) == "test"
-        assert (alarm["metric_name"], frozenset(labels.items())) in series
 
 
 def test_every_alarm_has_an_entry_in_the_runbook(resources: list[Resource]) -> None:

@@ -70,12 +70,11 @@ class World:
     def publish(self, event_type: EventType, *details: Mapping[str, object]) -> None:
         """Put an event on its bus as anybody who may could, ten at a time."""
         bus = CATALOGUE[event_type].bus
-        names = {"order": self.deployment.order_bus_name, "payment": self.deployment.payment_bus_name}
         for start in range(0, len(details), 10):
             response = self._events.put_events(
                 Entries=[
                     {
-                        "EventBusName": names[bus.value],
+                        "EventBusName": self.deployment.bus_names[bus],
                         "Source": bus.source,
                         "DetailType": event_type.value,
                         "Detail": json.dumps(detail),

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 from scripts.errors import UserError
-from scripts.grafana.panel_data import check_panels
 from scripts.ledger import Ledger, read_commits
-from scripts.local.daemon import wait_until
 from scripts.made_secrets import METRICS_TOKEN, required
 from scripts.metrics_audit import declared_series, read_page
+from scripts.waiting import wait_until
 from services.libs.metrics import BUCKETS_SECONDS
 from tests.integration.world import World, eventually
 from tests.metrics.prometheus import JOBS, Prometheus
 from tests.metrics.scrapes import HoldingProxy, owns
+from tests.panels import without_data
 
 _CALM_ORDERS, _ORDERS = 150, 500
 _DUPLICATES = 0.2
@@ -216,11 +216,8 @@ def test_no_sample_of_any_counter_is_lower_than_the_one_before(prometheus: Prome
 
 def test_every_panel_of_every_dashboard_has_data(world: World, prometheus: Prometheus) -> None:
     """Once the last refresh is scraped, and as long as the rates' windows of 4 minutes reach back to the orders."""
-    eventually(lambda: not _without_data(world, prometheus), "data in every panel", _REFRESH_SECONDS)
-
-
-def _without_data(world: World, prometheus: Prometheus) -> list[str]:
-    return check_panels(prometheus.url, world.target.environment)
+    environment = world.target.environment
+    eventually(lambda: not without_data(prometheus.url, environment), "data in every panel", _REFRESH_SECONDS)
 
 
 def test_every_series_was_there_at_0_before_its_first_event(prometheus: Prometheus) -> None:

@@ -41,9 +41,6 @@ class MemoryEventStore(EventStore):
         stream = self._streams.get(stream_id, {})
         return tuple(stream[version] for version in sorted(stream))
 
-    def read_version(self, stream_id: str, version: int) -> Commit | None:
-        return self._streams.get(stream_id, {}).get(version)
-
     def read_versions(self, stream_ids: Sequence[str], versions: Sequence[int]) -> dict[str, tuple[Commit, ...]]:
         found = {
             stream: tuple(commit for commit in self.read(stream) if commit.version in versions) for stream in stream_ids

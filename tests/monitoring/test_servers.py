@@ -13,10 +13,10 @@ from urllib.error import URLError
 import pytest
 
 from scripts import monitoring_config
-from scripts.local.daemon import wait_until
 from scripts.local.monitoring_tools import Tools
 from scripts.monitoring import Endpoint, Monitoring
 from scripts.monitoring_config import SLACK
+from scripts.waiting import wait_until
 from tests.monitoring.servers import MetricsEndpoint, Webhook, get_json, serving
 
 # Prometheus sends an alert again after a minute if Alertmanager was not known at first.

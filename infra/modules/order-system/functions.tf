@@ -1,5 +1,11 @@
 # What sets one function off, what it is told, and what it may do. A transaction needs the right to each put and update in it.
 locals {
+  store_tables = {
+    INVENTORY_TABLE   = module.inventory_table.table_name
+    EVENT_STORE_TABLE = module.event_store_table.table_name
+    METRICS_TABLE     = module.metrics_table.table_name
+  }
+
   functions = {
     order-service = {
       queue_trigger = {
@@ -8,14 +14,11 @@ locals {
         batching_window_seconds = var.batching_window_seconds
         maximum_concurrency     = var.maximum_concurrency
       }
-      environment = {
-        INVENTORY_TABLE             = module.inventory_table.table_name
-        EVENT_STORE_TABLE           = module.event_store_table.table_name
-        METRICS_TABLE               = module.metrics_table.table_name
+      environment = merge(local.store_tables, {
         PAYMENT_TIMEOUT_SECONDS     = tostring(var.payment_timeout_seconds)
         DEAD_LETTER_QUEUE_URL       = module.order_queue.dead_letter_queue_url
         ALLOW_FORCED_PAYMENT_RESULT = tostring(var.allow_forced_payment_result)
-      }
+      })
       policy_statements = [
         {
           sid       = "ReserveStock"
@@ -24,7 +27,7 @@ locals {
         },
         {
           sid       = "CommitEvents"
-          actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:PartiQLInsert"]
+          actions   = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:PartiQLInsert"]
           resources = [module.event_store_table.table_arn]
         },
         {
@@ -47,14 +50,11 @@ locals {
         batching_window_seconds = var.batching_window_seconds
         maximum_concurrency     = var.maximum_concurrency
       }
-      environment = {
-        INVENTORY_TABLE       = module.inventory_table.table_name
-        EVENT_STORE_TABLE     = module.event_store_table.table_name
-        METRICS_TABLE         = module.metrics_table.table_name
+      environment = merge(local.store_tables, {
         GATEWAY_TABLE         = module.simulated_gateway_table.table_name
         DEAD_LETTER_QUEUE_URL = module.payment_queue.dead_letter_queue_url
         PAYMENT_SUCCESS_RATE  = tostring(var.payment_success_rate)
-      }
+      })
       policy_statements = [
         {
           sid       = "SettleStock"
@@ -87,11 +87,7 @@ locals {
     reservation-sweeper = {
       # It works off a backlog, half a minute of each.
       timeout_seconds = 30
-      environment = {
-        INVENTORY_TABLE   = module.inventory_table.table_name
-        EVENT_STORE_TABLE = module.event_store_table.table_name
-        METRICS_TABLE     = module.metrics_table.table_name
-      }
+      environment     = local.store_tables
       policy_statements = [
         {
           sid       = "FindDueOrders"

@@ -174,6 +174,16 @@ def test_a_counter_that_is_off_is_found(busy: Aws) -> None:
     assert _found(busy) == [("counter", name)]
 
 
+def test_a_counter_that_cannot_be_read_is_named_beside_all_else_that_is_wrong(busy: Aws) -> None:
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, stock=77)
+    busy.dynamodb.put_item(TableName=METRICS_TABLE, Item=to_item({"id": "counters#stray", "a|status=success": "x"}))
+
+    stock, counters = _audit(busy).differences
+
+    assert stock.subject == "prod-001"
+    assert counters.found == "a|status=success of counters#stray cannot be read: KeyError('N')"
+
+
 def test_a_stream_of_more_than_nine_versions_has_no_gap_whatever_order_a_scan_has(
     busy: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:

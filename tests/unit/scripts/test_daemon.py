@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from scripts.errors import UserError
-from scripts.local.daemon import Daemon, free_port, wait_until
+from scripts.local.daemon import Daemon, free_port
+from scripts.waiting import wait_until
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
 

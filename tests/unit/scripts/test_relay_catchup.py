@@ -52,10 +52,7 @@ def _publisher(events: _Events) -> EventPublisher:
 @pytest.fixture
 def events(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> _Events:
     """What `run` publishes to, at the time of the tests' commits; it refuses order-b."""
-    deployment = SimpleNamespace(
-        event_store_table_name=EVENT_STORE_TABLE, order_bus_name="order-bus", payment_bus_name="payment-bus"
-    )
-    monkeypatch.setattr(Deployment, "of", lambda _: deployment)
+    monkeypatch.setattr(Deployment, "of", lambda _: aws.deployment)
     monkeypatch.setattr("services.libs.event_publisher._FIRST_PAUSE_SECONDS", 0)
     aws.store.append(seeding(stock=10))
     aws.store.append(_order("order-a", NOW))

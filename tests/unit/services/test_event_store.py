@@ -107,13 +107,12 @@ def test_the_latest_version_of_a_stream_without_commits_is_0(aws: Aws) -> None:
     "read",
     [
         lambda aws: aws.store.read("order#order-1"),
-        lambda aws: aws.store.read_version("order#order-1", 2),
         lambda aws: aws.store.latest_version("order#order-1"),
         lambda aws: aws.store.without_version(["order#order-1"], 2),
         lambda aws: aws.inventory.read(["prod-001"]),
         lambda aws: SweepCursor(aws.dynamodb, METRICS_TABLE).read(0),
     ],
-    ids=["stream", "version", "latest version", "versions", "inventory", "cursor"],
+    ids=["stream", "latest version", "versions", "inventory", "cursor"],
 )
 def test_what_is_decided_on_is_read_as_of_now(aws: Aws, read: Callable[[Aws], object]) -> None:
     """Moto has no reads that lag behind: the requests are looked at."""

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from services.libs.dynamodb_items import to_item
-from services.libs.ledger_counters import CounterWriter, LedgerCounters
+from services.libs.ledger_counters import CounterWriter, LedgerCounters, UnreadableCountersError
 from services.shared.faults import DependencyError
+from services.shared.json_types import Json
 from tests.factories import NOW
 from tests.unit.conftest import METRICS_TABLE, Aws
 
@@ -113,6 +114,27 @@ def test_a_reading_that_is_disturbed_for_ever_is_a_fault(
 def test_counters_can_be_replaced_as_a_whole(aws: Aws, counters: LedgerCounters) -> None:
     for _ in range(25):
         _count(aws, CounterWriter(METRICS_TABLE), a=2, wrong=1)
+
+    counters.replace({"a|status=success": 7})
+
+    assert counters.read() == Counter({"a|status=success": 7})
+    assert _items(aws) == 1
+
+
+@pytest.mark.parametrize(
+    ("item", "spoilt"),
+    [
+        ({"id": "counters#1", "writes": 1, "a|status=success": "x"}, r"a\|status=success of counters#1"),
+        ({"id": "counters#folded", "foldings": "x"}, "foldings of counters#folded"),
+    ],
+)
+def test_an_item_that_cannot_be_read_is_named_and_replaced_with_the_rest(
+    aws: Aws, counters: LedgerCounters, item: dict[str, Json], spoilt: str
+) -> None:
+    _count(aws, CounterWriter(METRICS_TABLE), a=2)
+    aws.dynamodb.put_item(TableName=METRICS_TABLE, Item=to_item(item))
+    with pytest.raises(UnreadableCountersError, match=f"{spoilt} cannot be read: KeyError"):
+        counters.read()
 
     counters.replace({"a|status=success": 7})
 

@@ -59,8 +59,9 @@ def test_an_order_with_an_unknown_sku_is_cancelled_for_that_reason() -> None:
     assert commit.body["reason"] == "unknown_sku"
 
 
-def test_an_order_over_two_currencies_has_no_amount() -> None:
-    stock = inventory(stock_item("a", currency="GBP"), stock_item("b", currency="EUR"))
+@pytest.mark.parametrize("units", [0, 1])
+def test_an_order_over_two_currencies_has_no_amount_whatever_is_in_stock(units: int) -> None:
+    stock = inventory(stock_item("a", stock=units, currency="GBP"), stock_item("b", stock=units, currency="EUR"))
 
     with pytest.raises(MixedCurrenciesError, match="EUR, GBP"):
         decide(placed_order(quantities={"a": 1, "b": 1}), stock, CAUSE)

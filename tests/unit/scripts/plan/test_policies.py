@@ -17,8 +17,10 @@ def policy(*statements: dict[str, Any]) -> Value:
 
 
 def widening(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[str]:
+    """What is permitted now and was not: new permissions, and denials that are gone."""
     found = difference(grants(policy(*before)), grants(policy(*after)))
-    return [str(grant) for grant in found.widening]
+    permitted = [grant for grant in found.gained if not grant.denied]
+    return [str(grant) for grant in (*permitted, *(grant for grant in found.lost if grant.denied))]
 
 
 SOURCE = {"ArnEquals": {"aws:SourceArn": "arn:aws:events:eu-west-2:123456789012:rule/a"}}
