@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from scripts.console import out, table
+from scripts.counting import counted, counts
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import (
@@ -26,7 +27,6 @@ from scripts.ledger import (
     scan,
 )
 from scripts.order_history import history_problems, money_problem
-from scripts.recovery.counting import counted, counts
 from scripts.target import Target
 from services.libs.dynamodb_items import Item, batch_get, to_item
 from services.libs.inventory_table import stock_item

@@ -7,10 +7,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from scripts.console import out
+from scripts.counting import counted, counts
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import NoCommitError, readable_commits
-from scripts.recovery.counting import counted, counts
 from scripts.target import Target
 from scripts.times import parse_past
 from services.libs.dynamodb_items import to_item

@@ -8,9 +8,9 @@ from rich.progress import Progress
 
 from scripts.audit import Audit, Auditor
 from scripts.console import out
+from scripts.counting import counts
 from scripts.deployment import Deployment
 from scripts.errors import UserError
-from scripts.recovery.counting import counts
 from scripts.stock_commits import StockCommits
 from scripts.target import Target
 from scripts.writers import Writers

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scripts.console import out
+from scripts.counting import counted, counts
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import scan
 from scripts.recovery.backup_files import ItemsFile, Manifest, Origin, new_folder, write_manifest
-from scripts.recovery.counting import counted, counts
 from scripts.recovery.log_survey import Survey, survey
 from scripts.target import Target
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from scripts.audit import charges_without_orders
 from scripts.console import out
+from scripts.counting import counted, counts
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import read_gateway, scan
-from scripts.recovery.counting import counted, counts
 from scripts.recovery.log_survey import survey
 from scripts.target import Target
 from services.payment_service.simulated_gateway import SimulatedGateway

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from scripts.console import out
+from scripts.counting import counted, counts
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.order_client import OrderClient
-from scripts.recovery.counting import counted, counts
 from scripts.target import Target
 from scripts.times import parse_past
 from services.libs.event_store import EventStore

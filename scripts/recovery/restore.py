@@ -17,10 +17,10 @@ from rich.progress import Progress
 from scripts import audit as auditing
 from scripts import relay_catchup
 from scripts.console import err, out
+from scripts.counting import counted, counts
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import scan
-from scripts.recovery.counting import counted, counts
 from scripts.recovery.log_survey import Survey, survey
 from scripts.recovery.restore_sources import Source, open_source
 from scripts.recovery.table_writes import TableWrites
