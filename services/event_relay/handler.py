@@ -21,6 +21,8 @@ from services.shared.rejections import RejectedError, RejectionReason
 
 # A stream has one reader a shard: what it can publish one after the other is what the whole system can do.
 _CALLS_AT_ONCE = 8
+# A call that hangs takes 4 s, the SDK's repetition included: after another the function could not tell any more.
+_PATIENCE_SECONDS = 2
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -36,7 +38,10 @@ class _Application:
     def __init__(self, settings: RelaySettings) -> None:
         configure_logging(Function.EVENT_RELAY, settings.log_level)
         self.publisher = EventPublisher(
-            aws_clients.events(), {Bus.ORDER: settings.order_bus, Bus.PAYMENT: settings.payment_bus}, _side_by_side
+            aws_clients.events(),
+            {Bus.ORDER: settings.order_bus, Bus.PAYMENT: settings.payment_bus},
+            _side_by_side,
+            _PATIENCE_SECONDS,
         )
         self.dead_letters = DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url)
         self.metrics = RequestMetrics(Function.EVENT_RELAY, settings.environment)

@@ -1,6 +1,8 @@
 """Publish the events of commits to their buses."""
 
 import json
+import logging
+import math
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
 _ENTRIES_A_CALL = 10
 _ATTEMPTS = 3
 _FIRST_PAUSE_SECONDS = 0.05
-# A call that hangs takes longer, the SDK's repetition included: after another the function could not tell any more.
-_PATIENCE_SECONDS = 2
 
 
 class EventPublisher:
@@ -36,12 +36,15 @@ class EventPublisher:
         client: "EventBridgeClient",
         bus_names: Mapping[Bus, str],
         side_by_side: "SideBySide" = map,
+        patience_seconds: float = math.inf,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Once a call has failed, none is begun that is `patience_seconds` after the first."""
         self._client = client
         self._bus_names = bus_names
         self._side_by_side = side_by_side
+        self._patience_seconds = patience_seconds
         self._sleep = sleep
         self._clock = clock
 
@@ -51,24 +54,27 @@ class EventPublisher:
         EventBridge takes the entries of a call one by one, so a call that succeeds may still have refused some. Of one
         that fails the error is raised only where nothing at all got out: what the others achieved is not done again.
         """
-        began, faults = self._clock(), list[BotoCoreError | ClientError]()
+        until, faults = self._clock() + self._patience_seconds, list[BotoCoreError | ClientError]()
         entries = waiting = [(commit, entry) for commit in commits for entry in self._entries(commit)]
-        put = partial(self._put, faults)
+        put = partial(self._put, faults, until)
         for attempt in range(_ATTEMPTS):
             if attempt:
                 self._sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
             waiting = [one for left in self._side_by_side(put, _batches(waiting)) for one in left]
-            if not waiting or self._clock() - began > _PATIENCE_SECONDS:
+            if not waiting:
                 break
         if faults and len(waiting) == len(entries):
             raise faults[-1]
         if faults:
             codes = sorted({_code(fault) for fault in faults})
-            logger.error("calls to EventBridge failed", exc_info=faults[-1], extra={"error_codes": codes})
+            level = logging.ERROR if waiting else logging.WARNING
+            logger.log(level, "calls to EventBridge failed", exc_info=faults[-1], extra={"error_codes": codes})
         return [commit for commit in commits if any(commit is refused for refused, _ in waiting)]
 
-    def _put(self, faults: list[BotoCoreError | ClientError], batch: "_Batch") -> "_Batch":
+    def _put(self, faults: list[BotoCoreError | ClientError], until: float, batch: "_Batch") -> "_Batch":
         """Return what did not get out."""
+        if faults and self._clock() > until:
+            return batch
         try:
             response = self._client.put_events(Entries=[entry for _, entry in batch])
         except (BotoCoreError, ClientError) as fault:
