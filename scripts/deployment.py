@@ -85,9 +85,13 @@ class Deployment:
     def of(cls, target: Target) -> Self:
         made = _outputs(target).get("deployment", {})
         names = {field.name for field in fields(cls)}
-        if not names <= made.keys():
+        if missing := names - made.keys():
             how = f"`invoke deploy-dev --target {target.name}`" if is_for_development(target) else _steps(target)
-            raise UserError(f"nothing is deployed as {target.environment} to {target.name}: {how}")
+            where = f"{target.environment} to {target.name}"
+            if made:
+                lacks = ", ".join(sorted(missing))
+                raise UserError(f"what is deployed as {where} is of an older revision, and does not say {lacks}: {how}")
+            raise UserError(f"nothing is deployed as {where}: {how}")
         return cls(**{name: made[name] for name in names})
 
 

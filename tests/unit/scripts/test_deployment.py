@@ -37,6 +37,13 @@ def test_where_nothing_is_deployed_a_person_is_told_how_to(
     assert str(refused.value).startswith(f"nothing is deployed as {environment} to aws: {how}")
 
 
+def test_of_an_older_revision_what_is_deployed_is_told_from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deployment, "_outputs", lambda _: {"deployment": {"order_bus_name": "dev-order-bus"}})
+
+    with pytest.raises(UserError, match=r"deployed as dev to aws is of an older revision, .*runbook_url.*deploy-dev"):
+        deployment.Deployment.of(Target("aws", "dev"))
+
+
 @pytest.mark.parametrize("wanted", ["SUCCESS", "FAILURE"])
 def test_where_no_payment_can_be_forced_the_post_deploy_test_takes_an_order_that_ends_as_it_wants(
     aws: Aws, wanted: str
