@@ -262,6 +262,11 @@ def run(target: Target, as_of: datetime | None = None) -> None:
     with counts() as shown:
         audit = auditor.audit(shown)
     _print(audit)
+    if any(difference.compared in audit.moving for difference in audit.differences):
+        raise UserError(
+            f"{len(audit.differences)} differences, of which some could not be read again, as what they are about "
+            "moves: try again when it is calmer, or during `invoke pause`"
+        )
     if audit.differences:
         raise UserError(f"{len(audit.differences)} differences stayed")
     if audit.uncompared:

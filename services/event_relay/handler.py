@@ -38,10 +38,7 @@ class _Application:
     def __init__(self, settings: RelaySettings) -> None:
         configure_logging(Function.EVENT_RELAY, settings.log_level)
         self.publisher = EventPublisher(
-            aws_clients.events(),
-            {Bus.ORDER: settings.order_bus, Bus.PAYMENT: settings.payment_bus},
-            _side_by_side,
-            _PATIENCE_SECONDS,
+            aws_clients.events(), {Bus.ORDER: settings.order_bus, Bus.PAYMENT: settings.payment_bus}, _side_by_side
         )
         self.dead_letters = DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url)
         self.metrics = RequestMetrics(Function.EVENT_RELAY, settings.environment)
@@ -71,7 +68,8 @@ def handler(event: StreamEvent, context: LambdaContext) -> BatchResponse:
 def _publish(event: StreamEvent, context: LambdaContext, application: _Application) -> list[StreamRecord]:
     """Return what could not be published. What comes after the first of it is read again, and rejected only then."""
     parsed = [(record, _parsed(record)) for record in event["Records"]]
-    unpublished = application.publisher.publish([commit for _, commit in parsed if isinstance(commit, Commit)])
+    commits = [commit for _, commit in parsed if isinstance(commit, Commit)]
+    unpublished = application.publisher.publish(commits, _PATIENCE_SECONDS)
     failed: list[StreamRecord] = []
     for record, commit in parsed:
         if any(commit is left for left in unpublished):

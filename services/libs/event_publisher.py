@@ -36,25 +36,24 @@ class EventPublisher:
         client: "EventBridgeClient",
         bus_names: Mapping[Bus, str],
         side_by_side: "SideBySide" = map,
-        patience_seconds: float = math.inf,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Once a call has failed, none is begun that is `patience_seconds` after the first."""
         self._client = client
         self._bus_names = bus_names
         self._side_by_side = side_by_side
-        self._patience_seconds = patience_seconds
         self._sleep = sleep
         self._clock = clock
 
-    def publish(self, commits: Sequence[Commit]) -> list[Commit]:
+    def publish(self, commits: Sequence[Commit], patience_seconds: float = math.inf) -> list[Commit]:
         """Publish every event of every commit; return the commits of which an event did not get out.
+
+        Once a call has failed, none is begun after `patience_seconds`.
 
         EventBridge takes the entries of a call one by one, so a call that succeeds may still have refused some. Of one
         that fails the error is raised only where nothing at all got out: what the others achieved is not done again.
         """
-        until, faults = self._clock() + self._patience_seconds, list[BotoCoreError | ClientError]()
+        until, faults = self._clock() + patience_seconds, list[BotoCoreError | ClientError]()
         entries = waiting = [(commit, entry) for commit in commits for entry in self._entries(commit)]
         put = partial(self._put, faults, until)
         for attempt in range(_ATTEMPTS):

@@ -67,9 +67,12 @@ class LedgerCounters:
         raise DependencyError("the counters were folded during each attempt to read them")
 
     def fold(self, idle_since: datetime) -> int:
-        """Fold what nobody wrote to since then; return how many. Whoever writes again begins anew at 0."""
+        """Fold what nobody wrote to since then; return how many. Whoever writes again begins anew at 0.
+
+        Raises UnreadableCountersError.
+        """
         limit = timestamp(idle_since)
-        idle = [item for item in self._unfolded() if item["updated_at"]["S"] < limit]
+        idle = [item for item in self._unfolded() if _text(item, "updated_at") < limit]
         return sum(self._fold(item) for item in idle[:_MOST_FOLDED_AT_ONCE])
 
     def replace(self, counters: Mapping[str, int]) -> None:
@@ -139,14 +142,29 @@ def _counts(item: "Mapping[str, AttributeValueTypeDef]") -> dict[str, int]:
 def _is_readable(item: "Mapping[str, AttributeValueTypeDef]") -> bool:
     try:
         _counts(item)
-        _number(item, "foldings" if item["id"]["S"] == _FOLDED else "writes")
+        if item["id"]["S"] == _FOLDED:
+            _number(item, "foldings")
+        else:
+            _number(item, "writes")
+            _text(item, "updated_at")
     except UnreadableCountersError:
         return False
     return True
+
+
+def _text(item: "Mapping[str, AttributeValueTypeDef]", name: str) -> str:
+    try:
+        return item[name]["S"]
+    except KeyError as error:
+        raise _unreadable(item, name, error) from error
 
 
 def _number(item: "Mapping[str, AttributeValueTypeDef]", name: str) -> int:
     try:
         return int(item[name]["N"])
     except (KeyError, ValueError) as error:
-        raise UnreadableCountersError(f"{name} of {item['id']['S']} cannot be read: {error!r}") from error
+        raise _unreadable(item, name, error) from error
+
+
+def _unreadable(item: "Mapping[str, AttributeValueTypeDef]", name: str, error: Exception) -> UnreadableCountersError:
+    return UnreadableCountersError(f"{name} of {item['id']['S']} cannot be read: {error!r}")

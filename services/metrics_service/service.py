@@ -88,5 +88,5 @@ class MetricsService:
     def _fold(self, now: datetime) -> None:
         try:
             self._counters.fold(now - _IDLE)
-        except (BotoCoreError, ClientError):
+        except (BotoCoreError, ClientError, DependencyError):
             logger.exception("counters could not be folded")  # the next turn tries again, and the sum is right as it is

@@ -48,9 +48,7 @@ class _Refusing:
 
     def publisher(self) -> EventPublisher:
         names = {Bus.ORDER: "order-bus", Bus.PAYMENT: "payment-bus"}
-        return EventPublisher(
-            cast("EventBridgeClient", self), names, patience_seconds=2, sleep=self.pauses.append, clock=self._clock
-        )
+        return EventPublisher(cast("EventBridgeClient", self), names, sleep=self.pauses.append, clock=self._clock)
 
     def _clock(self) -> float:
         """Each call takes as long as it says."""
@@ -144,7 +142,7 @@ def test_after_a_call_that_hung_none_is_made_again() -> None:
     hung = ReadTimeoutError(endpoint_url="https://events.example")
     client = _Refusing("order#a/1/1", times=1, fault=hung, seconds=3)
 
-    assert client.publisher().publish(commits) == commits[:1]
+    assert client.publisher().publish(commits, patience_seconds=2) == commits[:1]
 
     assert sorted(client.published) == ["order#a/1/0", "sku#b/1/0"]
 
@@ -154,7 +152,7 @@ def test_after_a_call_that_hung_no_other_is_begun() -> None:
     hung = ReadTimeoutError(endpoint_url="https://events.example")
     client = _Refusing("order#10/1/0", times=1, fault=hung, seconds=3)
 
-    assert client.publisher().publish(commits) == commits
+    assert client.publisher().publish(commits, patience_seconds=2) == commits
 
     assert [len(call) for call in client.calls] == [10, 10]
     assert client.published == [f"order#{number}/1/0" for number in range(10)]

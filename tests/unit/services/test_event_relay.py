@@ -67,7 +67,7 @@ def test_every_event_of_every_commit_is_published_to_its_bus(monkeypatch: pytest
 
 def test_a_commit_that_could_not_be_published_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     commits = [seeding(sku) for sku in ("a", "b", "c")]
-    refusing = SimpleNamespace(publish=lambda sent: [commit for commit in sent if commit.body["sku"] == "b"])
+    refusing = SimpleNamespace(publish=lambda sent, _: [commit for commit in sent if commit.body["sku"] == "b"])
     monkeypatch.setattr(relay._application(), "publisher", refusing)  # noqa: SLF001
 
     assert relay.handler(_stream_event(*commits), Context()) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
@@ -211,7 +211,7 @@ def test_a_record_behind_one_that_could_not_be_published_becomes_one_dead_letter
     event = _stream_event(seeding("a"), seeding("b"), seeding("c"))
     for hopeless in (0, 2):
         event["Records"][hopeless]["dynamodb"]["NewImage"] = {}
-    refusing = SimpleNamespace(publish=lambda sent: sent)
+    refusing = SimpleNamespace(publish=lambda sent, _: sent)
     monkeypatch.setattr(relay._application(), "publisher", refusing)  # noqa: SLF001
 
     assert relay.handler(event, Context()) == {"batchItemFailures": [{"itemIdentifier": "2"}]}

@@ -140,3 +140,18 @@ def test_an_item_that_cannot_be_read_is_named_and_replaced_with_the_rest(
 
     assert counters.read() == Counter({"a|status=success": 7})
     assert _items(aws) == 1
+
+
+def test_an_item_without_its_time_is_never_folded_and_is_replaced_with_the_rest(
+    aws: Aws, counters: LedgerCounters
+) -> None:
+    aws.dynamodb.put_item(
+        TableName=METRICS_TABLE, Item=to_item({"id": "counters#1", "writes": 1, "a|status=success": 3})
+    )
+    with pytest.raises(UnreadableCountersError, match="updated_at of counters#1 cannot be read"):
+        counters.fold(NOW)
+
+    counters.replace({"a|status=success": 7})
+
+    assert counters.read() == Counter({"a|status=success": 7})
+    assert _items(aws) == 1
