@@ -17,7 +17,7 @@ from scripts.build_lambda import build as build_packages
 from scripts.console import out
 from scripts.errors import UserError
 from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT, Emulator
-from scripts.steps import mistakes_explained, run_program, run_steps, run_tool, start_tools
+from scripts.steps import mistakes_explained, run_program, run_steps, run_tool, started
 from scripts.target import Target
 from scripts.terraform import terraform_path
 
@@ -274,7 +274,8 @@ def delivery_tests(_: Context) -> None:
 @_command(name="test-deployed")
 def deployed_tests(_: Context) -> None:
     """Run all suites that want a deployment side by side, each on an AWS of its own; the fault suite in short."""
-    start_tools(*_DEPLOYED)()
+    with started(*_DEPLOYED) as finish:
+        finish()
 
 
 @_command()
@@ -289,9 +290,9 @@ def test(context: Context) -> None:
         "scan-infra": scan_infra,
         "test-monitoring": monitoring_tests,
     }
-    finish_deployed = start_tools(*_DEPLOYED)
     steps = [(command, functools.partial(check, context)) for command, check in checks.items()]
-    run_steps([*steps, ("test-deployed", mistakes_explained()(finish_deployed))], keep_going=True)
+    with started(*_DEPLOYED) as finish_deployed:
+        run_steps([*steps, ("test-deployed", mistakes_explained()(finish_deployed))], keep_going=True)
 
 
 @_command()

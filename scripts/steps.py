@@ -94,26 +94,30 @@ def run_program(name: str, *arguments: str) -> None:
         raise UserError(f"`{name} {' '.join(arguments)}` failed")
 
 
-def start_tools(*tools: Sequence[str]) -> Callable[[], None]:
-    """Start tools that mostly wait; the function returned shows what each printed, and raises UserError if one failed.
+@contextmanager
+def started(*tools: Sequence[str]) -> Iterator[Callable[[], None]]:
+    """Start tools that mostly wait; the function given shows what each printed, and raises UserError if one failed.
 
-    They are at most four at a time: more deployments than that starve one another of two cores.
+    They are at most four at a time: more deployments than that starve one another of two cores. Where the block is left
+    before they have ended, no other begins.
     """
-    pool = ThreadPoolExecutor(_TOOLS_AT_ONCE)
-    outputs = [pool.submit(_run_quietly, tool) for tool in tools]
-    pool.shutdown(wait=False)
+    with ThreadPoolExecutor(_TOOLS_AT_ONCE) as pool:
+        outputs = [pool.submit(_run_quietly, tool) for tool in tools]
 
-    def finish() -> None:
-        failed = []
-        for tool, output in zip(tools, outputs, strict=True):
-            with out.status(f"waiting for `{' '.join(tool)}`"):
-                ended = output.result()
-            out.print(ended.stdout, markup=False)
-            failed += [f"`{' '.join(tool)}`"] if ended.returncode else []
-        if failed:
-            raise UserError(f"{' and '.join(failed)} failed")
+        def finish() -> None:
+            failed = []
+            for tool, output in zip(tools, outputs, strict=True):
+                with out.status(f"waiting for `{' '.join(tool)}`"):
+                    ended = output.result()
+                out.print(ended.stdout, markup=False)
+                failed += [f"`{' '.join(tool)}`"] if ended.returncode else []
+            if failed:
+                raise UserError(f"{' and '.join(failed)} failed")
 
-    return finish
+        try:
+            yield finish
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _run_quietly(tool: Sequence[str]) -> subprocess.CompletedProcess[str]:

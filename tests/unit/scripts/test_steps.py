@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from scripts import steps
 from scripts.errors import UserError
-from scripts.steps import mistakes_explained, run_steps, start_tools
+from scripts.steps import mistakes_explained, run_steps, started
 
 
 def failing(error: Exception) -> Callable[[], None]:
@@ -132,8 +132,20 @@ def test_tools_run_beside_one_another_and_a_failed_one_is_named(
     (tmp_path / "second.py").write_text("open('met', 'w').close()\nprint('second printed')\nraise SystemExit(3)")
     monkeypatch.setattr(steps, "REPO_ROOT", tmp_path)
 
-    finish = start_tools(("first",), ("second", "--all"))
-
-    with pytest.raises(UserError, match=r"^`second --all` failed$"):
+    with (
+        pytest.raises(UserError, match=r"^`second --all` failed$"),
+        started(("first",), ("second", "--all")) as finish,
+    ):
         finish()
     assert capsys.readouterr().out.split("\n")[:3:2] == ["first printed", "second printed"]
+
+
+def test_no_tool_begins_once_somebody_has_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ran.py").write_text("import sys\nopen(sys.argv[1], 'w').close()")
+    monkeypatch.setattr(steps, "REPO_ROOT", tmp_path)
+    monkeypatch.setattr(steps, "_TOOLS_AT_ONCE", 1)
+
+    with pytest.raises(KeyboardInterrupt), started(("ran", "first"), ("ran", "second")):
+        raise KeyboardInterrupt
+
+    assert not (tmp_path / "second").exists()
