@@ -213,7 +213,7 @@ def drift(target: Target) -> tuple[ResourceChange, ...]:
         document = terraform.show_plan(plan_file)
     finally:
         plan_file.unlink(missing_ok=True)
-    return found_drift(document, on_emulator=target.is_local)
+    return found_drift(document)
 
 
 def _ready(target: Target) -> Terraform:

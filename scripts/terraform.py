@@ -96,7 +96,8 @@ class Terraform:
         ):
             interrupted = self._read_to_end(process, log, progress)
         if interrupted:
-            raise UserError(f"terraform {step} was interrupted; run it again to go on")
+            again = "part of it may be done: make a new plan to go on" if step == "apply" else "nothing was changed"
+            raise UserError(f"terraform {step} was interrupted; {again}")
         if any("plan is stale" in error for error in progress.errors):
             raise UserError("the plan is stale: somebody has applied another since it was made; make a new one")
         if process.returncode:

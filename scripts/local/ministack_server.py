@@ -9,6 +9,8 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from html import escape
 from http import HTTPStatus
 from typing import Any
 
@@ -23,6 +25,7 @@ Check = Callable[[str, bytes, str, str], list[tuple[str, str]]]
 """Gives the action and the resource of each permission that a request needs."""
 Identify = Callable[[str, str, str], tuple[str, Document]]
 """Gives the principal that a web identity's token names, and the condition keys of it."""
+DescribeAlarms = Callable[..., Response]
 
 _RETRY_PAUSE_SECONDS = 0.2
 _MAX_ATTEMPTS_WITHOUT_PROGRESS = 2
@@ -187,6 +190,41 @@ def know_the_ref(identify: Identify, claims: Callable[[str], Document]) -> Ident
     return identify_and_know_the_ref
 
 
+def describe_whole_alarms(describe: DescribeAlarms, answer: Callable[[int, str, str], Response]) -> DescribeAlarms:
+    """Stand in for most of what an alarm is, which MiniStack leaves out of its answer to Terraform's kind of request.
+
+    Its answers in JSON have it all, so one of these is put into XML: as a list has its members in the Query protocol,
+    https://smithy.io/2.0/aws/protocols/aws-query-protocol.html.
+    """
+
+    def describe_all_of_them(params: Document, document: Document, is_cbor: bool, is_json: bool = False) -> Response:  # noqa: FBT001, FBT002 - as MiniStack calls it
+        if is_cbor or is_json:
+            return describe(params, document, is_cbor=is_cbor, is_json=is_json)
+        asked: Document = {}
+        for key, (value, *_) in params.items():
+            name, of_a_list, _ = key.partition(".member.")
+            asked[name] = [*asked.get(name, []), value] if of_a_list else value
+        status, _, body = describe({}, asked, is_cbor=False, is_json=True)
+        if status != HTTPStatus.OK:
+            return describe(params, document, is_cbor=False)
+        return answer(status, "DescribeAlarmsResponse", _xml({"DescribeAlarmsResult": json.loads(body)}))
+
+    return describe_all_of_them
+
+
+def _xml(value: Any) -> str:  # noqa: ANN401 - any JSON
+    if isinstance(value, dict):
+        dated = {key: _iso(item) if key.endswith("Timestamp") else item for key, item in value.items()}
+        return "".join(f"<{key}>{_xml(item)}</{key}>" for key, item in dated.items() if item is not None)
+    if isinstance(value, list):
+        return "".join(f"<member>{_xml(item)}</member>" for item in value)
+    return escape(json.dumps(value) if isinstance(value, bool) else str(value))
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
 def queue_metrics(queues: Mapping[str, Document], now: float) -> Iterator[DataPoint]:
     """Stand in for the metrics that SQS itself publishes, of which MiniStack has none.
 
@@ -244,6 +282,7 @@ def main() -> None:
     lambda_svc._emit_lambda_logs = extract_metrics(lambda_svc._emit_lambda_logs, store)  # noqa: SLF001
     cloudwatch._evict_old_metrics = alone(cloudwatch._evict_old_metrics, lock)  # noqa: SLF001
     cloudwatch._get_metric_data = alone(cloudwatch._get_metric_data, lock)  # noqa: SLF001
+    cloudwatch._describe_alarms = describe_whole_alarms(cloudwatch._describe_alarms, cloudwatch._xml)  # noqa: SLF001
     dynamodb._partiql_insert = stream_inserts(dynamodb._partiql_insert, dynamodb._emit_stream_event)  # noqa: SLF001
     iam_actions.dynamodb_transaction_checks = check_statements(iam_actions.dynamodb_transaction_checks)
     sts._web_identity_principal = know_the_ref(  # noqa: SLF001

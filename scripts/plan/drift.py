@@ -1,6 +1,6 @@
 """What was changed outside Terraform, told apart from what only reads differently."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from scripts.plan.changes import rows
 from scripts.plan.model import Action, ResourceChange
@@ -36,27 +36,19 @@ _ITEMS_SAID_ELSEWHERE = {
     ("aws_iam_role", "inline_policy"): ("aws_iam_role_policy", "role", "name", "name"),
     ("aws_iam_role", "managed_policy_arns"): ("aws_iam_role_policy_attachment", "role", "policy_arn", None),
 }
-# What the embedded AWS gives back otherwise than it was set.
-_OF_EMULATOR = {
-    ("aws_cloudwatch_metric_alarm", "alarm_actions"): "MiniStack forgets whom an alarm tells",
-    ("aws_cloudwatch_metric_alarm", "ok_actions"): "MiniStack forgets whom an alarm tells",
-}
 
 
-def found(plan: Json, *, on_emulator: bool) -> tuple[ResourceChange, ...]:
+def found(plan: Json) -> tuple[ResourceChange, ...]:
     """Give what differs from what Terraform left: `before` is as it should be, `after` what was found."""
-    ignored = _OF_EMULATOR if on_emulator else {}
     changed = {resource.address: resource for resource in drifted(plan)}
     known = {resource.address: resource for resource in state_resources(plan)} | changed
-    return tuple(change for resource in known.values() for change in _change(resource, list(known.values()), ignored))
+    return tuple(change for resource in known.values() for change in _change(resource, list(known.values())))
 
 
-def _change(
-    resource: Resource, known: Sequence[Resource], ignored: Collection[tuple[str, str]]
-) -> Iterator[ResourceChange]:
+def _change(resource: Resource, known: Sequence[Resource]) -> Iterator[ResourceChange]:
     action = resource.action or Action.UPDATE
-    before = _own(resource.type, _expected(resource), known, ignored)
-    attributes = tuple(rows(before, _own(resource.type, resource.after, known, ignored)))
+    before = _own(resource.type, _expected(resource), known)
+    attributes = tuple(rows(before, _own(resource.type, resource.after, known)))
     if action is Action.DESTROY:
         attributes = ()
     if attributes or action is Action.DESTROY:
@@ -71,11 +63,9 @@ def _expected(resource: Resource) -> Mapping[str, Value]:
     return {**resource.before, **unsaid}
 
 
-def _own(
-    kind: str, values: Mapping[str, Value], known: Sequence[Resource], ignored: Collection[tuple[str, str]]
-) -> Mapping[str, Value]:
+def _own(kind: str, values: Mapping[str, Value], known: Sequence[Resource]) -> Mapping[str, Value]:
     """Leave out what AWS changes itself, and what another resource says."""
-    own = {name: value for name, value in values.items() if name not in _OF_AWS and (kind, name) not in ignored}
+    own = {name: value for name, value in values.items() if name not in _OF_AWS}
     for (owner, attribute), (part, reference, own_name) in _SAID_ELSEWHERE.items():
         if owner == kind and any(
             each.before.get(reference) == own.get(own_name) for each in known if each.type == part

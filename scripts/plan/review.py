@@ -16,7 +16,7 @@ def review(plan: Json, target: Target, stamp: Stamp, *, destroy: bool = False) -
         destroy=destroy,
         risks=losses(resources) if destroy else risks(resources, plan),
         changes=tuple(changed(resource) for resource in resources if resource.action),
-        drift=drift.found(plan, on_emulator=target.is_local),
+        drift=drift.found(plan),
         outputs=tuple(
             name for name, change in plan.get("output_changes", {}).items() if change["actions"] != ["no-op"]
         ),

@@ -79,7 +79,9 @@ def rewired(resource: Resource, resources: Sequence[Resource]) -> Found:
         if _rule_of(resource.before) != _rule_of(resource.after) and not _rule_goes(resource, resources):
             yield "wiring", f"{rule} loses its target {text(before)}, which goes to {other}"
     if resource.type == "aws_lambda_event_source_mapping" and resource.action is Action.REPLACE:
-        yield "wiring", "it is made anew: a stream would be read again from where new readers begin"
+        of_a_queue = ":sqs:" in text(resource.before.get("event_source_arn"))
+        of_a_stream = "a stream would be read again from where new readers begin"
+        yield "wiring", f"it is made anew: {'nobody takes messages meanwhile' if of_a_queue else of_a_stream}"
 
 
 def ends(resource: Resource, resources: Sequence[Resource]) -> Found:

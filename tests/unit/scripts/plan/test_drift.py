@@ -17,10 +17,8 @@ def state(*resources: tuple[str, dict[str, Any]]) -> dict[str, Any]:
     return {"values": {"root_module": {"child_modules": [{"resources": listed}]}}}
 
 
-def found(
-    *changes: dict[str, Any], known: tuple[tuple[str, dict[str, Any]], ...] = (), on_emulator: bool = False
-) -> list[ResourceChange]:
-    return list(drift.found(plan(drift=changes, prior_state=state(*known)), on_emulator=on_emulator))
+def found(*changes: dict[str, Any], known: tuple[tuple[str, dict[str, Any]], ...] = ()) -> list[ResourceChange]:
+    return list(drift.found(plan(drift=changes, prior_state=state(*known))))
 
 
 def rows(changes: list[ResourceChange]) -> list[tuple[str, str, str]]:
@@ -104,13 +102,6 @@ def test_of_a_policy_the_permissions_are_told_and_not_its_form() -> None:
     changed = change("aws_iam_role_policy.this", {"policy": OWN["policy"]}, {"policy": after})
 
     assert rows(found(changed)) == [("policy", "", "allow s:Put on arn:a")]
-
-
-def test_what_only_the_embedded_aws_gives_back_otherwise_is_left_out_there_alone() -> None:
-    alarm = change("aws_cloudwatch_metric_alarm.this", {"alarm_actions": ["arn:t"]}, {"alarm_actions": []})
-
-    assert found(alarm, on_emulator=True) == []
-    assert len(found(alarm)) == 1
 
 
 def test_a_secret_that_was_changed_is_told_and_not_shown() -> None:
