@@ -40,7 +40,8 @@ _HELP = {
     "minutes": "how far back",
     "folder": "where the pictures go",
     "target": "where to: local (the embedded AWS) or aws",
-    "file": "a JSON file to take it from, see scripts/order-example.json and scripts/inventory-seed.json",
+    "file": "a JSON file to take it from: an order such as scripts/order-example.json, an inventory such as "
+    "scripts/inventory-seed.json",
     "order_id": "the order's id; one is made up by default",
     "customer_id": "who orders",
     "item": "what is ordered, as SKU=QUANTITY; give it once for each SKU",
@@ -71,7 +72,7 @@ _HELP = {
     "concurrency": "invocations of a function side by side",
     "rate": "orders a second, a run for each of several such as 20,60,full; full, the default, is as fast as they go",
     "counted": "count requests by a proxy, which takes some time of each",
-    "json": "as JSON, to this file; simulate prints it",
+    "json": "as JSON: to this file, but for simulate, which prints it",
     "out": "keep plan and review in this folder, to be handed over; by default where apply looks for them",
     "plan": "the folder with the plan, if plan --out kept it in one",
     "markdown": "the review as a comment for a pull request, to this file",
@@ -721,6 +722,8 @@ def deploy_dev(context: Context, target: str = "local", *, checks: bool = True) 
     """Check, build, deploy and test an environment for development, in this order."""
     deployment.check_ready(_target(target))  # what is missing should not wait for the checks
     deployment.check_for_development(_target(target))
+    if target == "local":
+        deployment.bootstrap(_target(target))  # of another environment than local-up's
     checking = {"lint": lint, "typecheck": typecheck, "test-unit": unit_tests} if checks else {}
     deploying = {
         "build": build,

@@ -208,7 +208,7 @@ def move_back(
 def list_dead_letters(target: Target) -> None:
     """Print what is in each queue and why."""
     client = target.client("sqs")
-    shown = table("queue", "cause", "messages", "oldest", "its order", "its detail", numbers={"messages"})
+    shown = table("queue", "cause", "messages", "oldest", "oldest's order", "oldest's detail", numbers={"messages"})
     for queue in queues(Deployment.of(target)):
         found = survey(client, queue)
         for cause, group in sorted(found.groups.items()):

@@ -106,7 +106,8 @@ def _tell(history: History) -> None:
     if history.final is None:
         raise UserError(
             f"order {history.order_id} has no final state after {_WAIT_SECONDS} s"
-            f" (so far: {', '.join(history.events) or 'nothing'}); `invoke dlq-list` may say why"
+            f" (so far: {', '.join(history.events) or 'nothing'}); `invoke dlq-list` may say why; "
+            "during `invoke pause` it waits for `invoke resume`"
         )
     for commit in history.commits:
         events = " + ".join(event.value for event in commit.events)

@@ -7,7 +7,7 @@ from scripts.cost.load import Counts
 from scripts.cost.planned import Planned
 from scripts.cost.resource_types import standing
 from scripts.cost.standing import activities
-from scripts.prices import Prices
+from scripts.prices import Price, Prices
 
 DAYS_A_MONTH = 30.4
 STORED_BYTES_AN_ORDER = 1_800
@@ -90,6 +90,11 @@ def _lines(prices: Prices, why: str, quantities: Mapping[str, float], *, fixed: 
     """Leave out what has no price, such as calls, and what there is nothing of."""
     priced = {name: quantity for name, quantity in quantities.items() if quantity and name in prices}
     return [
-        Line(price.service, price.text, why, priced[name], priced[name] * price.usd / price.per, fixed)
+        Line(price.service, price.text, why, _in_unit(priced[name], price), priced[name] * price.usd / price.per, fixed)
         for name, price in ((name, prices.price(name)) for name in priced)
     ]
+
+
+def _in_unit(quantity: float, price: Price) -> float:
+    """Bytes are priced and named by the GB."""
+    return quantity / _GB if price.per == _GB else quantity
