@@ -23,6 +23,7 @@ from scripts.ledger import (
     histories,
     read_commit,
     read_gateway,
+    read_orders,
     readable_commits,
     scan,
 )
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _ORDERS_A_BATCH = 100
-_VERSIONS = (1, 2, 3)
 _LOOKS = 5
 _PAUSE_SECONDS = 2.0
 _SHOWN = 50
@@ -202,9 +202,7 @@ def charges_without_orders(
     read may be of an order that was accepted.
     """
     charged = {order_stream(str(entry["order_id"])): entry for entry in entries if entry["status"] == "charged"}
-    keys = [to_item({"stream_id": stream_id, "version": version}) for stream_id in charged for version in _VERSIONS]
-    items = batch_get(client, deployment.event_store_table_name, keys)
-    accepted = {item["stream_id"]["S"] for item in items if _may_be_accepted(item)}
+    accepted = {item["stream_id"]["S"] for item in read_orders(client, deployment, charged) if _may_be_accepted(item)}
     return [entry for stream_id, entry in charged.items() if stream_id not in accepted]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from services.libs.commit_items import commit_from_item
-from services.libs.dynamodb_items import Item, from_item
+from services.libs.dynamodb_items import Item, batch_get, from_item, to_item
 from services.libs.event_publisher import event_detail
 from services.libs.inventory_table import stock_item
 from services.shared.commits import Commit
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 UNREADABLE = "unreadable"
 _AMOUNTS = {"amountMinor", "refundedMinor"}
+_VERSIONS = (1, 2, 3)
 
 
 @dataclass(slots=True)
@@ -123,6 +124,12 @@ def readable_commits(items: Iterable[Item], unreadable: list[NoCommitError]) -> 
 def read_commits(client: "DynamoDBClient", deployment: Deployment) -> Iterator[Commit]:
     """Read the whole log: stream after stream, as a scan finds them, each with its oldest commit first."""
     return chain.from_iterable(histories(map(read_commit, scan(client, deployment.event_store_table_name))))
+
+
+def read_orders(client: "DynamoDBClient", deployment: Deployment, streams: Iterable[str]) -> Iterator[Item]:
+    """Read every version that a stream of an order can have, as of now."""
+    keys = [to_item({"stream_id": stream_id, "version": version}) for stream_id in streams for version in _VERSIONS]
+    return batch_get(client, deployment.event_store_table_name, keys)
 
 
 def histories(commits: Iterable[Commit]) -> Iterator[tuple[Commit, ...]]:

@@ -8,15 +8,14 @@ from datetime import UTC, datetime
 
 from scripts.deployment import Deployment
 from scripts.errors import UserError
+from scripts.ledger import read_orders
 from scripts.target import Target
 from services.libs.commit_items import commit_from_item
-from services.libs.dynamodb_items import batch_get, to_item
 from services.shared.commits import Commit, order_stream
 from services.shared.events import CATALOGUE, EventType
 
 _FINAL = {EventType.ORDER_CONFIRMED, EventType.ORDER_CANCELLED}
 _ENTRIES_A_CALL = 10
-_VERSIONS = (1, 2, 3)
 _POLL_SECONDS = 0.2
 
 
@@ -70,8 +69,7 @@ class OrderClient:
         """What the event store holds of the orders as of now, one entry for each id."""
         streams = {order_stream(order_id): order_id for order_id in order_ids}
         found: dict[str, list[Commit]] = {stream: [] for stream in streams}
-        keys = [to_item({"stream_id": stream, "version": version}) for stream in streams for version in _VERSIONS]
-        for item in batch_get(self._dynamodb, self._deployment.event_store_table_name, keys):
+        for item in read_orders(self._dynamodb, self._deployment, streams):
             commit = commit_from_item(item)
             found[commit.stream_id].append(commit)
         return {
