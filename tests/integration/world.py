@@ -1,12 +1,14 @@
 """The deployed system as a test sees it: send events, wait, and look at everything they may have changed."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import TypeVar
 from uuid import uuid4
 
+from scripts import dead_letter_queues
 from scripts.deployment import Deployment
 from scripts.local.workers import workers
 from scripts.order_client import History, OrderClient
@@ -20,6 +22,7 @@ from services.shared.events import CATALOGUE, EventType
 from services.shared.json_types import JsonObject
 
 TIMEOUT_SECONDS = 60
+_FAULT = re.compile(r"\b(WARNING|ERROR)\b")
 T = TypeVar("T")
 
 
@@ -64,8 +67,19 @@ class World:
     def wait(self, *order_ids: str, timeout_seconds: float = TIMEOUT_SECONDS) -> list[History]:
         histories = self.orders.wait(order_ids, timeout_seconds)
         stuck = [(order_id, history.events) for order_id, history in histories.items() if not history.final]
-        assert not stuck, f"{len(stuck)} orders without a final state: {stuck[:5]}"
+        assert not stuck, f"{len(stuck)} orders without a final state: {stuck[:5]}; {self._where_they_may_be()}"
         return [histories[order_id] for order_id in order_ids]
+
+    def _where_they_may_be(self) -> str:
+        queues = [self.deployment.order_queue_url, self.deployment.payment_queue_url]
+        waiting = {url.rpartition("/")[2]: self.waiting(url) for url in queues}
+        dead = {
+            queue.full_name: {cause: (group.count, group.oldest) for cause, group in found.items()}
+            for queue in dead_letter_queues.queues(self.deployment)
+            if (found := dead_letter_queues.survey(self._sqs, queue).groups)
+        }
+        faults = [line for line in self.target.emulator.log_file.read_text().splitlines() if _FAULT.search(line)]
+        return "\n".join([f"waiting: {waiting}", f"dead letters: {dead}", "faults of the embedded AWS:", *faults[-40:]])
 
     def publish(self, event_type: EventType, *details: Mapping[str, object]) -> None:
         """Put an event on its bus as anybody who may could, ten at a time."""
