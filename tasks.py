@@ -48,6 +48,8 @@ _HELP = {
     "wait": "wait for the order's outcome",
     "orders": "how many orders, 1 or more",
     "order": "the order's id",
+    "service": "whose log, such as payment-service; all by default",
+    "errors": "only warnings and errors",
     "queue": "whose dead letters: order, payment or notification; all by default",
     "max": "how many to move of each queue at most; all by default",
     "dry_run": "change nothing, only say what would be done",
@@ -411,6 +413,21 @@ def order_show(_: Context, order: str, target: str = "local") -> None:
     from scripts import order_show
 
     order_show.show(_target(target), order)
+
+
+@_command()
+def logs(
+    _: Context,
+    target: str = "local",
+    service: str | None = None,
+    since: str = "15m",
+    order: str | None = None,
+    errors: bool = False,
+) -> None:
+    """Show what the functions logged, one of them or all."""
+    from scripts import logs
+
+    logs.show(_target(target), service, since=since, order=order, errors=errors)
 
 
 @_command()

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from scripts import order_show, relay_catchup
+from scripts import logs, order_show, relay_catchup
 from scripts.dead_letter_queues import list_dead_letters, redrive
 from services.shared.commits import timestamp
 from services.shared.events import EventType
@@ -129,3 +129,13 @@ def test_an_order_is_shown_from_its_placing_to_its_end(world: World, capsys: pyt
     assert f"{history.commits[0].cause.event_id} {sku}: reserved +2, available -2" in printed
     assert f"{sku}: stock -2, reserved -2 charged 10.00 GBP" in printed
     assert "asked to charge 1 times state confirmed" in printed
+
+
+def test_what_the_functions_logged_of_an_order_is_shown(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    (history,) = world.run(world.order({world.new_sku(stock=10): 2}))
+
+    def shown() -> list[str]:
+        logs.show(world.target, None, since="15m", order=history.order_id, errors=False)
+        return [line.split()[1] for line in capsys.readouterr().out.splitlines()]
+
+    eventually(lambda: shown() == ["order-service", "payment-service", "order-service"], "a line of each batch")

@@ -7,7 +7,6 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from itertools import cycle
 from threading import Thread
 from typing import Any
 
@@ -145,34 +144,41 @@ class _Killer:
         self._world = world
         self._url = world.deployment.metrics_url(world.target)
         self._token = required(world.target, METRICS_TOKEN)
-        self._services = cycle(("metrics-service", "order-service", "metrics-service", "payment-service"))
+        self._turns = ["metrics-service", "order-service", "metrics-service", "payment-service"]
 
     def kill(self) -> None:
-        service = next(self._services)
-        if service == "metrics-service":
-            self._kill_while_two_scrape(service)
-        elif workers := self._world.workers(service):
-            self._kill(service, workers)
+        """Kill one of the service whose turn it is; while none is to be had, one of the next, and the turn stays."""
+        for service in list(self._turns):
+            kill = self._kill_while_two_scrape if service == "metrics-service" else self._kill_one
+            if kill(service):
+                self._turns.remove(service)
+                self._turns.append(service)
+                return
 
-    def _kill_while_two_scrape(self, service: str) -> None:
-        """Leave it, where the second does not come in time; the next turn makes up for it."""
+    def _kill_while_two_scrape(self, service: str) -> bool:
         with self._proxy.holding():
             for _ in range(2):
                 self._readers.append(Thread(target=self._scrape))
                 self._readers[-1].start()
             wait_until(lambda: len(self._scraping(service)) > 1, _HOLD_SECONDS)
-            if len(scraping := self._scraping(service)) > 1:
-                self._kill(service, scraping)
+            scraping = self._scraping(service)
+            return len(scraping) > 1 and self._kill(service, scraping)
+
+    def _kill_one(self, service: str) -> bool:
+        workers = self._world.workers(service)
+        return bool(workers) and self._kill(service, workers)
 
     def _scraping(self, service: str) -> list[int]:
         """The workers that are in the middle of a page."""
         ports = set(self._proxy.held)
         return [pid for pid in self._world.workers(service) if any(owns(pid, port) for port in ports)]
 
-    def _kill(self, service: str, workers: list[int]) -> None:
+    def _kill(self, service: str, workers: list[int]) -> bool:
         with suppress(ProcessLookupError):
             os.kill(self._dice.choice(workers), signal.SIGKILL)
             self.killed[service] += 1
+            return True
+        return False
 
     def join(self) -> None:
         for reader in self._readers:
