@@ -1,6 +1,7 @@
 """How tasks run: a mistake becomes a message, and a row of steps says where it stopped and how long each took."""
 
 import errno
+import signal
 import subprocess
 import sys
 import time
@@ -43,11 +44,14 @@ _PATH_ERRORS = frozenset(
     }
 )
 """What is wrong with a path, as against a disk or a program."""
+_INTERRUPTED = 128 + signal.SIGINT
+"""The exit code upon Ctrl-C: https://www.gnu.org/software/bash/manual/html_node/Exit-Status.html."""
 
 
 @contextmanager
 def mistakes_explained() -> Iterator[None]:
-    """End with a message and exit code 1, and no traceback, upon what a person can mend."""
+    """End with a message and exit code 1, and no traceback, upon what a person can mend; with 130 upon Ctrl-C."""
+    code = 1
     try:
         yield
     except UserError as error:
@@ -65,11 +69,11 @@ def mistakes_explained() -> Iterator[None]:
             raise
         message = f"{error.filename}: {error.strerror}"
     except KeyboardInterrupt:
-        message = "interrupted"
+        message, code = "interrupted", _INTERRUPTED
     else:
         return
     err.print(message, style="red", markup=False)
-    raise SystemExit(1)
+    raise SystemExit(code)
 
 
 def _refusal(error: ClientError) -> str:
@@ -84,14 +88,24 @@ def _refusal(error: ClientError) -> str:
 
 def run_tool(*arguments: str) -> None:
     """Run a Python tool of the development environment on the repository."""
-    if subprocess.run(_tool(arguments), cwd=REPO_ROOT, check=False).returncode:
+    if _exit_code(_tool(arguments)):
         raise UserError(f"`{' '.join(arguments)}` failed")
 
 
 def run_program(name: str, *arguments: str) -> None:
     """Run a tool of the development environment that is a program and no module."""
-    if subprocess.run([Path(sys.executable).with_name(name), *arguments], cwd=REPO_ROOT, check=False).returncode:
+    if _exit_code([str(Path(sys.executable).with_name(name)), *arguments]):
         raise UserError(f"`{name} {' '.join(arguments)}` failed")
+
+
+def _exit_code(command: Sequence[str]) -> int:
+    """Run it to its end, upon Ctrl-C too: it gets the signal as well, and has to end what it started."""
+    with subprocess.Popen(command, cwd=REPO_ROOT) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.wait()
+            raise
 
 
 @contextmanager
@@ -139,7 +153,9 @@ def run_steps(steps: Sequence[tuple[str, Callable[[], object]]], *, keep_going: 
         began = time.monotonic()
         try:
             step()
-        except SystemExit:
+        except SystemExit as end:
+            if end.code == _INTERRUPTED:
+                raise
             failed.append(command)
         except BaseException:
             err.print(f"{command} broke off; to run it alone: `invoke {command}`", style="red", markup=False)

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -43,11 +43,17 @@ class HoldingProxy(Proxy):
         await super()._connection(reader, writer)
 
 
-def owns(pid: int, port: int) -> bool:
-    """Whether a connection from this port is the process's: https://man7.org/linux/man-pages/man5/proc_pid_net.5.html."""
+def callers(pids: Iterable[int], ports: Collection[int]) -> list[int]:
+    """Those of the processes that a connection from one of these ports is of.
+
+    https://man7.org/linux/man-pages/man5/proc_pid_net.5.html
+    """
     rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
-    inodes = {row[9] for row in rows if int(row[1].partition(":")[2], 16) == port}
-    with suppress(OSError):
-        links = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
-        return any(f"socket:[{inode}]" in links for inode in inodes)
-    return False
+    sockets = {f"socket:[{row[9]}]" for row in rows if int(row[1].partition(":")[2], 16) in ports}
+    return [pid for pid in pids if not sockets.isdisjoint(_open_files(pid))]
+
+
+def _open_files(pid: int) -> set[str]:
+    with suppress(OSError):  # it has ended
+        return {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    return set()

@@ -1,4 +1,8 @@
 import errno
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from scripts import steps
 from scripts.errors import UserError
 from scripts.steps import mistakes_explained, run_steps, started
+from scripts.waiting import wait_until
 
 
 def failing(error: Exception) -> Callable[[], None]:
@@ -149,3 +154,34 @@ def test_no_tool_begins_once_somebody_has_broken_off(tmp_path: Path, monkeypatch
         raise KeyboardInterrupt
 
     assert not (tmp_path / "second").exists()
+
+
+def test_an_interruption_ends_the_steps_even_where_a_failure_would_not() -> None:
+    ran: list[str] = []
+
+    @mistakes_explained()
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as exit_:
+        run_steps([("test-unit", interrupted), ("test-infra", lambda: ran.append("infra"))], keep_going=True)
+
+    assert (exit_.value.code, ran) == (130, [])
+
+
+def test_a_tool_that_is_interrupted_is_given_the_time_to_end_what_it_started(tmp_path: Path) -> None:
+    (tmp_path / "suite.py").write_text(
+        "import time\nfrom pathlib import Path\ntry:\n    Path('up').touch()\n    time.sleep(60)\n"
+        "finally:\n    time.sleep(1)\n    Path('down').touch()"
+    )
+    run = (
+        "from pathlib import Path; from scripts import steps\nsteps.REPO_ROOT = Path(__import__('sys').argv[1])\n"
+        "with steps.mistakes_explained():\n    steps.run_tool('suite')"
+    )
+    tool = subprocess.Popen([sys.executable, "-c", run, tmp_path], stderr=subprocess.DEVNULL, start_new_session=True)
+    assert wait_until((tmp_path / "up").exists, 30)
+
+    os.killpg(tool.pid, signal.SIGINT)
+
+    assert tool.wait(30) == 130
+    assert (tmp_path / "down").exists()
