@@ -4,11 +4,13 @@ import errno
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from botocore.exceptions import (
     ClientError,
@@ -25,6 +27,7 @@ from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from scripts.console import err, out, table
 from scripts.errors import UserError
 from scripts.local.emulator import REPO_ROOT
+from scripts.processes import run_to_end
 
 _TOOLS_AT_ONCE = 4
 _CREDENTIAL_ERRORS = frozenset(
@@ -68,8 +71,8 @@ def mistakes_explained() -> Iterator[None]:
         if error.errno not in _PATH_ERRORS or error.filename is None:
             raise
         message = f"{error.filename}: {error.strerror}"
-    except KeyboardInterrupt:
-        message, code = "interrupted", _INTERRUPTED
+    except KeyboardInterrupt as interruption:
+        message, code = str(interruption) or "interrupted", _INTERRUPTED
     else:
         return
     err.print(message, style="red", markup=False)
@@ -88,24 +91,14 @@ def _refusal(error: ClientError) -> str:
 
 def run_tool(*arguments: str) -> None:
     """Run a Python tool of the development environment on the repository."""
-    if _exit_code(_tool(arguments)):
+    if run_to_end(_tool(arguments), cwd=REPO_ROOT).returncode:
         raise UserError(f"`{' '.join(arguments)}` failed")
 
 
 def run_program(name: str, *arguments: str) -> None:
     """Run a tool of the development environment that is a program and no module."""
-    if _exit_code([str(Path(sys.executable).with_name(name)), *arguments]):
+    if run_to_end([Path(sys.executable).with_name(name), *arguments], cwd=REPO_ROOT).returncode:
         raise UserError(f"`{name} {' '.join(arguments)}` failed")
-
-
-def _exit_code(command: Sequence[str]) -> int:
-    """Run it to its end, upon Ctrl-C too: it gets the signal as well, and has to end what it started."""
-    with subprocess.Popen(command, cwd=REPO_ROOT) as process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            process.wait()
-            raise
 
 
 @contextmanager
@@ -113,10 +106,11 @@ def started(*tools: Sequence[str]) -> Iterator[Callable[[], None]]:
     """Start tools that mostly wait; the function given shows what each printed, and raises UserError if one failed.
 
     They are at most four at a time: more deployments than that starve one another of two cores. Where the block is left
-    before they have ended, no other begins.
+    before they have ended no other begins, and none from Ctrl-C on, although the block may take a while to end.
     """
-    with ThreadPoolExecutor(_TOOLS_AT_ONCE) as pool:
-        outputs = [pool.submit(_run_quietly, tool) for tool in tools]
+    broken_off = threading.Event()
+    with ThreadPoolExecutor(_TOOLS_AT_ONCE) as pool, _set_upon_interruption(broken_off):
+        outputs = [pool.submit(_run_quietly, tool, broken_off) for tool in tools]
 
         def finish() -> None:
             failed = []
@@ -131,10 +125,27 @@ def started(*tools: Sequence[str]) -> Iterator[Callable[[], None]]:
         try:
             yield finish
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            broken_off.set()
 
 
-def _run_quietly(tool: Sequence[str]) -> subprocess.CompletedProcess[str]:
+@contextmanager
+def _set_upon_interruption(event: threading.Event) -> Iterator[None]:
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        event.set()
+        signal.default_int_handler(number, frame)
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # as in the background
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _run_quietly(tool: Sequence[str], broken_off: threading.Event) -> subprocess.CompletedProcess[str]:
+    if broken_off.is_set():
+        raise KeyboardInterrupt
     return subprocess.run(
         _tool(tool), cwd=REPO_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

@@ -15,6 +15,7 @@ from scripts.console import err, out
 from scripts.errors import UserError
 from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT
 from scripts.plan.model import State
+from scripts.processes import run_to_end
 from scripts.target import Target
 from scripts.terraform_progress import Progress
 
@@ -66,13 +67,12 @@ class Terraform:
         return State(state.get("lineage", ""), state.get("serial", 0))
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return run_to_end(
             [terraform_path(), *arguments, "-no-color"],
             cwd=self.root,
             env=self._environment(),
-            capture_output=True,
-            text=True,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
 
     @property
@@ -97,7 +97,7 @@ class Terraform:
             interrupted = self._read_to_end(process, log, progress)
         if interrupted:
             again = "part of it may be done: make a new plan to go on" if step == "apply" else "nothing was changed"
-            raise UserError(f"terraform {step} was interrupted; {again}")
+            raise KeyboardInterrupt(f"terraform {step} was interrupted; {again}")
         if any("plan is stale" in error for error in progress.errors):
             raise UserError("the plan is stale: somebody has applied another since it was made; make a new one")
         if process.returncode:

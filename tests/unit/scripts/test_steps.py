@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,25 @@ def test_no_tool_begins_once_somebody_has_broken_off(tmp_path: Path, monkeypatch
     assert not (tmp_path / "second").exists()
 
 
+def test_no_tool_begins_after_an_interruption_while_another_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ran.py").write_text("import sys, time\nopen(sys.argv[1], 'w').close()\ntime.sleep(0.5)")
+    monkeypatch.setattr(steps, "REPO_ROOT", tmp_path)
+    monkeypatch.setattr(steps, "_TOOLS_AT_ONCE", 1)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    with started(("ran", "first"), ("ran", "second")) as finish:
+        assert wait_until((tmp_path / "first").exists, 30)
+        with suppress(KeyboardInterrupt):  # as what waits in the block for a program to end
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            finish()
+
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler
+    assert not (tmp_path / "second").exists()
+
+
 def test_an_interruption_ends_the_steps_even_where_a_failure_would_not() -> None:
     ran: list[str] = []
 
@@ -170,12 +190,14 @@ def test_an_interruption_ends_the_steps_even_where_a_failure_would_not() -> None
 
 
 def test_a_tool_that_is_interrupted_is_given_the_time_to_end_what_it_started(tmp_path: Path) -> None:
+    # Who runs the tests in the background ignores the signal, and all that it starts does too.
     (tmp_path / "suite.py").write_text(
         "import time\nfrom pathlib import Path\ntry:\n    Path('up').touch()\n    time.sleep(60)\n"
         "finally:\n    time.sleep(1)\n    Path('down').touch()"
     )
     run = (
-        "from pathlib import Path; from scripts import steps\nsteps.REPO_ROOT = Path(__import__('sys').argv[1])\n"
+        "import signal, sys; from pathlib import Path; from scripts import steps\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\nsteps.REPO_ROOT = Path(sys.argv[1])\n"
         "with steps.mistakes_explained():\n    steps.run_tool('suite')"
     )
     tool = subprocess.Popen([sys.executable, "-c", run, tmp_path], stderr=subprocess.DEVNULL, start_new_session=True)
