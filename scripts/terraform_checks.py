@@ -44,11 +44,10 @@ def discover(infra: Path) -> Iterator[Path]:
 def _passes(terraform: Terraform) -> bool:
     began = time.monotonic()
     terraform.init(None)
-    has_tests = any(terraform.root.rglob("*.tftest.hcl"))
-    results = [terraform.call(step) for step in ("validate", *(["test"] if has_tests else []))]
-    failed = [result for result in results if result.returncode]
-    for result in failed:
+    # A test validates the configuration first.
+    result = terraform.call("test" if any(terraform.root.rglob("*.tftest.hcl")) else "validate")
+    if result.returncode:
         err.print(result.stdout + result.stderr, markup=False)
-    summary = "failed" if failed else results[-1].stdout.strip().splitlines()[-1]
+    summary = "failed" if result.returncode else result.stdout.strip().splitlines()[-1]
     out.print(f"{terraform.root.relative_to(REPO_ROOT)}: {summary} ({time.monotonic() - began:.1f} s)", markup=False)
-    return not failed
+    return not result.returncode

@@ -57,7 +57,7 @@ class Daemon:
         """Take its lock, for `launch` to hand on; give None where it is alive or just being launched."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.lock_file.open("a") as lock:
-            if not wait_until(lambda: _try_lock(lock), _PROBE_SECONDS):
+            if not wait_until(lambda: _try_lock(lock, fcntl.LOCK_EX), _PROBE_SECONDS):
                 yield None
                 return
             # It names a process that is no more.
@@ -88,7 +88,7 @@ class Daemon:
         if not self.folder.is_dir():
             return False
         with self.lock_file.open("a") as lock:
-            return not wait_until(lambda: _try_lock(lock), _PROBE_SECONDS)
+            return not _try_lock(lock, fcntl.LOCK_SH)
 
     @property
     def port(self) -> int:
@@ -151,9 +151,10 @@ def answers(port: int, path: str) -> bool:
         connection.close()
 
 
-def _try_lock(lock: IO[str]) -> bool:
+def _try_lock(lock: IO[str], kind: int) -> bool:
+    """Who only looks shares its lock with others who look, and keeps nobody waiting for long who wants it alone."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

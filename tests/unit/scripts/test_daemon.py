@@ -1,3 +1,4 @@
+import fcntl
 import os
 import signal
 import socket
@@ -43,6 +44,16 @@ def test_a_live_daemon_cannot_be_claimed_and_a_dead_one_can(tmp_path: Path) -> N
     with daemon.claimed() as lock:
         assert lock
         assert not daemon.state_file.exists()
+
+
+def test_a_dead_daemon_is_dead_to_all_who_look_at_once(tmp_path: Path) -> None:
+    daemon = launched(tmp_path, SLEEPS)
+    daemon.stop()
+
+    with daemon.lock_file.open("a") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+
+        assert not daemon.is_alive()
 
 
 def test_a_daemon_that_ended_by_itself_is_dead_and_its_pid_left_alone(
