@@ -160,7 +160,10 @@ def test_no_tool_begins_once_somebody_has_broken_off(tmp_path: Path, monkeypatch
 def test_no_tool_begins_after_an_interruption_while_another_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "ran.py").write_text("import sys, time\nopen(sys.argv[1], 'w').close()\ntime.sleep(0.5)")
+    (tmp_path / "ran.py").write_text(
+        "import sys, time; from pathlib import Path\nPath(sys.argv[1]).touch()\n"
+        "while not Path('ended').exists(): time.sleep(0.02)"
+    )
     monkeypatch.setattr(steps, "REPO_ROOT", tmp_path)
     monkeypatch.setattr(steps, "_TOOLS_AT_ONCE", 1)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -169,6 +172,7 @@ def test_no_tool_begins_after_an_interruption_while_another_ends(
         assert wait_until((tmp_path / "first").exists, 30)
         with suppress(KeyboardInterrupt):  # as what waits in the block for a program to end
             signal.raise_signal(signal.SIGINT)
+        (tmp_path / "ended").touch()
         with pytest.raises(KeyboardInterrupt):
             finish()
 
