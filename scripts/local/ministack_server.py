@@ -32,6 +32,7 @@ _MAX_ATTEMPTS_WITHOUT_PROGRESS = 2
 _QUEUE_METRICS_SECONDS = 10
 _RECEIVES_OF_A_POISON_PILL = 3
 _IDLE_SECONDS = 1.0
+_NEVER = 1_000_000_000
 
 logger = logging.getLogger(__name__)
 
@@ -242,6 +243,17 @@ def queue_metrics(queues: Mapping[str, Document], now: float) -> Iterator[DataPo
             yield DataPoint("AWS/SQS", name, {"QueueName": queue["name"]}, now, (figure,))
 
 
+def keep_connections(config: type) -> None:
+    """Leave it to the clients to end their connections, whatever is set on a configuration later.
+
+    The server ends one with its thousandth answer, or once it was idle for 75 s, even where a request has just come and
+    is being answered. A client that misses the answer asks again, and what it asked to create is there already: as now
+    and then in an apply, whose waits for SQS take 25 s each.
+    """
+    for limit in ("keep_alive_max_requests", "keep_alive_timeout"):
+        setattr(config, limit, property(lambda _: _NEVER, lambda _, __: None))
+
+
 def main() -> None:
     from hypercorn.config import Config  # noqa: PLC0415 - only the emulator's interpreter has it
     from ministack import app  # noqa: PLC0415
@@ -289,9 +301,7 @@ def main() -> None:
         sts._web_identity_principal,  # noqa: SLF001
         cognito._decode_id_token_unverified,  # noqa: SLF001
     )
-    # It ends a connection with its thousandth answer. A client that misses that answer asks again, and what it asked to
-    # create is there already, as now and then in an apply.
-    Config.keep_alive_max_requests = 1_000_000_000
+    keep_connections(Config)
     threading.Thread(target=publish_queue_metrics, daemon=True).start()
     app.main()
 

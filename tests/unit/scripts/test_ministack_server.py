@@ -11,6 +11,7 @@ from scripts.local.ministack_server import (
     alone,
     check_statements,
     describe_whole_alarms,
+    keep_connections,
     know_the_ref,
     poll_apart,
     retry_failed_stream_records,
@@ -241,3 +242,17 @@ def test_an_alarm_is_told_whole_in_xml_too() -> None:
         "<StateUpdatedTimestamp>1970-01-01T00:00:00+00:00</StateUpdatedTimestamp>"
         "</member></MetricAlarms></DescribeAlarmsResult></DescribeAlarmsResponse>"
     )
+
+
+def test_no_connection_is_ended_whatever_the_server_is_told_later() -> None:
+    class Config:
+        keep_alive_max_requests = 1000
+        keep_alive_timeout = 5
+
+    keep_connections(Config)
+    config = Config()
+    config.keep_alive_timeout = 75
+
+    a_year = 365 * 24 * 60 * 60
+    assert config.keep_alive_timeout > a_year
+    assert config.keep_alive_max_requests > a_year
