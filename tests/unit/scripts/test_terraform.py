@@ -157,7 +157,8 @@ def test_an_interrupted_apply_is_waited_for_and_can_be_run_again(
 
     monkeypatch.setattr(Progress, "read", interrupted_once)
 
-    with pytest.raises(KeyboardInterrupt, match="apply was interrupted; part of it may be done: make a new plan"):
+    message = "terraform apply was interrupted; part of it may be done: make a new plan"
+    with pytest.raises(KeyboardInterrupt, match=message):
         root.apply(tmp_path / "plan")
 
     assert read == ["one\n", "two\n"]
