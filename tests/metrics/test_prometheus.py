@@ -157,7 +157,7 @@ class _Killer:
 
     def kill(self) -> None:
         """Kill one of the service whose turn it is; while none is to be had, one of the next, and the turn stays."""
-        for service in list(self._turns):
+        for service in dict.fromkeys(self._turns):
             kill = self._kill_while_two_scrape if service == "metrics-service" else self._kill_one
             if kill(service):
                 self._turns.remove(service)
