@@ -1,6 +1,7 @@
 """The event relay: the event store's one stream reader, which publishes what was committed."""
 
 import json
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -16,13 +17,18 @@ from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import Settings
 from services.libs.structured_logging import configure_logging, logger
 from services.shared.commits import Commit
-from services.shared.events import Bus
+from services.shared.events import every
+from services.shared.events.event import Bus, UnknownEventError
 from services.shared.rejections import RejectedError, RejectionReason
 
 # A stream has one reader a shard: what it can publish one after the other is what the whole system can do.
 _CALLS_AT_ONCE = 8
 # A call that hangs takes 4 s, the SDK's repetition included: after another the function could not tell any more.
 _PATIENCE_SECONDS = 2
+# So long a record of an unknown kind is tried again: while a deployment runs, a writer may be newer than the relay.
+_DEPLOYMENT_SECONDS = 300
+
+EVENTS = every.MODULES
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -66,17 +72,25 @@ def handler(event: StreamEvent, context: LambdaContext) -> BatchResponse:
 
 
 def _publish(event: StreamEvent, context: LambdaContext, application: _Application) -> list[StreamRecord]:
-    """Return what could not be published. What comes after the first of it is read again, and rejected only then."""
+    """Return the records that are to come again, from the first that could not be published.
+
+    A record that can never be published is rejected only once all before it are out: it is read again otherwise.
+    """
     parsed = [(record, _parsed(record)) for record in event["Records"]]
     commits = [commit for _, commit in parsed if isinstance(commit, Commit)]
     unpublished = application.publisher.publish(commits, _PATIENCE_SECONDS)
     failed: list[StreamRecord] = []
     for record, commit in parsed:
-        if any(commit is left for left in unpublished):
+        if any(commit is left for left in unpublished) or _may_be_newer(record, commit):
             failed.append(record)
         elif isinstance(commit, Exception) and not failed:
             _reject(record, commit, application.dead_letters, context)
     return failed
+
+
+def _may_be_newer(record: StreamRecord, commit: Commit | Exception) -> bool:
+    age_seconds = time.time() - float(record["dynamodb"]["ApproximateCreationDateTime"])
+    return isinstance(commit, UnknownEventError) and age_seconds < _DEPLOYMENT_SECONDS
 
 
 def _parsed(record: StreamRecord) -> Commit | Exception:
@@ -101,7 +115,7 @@ def _reject(record: StreamRecord, error: Exception, dead_letters: DeadLetters, c
         json.dumps(record),
         # Of other errors the text may quote a value.
         RejectedError(
-            RejectionReason.VALIDATION_ERROR,
+            RejectionReason.UNKNOWN_EVENT if isinstance(error, UnknownEventError) else RejectionReason.VALIDATION_ERROR,
             f"not a commit: {f'{error} is missing' if isinstance(error, KeyError) else type(error).__name__}",
         ),
         message_id=sequence_number,

@@ -1,10 +1,9 @@
 """Between JSON and DynamoDB's typed attributes."""
 
-import random
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from services.libs.backoff import Backoff
 from services.shared.faults import DependencyError
 from services.shared.json_types import Json, JsonObject
 
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
 Item = dict[str, "AttributeValueTypeDef"]
 
 _KEYS_A_CALL = 100
-_REFUSALS = 6
-_FIRST_PAUSE_SECONDS = 0.02
+_BACKOFF = Backoff(attempts=6, first_pause_seconds=0.02)
 
 
 def to_item(values: Mapping[str, Json]) -> Item:
@@ -36,7 +34,7 @@ def batch_get(
     client: "DynamoDBClient",
     table: str,
     keys: Sequence[Item],
-    sleep: Callable[[float], None] = time.sleep,
+    backoff: Backoff = _BACKOFF,
     *,
     consistent: bool = True,
 ) -> Iterator[Item]:
@@ -45,7 +43,7 @@ def batch_get(
     refusals = 0
     while waiting:
         if refusals:
-            sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**refusals))  # noqa: S311 - no secret
+            backoff.pause(refusals)
         response = client.batch_get_item(
             RequestItems={table: {"Keys": waiting[:_KEYS_A_CALL], "ConsistentRead": consistent}}
         )
@@ -53,7 +51,7 @@ def batch_get(
         # What does not fit into 16 MB, or into the throughput, comes back unread.
         unread = response["UnprocessedKeys"].get(table, {"Keys": []})["Keys"]
         refusals = refusals + 1 if unread else 0
-        if refusals == _REFUSALS:
+        if refusals == backoff.attempts:
             raise ReadThrottledError(f"{len(unread)} keys of {table} stayed unread")
         waiting = [*unread, *waiting[_KEYS_A_CALL:]]
 

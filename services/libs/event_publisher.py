@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from services.libs.backoff import Backoff
 from services.libs.structured_logging import logger
 from services.shared.commits import Commit
-from services.shared.events import CATALOGUE, Bus
+from services.shared.events.event import Bus
 from services.shared.json_types import JsonObject
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     """Like `map`, whose order it keeps."""
 
 _ENTRIES_A_CALL = 10
-_ATTEMPTS = 3
-_FIRST_PAUSE_SECONDS = 0.05
+_BACKOFF = Backoff(attempts=3, first_pause_seconds=0.05)
 
 
 class EventPublisher:
@@ -36,13 +35,13 @@ class EventPublisher:
         client: "EventBridgeClient",
         bus_names: Mapping[Bus, str],
         side_by_side: "SideBySide" = map,
-        sleep: Callable[[float], None] = time.sleep,
+        backoff: Backoff = _BACKOFF,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._bus_names = bus_names
         self._side_by_side = side_by_side
-        self._sleep = sleep
+        self._backoff = backoff
         self._clock = clock
 
     def publish(self, commits: Sequence[Commit], patience_seconds: float = math.inf) -> list[Commit]:
@@ -56,9 +55,7 @@ class EventPublisher:
         until, faults = self._clock() + patience_seconds, list[BotoCoreError | ClientError]()
         entries = waiting = [(commit, entry) for commit in commits for entry in self._entries(commit)]
         put = partial(self._put, faults, until)
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                self._sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
+        for _ in self._backoff.tries():
             waiting = [one for left in self._side_by_side(put, _batches(waiting)) for one in left]
             if not waiting:
                 break
@@ -88,9 +85,9 @@ class EventPublisher:
     def _entries(self, commit: Commit) -> "list[PutEventsRequestEntryTypeDef]":
         return [
             {
-                "EventBusName": self._bus_names[CATALOGUE[event].bus],
-                "Source": CATALOGUE[event].bus.source,
-                "DetailType": event.value,
+                "EventBusName": self._bus_names[event.BUS],
+                "Source": event.BUS.source,
+                "DetailType": event.type_name(),
                 "Detail": json.dumps(event_detail(commit, index)),
                 "Time": commit.cause.at,
             }
@@ -111,15 +108,15 @@ def _code(fault: BotoCoreError | ClientError) -> str:
 
 
 def event_detail(commit: Commit, index: int) -> JsonObject:
-    """The published form of a commit's event: the fields that the catalogue names, and its metadata."""
-    spec = CATALOGUE[commit.events[index]]
+    """The published form of a commit's event: its own fields, and its metadata."""
+    event = commit.events[index]
     return {
-        **{field: commit.body[field] for field in spec.fields},
+        **event.published(),
         "metadata": {
             "eventId": commit.event_id(index),
             "correlationId": commit.cause.correlation_id,
             "causationId": commit.cause.event_id,
             "occurredAt": commit.cause.occurred_at,
-            "schemaVersion": spec.schema_version,
+            "schemaVersion": event.SCHEMA_VERSION,
         },
     }

@@ -1,18 +1,19 @@
 """The event store: append-only streams of commits, each written with the stock that it moves or not at all."""
 
-import random
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Required, TypedDict, cast
 
-from services.libs.commit_items import DUE_INDEX, commit_from_item, commit_to_item
+from services.libs.backoff import Backoff
+from services.libs.commit_items import commit_from_item, commit_to_item
+from services.libs.deadline_table import DeadlineWriter
 from services.libs.dynamodb_items import Item, batch_get, to_item
 from services.libs.inventory_table import stock_item, stock_update
 from services.libs.ledger_counters import CounterWriter
 from services.shared.commits import Commit
 from services.shared.counters import counted
+from services.shared.deadlines import DeadlineGroup
 from services.shared.faults import DependencyError
 from services.shared.inventory import StockChange, StockItem, merged
 
@@ -22,14 +23,12 @@ if TYPE_CHECKING:
         BatchStatementRequestTypeDef,
         PutTypeDef,
         TransactWriteItemTypeDef,
-        UpdateTypeDef,
     )
 
-_ATTEMPTS = 5
+_BACKOFF = Backoff(attempts=5, first_pause_seconds=0.02)
 _REFUSED = "ConditionalCheckFailed"
 _DUPLICATE = "DuplicateItem"
 _TRANSIENT = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-_FIRST_PAUSE_SECONDS = 0.02
 # Of DynamoDB; the commits of as many items stay far below its 4 MB.
 _ITEMS_A_TRANSACTION = 100
 _STATEMENTS_A_CALL = 25
@@ -47,6 +46,8 @@ class Tables:
     event_store: str
     inventory: str
     metrics: str
+    deadlines: str | None = None
+    """None for a writer whose commits have no deadline."""
 
 
 class VersionTakenError(Exception):
@@ -83,42 +84,37 @@ class TransactionFaultError(DependencyError):
 
 
 class EventStore:
-    def __init__(
-        self, client: "DynamoDBClient", tables: Tables, *, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, client: "DynamoDBClient", tables: Tables, *, backoff: Backoff = _BACKOFF) -> None:
         self._client = client
         self._table = tables.event_store
-        self._tables = tables
-        self._sleep = sleep
+        self._inventory = tables.inventory
+        self._backoff = backoff
         self._counters = CounterWriter(tables.metrics)
+        self._deadlines = DeadlineWriter(tables.deadlines) if tables.deadlines else None
 
     def read(self, stream_id: str) -> tuple[Commit, ...]:
-        """All commits of an order's stream as of now, oldest first; they are few and small, so one page holds them."""
-        page = self._client.query(
+        """All commits of a stream as of now, oldest first."""
+        pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="stream_id = :stream_id",
             ExpressionAttributeValues=to_item({":stream_id": stream_id}),
             ConsistentRead=True,
         )
-        return tuple(commit_from_item(item) for item in page["Items"])
+        return tuple(commit_from_item(item) for page in pages for item in page["Items"])
 
     def without_version(self, stream_ids: Sequence[str], version: int) -> list[str]:
-        """Those of the streams that have no such version yet."""
-        keys = [to_item({"stream_id": stream_id, "version": version}) for stream_id in stream_ids]
-        found = {item["stream_id"]["S"] for item in batch_get(self._client, self._table, keys)}
-        return [stream_id for stream_id in stream_ids if stream_id not in found]
+        """Those of the streams that have no such version yet.
 
-    def due(self, shard: int, since: str, until: str) -> Iterator[tuple[str, str]]:
-        """The streams of one shard that were due in that time: when, and which, the oldest first."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName=DUE_INDEX,
-            KeyConditionExpression="due_shard = :shard AND due_at BETWEEN :since AND :until",
-            ExpressionAttributeValues=to_item({":shard": str(shard), ":since": since, ":until": until}),
-        )
-        for page in pages:
-            for item in page["Items"]:
-                yield item["due_at"]["S"], item["stream_id"]["S"]
+        A version that is there once is there for good, so only those that a read at half the price misses are read as
+        of now.
+        """
+        left = list(dict.fromkeys(stream_ids))
+        for consistent in (False, True):
+            keys = [to_item({"stream_id": stream_id, "version": version}) for stream_id in left]
+            items = batch_get(self._client, self._table, keys, consistent=consistent)
+            found = {item["stream_id"]["S"] for item in items}
+            left = [stream_id for stream_id in left if stream_id not in found]
+        return left
 
     def read_versions(self, stream_ids: Sequence[str], versions: Sequence[int]) -> dict[str, tuple[Commit, ...]]:
         """Those versions of each stream, the oldest first; a stream that has none of them is left out.
@@ -159,7 +155,7 @@ class EventStore:
 
         Raises VersionTakenError, StockRefusedError, or ContentionError once its attempts are used up.
         """
-        if not commit.stock_changes() and not counted(commit):
+        if not commit.stock_changes() and not counted(commit) and not commit.due_at:
             return self._put(commit)
         try:
             self.append_group([commit])
@@ -169,31 +165,29 @@ class EventStore:
             raise StockRefusedError(refused.found) from refused
 
     def append_group(self, commits: Sequence[Commit]) -> None:
-        """Write commits of different streams and the sum of their stock changes in one transaction, all or none.
+        """Write commits of different streams, the sum of their stock changes and their deadlines, all or none.
 
         No more than `first_group` gives. Raises GroupRefusedError, or as `append` does.
         """
         changes = merged(change for commit in commits for change in commit.stock_changes())
         items: list[TransactWriteItemTypeDef] = [{"Put": self._put_request(commit)} for commit in commits]
-        items += [{"Update": stock_update(self._tables.inventory, change)} for change in changes]
-        items += [{"Update": update} for update in self._counting(commits)]
-        for attempt in range(_ATTEMPTS):
-            self._pause(attempt)
+        items += [{"Update": stock_update(self._inventory, change)} for change in changes]
+        items += [*self._counting(commits), *self._deadline(commits)]
+        for _ in self._backoff.tries():
             reasons = self._transact(items)
             if reasons is None:
                 return
             _raise_if_final(commits, changes, reasons)
-        raise ContentionError(f"{_ATTEMPTS} attempts each met another transaction")
+        raise ContentionError(f"{self._backoff.attempts} attempts each met another transaction")
 
     def insert_all(self, commits: Sequence[Commit]) -> dict[str, DependencyError]:
-        """Write commits that move no stock and are not counted, each by itself; give those that failed, by stream.
+        """Write commits without stock, counters or deadline, each by itself; give those that failed, by stream.
 
         A version that exists stays as it is, and is no failure.
         """
         failures: dict[str, DependencyError] = {}
         waiting = list(commits)
-        for attempt in range(_ATTEMPTS):
-            self._pause(attempt)
+        for _ in self._backoff.tries():
             codes = self._insert_once(waiting)
             failures |= {
                 stream: TransactionFaultError(code) for stream, code in codes.items() if code not in _TRANSIENT
@@ -218,8 +212,7 @@ class EventStore:
 
     def _put(self, commit: Commit) -> None:
         """A transaction on the same item, even one that fails, keeps it from being written."""
-        for attempt in range(_ATTEMPTS):
-            self._pause(attempt)
+        for _ in self._backoff.tries():
             try:
                 self._client.put_item(**self._put_request(commit))
             except self._client.exceptions.ConditionalCheckFailedException as failed:
@@ -228,7 +221,7 @@ class EventStore:
             except self._client.exceptions.TransactionConflictException:
                 continue
             return
-        raise ContentionError(f"{_ATTEMPTS} attempts each met another transaction")
+        raise ContentionError(f"{self._backoff.attempts} attempts each met another transaction")
 
     def _transact(self, items: "Sequence[TransactWriteItemTypeDef]") -> "Sequence[_CancellationReason] | None":
         """Return why it was cancelled, a reason for each item and in their order, or None where it was written."""
@@ -252,17 +245,21 @@ class EventStore:
         fields = ", ".join(f"'{name}': ?" for name in item)
         return {"Statement": f'INSERT INTO "{self._table}" VALUE {{{fields}}}', "Parameters": list(item.values())}
 
-    def _counting(self, commits: Sequence[Commit]) -> "Iterator[UpdateTypeDef]":
+    def _counting(self, commits: Sequence[Commit]) -> "Iterator[TransactWriteItemTypeDef]":
         added: Counter[str] = Counter()
         for commit in commits:
             added.update(counted(commit))
         if added:
-            yield self._counters.update(added, max(commit.cause.at for commit in commits))
+            yield {"Update": self._counters.update(added, max(commit.cause.at for commit in commits))}
 
-    def _pause(self, attempt: int) -> None:
-        # The SDK does not retry a conflict. Full jitter: two writers that met must not meet again.
-        if attempt:
-            self._sleep(random.uniform(0, _FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311 - no secret
+    def _deadline(self, commits: Sequence[Commit]) -> "Iterator[TransactWriteItemTypeDef]":
+        due = {commit.stream_id: commit.due_at for commit in commits if commit.due_at}
+        if not due:
+            return
+        if self._deadlines is None:
+            raise ValueError(f"{next(iter(due))} has a deadline, and its writer was given no table for it")
+        written_at = min(commit.cause.at for commit in commits)
+        yield {"Put": self._deadlines.put(DeadlineGroup(tuple(due), max(due.values()), written_at))}
 
 
 def first_group(commits: Sequence[Commit]) -> Sequence[Commit]:
@@ -270,8 +267,8 @@ def first_group(commits: Sequence[Commit]) -> Sequence[Commit]:
     skus: set[str] = set()
     for number, commit in enumerate(commits):
         skus.update(change.sku for change in commit.stock_changes())
-        counters = 1
-        if number and number + 1 + len(skus) + counters > _ITEMS_A_TRANSACTION:
+        counters_and_deadline = 2
+        if number and number + 1 + len(skus) + counters_and_deadline > _ITEMS_A_TRANSACTION:
             return commits[:number]
     return commits
 

@@ -29,6 +29,8 @@ class SqsEvent(TypedDict):
 
 
 class StreamImage(TypedDict):
+    ApproximateCreationDateTime: float
+    """Seconds since 1970."""
     SequenceNumber: str
     NewImage: "Mapping[str, AttributeValueTypeDef]"
 

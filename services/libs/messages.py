@@ -1,23 +1,22 @@
 """What arrives on the queues: the EventBridge envelope and what every event's detail shares."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field, StrictInt, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, StrictInt, StringConstraints, ValidationError
 
 from services.shared.commits import Cause
+from services.shared.events.event import Event, UnknownEventError, event_type
+from services.shared.events.order import OrderReference
 from services.shared.rejections import RejectedError, RejectionReason
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=128)]
 # Ids that are only handed on: ours read `order#<id>/<version>/<index>`, other producers have their own form.
 TraceId = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=200)]
 
-_ORDER_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-
 Model = TypeVar("Model", bound=BaseModel)
+E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +24,15 @@ class Message:
     event_type: str
     detail: Mapping[str, object]
     cause: Cause
+    schema_version: int = 1
 
     @property
     def order_id(self) -> str:
         """The order that it is about, for the logs: empty where what stands there is no id, and could be anything."""
-        order_id = self.detail.get("orderId")
-        return order_id if isinstance(order_id, str) and _ORDER_ID.fullmatch(order_id) else ""
-
-
-class OrderReference(BaseModel):
-    """All that is read of an event about an order: what it says stands in the event store."""
-
-    order_id: Identifier = Field(alias="orderId")
+        try:
+            return OrderReference.model_validate(self.detail).order_id
+        except ValidationError:
+            return ""
 
 
 def order_id(message: Message) -> str:
@@ -48,12 +44,31 @@ def parse_message(body: str, now: datetime) -> Message:
     """Raise RejectedError where the body is not an event in our form."""
     envelope = validate_json(_Envelope, body)
     metadata = validate(EventDetail, envelope.detail).metadata or _Metadata()
+    newest = _newest_schema(envelope.detail_type)
+    if metadata.schema_version > newest:
+        detail = f"metadata.schemaVersion: unknown schema version, {newest} is the newest"
+        raise RejectedError(RejectionReason.VALIDATION_ERROR, detail)
     cause = Cause(
         event_id=metadata.event_id or envelope.id,
         correlation_id=metadata.correlation_id or envelope.id,
         at=now,
     )
-    return Message(envelope.detail_type, envelope.detail, cause)
+    return Message(envelope.detail_type, envelope.detail, cause, metadata.schema_version)
+
+
+def event_in(message: Message, kind: type[E]) -> E:
+    """Raise RejectedError where the message's content is not what the event says."""
+    try:
+        return kind.of(message.detail, message.schema_version)
+    except ValidationError as error:
+        raise _rejected(error) from None  # its text quotes what was sent
+
+
+def _newest_schema(name: str) -> int:
+    try:
+        return event_type(name).SCHEMA_VERSION
+    except UnknownEventError:
+        return 1
 
 
 def validate(model: type[Model], detail: Mapping[str, object]) -> Model:
@@ -76,16 +91,10 @@ def _rejected(error: ValidationError) -> RejectedError:
     return RejectedError(RejectionReason.VALIDATION_ERROR, detail)
 
 
-def _known_schema(version: int) -> int:
-    if version != 1:
-        raise ValueError("unknown schema version, 1 is the only one")
-    return version
-
-
 class _Metadata(BaseModel):
     event_id: TraceId | None = Field(None, alias="eventId")
     correlation_id: TraceId | None = Field(None, alias="correlationId")
-    schema_version: Annotated[StrictInt, AfterValidator(_known_schema)] = Field(1, alias="schemaVersion")
+    schema_version: Annotated[StrictInt, Field(ge=1)] = Field(1, alias="schemaVersion")
 
 
 class EventDetail(BaseModel):

@@ -12,7 +12,7 @@ from typing import TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
-from services.shared.events import CancelReason
+from services.shared.cancel_reasons import CancelReason
 
 NAMESPACE = "PulseQueue"
 """In CloudWatch."""
@@ -28,7 +28,7 @@ class Function(StrEnum):
     ORDER_SERVICE = "order-service"
     PAYMENT_SERVICE = "payment-service"
     EVENT_RELAY = "event-relay"
-    RESERVATION_SWEEPER = "reservation-sweeper"
+    DEADLINE_SWEEPER = "deadline-sweeper"
     METRICS_SERVICE = "metrics-service"
     NOTIFICATION_SERVICE = "notification-service"
 

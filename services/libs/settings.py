@@ -28,7 +28,9 @@ class StoreSettings(Settings):
     event_store_table: str
     inventory_table: str
     metrics_table: str
+    deadline_table: str | None = None
+    """None for a service whose commits have no deadline."""
 
     @property
     def tables(self) -> Tables:
-        return Tables(self.event_store_table, self.inventory_table, self.metrics_table)
+        return Tables(self.event_store_table, self.inventory_table, self.metrics_table, self.deadline_table)

@@ -1,19 +1,34 @@
-"""What the order service decides: accept or refuse an order, confirm or cancel it once its payment is settled."""
+"""What the order service decides: accept or refuse an order, and confirm or cancel it later."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Self
 
-from services.shared.commits import Cause, Commit, order_stream
-from services.shared.events import CancelReason, EventType
-from services.shared.inventory import StockItem
-from services.shared.json_types import Json, JsonObject
+from services.shared.cancel_reasons import CancelReason
+from services.shared.commits import Cause, Commit, order_stream, stock_after
+from services.shared.events.order import (
+    ForcedResult,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderLine,
+    OrderPlaced,
+    OrderValidated,
+    PricedLine,
+)
+from services.shared.events.payment import PaymentFailed, PaymentProcessed, PaymentRequested, RefundRequested
+from services.shared.inventory import Move, StockItem, StockMove
+from services.shared.order_lifecycle import DECISION
 
 
 class MixedCurrenciesError(Exception):
     """The order's SKUs are priced in more than one currency, so it has no amount."""
+
+
+class NotDueError(Exception):
+    """The order's payment still has time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +38,20 @@ class PlacedOrder:
     order_id: str
     customer_id: str
     quantities: Mapping[str, int]
-    forced_payment_result: str | None = None
+    forced_payment_result: ForcedResult | None = None
+
+    @classmethod
+    def of(cls, placed: OrderPlaced, *, allow_forced_payment_result: bool) -> Self:
+        return cls(
+            order_id=placed.order_id,
+            customer_id=placed.customer_id,
+            quantities=placed.quantities(),
+            forced_payment_result=placed.forced_payment_result if allow_forced_payment_result else None,
+        )
+
+    @property
+    def stream_id(self) -> str:
+        return order_stream(self.order_id)
 
     @property
     def content_hash(self) -> str:
@@ -32,8 +60,14 @@ class PlacedOrder:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def content_hash(decided: Commit) -> str | None:
+    """That of the order that this commit has decided."""
+    event = decided.find(OrderValidated) or decided.find(OrderCancelled)
+    return event.content_hash if event else None
+
+
 def decide(order: PlacedOrder, inventory: Mapping[str, StockItem], cause: Cause, payment_timeout: timedelta) -> Commit:
-    """Version 1 of the order: every SKU reserved, or none and a reason.
+    """The first commit of the order: every SKU reserved, or none and a reason.
 
     `inventory` holds what is known of the order's SKUs; one that it lacks does not exist. MixedCurrenciesError does not
     depend on the stock, so that a repetition of such an order is what the first was, whatever was sold in between.
@@ -52,7 +86,7 @@ def decide(order: PlacedOrder, inventory: Mapping[str, StockItem], cause: Cause,
 def decide_all(
     placed: Sequence[tuple[PlacedOrder, Cause]], inventory: Mapping[str, StockItem], payment_timeout: timedelta
 ) -> list[Commit | MixedCurrenciesError]:
-    """Version 1 of each order, in this order: each finds what those before it have left."""
+    """The first commit of each order, in this order: each finds what those before it have left."""
     decided: list[Commit | MixedCurrenciesError] = []
     left = dict(inventory)
     for order, cause in placed:
@@ -61,61 +95,94 @@ def decide_all(
         except MixedCurrenciesError as mixed:
             decided.append(mixed)
             continue
-        left = after(left, [commit])
+        left = stock_after(left, [commit])
         decided.append(commit)
     return decided
 
 
-def after(inventory: Mapping[str, StockItem], commits: Iterable[Commit]) -> dict[str, StockItem]:
-    """The inventory once these are written."""
-    left = dict(inventory)
-    for commit in commits:
-        left |= {change.sku: left[change.sku].after(change) for change in commit.stock_changes()}
-    return left
-
-
 def conclude(settled: Commit, cause: Cause) -> Commit | None:
-    """Version 3 of the order, from its settled payment; None where version 2 asks nothing of the order service."""
-    if settled.events == (EventType.PAYMENT_PROCESSED,):
-        body, event = _keep(settled.body, "amountMinor", "currency"), EventType.ORDER_CONFIRMED
-    elif settled.events == (EventType.PAYMENT_FAILED,):
-        body, event = {"reason": CancelReason.PAYMENT_FAILED.value}, EventType.ORDER_CANCELLED
+    """The order's confirmation or cancellation, from its settled payment; None where there is nothing to conclude."""
+    event: OrderConfirmed | OrderCancelled
+    if paid := settled.find(PaymentProcessed):
+        event = OrderConfirmed(
+            order_id=paid.order_id,
+            customer_id=paid.customer_id,
+            amount_minor=paid.amount_minor,
+            currency=paid.currency,
+        )
+    elif failed := settled.find(PaymentFailed):
+        event = OrderCancelled(
+            order_id=failed.order_id, customer_id=failed.customer_id, reason=CancelReason.PAYMENT_FAILED
+        )
     else:
         return None
-    parties = _keep(settled.body, "orderId", "customerId")
-    return Commit(settled.stream_id, settled.version + 1, (event,), parties | body, cause)
+    return Commit(settled.stream_id, settled.version + 1, (event,), cause)
+
+
+def expire(reserved: Commit, now: datetime) -> Commit:
+    """The end of an order that is still reserved: its stock is released, and whatever was charged is asked back.
+
+    Raises NotDueError where its payment still has time.
+    """
+    if reserved.due_at is None or now < reserved.due_at:
+        raise NotDueError(f"{reserved.stream_id} is not due yet")
+    order = reserved.get(OrderValidated)
+    cancelled = OrderCancelled(
+        order_id=order.order_id, customer_id=order.customer_id, reason=CancelReason.PAYMENT_TIMEOUT
+    )
+    refund = RefundRequested(
+        order_id=order.order_id,
+        customer_id=order.customer_id,
+        amount_minor=order.amount_minor,
+        currency=order.currency,
+        reason=CancelReason.PAYMENT_TIMEOUT,
+    )
+    requested = reserved.events.index(reserved.get(PaymentRequested))
+    return Commit(
+        reserved.stream_id,
+        reserved.version + 1,
+        (cancelled, refund),
+        Cause(reserved.event_id(requested), reserved.cause.correlation_id, now),
+        StockMove(Move.RELEASE, order.lines),
+    )
 
 
 def _accept(
     order: PlacedOrder, items: Mapping[str, StockItem], currency: str, cause: Cause, payment_timeout: timedelta
 ) -> Commit:
-    lines: list[Json] = [
-        {"sku": sku, "quantity": quantity, "unitPriceMinor": items[sku].product.price_minor}
+    lines = tuple(
+        PricedLine(sku=sku, quantity=quantity, unit_price_minor=items[sku].product.price_minor)
         for sku, quantity in order.quantities.items()
-    ]
-    amount = sum(quantity * items[sku].product.price_minor for sku, quantity in order.quantities.items())
-    body = _placed(order) | {"items": lines, "amountMinor": amount, "currency": currency}
-    if order.forced_payment_result:
-        body["forcedPaymentResult"] = order.forced_payment_result
+    )
+    amount_minor = sum(line.quantity * line.unit_price_minor for line in lines)
+    validated = OrderValidated(
+        order_id=order.order_id,
+        customer_id=order.customer_id,
+        items=lines,
+        amount_minor=amount_minor,
+        currency=currency,
+        content_hash=order.content_hash,
+        forced_payment_result=order.forced_payment_result,
+    )
+    requested = PaymentRequested(
+        order_id=order.order_id, customer_id=order.customer_id, amount_minor=amount_minor, currency=currency
+    )
     return Commit(
-        stream_id=order_stream(order.order_id),
-        version=1,
-        events=(EventType.ORDER_VALIDATED, EventType.PAYMENT_REQUESTED),
-        body=body,
+        stream_id=order.stream_id,
+        version=DECISION,
+        events=(validated, requested),
         cause=cause,
+        stock_move=StockMove(Move.RESERVE, validated.lines),
         due_at=cause.at + payment_timeout,
     )
 
 
 def _refuse(order: PlacedOrder, reason: CancelReason, cause: Cause) -> Commit:
-    lines: list[Json] = [{"sku": sku, "quantity": quantity} for sku, quantity in order.quantities.items()]
-    body = _placed(order) | {"items": lines, "reason": reason.value}
-    return Commit(order_stream(order.order_id), 1, (EventType.ORDER_CANCELLED,), body, cause)
-
-
-def _placed(order: PlacedOrder) -> JsonObject:
-    return {"orderId": order.order_id, "customerId": order.customer_id, "contentHash": order.content_hash}
-
-
-def _keep(body: JsonObject, *fields: str) -> JsonObject:
-    return {field: body[field] for field in fields}
+    cancelled = OrderCancelled(
+        order_id=order.order_id,
+        customer_id=order.customer_id,
+        reason=reason,
+        content_hash=order.content_hash,
+        items=tuple(OrderLine(sku=sku, quantity=quantity) for sku, quantity in order.quantities.items()),
+    )
+    return Commit(order.stream_id, DECISION, (cancelled,), cause)

@@ -1,7 +1,7 @@
 """The order service: one Lambda behind the order queue."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Annotated
 
@@ -12,20 +12,27 @@ from services.libs.dead_letters import DeadLetters
 from services.libs.event_store import EventStore
 from services.libs.inventory_table import InventoryTable
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
-from services.libs.messages import Message, order_id, validate
+from services.libs.messages import Message, event_in, order_id, validate
 from services.libs.metrics import ORDER_PROCESSING_DURATION, Function
 from services.libs.queue_consumer import Kind, Outcome, QueueConsumer, validated
 from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import StoreSettings
 from services.libs.structured_logging import configure_logging
 from services.order_service.domain import PlacedOrder
-from services.order_service.messages import OrderPlaced
 from services.order_service.service import OrderService
-from services.shared.events import EventType
+from services.shared.commits import Cause
+from services.shared.deadlines import DEADLINES_PASSED, DeadlinesPassed
+from services.shared.events.event import type_names
+from services.shared.events.order import OrderPlaced
+from services.shared.events.payment import PaymentFailed, PaymentProcessed
 from services.shared.faults import SecondsLeft
+
+PLACED, SETTLED = (OrderPlaced,), (PaymentProcessed, PaymentFailed)
+CONSUMES = (*PLACED, *SETTLED)
 
 
 class OrderSettings(StoreSettings):
+    deadline_table: str
     dead_letter_queue_url: str
     payment_timeout_seconds: Annotated[int, Field(ge=1)]
     allow_forced_payment_result: bool
@@ -43,8 +50,9 @@ class _Application:
         self._allow_forced_payment_result = settings.allow_forced_payment_result
         self.consumer = QueueConsumer(
             (
-                Kind(self._place, (EventType.ORDER_PLACED,), ORDER_PROCESSING_DURATION),
-                Kind(self._conclude, (EventType.PAYMENT_PROCESSED, EventType.PAYMENT_FAILED)),
+                Kind(self._place, type_names(PLACED), ORDER_PROCESSING_DURATION),
+                Kind(self._conclude, type_names(SETTLED)),
+                Kind(self._expire, (DEADLINES_PASSED,)),
             ),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(Function.ORDER_SERVICE, settings.environment),
@@ -56,9 +64,20 @@ class _Application:
     def _conclude(self, messages: Sequence[Message], _: SecondsLeft) -> Sequence[Outcome]:
         return validated(messages, order_id, self._service.conclude_all)
 
+    def _expire(self, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
+        def expired(due: Sequence[tuple[DeadlinesPassed, Cause]]) -> list[Outcome]:
+            streams = [stream for passed, _ in due for stream in passed.stream_ids]
+            failures = self._service.expire_all(streams, datetime.now(UTC), seconds_left)
+            return [
+                next((failures[stream] for stream in passed.stream_ids if stream in failures), None)
+                for passed, _ in due
+            ]
+
+        return validated(messages, lambda message: validate(DeadlinesPassed, message.detail), expired)
+
     def _order(self, message: Message) -> PlacedOrder:
-        placed = validate(OrderPlaced, message.detail)
-        return placed.to_order(allow_forced_payment_result=self._allow_forced_payment_result)
+        placed = event_in(message, OrderPlaced)
+        return PlacedOrder.of(placed, allow_forced_payment_result=self._allow_forced_payment_result)
 
 
 @cache

@@ -1,9 +1,19 @@
 """What the payment service decides: whether an order may be charged, and what a charge's outcome means."""
 
+from collections.abc import Sequence
+
 from services.payment_service.gateway import Charge, ChargeRequest
 from services.shared.commits import Cause, Commit
-from services.shared.events import EventType
-from services.shared.json_types import JsonObject, integer, text
+from services.shared.events.order import OrderValidated
+from services.shared.events.payment import (
+    FailureReason,
+    PaymentFailed,
+    PaymentProcessed,
+    RefundProcessed,
+    RefundRequested,
+)
+from services.shared.inventory import Move, StockMove
+from services.shared.order_lifecycle import ORDER, RESERVED
 
 
 class NotReservedError(Exception):
@@ -14,48 +24,66 @@ class RefundNotRequestedError(Exception):
     """Nobody asked for the order's charge to be called off, so it stands."""
 
 
-def charge_for(history: tuple[Commit, ...]) -> ChargeRequest | None:
-    """The charge that the order's history asks for, for the amount that version 1 froze; None once it is settled.
+def charge_for(history: Sequence[Commit]) -> ChargeRequest | None:
+    """The charge that the order's history asks for, for the amount that was frozen; None once it is settled.
 
     Raises NotReservedError for an order that was never placed, or was refused.
     """
-    if not history or EventType.PAYMENT_REQUESTED not in history[0].events:
+    order = history[0].find(OrderValidated) if history else None
+    if order is None:
         raise NotReservedError("the order was refused" if history else "the order does not exist")
-    if len(history) > 1:
+    if ORDER.fold(history).phase != RESERVED:
         return None
-    order = history[0].body
     return ChargeRequest(
-        order_id=text(order, "orderId"),
-        amount_minor=integer(order, "amountMinor"),
-        currency=text(order, "currency"),
-        forced_result=text(order, "forcedPaymentResult") if "forcedPaymentResult" in order else None,
+        order_id=order.order_id,
+        amount_minor=order.amount_minor,
+        currency=order.currency,
+        forced_result=order.forced_payment_result,
     )
 
 
-def call_off(history: tuple[Commit, ...]) -> bool:
-    """Whether the charge of the order is still to be called off.
+def refund_asked_for(history: Sequence[Commit]) -> RefundRequested | None:
+    """What is to be called off; None once it is.
 
     Raises RefundNotRequestedError for an order whose payment did not run out of time.
     """
-    if len(history) < 2 or EventType.REFUND_REQUESTED not in history[1].events:  # noqa: PLR2004
+    refund = next((refund for commit in history if (refund := commit.find(RefundRequested))), None)
+    if refund is None:
         raise RefundNotRequestedError("the order's payment did not run out of time")
-    return len(history) == 2  # noqa: PLR2004
+    return refund if ORDER.fold(history).open else None
 
 
-def refunded(expired: Commit, refunded_minor: int, cause: Cause) -> Commit:
-    """Version 3 of an expired order: what was taken is given back, which may be nothing."""
-    body: JsonObject = {field: expired.body[field] for field in ("orderId", "customerId", "currency")}
-    body["refundedMinor"] = refunded_minor
-    return Commit(expired.stream_id, 3, (EventType.REFUND_PROCESSED,), body, cause)
+def refunded(history: Sequence[Commit], refund: RefundRequested, refunded_minor: int, cause: Cause) -> Commit:
+    """The order's refund: what was taken is given back, which may be nothing."""
+    processed = RefundProcessed(
+        order_id=refund.order_id,
+        customer_id=refund.customer_id,
+        refunded_minor=refunded_minor,
+        currency=refund.currency,
+    )
+    return Commit(history[-1].stream_id, history[-1].version + 1, (processed,), cause)
 
 
 def settle(reserved: Commit, charge: Charge, cause: Cause) -> Commit:
-    """Version 2 of the order: its stock leaves with the payment, or is released without one."""
-    body: JsonObject = {
-        field: reserved.body[field] for field in ("orderId", "customerId", "items", "amountMinor", "currency")
-    }
+    """The order's settlement: its stock leaves with the payment, or is released without one."""
+    order = reserved.get(OrderValidated)
+    event: PaymentProcessed | PaymentFailed
     if charge.accepted:
-        body["chargeId"] = charge.charge_id
-        return Commit(reserved.stream_id, 2, (EventType.PAYMENT_PROCESSED,), body, cause)
-    body["reason"] = "declined"
-    return Commit(reserved.stream_id, 2, (EventType.PAYMENT_FAILED,), body, cause)
+        move = Move.SETTLE
+        event = PaymentProcessed(
+            order_id=order.order_id,
+            customer_id=order.customer_id,
+            amount_minor=order.amount_minor,
+            currency=order.currency,
+            charge_id=charge.charge_id,
+        )
+    else:
+        move = Move.RELEASE
+        event = PaymentFailed(
+            order_id=order.order_id,
+            customer_id=order.customer_id,
+            amount_minor=order.amount_minor,
+            currency=order.currency,
+            reason=FailureReason.DECLINED,
+        )
+    return Commit(reserved.stream_id, reserved.version + 1, (event,), cause, stock_move=StockMove(move, order.lines))

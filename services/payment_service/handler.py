@@ -19,8 +19,12 @@ from services.libs.settings import StoreSettings
 from services.libs.structured_logging import configure_logging
 from services.payment_service.service import CHARGES_AT_ONCE, PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.shared.events import EventType
+from services.shared.events.event import type_names
+from services.shared.events.payment import PaymentRequested, RefundRequested
 from services.shared.faults import SecondsLeft
+
+REQUESTED, REFUNDS = (PaymentRequested,), (RefundRequested,)
+CONSUMES = (*REQUESTED, *REFUNDS)
 
 
 class PaymentSettings(StoreSettings):
@@ -40,8 +44,8 @@ class _Application:
         )
         self.consumer = QueueConsumer(
             (
-                Kind(self._pay, (EventType.PAYMENT_REQUESTED,), PAYMENT_PROCESSING_DURATION),
-                Kind(one_by_one(self._call_off), (EventType.REFUND_REQUESTED,)),
+                Kind(self._pay, type_names(REQUESTED), PAYMENT_PROCESSING_DURATION),
+                Kind(one_by_one(self._call_off), type_names(REFUNDS)),
             ),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(Function.PAYMENT_SERVICE, settings.environment),

@@ -1,28 +1,23 @@
 """The payment service's use cases: charge orders that are reserved, a batch at once, and call off one that expired."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-from services.libs.event_store import (
-    ContentionError,
-    EventStore,
-    GroupRefusedError,
-    StockRefusedError,
-    TransactionFaultError,
-    VersionTakenError,
-    first_group,
-)
+from services.libs.event_store import EventStore, VersionTakenError
+from services.libs.group_writer import GroupWriter, Outcome
 from services.libs.structured_logging import logger
 from services.payment_service.domain import (
     NotReservedError,
     RefundNotRequestedError,
-    call_off,
     charge_for,
+    refund_asked_for,
     refunded,
     settle,
 )
 from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, PaymentGateway
 from services.shared.commits import Cause, Commit, order_stream
 from services.shared.faults import RESERVE_SECONDS, OutOfTimeError, SecondsLeft, no_hurry
+from services.shared.inventory import StockItem
+from services.shared.order_lifecycle import DECISION, SETTLEMENT
 from services.shared.rejections import RejectedError, RejectionReason
 
 # A provider takes its time, and takes many at once.
@@ -38,32 +33,33 @@ SideBySide = Callable[[Callable[[ChargeRequest], Charged], Iterable[ChargeReques
 class PaymentService:
     def __init__(self, store: EventStore, gateway: PaymentGateway, side_by_side: SideBySide = map) -> None:
         self._store = store
+        self._writer = GroupWriter(store)
         self._gateway = gateway
         self._side_by_side = side_by_side
 
     def call_off(self, order_id: str, cause: Cause) -> None:
-        """Write version 3 of an order that expired. A second delivery of the same request does nothing.
+        """Refund an order that expired. A second delivery of the same request does nothing.
 
         A charge that is still under way is refused by the gateway from here on, or was taken before and is given back.
         """
         history = self._store.read(order_stream(order_id))
         try:
-            open_still = call_off(history)
+            refund = refund_asked_for(history)
         except RefundNotRequestedError as refusal:
             raise RejectedError(RejectionReason.REFUND_NOT_REQUESTED, str(refusal)) from refusal
-        if not open_still:
+        if refund is None:
             logger.info("duplicate refund request ignored")
             return
-        commit = refunded(history[1], self._gateway.call_off(order_id), cause)
+        refunded_minor = self._gateway.call_off(order_id)
         try:
-            self._store.append(commit)
+            self._store.append(refunded(history, refund, refunded_minor, cause))
         except VersionTakenError:
             logger.info("payment was called off by another delivery")
             return
-        logger.info("payment called off", extra={"refunded_minor": commit.body["refundedMinor"]})
+        logger.info("payment called off", extra={"refunded_minor": refunded_minor})
 
     def pay_all(self, requested: Sequence[Requested], seconds_left: SecondsLeft = no_hurry) -> list[Exception | None]:
-        """Write version 2 of each order; a second delivery of a request does nothing.
+        """Charge and settle each order; a second delivery of a request does nothing.
 
         Give for each, in this order, None or why it failed. A crash between a charge and its commit charges nobody
         twice: the gateway gives the same answer again.
@@ -71,12 +67,18 @@ class PaymentService:
         causes: dict[str, Cause] = {}
         for order_id, cause in requested:
             causes.setdefault(order_stream(order_id), cause)
-        histories = self._store.read_versions(list(causes), [1, 2])
+        histories = self._store.read_versions(list(causes), [DECISION, SETTLEMENT])
         failures: dict[str, Exception] = {}
         requests = dict(self._requests(causes, histories, failures))
         charges = self._charges(requests, failures, seconds_left)
-        commits = [settle(histories[stream][0], charge, causes[stream]) for stream, charge in charges]
-        self._write(commits, failures)
+        commits = {stream: settle(histories[stream][0], charge, causes[stream]) for stream, charge in charges}
+
+        def settled(_: Mapping[str, StockItem], done: Collection[str]) -> dict[str, Outcome]:
+            return {stream: commit for stream, commit in commits.items() if stream not in done}
+
+        # What was charged is settled even late: to charge it again would take as long.
+        outcomes = self._writer.write(settled)
+        failures |= {stream: outcome for stream, outcome in outcomes.items() if isinstance(outcome, Exception)}
         return [failures.get(order_stream(order_id)) for order_id, _ in requested]
 
     def _charges(
@@ -121,26 +123,3 @@ class PaymentService:
             return RejectedError(RejectionReason.CONFLICT, "orderId: charged before with another amount")
         except Exception as error:  # noqa: BLE001 - whatever it is, the other orders of the batch were charged
             return error
-
-    def _write(self, waiting: Sequence[Commit], failures: dict[str, Exception]) -> None:
-        """Write the settlements, all of a group or one by one; one that another delivery wrote first is done."""
-        most = len(waiting)
-        while waiting:
-            group = first_group(waiting)[:most]
-            done = {commit.stream_id for commit in group}
-            failure: Exception | None = None
-            try:
-                self._store.append_group(group)
-            except GroupRefusedError as refused:
-                done = set(refused.taken)
-                # A reservation that is not there, unless another delivery settled it: whose it is shows one by one.
-                failure = None if done else StockRefusedError(refused.found)
-            except TransactionFaultError as fault:
-                done, failure = set(), fault
-            except ContentionError as fault:
-                failures |= dict.fromkeys(done, fault)
-            if failure and len(group) == 1:
-                failures[group[0].stream_id] = failure
-                done = {group[0].stream_id}
-            most = 1 if failure else most
-            waiting = [commit for commit in waiting if commit.stream_id not in done]

@@ -1,14 +1,17 @@
 """A commit: one state change of one stream, the events it means, and the stock it moves."""
 
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
-from services.shared.events import EventType
-from services.shared.inventory import Product, StockChange, adjust, release, reserve, settle
-from services.shared.json_types import JsonObject, integer, objects, text
+from services.shared.events.event import Event
+from services.shared.inventory import NO_MOVE, Move, StockChange, StockItem, StockMove
 
 ORDER_PREFIX = "order#"
+SKU_PREFIX = "sku#"
+
+E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +31,46 @@ class Cause:
 class Commit:
     """One version of one stream: written once, never changed.
 
-    `body` holds what all its events say, once, under the field names that are published. `due_at` is when the stock
-    that it reserves is released again unless the payment has settled by then.
+    `due_at` is when the service that owns the stream is told to look at it again.
     """
 
     stream_id: str
     version: int
-    events: tuple[EventType, ...]
-    body: JsonObject
+    events: tuple[Event, ...]
     cause: Cause
+    stock_move: StockMove = NO_MOVE
     due_at: datetime | None = None
 
     def event_id(self, index: int) -> str:
         """The id of the event at `index`, the same on every delivery."""
         return f"{self.stream_id}/{self.version}/{index}"
 
+    def find(self, kind: type[E]) -> E | None:
+        """The commit's event of this type, if it has one."""
+        return next((event for event in self.events if isinstance(event, kind)), None)
+
+    def get(self, kind: type[E]) -> E:
+        """The commit's event of this type; raise LookupError if it has none."""
+        if (event := self.find(kind)) is None:
+            raise LookupError(f"{self.stream_id} version {self.version} has no {kind.type_name()}")
+        return event
+
     def stock_changes(self) -> tuple[StockChange, ...]:
-        """The inventory changes that this commit explains, one a SKU.
+        """The inventory changes that this commit states, one a SKU.
 
         They are written in the commit's own transaction and nowhere else, so the inventory follows from the log alone.
         """
-        return tuple(change for event in self.events for change in _STOCK_CHANGES.get(event, _none)(self.body))
+        if self.stock_move.move is Move.ADJUST:
+            return tuple(event.adjustment() for event in self.events)
+        return self.stock_move.changes()
+
+
+def stock_after(inventory: Mapping[str, StockItem], commits: Iterable[Commit]) -> dict[str, StockItem]:
+    """The inventory once these are written, of the SKUs that it has."""
+    left = dict(inventory)
+    for commit in commits:
+        left |= {change.sku: left[change.sku].after(change) for change in commit.stock_changes() if change.sku in left}
+    return left
 
 
 def timestamp(time: datetime) -> str:
@@ -65,27 +87,4 @@ def order_id_of(stream_id: str) -> str:
 
 
 def sku_stream(sku: str) -> str:
-    return f"sku#{sku}"
-
-
-def _none(_: JsonObject) -> tuple[StockChange, ...]:
-    return ()
-
-
-def _each_line(change: Callable[[str, int], StockChange]) -> Callable[[JsonObject], tuple[StockChange, ...]]:
-    return lambda body: tuple(change(text(item, "sku"), integer(item, "quantity")) for item in objects(body, "items"))
-
-
-def _adjusted(body: JsonObject) -> tuple[StockChange, ...]:
-    product = Product(text(body, "name"), integer(body, "priceMinor"), text(body, "currency"))
-    stock, delta = integer(body, "stock"), integer(body, "stockDelta")
-    return (adjust(text(body, "sku"), delta, stock_after=stock, product=product),)
-
-
-_STOCK_CHANGES = {
-    EventType.ORDER_VALIDATED: _each_line(reserve),
-    EventType.PAYMENT_PROCESSED: _each_line(settle),
-    EventType.PAYMENT_FAILED: _each_line(release),
-    EventType.REFUND_REQUESTED: _each_line(release),
-    EventType.PRODUCT_INVENTORY_UPDATED: _adjusted,
-}
+    return f"{SKU_PREFIX}{sku}"

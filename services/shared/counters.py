@@ -1,8 +1,9 @@
 """The business counters: what each commit adds to them, so that they equal the log at every moment."""
 
+from services.shared.cancel_reasons import CancelReason
 from services.shared.commits import Commit
-from services.shared.events import EventType
-from services.shared.json_types import objects, text
+from services.shared.events.order import OrderCancelled, OrderValidated
+from services.shared.events.payment import PaymentFailed, PaymentProcessed, RefundRequested
 
 
 def counter(name: str, **labels: str) -> str:
@@ -11,39 +12,37 @@ def counter(name: str, **labels: str) -> str:
 
 
 def counted(commit: Commit) -> dict[str, int]:
-    """What the commit adds, by time series; nothing for versions that no counter is about."""
+    """What the commit adds, by time series; nothing for commits that no counter is about."""
     added: dict[str, int] = {}
     for event in commit.events:
-        if event in _COUNTED_ORDERS and commit.version == 1:
-            added |= _order(commit)
-        elif event in _PAYMENTS:
-            added |= _payment(commit, *_PAYMENTS[event])
+        match event:
+            case OrderValidated():
+                added |= _order(None, len(event.items))
+            case OrderCancelled(content_hash=str()):
+                added |= _order(event.reason, len(event.items or ()))
+            case PaymentProcessed():
+                added |= _payment(commit, "success", "none")
+            case PaymentFailed():
+                added |= _payment(commit, "failure", "declined")
+            case RefundRequested():
+                added |= _payment(commit, "failure", "payment_timeout")
+            case _:
+                pass
     return added
 
 
-_COUNTED_ORDERS = {EventType.ORDER_VALIDATED, EventType.ORDER_CANCELLED}
-_PAYMENTS = {
-    EventType.PAYMENT_PROCESSED: ("success", "none"),
-    EventType.PAYMENT_FAILED: ("failure", "declined"),
-    EventType.REFUND_REQUESTED: ("failure", "payment_timeout"),
-}
-
-
-def _order(commit: Commit) -> dict[str, int]:
-    skus = len(objects(commit.body, "items"))
-    reason = text(commit.body, "reason") if "reason" in commit.body else None
-    status = "error" if reason else "success"
+def _order(refused: CancelReason | None, skus: int) -> dict[str, int]:
+    status = "error" if refused else "success"
     return {
-        counter("orders_processed_total", status=status, error_type=reason or "none"): 1,
-        counter("stock_reservations_total", status=reason or "success"): skus,
+        counter("orders_processed_total", status=status, error_type=refused or "none"): 1,
+        counter("stock_reservations_total", status=refused or "success"): skus,
         counter("inventory_operations_total", operation_type="reserve", status=status): skus,
     }
 
 
 def _payment(commit: Commit, status: str, error_type: str) -> dict[str, int]:
-    skus = len(objects(commit.body, "items"))
     operations = ["decrement_reserved"] + ["decrement_stock"] * (status == "success")
     return {counter("payments_processed_total", status=status, error_type=error_type): 1} | {
-        counter("inventory_operations_total", operation_type=operation, status="success"): skus
+        counter("inventory_operations_total", operation_type=operation, status="success"): len(commit.stock_move.lines)
         for operation in operations
     }

@@ -20,3 +20,7 @@ RESERVE_SECONDS = 1.5
 
 def no_hurry() -> float:
     return math.inf
+
+
+def is_out_of_time(seconds_left: SecondsLeft) -> bool:
+    return seconds_left() < RESERVE_SECONDS

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,52 @@ class StockChange:
         )
 
 
-def reserve(sku: str, quantity: int) -> StockChange:
+@dataclass(frozen=True, slots=True)
+class StockLine:
+    """Units of one SKU."""
+
+    sku: str
+    quantity: int
+
+
+class Move(StrEnum):
+    """What a commit does with the stock of its lines."""
+
+    RESERVE = "reserve"
+    SETTLE = "settle"
+    RELEASE = "release"
+    ADJUST = "adjust"
+    """Set one SKU's stock on hand: the event says to what."""
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class StockMove:
+    """The stock that a commit moves: for each of its lines the same."""
+
+    move: Move
+    lines: tuple[StockLine, ...] = ()
+
+    def changes(self) -> tuple[StockChange, ...]:
+        return tuple(_CHANGES[self.move](line.sku, line.quantity) for line in self.lines)
+
+
+NO_MOVE = StockMove(Move.NONE)
+
+
+def _reserve(sku: str, quantity: int) -> StockChange:
     return StockChange(sku, stock=0, reserved=quantity, available=-quantity)
 
 
-def settle(sku: str, quantity: int) -> StockChange:
+def _settle(sku: str, quantity: int) -> StockChange:
     return StockChange(sku, stock=-quantity, reserved=-quantity, available=0)
 
 
-def release(sku: str, quantity: int) -> StockChange:
+def _release(sku: str, quantity: int) -> StockChange:
     return StockChange(sku, stock=0, reserved=-quantity, available=quantity)
+
+
+_CHANGES = {Move.RESERVE: _reserve, Move.SETTLE: _settle, Move.RELEASE: _release}
 
 
 def adjust(sku: str, delta: int, *, stock_after: int, product: Product) -> StockChange:

@@ -20,6 +20,13 @@ def integer(body: JsonObject, field: str) -> int:
     return value
 
 
+def texts(body: JsonObject, field: str) -> tuple[str, ...]:
+    value = body[field]
+    if not isinstance(value, list):
+        raise TypeError(f"{field} is {type(value).__name__}, not a list")
+    return tuple(text({field: element}, field) for element in value)
+
+
 def objects(body: JsonObject, field: str) -> list[JsonObject]:
     value = body[field]
     if not isinstance(value, list):

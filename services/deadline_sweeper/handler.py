@@ -1,0 +1,54 @@
+"""The deadline sweeper: one Lambda behind a schedule."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Annotated
+
+from pydantic import Field, Json
+
+from services.deadline_sweeper.service import DeadlineSweeper
+from services.libs import aws_clients
+from services.libs.deadline_notices import DeadlineNotices
+from services.libs.deadline_table import DeadlineTable
+from services.libs.lambda_types import LambdaContext
+from services.libs.metrics import ErrorType, Function
+from services.libs.request_metrics import RequestMetrics
+from services.libs.settings import Settings
+from services.libs.structured_logging import configure_logging
+
+CONSUMES = ()
+
+
+class SweeperSettings(Settings):
+    deadline_table: str
+    queue_urls: Json[Mapping[str, str]]
+    """By what the ids of the streams begin with whose service reads that queue."""
+    writer_timeout_seconds: Annotated[int, Field(ge=1)]
+
+
+class _Application:
+    def __init__(self, settings: SweeperSettings) -> None:
+        configure_logging(Function.DEADLINE_SWEEPER, settings.log_level)
+        self.sweeper = DeadlineSweeper(
+            DeadlineTable(aws_clients.dynamodb(), settings.deadline_table),
+            DeadlineNotices(aws_clients.sqs(), settings.queue_urls),
+            timedelta(seconds=settings.writer_timeout_seconds),
+        )
+        self.metrics = RequestMetrics(Function.DEADLINE_SWEEPER, settings.environment)
+
+
+@cache
+def _application() -> _Application:
+    return _Application(SweeperSettings.from_environment())
+
+
+def handler(_: object, context: LambdaContext) -> dict[str, int]:
+    """Sweep once; the schedule's event says nothing that matters."""
+    application = _application()
+    with application.metrics.invocation(), application.metrics.batch() as batch:
+        swept = application.sweeper.sweep(datetime.now(UTC), lambda: context.get_remaining_time_in_millis() / 1000)
+        counts = {"sent": swept.sent, "postponed": swept.postponed, "unreadable": swept.unreadable}
+        batch.fields |= counts
+        batch.outcomes = [ErrorType.DEPENDENCY_ERROR if swept.postponed or swept.unreadable else None]
+    return counts

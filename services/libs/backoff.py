@@ -1,0 +1,30 @@
+"""The pauses between attempts: full jitter, so that callers that met do not meet again."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+Sleep = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """So many attempts, with pauses of up to `first_pause_seconds`, then twice that, and so on up to the longest."""
+
+    attempts: int
+    first_pause_seconds: float
+    longest_pause_seconds: float = 10.0
+    sleep: Sleep = time.sleep
+
+    def tries(self) -> Iterator[int]:
+        """Give the number of each attempt, the first at once and the others after their pauses."""
+        for attempt in range(self.attempts):
+            if attempt:
+                self.pause(attempt)
+            yield attempt
+
+    def pause(self, failures: int) -> None:
+        """Wait after so many failures in a row."""
+        longest = min(self.first_pause_seconds * 2**failures, self.longest_pause_seconds)
+        self.sleep(random.uniform(0, longest))  # noqa: S311 - no secret

@@ -1,0 +1,37 @@
+"""Deadlines: when a stream is to be looked at again, in groups as they were written."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+DEADLINES_PASSED = "DeadlinesPassed"
+"""The `detail-type` of the message by which a service is told; it is on no bus."""
+MOST_STREAMS = 100
+"""That one message names."""
+
+MINUTE = timedelta(minutes=1)
+
+StreamId = Annotated[str, StringConstraints(pattern=r"^[a-z]+#[A-Za-z0-9._#-]+$", max_length=256)]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineGroup:
+    """Streams that one transaction gave a deadline: the latest of theirs, and when the writer's clock said it wrote."""
+
+    stream_ids: tuple[str, ...]
+    due_at: datetime
+    written_at: datetime
+
+
+class DeadlinesPassed(BaseModel):
+    """The detail of that message."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    stream_ids: Annotated[tuple[StreamId, ...], Field(alias="streamIds", min_length=1, max_length=MOST_STREAMS)]
+
+
+def minute_of(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(second=0, microsecond=0)

@@ -1,0 +1,23 @@
+"""The events of the catalogue."""
+
+from typing import ClassVar
+
+from services.shared.events.event import Bus, Count, Event
+from services.shared.inventory import Product, StockChange, adjust
+
+
+class ProductInventoryUpdated(Event):
+    """A SKU is named and priced, and its stock on hand is set: `stock_delta` is what led to it."""
+
+    BUS: ClassVar[Bus] = Bus.ORDER
+
+    sku: str
+    name: str
+    price_minor: Count
+    currency: str
+    stock: Count
+    stock_delta: Count
+
+    def adjustment(self) -> StockChange:
+        product = Product(self.name, self.price_minor, self.currency)
+        return adjust(self.sku, self.stock_delta, stock_after=self.stock, product=product)

@@ -1,0 +1,121 @@
+"""What every event is: its type, bus and schema version, and its fields under the names that are published.
+
+An event's class states its fields once: in snake case for Python, in camel case for the wire and the store. A field
+that is annotated as `Stored` is kept with the commit and never published.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Self, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, StrictInt
+from pydantic.alias_generators import to_camel
+
+from services.shared.inventory import StockChange
+from services.shared.json_types import JsonObject
+
+Fields: TypeAlias = Mapping[str, object]
+"""What an event says, under the names of the wire."""
+Upcaster: TypeAlias = Callable[[Fields], Fields]
+"""Makes the fields of one schema version from those of the version before it."""
+
+
+class Bus(StrEnum):
+    ORDER = "order"
+    PAYMENT = "payment"
+
+    @property
+    def source(self) -> str:
+        """The EventBridge `source`: it belongs to the bus, whichever service wrote the event."""
+        return f"{self.value}.service"
+
+
+class UnknownEventError(ValueError):
+    """No event of this type or schema version is known here: its writer may be newer than its reader."""
+
+
+_STORED = object()
+_T = TypeVar("_T")
+Stored = Annotated[_T, _STORED]
+"""A field that is kept in the commit and never published."""
+
+Count = StrictInt
+"""Units or minor units: a float, a boolean or a numeric text is refused."""
+
+# Models are built when they are first used: a function does not use all that it imports.
+_CONFIG = ConfigDict(
+    frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, defer_build=True
+)
+
+
+class EventPart(BaseModel):
+    """An object inside of an event."""
+
+    model_config = _CONFIG
+
+
+class Event(BaseModel):
+    """Something that happened. The class's name is the event's type, EventBridge's `detail-type`."""
+
+    model_config = _CONFIG
+
+    BUS: ClassVar[Bus]
+    SCHEMA_VERSION: ClassVar[int] = 1
+    UPCASTERS: ClassVar[Mapping[int, Upcaster]] = MappingProxyType({})
+    """By the schema version that each reads: one for each version before the present one."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:  # noqa: ANN401 - pydantic's signature
+        if sorted(cls.UPCASTERS) != list(range(1, cls.SCHEMA_VERSION)):
+            raise TypeError(f"{cls.__name__} is at schema version {cls.SCHEMA_VERSION} and upcasts {[*cls.UPCASTERS]}")
+        if cls.__name__ in _TYPES:
+            raise TypeError(f"two events are called {cls.__name__}")
+        _TYPES[cls.__name__] = cls
+
+    @classmethod
+    def type_name(cls) -> str:
+        return cls.__name__
+
+    @classmethod
+    def of(cls, fields: Fields, schema_version: int = 1) -> Self:
+        """Read an event of any version that there was; fields that it does not know are ignored.
+
+        Raises UnknownEventError for another version, and pydantic's ValidationError (a ValueError) for other content.
+        """
+        if not 1 <= schema_version <= cls.SCHEMA_VERSION:
+            raise UnknownEventError(f"{cls.__name__} has no schema version {schema_version}")
+        for version in range(schema_version, cls.SCHEMA_VERSION):
+            fields = cls.UPCASTERS[version](fields)
+        return cls.model_validate(fields)
+
+    @classmethod
+    def stored_fields(cls) -> frozenset[str]:
+        return frozenset(name for name, field in cls.model_fields.items() if _STORED in field.metadata)
+
+    def published(self) -> JsonObject:
+        """The fields that are published, under their names on the wire."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=set(self.stored_fields()))
+
+    def stored(self) -> JsonObject:
+        """All fields, under their names on the wire."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def adjustment(self) -> StockChange:
+        """The stock that the event sets; raise TypeError where it is about none."""
+        raise TypeError(f"{self.type_name()} adjusts no stock")
+
+
+_TYPES: dict[str, type[Event]] = {}
+
+
+def type_names(events: Iterable[type[Event]]) -> tuple[str, ...]:
+    return tuple(event.type_name() for event in events)
+
+
+def event_type(name: str) -> type[Event]:
+    """Find an event among those whose modules are imported; raise UnknownEventError."""
+    try:
+        return _TYPES[name]
+    except KeyError:
+        raise UnknownEventError(f"{name} is no event that is known here") from None

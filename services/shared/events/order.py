@@ -1,0 +1,105 @@
+"""The events of an order, from its placement to its end."""
+
+from collections import Counter
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints, field_validator
+
+from services.shared.cancel_reasons import CancelReason
+from services.shared.events.event import Bus, Count, Event, EventPart, Stored
+from services.shared.inventory import StockLine
+
+_MOST_SKUS = 50
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=128)]
+Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=64)]
+ForcedResult = Literal["SUCCESS", "FAILURE"]
+
+
+class OrderReference(EventPart):
+    """All that a service reads of an event about an order: the event store has the rest."""
+
+    order_id: Identifier
+
+
+class PlacedLine(EventPart):
+    sku: Sku
+    quantity: Annotated[Count, Field(ge=1, le=10_000)]
+
+
+class OrderPlaced(Event):
+    """Sent by a producer, which asks for the order; lines of one SKU are added up."""
+
+    BUS: ClassVar[Bus] = Bus.ORDER
+
+    order_id: Identifier
+    customer_id: Identifier
+    items: Annotated[tuple[PlacedLine, ...], Field(min_length=1)]
+    forced_payment_result: ForcedResult | None = Field(None, alias="_postDeployTestForceResult")
+
+    @field_validator("items")
+    @classmethod
+    def _not_too_many(cls, items: tuple[PlacedLine, ...]) -> tuple[PlacedLine, ...]:
+        if len({item.sku for item in items}) > _MOST_SKUS:
+            raise ValueError(f"more than {_MOST_SKUS} distinct SKUs")
+        return items
+
+    def quantities(self) -> dict[str, int]:
+        """Units by SKU; the order of the lines says nothing."""
+        quantities: Counter[str] = Counter()
+        for item in self.items:
+            quantities[item.sku] += item.quantity
+        return dict(quantities)
+
+
+class PricedLine(EventPart):
+    sku: str
+    quantity: Count
+    unit_price_minor: Count
+
+
+class OrderLine(EventPart):
+    sku: str
+    quantity: Count
+
+
+class OrderValidated(Event):
+    """The order is accepted: its stock is reserved, and its prices are frozen."""
+
+    BUS: ClassVar[Bus] = Bus.ORDER
+
+    order_id: str
+    customer_id: str
+    items: tuple[PricedLine, ...]
+    amount_minor: Count
+    currency: str
+    content_hash: Stored[str | None] = None
+    forced_payment_result: Stored[ForcedResult | None] = None
+
+    @property
+    def lines(self) -> tuple[StockLine, ...]:
+        return tuple(StockLine(item.sku, item.quantity) for item in self.items)
+
+
+class OrderConfirmed(Event):
+    """The order is paid: its end for now."""
+
+    BUS: ClassVar[Bus] = Bus.ORDER
+
+    order_id: str
+    customer_id: str
+    amount_minor: Count
+    currency: str
+
+
+class OrderCancelled(Event):
+    """The order was refused when it was placed, or ended later without its goods."""
+
+    BUS: ClassVar[Bus] = Bus.ORDER
+
+    order_id: str
+    customer_id: str
+    reason: CancelReason
+    content_hash: Stored[str | None] = None
+    """Of an order that was refused when it was placed, as are its `items`."""
+    items: Stored[tuple[OrderLine, ...] | None] = None

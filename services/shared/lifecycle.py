@@ -1,0 +1,156 @@
+"""How the commits of a stream follow one another: declared once for each kind of stream, as data."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any, TypeAlias
+
+from services.shared.commits import Commit
+from services.shared.events.event import Event
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Something that is still to happen, and for how long it is normal to wait: from the deadline if there is one."""
+
+    waits_for: str
+    normal: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Where a stream stands. It is final where it waits for nothing."""
+
+    name: str
+    wait: Wait | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """Which events may follow one of the phases, in one commit; who writes it; and where it leads.
+
+    `to` is None where the phase stays what it is.
+    """
+
+    phases: tuple[Phase, ...]
+    events: tuple[type[Event], ...]
+    writer: str
+    to: Phase | None = None
+
+    @property
+    def names(self) -> str:
+        return " + ".join(event.type_name() for event in self.events)
+
+
+IdOf: TypeAlias = Callable[[Any], str]
+"""Finds the id of an obligation in an event of the type that it is declared for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """Something that one event opens and a later one closes, such as a refund; several may be open, each by its id."""
+
+    name: str
+    opened_by: Mapping[type[Event], IdOf]
+    closed_by: Mapping[type[Event], IdOf]
+    wait: Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a stream waits for, and after when that is longer than normal."""
+
+    waits_for: str
+    late_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a stream stands: its phase, and what is open."""
+
+    phase: Phase
+    version: int = 0
+    since: datetime = _NEVER
+    """When the phase was reached."""
+    due_at: datetime | None = None
+    """The deadline of the phase."""
+    open: Mapping[tuple[str, str], Waiting] = field(default_factory=dict)
+    """The obligations that are open, by name and id."""
+
+    @property
+    def waits(self) -> tuple[Waiting, ...]:
+        """Everything that it waits for."""
+        wait = self.phase.wait
+        own = (Waiting(wait.waits_for, (self.due_at or self.since) + wait.normal),) if wait else ()
+        return (*own, *self.open.values())
+
+    @property
+    def is_final(self) -> bool:
+        """Whether its life is over: it has begun, its phase is final, and nothing is open."""
+        return self.version > 0 and not self.waits
+
+    def late(self, now: datetime) -> Waiting | None:
+        """What it has waited for longer than is normal."""
+        return next((waiting for waiting in self.waits if now > waiting.late_after), None)
+
+
+class ImpossibleCommitError(ValueError):
+    """No transition of the stream's life cycle allows the commit."""
+
+    def __init__(self, commit: Commit, state: State) -> None:
+        events = " + ".join(event.type_name() for event in commit.events)
+        super().__init__(
+            f"{events} as version {commit.version}, where the stream is {state.phase} at version {state.version}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """The life of the streams whose ids begin with `prefix`."""
+
+    prefix: str
+    start: Phase
+    transitions: tuple[Transition, ...]
+    obligations: tuple[Obligation, ...] = ()
+
+    def fold(self, commits: Iterable[Commit]) -> State:
+        """Follow a stream from its first commit; raise ImpossibleCommitError at the first that may not be there."""
+        state = State(self.start)
+        for commit in commits:
+            state = self.after(state, commit)
+        return state
+
+    def after(self, state: State, commit: Commit) -> State:
+        """Where the stream stands once the commit is written; raise ImpossibleCommitError where it may not be."""
+        transition = self.transition(state.phase, commit)
+        if transition is None or commit.version != state.version + 1:
+            raise ImpossibleCommitError(commit, state)
+        opened = self._open_after(state, commit)
+        state = replace(state, version=commit.version, open=opened)
+        if transition.to:
+            state = replace(state, phase=transition.to, since=commit.cause.at, due_at=commit.due_at)
+        return state
+
+    def transition(self, phase: Phase, commit: Commit) -> Transition | None:
+        events = tuple(type(event) for event in commit.events)
+        return next((one for one in self.transitions if phase in one.phases and one.events == events), None)
+
+    def _open_after(self, state: State, commit: Commit) -> Mapping[tuple[str, str], Waiting]:
+        """Raise ImpossibleCommitError where an event closes what is not open, or opens what is."""
+        still_open = dict(state.open)
+        for event, one in product(commit.events, self.obligations):
+            if closes := one.closed_by.get(type(event)):
+                if still_open.pop((one.name, closes(event)), None) is None:
+                    raise ImpossibleCommitError(commit, state)
+            elif opens := one.opened_by.get(type(event)):
+                key = (one.name, opens(event))
+                if key in still_open:
+                    raise ImpossibleCommitError(commit, state)
+                still_open[key] = Waiting(one.wait.waits_for, commit.cause.at + one.wait.normal)
+        return still_open

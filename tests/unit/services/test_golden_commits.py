@@ -1,0 +1,36 @@
+"""What is deployed must stay readable: items of every form that a commit has had, as the event store holds them.
+
+The files are written once and never changed. A new form, or a new schema version of an event, brings a file of its own.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.libs.commit_items import commit_from_item
+from services.libs.event_publisher import event_detail
+
+GOLDEN = sorted((Path(__file__).parents[2] / "golden" / "commits").glob("*.json"))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return loaded
+
+
+@pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
+def test_a_commit_of_any_age_publishes_its_events_and_moves_its_stock(file: Path) -> None:
+    golden = _read(file)
+
+    commit = commit_from_item(golden["item"])
+
+    assert [
+        {"detail-type": event.type_name(), "detail": event_detail(commit, index)}
+        for index, event in enumerate(commit.events)
+    ] == golden["published"]
+    assert [
+        {"sku": change.sku, "stock": change.stock, "reserved": change.reserved, "available": change.available}
+        for change in commit.stock_changes()
+    ] == golden["stock"]
