@@ -15,14 +15,14 @@ from moto import mock_aws
 
 from scripts.deployment import Deployment
 from services.libs import aws_clients
-from services.libs.commit_items import DUE_INDEX
+from services.libs.backoff import Backoff
 from services.libs.dead_letters import DeadLetters
 from services.libs.event_store import EventStore, Tables
 from services.libs.inventory_table import InventoryTable
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import CreateTableInputTypeDef, KeySchemaElementTypeDef
+    from types_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
     from types_boto3_events import EventBridgeClient
     from types_boto3_sqs import SQSClient
 
@@ -34,7 +34,10 @@ EVENT_STORE_TABLE = "test-event-store-table"
 INVENTORY_TABLE = "test-inventory-table"
 METRICS_TABLE = "test-metrics-table"
 GATEWAY_TABLE = "test-simulated-gateway-table"
-TABLES = Tables(EVENT_STORE_TABLE, INVENTORY_TABLE, METRICS_TABLE)
+DEADLINE_TABLE = "test-deadline-table"
+TABLES = Tables(EVENT_STORE_TABLE, INVENTORY_TABLE, METRICS_TABLE, DEADLINE_TABLE)
+AT_ONCE = Backoff(attempts=5, first_pause_seconds=0, sleep=lambda _: None)
+"""As many attempts as there are, without a pause."""
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Aws:
     sqs: "SQSClient"
     events: "EventBridgeClient"
     dead_letter_queue_url: str
+    order_queue_url: str
 
     @property
     def deployment(self) -> Deployment:
@@ -78,7 +82,7 @@ class Aws:
 
     @property
     def store(self) -> EventStore:
-        return EventStore(self.dynamodb, TABLES, sleep=lambda _: None)
+        return EventStore(self.dynamodb, TABLES, backoff=AT_ONCE)
 
     @property
     def inventory(self) -> InventoryTable:
@@ -116,15 +120,16 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         events.register(_INSERTS, insert_statements, unique_id=_INSERTS)  # type: ignore[arg-type] # what it returns counts
     with mock_aws():
         dynamodb, sqs, events = _SESSION.client("dynamodb"), _SESSION.client("sqs"), _SESSION.client("events")
-        _create_table(dynamodb, EVENT_STORE_TABLE, stream_id="S", version="N", index={"due_shard": "S", "due_at": "S"})
+        _create_table(dynamodb, EVENT_STORE_TABLE, stream_id="S", version="N")
+        _create_table(dynamodb, DEADLINE_TABLE, minute_shard="S", group_id="S")
         _create_table(dynamodb, METRICS_TABLE, id="S")
         _create_table(dynamodb, INVENTORY_TABLE, item_id="S")
         _create_table(dynamodb, GATEWAY_TABLE, order_id="S")
         for bus in ("test-order-bus", "test-payment-bus"):
             events.create_event_bus(Name=bus)
-        queue_url = sqs.create_queue(QueueName="test-dlq")["QueueUrl"]
+        urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("test-dlq", "test-order-queue")]
         _forget_clients()
-        yield Aws(dynamodb, sqs, events, queue_url)
+        yield Aws(dynamodb, sqs, events, *urls)
     _forget_clients()
 
 
@@ -151,21 +156,13 @@ def insert_statements(params: Mapping[str, bytes], **_: object) -> tuple[AWSResp
     return AWSResponse("", 200, HTTPHeaders(), None), {"Responses": responses, "ResponseMetadata": metadata}
 
 
-def _create_table(
-    client: "DynamoDBClient", name: str, index: Mapping[str, Literal["S"]] | None = None, **keys: Literal["S", "N"]
-) -> None:
-    attributes = {**keys, **(index or {})}
-    request: CreateTableInputTypeDef = {
-        "TableName": name,
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": kind} for key, kind in attributes.items()],
-        "KeySchema": _key_schema(keys),
-    }
-    if index:
-        request["GlobalSecondaryIndexes"] = [
-            {"IndexName": DUE_INDEX, "KeySchema": _key_schema(index), "Projection": {"ProjectionType": "KEYS_ONLY"}}
-        ]
-    client.create_table(**request)
+def _create_table(client: "DynamoDBClient", name: str, **keys: Literal["S", "N"]) -> None:
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind} for key, kind in keys.items()],
+        KeySchema=_key_schema(keys),
+    )
 
 
 def _key_schema(keys: Iterable[str]) -> "list[KeySchemaElementTypeDef]":
