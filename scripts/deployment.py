@@ -32,7 +32,7 @@ from scripts.plan.terminal import show
 from scripts.target import Target
 from scripts.terraform import Terraform, terraform_path
 from services.libs.event_store import Tables
-from services.shared.events import Bus
+from services.shared.events.event import Bus
 
 _ENVIRONMENTS = REPO_ROOT / "infra" / "envs"
 _BOOTSTRAP_ROOT = REPO_ROOT / "infra" / "bootstrap"
