@@ -47,6 +47,8 @@ class Tables:
     event_store: str
     inventory: str
     metrics: str
+    deadlines: str | None = None
+    """None for a writer whose commits have no deadline."""
 
 
 class VersionTakenError(Exception):

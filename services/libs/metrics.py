@@ -28,7 +28,7 @@ class Function(StrEnum):
     ORDER_SERVICE = "order-service"
     PAYMENT_SERVICE = "payment-service"
     EVENT_RELAY = "event-relay"
-    RESERVATION_SWEEPER = "reservation-sweeper"
+    DEADLINE_SWEEPER = "deadline-sweeper"
     METRICS_SERVICE = "metrics-service"
     NOTIFICATION_SERVICE = "notification-service"
 

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from functools import cache
 
+from services.deadline_sweeper.cursor import SweepCursor
+from services.deadline_sweeper.service import ReservationSweeper
 from services.libs import aws_clients
 from services.libs.event_store import EventStore
 from services.libs.lambda_types import LambdaContext
@@ -10,8 +12,6 @@ from services.libs.metrics import ErrorType, Function
 from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import StoreSettings
 from services.libs.structured_logging import configure_logging
-from services.reservation_sweeper.cursor import SweepCursor
-from services.reservation_sweeper.service import ReservationSweeper
 
 # More than one order takes at its slowest.
 _RESERVE_MILLISECONDS = 10_000
@@ -19,12 +19,12 @@ _RESERVE_MILLISECONDS = 10_000
 
 class _Application:
     def __init__(self, settings: StoreSettings) -> None:
-        configure_logging(Function.RESERVATION_SWEEPER, settings.log_level)
+        configure_logging(Function.DEADLINE_SWEEPER, settings.log_level)
         client = aws_clients.dynamodb()
         self.sweeper = ReservationSweeper(
             EventStore(client, settings.tables), SweepCursor(client, settings.metrics_table)
         )
-        self.metrics = RequestMetrics(Function.RESERVATION_SWEEPER, settings.environment)
+        self.metrics = RequestMetrics(Function.DEADLINE_SWEEPER, settings.environment)
 
 
 @cache

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
+from services.deadline_sweeper.cursor import Position, SweepCursor
+from services.deadline_sweeper.domain import expire
 from services.libs.commit_items import DUE_SHARDS
 from services.libs.event_store import EventStore, VersionTakenError
 from services.libs.structured_logging import bind_log_fields, log_fields, logger
-from services.reservation_sweeper.cursor import Position, SweepCursor
-from services.reservation_sweeper.domain import expire
 from services.shared.commits import timestamp
 
 _BATCH = 100
