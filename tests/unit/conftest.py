@@ -15,14 +15,13 @@ from moto import mock_aws
 
 from scripts.deployment import Deployment
 from services.libs import aws_clients
-from services.libs.commit_items import DUE_INDEX
 from services.libs.dead_letters import DeadLetters
 from services.libs.event_store import EventStore, Tables
 from services.libs.inventory_table import InventoryTable
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import CreateTableInputTypeDef, KeySchemaElementTypeDef
+    from types_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
     from types_boto3_events import EventBridgeClient
     from types_boto3_sqs import SQSClient
 
@@ -33,8 +32,9 @@ _INSERTS = "before-call.dynamodb.BatchExecuteStatement"
 EVENT_STORE_TABLE = "test-event-store-table"
 INVENTORY_TABLE = "test-inventory-table"
 METRICS_TABLE = "test-metrics-table"
+DEADLINE_TABLE = "test-deadline-table"
 GATEWAY_TABLE = "test-simulated-gateway-table"
-TABLES = Tables(EVENT_STORE_TABLE, INVENTORY_TABLE, METRICS_TABLE)
+TABLES = Tables(EVENT_STORE_TABLE, INVENTORY_TABLE, METRICS_TABLE, DEADLINE_TABLE)
 
 
 @dataclass
@@ -65,9 +65,10 @@ class Aws:
             runbook_url="docs/runbook.md",
             metrics_api_id="api",
             metrics_api_gateway_url="https://api.example/test/metrics",
-            reservation_sweep_rule_name="test-reservation-sweep",
+            deadline_sweep_rule_name="test-deadline-sweep",
             inventory_table_name=INVENTORY_TABLE,
             event_store_table_name=EVENT_STORE_TABLE,
+            deadline_table_name=DEADLINE_TABLE,
             simulated_gateway_table_name=GATEWAY_TABLE,
             metrics_table_name=METRICS_TABLE,
             allow_forced_payment_result=True,
@@ -116,7 +117,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         events.register(_INSERTS, insert_statements, unique_id=_INSERTS)  # type: ignore[arg-type] # what it returns counts
     with mock_aws():
         dynamodb, sqs, events = _SESSION.client("dynamodb"), _SESSION.client("sqs"), _SESSION.client("events")
-        _create_table(dynamodb, EVENT_STORE_TABLE, stream_id="S", version="N", index={"due_shard": "S", "due_at": "S"})
+        _create_table(dynamodb, EVENT_STORE_TABLE, stream_id="S", version="N")
+        _create_table(dynamodb, DEADLINE_TABLE, minute_shard="S", group_id="S")
         _create_table(dynamodb, METRICS_TABLE, id="S")
         _create_table(dynamodb, INVENTORY_TABLE, item_id="S")
         _create_table(dynamodb, GATEWAY_TABLE, order_id="S")
@@ -151,21 +153,13 @@ def insert_statements(params: Mapping[str, bytes], **_: object) -> tuple[AWSResp
     return AWSResponse("", 200, HTTPHeaders(), None), {"Responses": responses, "ResponseMetadata": metadata}
 
 
-def _create_table(
-    client: "DynamoDBClient", name: str, index: Mapping[str, Literal["S"]] | None = None, **keys: Literal["S", "N"]
-) -> None:
-    attributes = {**keys, **(index or {})}
-    request: CreateTableInputTypeDef = {
-        "TableName": name,
-        "BillingMode": "PAY_PER_REQUEST",
-        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": kind} for key, kind in attributes.items()],
-        "KeySchema": _key_schema(keys),
-    }
-    if index:
-        request["GlobalSecondaryIndexes"] = [
-            {"IndexName": DUE_INDEX, "KeySchema": _key_schema(index), "Projection": {"ProjectionType": "KEYS_ONLY"}}
-        ]
-    client.create_table(**request)
+def _create_table(client: "DynamoDBClient", name: str, **keys: Literal["S", "N"]) -> None:
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind} for key, kind in keys.items()],
+        KeySchema=_key_schema(keys),
+    )
 
 
 def _key_schema(keys: Iterable[str]) -> "list[KeySchemaElementTypeDef]":
