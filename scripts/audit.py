@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from scripts.console import out, table
 from scripts.counting import counted, counts
+from scripts.deadlines import Deadlines
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import (
@@ -21,21 +22,23 @@ from scripts.ledger import (
     SkuTotals,
     gateway_entry,
     histories,
+    lifecycle_of,
     read_commit,
     read_gateway,
     read_orders,
     readable_commits,
     scan,
 )
-from scripts.order_history import history_problems, money_problem
+from scripts.order_history import Problem, lateness, money_problems, state_of
 from scripts.target import Target
 from services.libs.dynamodb_items import Item, batch_get, to_item
 from services.libs.inventory_table import stock_item
 from services.libs.ledger_counters import LedgerCounters, UnreadableCountersError
-from services.shared.commits import ORDER_PREFIX, Commit, order_id_of, order_stream, sku_stream
-from services.shared.events import EventType
+from services.shared.commits import ORDER_PREFIX, Commit, order_id_of, order_stream, sku_stream, timestamp
+from services.shared.events.payment import PaymentRequested
 from services.shared.inventory import Product, StockItem
 from services.shared.json_types import JsonObject
+from services.shared.order_lifecycle import DECISION
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -86,6 +89,10 @@ class Audit:
     """What changed while it was read, and so could not be compared: SKUs' streams, and `counters`."""
     uncompared: set[str] = field(default_factory=set)
     """Of that, what no look before could compare either."""
+    due: dict[str, datetime] = field(default_factory=dict)
+    """The deadlines that streams wait for."""
+    untold: dict[str, datetime] = field(default_factory=dict)
+    """Of these, the ones that nobody will tell of: they are missing in the deadline table, or long past."""
 
     @property
     def unsettled(self) -> set[str]:
@@ -110,6 +117,7 @@ class Auditor:
         self._client = client
         self._deployment = deployment
         self._counters = LedgerCounters(client, deployment.metrics_table_name)
+        self._deadlines = Deadlines(client, deployment)
         self._clock = clock
         self._sleep = sleep
 
@@ -133,7 +141,8 @@ class Auditor:
         items = counted(shown, "commits read", scan(self._client, self._deployment.event_store_table_name))
         streams = histories(readable_commits(items, audit.unreadable))
         while batch := list(islice(streams, _ORDERS_A_BATCH)):
-            audit.differences += self._orders(batch, audit)
+            audit.differences += self._streams(batch, audit)
+        audit.differences += self._missing_deadlines(audit)
         audit.differences += [Difference("commit", one.key, "a commit", one.reason) for one in audit.unreadable]
         entries = counted(shown, "charges read", read_gateway(self._client, self._deployment))
         while charges := list(islice(entries, _ORDERS_A_BATCH)):
@@ -162,7 +171,7 @@ class Auditor:
         except UnreadableCountersError as error:
             return str(error)
 
-    def _orders(self, histories: Sequence[Sequence[Commit]], audit: Audit) -> Iterator[Difference]:
+    def _streams(self, histories: Sequence[Sequence[Commit]], audit: Audit) -> Iterator[Difference]:
         streams = [history[0].stream_id for history in histories]
         charges = self._gateway_entries([order_id_of(stream) for stream in streams if stream.startswith(ORDER_PREFIX)])
         for stream_id, history in zip(streams, histories, strict=True):
@@ -172,13 +181,32 @@ class Auditor:
             versions = [commit.version for commit in history]
             if versions != list(range(1, len(history) + 1)):
                 yield Difference("gap in versions", stream_id, f"1 to {versions[-1]}", f"{versions}")
-            elif stream_id.startswith(ORDER_PREFIX):
+                continue
+            kind, subject = _named(stream_id)
+            if problem := self._history_problem(stream_id, history, audit):
+                yield Difference(kind, subject, problem.expected, problem.found)
+            if kind == "order":
                 audit.orders += 1
-                order_id = order_id_of(stream_id)
-                for problem in history_problems(history, self._clock()):
-                    yield Difference("order", order_id, problem.expected, problem.found)
-                if money := money_problem(history, charges.get(order_id, {})):
-                    yield Difference("money", order_id, money.expected, money.found)
+                for money in money_problems(history, charges.get(subject, {})):
+                    yield Difference("money", subject, money.expected, money.found)
+
+    def _history_problem(self, stream_id: str, history: Sequence[Commit], audit: Audit) -> Problem | None:
+        lifecycle = lifecycle_of(stream_id)
+        if lifecycle is None:
+            return Problem("a stream of a kind that is known", "another")
+        state = state_of(lifecycle, history)
+        if isinstance(state, Problem):
+            return state
+        late = lateness(state, self._clock())
+        if state.due_at:
+            (audit.untold if late else audit.due)[stream_id] = state.due_at
+        return late
+
+    def _missing_deadlines(self, audit: Audit) -> Iterator[Difference]:
+        missing = self._deadlines.missing(audit.due)
+        audit.untold |= missing
+        for stream_id, due_at in missing.items():
+            yield Difference("deadline", stream_id, f"to be told of by {timestamp(due_at)}", "in no group")
 
     def _gateway_entries(self, order_ids: Sequence[str]) -> dict[str, JsonObject]:
         keys = [to_item({"order_id": order_id}) for order_id in order_ids]
@@ -211,7 +239,14 @@ def _may_be_accepted(item: Item) -> bool:
         commit = read_commit(item)
     except NoCommitError:
         return True
-    return commit.version > 1 or EventType.PAYMENT_REQUESTED in commit.events
+    return commit.version > DECISION or commit.find(PaymentRequested) is not None
+
+
+def _named(stream_id: str) -> tuple[str, str]:
+    """What kind of thing a stream is about, and its id."""
+    if stream_id.startswith(ORDER_PREFIX):
+        return "order", order_id_of(stream_id)
+    return "stream", stream_id
 
 
 def _stock_differences(ledger: Ledger, stock: Mapping[str, Item], moving: set[str]) -> Iterator[Difference]:

@@ -32,7 +32,7 @@ from scripts.plan.terminal import show
 from scripts.target import Target
 from scripts.terraform import Terraform, terraform_path
 from services.libs.event_store import Tables
-from services.shared.events import Bus
+from services.shared.events.event import Bus
 
 _ENVIRONMENTS = REPO_ROOT / "infra" / "envs"
 _BOOTSTRAP_ROOT = REPO_ROOT / "infra" / "bootstrap"
@@ -56,9 +56,10 @@ class Deployment:
     metrics_api_gateway_url: str
     allow_forced_payment_result: bool
     payment_success_rate: float
-    reservation_sweep_rule_name: str
+    deadline_sweep_rule_name: str
     inventory_table_name: str
     event_store_table_name: str
+    deadline_table_name: str
     simulated_gateway_table_name: str
     metrics_table_name: str
     function_names: Mapping[str, str]
@@ -69,7 +70,12 @@ class Deployment:
 
     @property
     def tables(self) -> Tables:
-        return Tables(self.event_store_table_name, self.inventory_table_name, self.metrics_table_name)
+        return Tables(
+            self.event_store_table_name,
+            self.inventory_table_name,
+            self.metrics_table_name,
+            deadlines=self.deadline_table_name,
+        )
 
     @property
     def bus_names(self) -> Mapping[Bus, str]:

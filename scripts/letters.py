@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from pydantic import AliasPath, AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, AliasPath, AwareDatetime, BaseModel, Field, ValidationError
 
-from services.libs.messages import Identifier
 from services.shared.commits import timestamp
-from services.shared.events import EventType
+from services.shared.deadlines import DEADLINES_PASSED
+from services.shared.events import every
+from services.shared.events.event import event_type
+from services.shared.events.order import Identifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +23,8 @@ _REJECTION = ("reason", "detail", "message_id", "source_arn", "function_name")
 _RULE_FAILURE = (
     "RULE_ARN", "TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE", "EXHAUSTED_RETRY_CONDITION", "RETRY_ATTEMPTS",
 )  # fmt: skip
+
+EVENTS = every.MODULES
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -52,7 +56,7 @@ class Letter:
     @property
     def order_id(self) -> str:
         event = _read(_Event, self.body)
-        return event.order_id if event else ""
+        return event.order_id or "" if event else ""
 
     def attribute(self, name: str) -> str:
         return self.attributes[name].get("StringValue", "") if name in self.attributes else ""
@@ -75,9 +79,14 @@ class Letter:
         return "retries exhausted", event.event_type if event else ""
 
 
+def _known(name: str) -> str:
+    """Another name could be anything."""
+    return name if name == DEADLINES_PASSED else event_type(name).type_name()
+
+
 class _Event(BaseModel):
-    event_type: EventType = Field(alias="detail-type")
-    order_id: Identifier = Field(validation_alias=AliasPath("detail", "orderId"))
+    event_type: Annotated[str, AfterValidator(_known)] = Field(alias="detail-type")
+    order_id: Identifier | None = Field(None, validation_alias=AliasPath("detail", "orderId"))
 
 
 class _GivenUp(BaseModel):

@@ -12,9 +12,10 @@ from scripts.ledger import read_orders
 from scripts.target import Target
 from services.libs.commit_items import commit_from_item
 from services.shared.commits import Commit, order_stream
-from services.shared.events import CATALOGUE, EventType
+from services.shared.events.order import OrderPlaced
+from services.shared.lifecycle import ImpossibleCommitError, State
+from services.shared.order_lifecycle import ORDER
 
-_FINAL = {EventType.ORDER_CONFIRMED, EventType.ORDER_CANCELLED}
 _ENTRIES_A_CALL = 10
 _POLL_SECONDS = 0.2
 
@@ -28,12 +29,23 @@ class History:
 
     @property
     def final(self) -> Commit | None:
-        """The commit that confirmed or cancelled the order."""
-        return next((commit for commit in self.commits if _FINAL & set(commit.events)), None)
+        """The commit that brought the order to its last phase: what is open after it, such as a refund, is not waited for.
+
+        None too for a history that no order can have, such as one of which a read has caught a part.
+        """
+        state = State(ORDER.start)
+        try:
+            for commit in self.commits:
+                state = ORDER.after(state, commit)
+                if state.phase.wait is None:
+                    return commit
+        except ImpossibleCommitError:
+            pass
+        return None
 
     @property
     def events(self) -> list[str]:
-        return [event.value for commit in self.commits for event in commit.events]
+        return [event.type_name() for commit in self.commits for event in commit.events]
 
 
 class OrderClient:
@@ -44,7 +56,6 @@ class OrderClient:
 
     def place(self, orders: Sequence[Mapping[str, object]]) -> list[datetime]:
         """Send one OrderPlaced an order; return when each was sent."""
-        bus = CATALOGUE[EventType.ORDER_PLACED].bus
         sent: list[datetime] = []
         for start in range(0, len(orders), _ENTRIES_A_CALL):
             batch = orders[start : start + _ENTRIES_A_CALL]
@@ -53,8 +64,8 @@ class OrderClient:
                 Entries=[
                     {
                         "EventBusName": self._deployment.order_bus_name,
-                        "Source": bus.source,
-                        "DetailType": EventType.ORDER_PLACED.value,
+                        "Source": OrderPlaced.BUS.source,
+                        "DetailType": OrderPlaced.type_name(),
                         "Detail": json.dumps(order),
                     }
                     for order in batch

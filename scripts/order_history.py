@@ -1,35 +1,21 @@
-"""What the commits of one order may look like, and what money must have moved for them."""
+"""What is wrong with the history of an order, and what money must have moved for it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.shared.commits import Commit, timestamp
-from services.shared.events import EventType
-from services.shared.json_types import JsonObject, integer
-
-# A due order waits for the next sweep, and its last version for the relay and a queue.
-_GRACE = timedelta(minutes=5)
-
-_REFUSED = (EventType.ORDER_CANCELLED,)
-_RESERVED = (EventType.ORDER_VALIDATED, EventType.PAYMENT_REQUESTED)
-_PAID = (EventType.PAYMENT_PROCESSED,)
-_DECLINED = (EventType.PAYMENT_FAILED,)
-_EXPIRED = (EventType.ORDER_CANCELLED, EventType.REFUND_REQUESTED)
+from services.shared.events.order import OrderCancelled
+from services.shared.events.payment import (
+    PaymentFailed,
+    PaymentProcessed,
+    RefundProcessed,
+    RefundRequested,
+)
+from services.shared.json_types import JsonObject
+from services.shared.lifecycle import ImpossibleCommitError, Lifecycle, State
 
 _NOTHING_TAKEN = ("called_off", "refunded")
-
-_ENDS = {
-    (_REFUSED,): True,
-    (_RESERVED,): False,
-    (_RESERVED, _PAID): False,
-    (_RESERVED, _PAID, (EventType.ORDER_CONFIRMED,)): True,
-    (_RESERVED, _DECLINED): False,
-    (_RESERVED, _DECLINED, (EventType.ORDER_CANCELLED,)): True,
-    (_RESERVED, _EXPIRED): False,
-    (_RESERVED, _EXPIRED, (EventType.REFUND_PROCESSED,)): True,
-}
-"""Every history that an order can have, and whether it ends there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,48 +24,58 @@ class Problem:
     found: str
 
 
-def history_problems(history: Sequence[Commit], now: datetime) -> Iterator[Problem]:
-    events = tuple(commit.events for commit in history)
-    found = "; ".join(" + ".join(event.value for event in commit) for commit in events)
-    ends = _ENDS.get(events)
-    if ends is None:
-        yield Problem("a history that an order can have", found)
-    elif not ends and (due_at := history[0].due_at) and now > due_at + _GRACE:
-        yield Problem(f"an end, as it was due {timestamp(due_at)}", found)
+def state_of(lifecycle: Lifecycle, history: Sequence[Commit]) -> State | Problem:
+    """Where a stream stands, or why it cannot stand anywhere."""
+    try:
+        return lifecycle.fold(history)
+    except ImpossibleCommitError as error:
+        return Problem("a commit that may be there", str(error))
 
 
-def is_open(history: Sequence[Commit]) -> bool:
-    """Whether something is still to be done about the order: then its last events have work to set off."""
-    return _ENDS.get(tuple(commit.events for commit in history)) is False
+def lateness(state: State, now: datetime) -> Problem | None:
+    """What the stream has waited for longer than is normal."""
+    late = state.late(now)
+    if late is None:
+        return None
+    due = f"as it was due {timestamp(state.due_at)}" if state.due_at else f"by {timestamp(late.late_after)}"
+    return Problem(f"an end, {due}", late.waits_for)
 
 
-def money_problem(history: Sequence[Commit], entry: JsonObject) -> Problem | None:
+def events_text(commit: Commit) -> str:
+    """Name the commit's events, and the reason that they give."""
+    names = " + ".join(event.type_name() for event in commit.events)
+    reason = reason_of(commit)
+    return f"{names} ({reason})" if reason else names
+
+
+def reason_of(commit: Commit) -> str | None:
+    with_reason = OrderCancelled | PaymentFailed | RefundRequested
+    return next((event.reason for event in commit.events if isinstance(event, with_reason)), None)
+
+
+def money_problems(history: Sequence[Commit], entry: JsonObject) -> Iterator[Problem]:
     """Compare with the gateway's entry, empty where it has none.
 
     An order whose payment is open may have any. That of one that was refused is judged with those of unknown orders.
     """
-    events = [event for commit in history for event in commit.events]
-    status = entry.get("status")
-    if EventType.PAYMENT_REQUESTED not in events:
-        return None
-    amount = _said(history, EventType.PAYMENT_REQUESTED, "amountMinor")
-    if EventType.PAYMENT_PROCESSED in events:
-        return _unless(f"charged {amount}", f"{status} {entry.get('amount_minor')}")
-    if EventType.PAYMENT_FAILED in events:
-        # After a restore to before its end, the gateway declines a payment that it had called off or given back.
-        return None if status in ("declined", *_NOTHING_TAKEN) else Problem("declined", f"{status}")
-    if EventType.REFUND_PROCESSED in events:
-        refunded = _said(history, EventType.REFUND_PROCESSED, "refundedMinor")
-        if refunded:
-            return _unless(f"refunded {refunded}", f"{status} {entry.get('amount_minor')}")
-        return None if status in ("called_off", "declined") else Problem("called_off or declined", f"{status}")
-    return None
+    status, amount = entry.get("status"), entry.get("amount_minor")
+    for event in (event for commit in history for event in commit.events):
+        match event:
+            case PaymentProcessed():
+                yield from _unless(f"charged {event.amount_minor}", f"{status} {amount}")
+            case PaymentFailed():
+                # After a restore to before its end, the gateway declines a payment that it had called off or given back.
+                if status not in ("declined", *_NOTHING_TAKEN):
+                    yield Problem("declined", f"{status}")
+            case RefundProcessed(refunded_minor=0):
+                if status not in ("called_off", "declined"):
+                    yield Problem("called_off or declined", f"{status}")
+            case RefundProcessed():
+                yield from _unless(f"refunded {event.refunded_minor}", f"{status} {amount}")
+            case _:
+                pass
 
 
-def _said(history: Sequence[Commit], event: EventType, field: str) -> int:
-    """Of a history that no order can have too: its events may stand in any order."""
-    return next(integer(commit.body, field) for commit in history if event in commit.events)
-
-
-def _unless(expected: str, found: str) -> Problem | None:
-    return None if expected == found else Problem(expected, found)
+def _unless(expected: str, found: str) -> Iterator[Problem]:
+    if expected != found:
+        yield Problem(expected, found)

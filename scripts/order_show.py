@@ -9,13 +9,16 @@ from rich.table import Table
 from scripts.console import out, table
 from scripts.deployment import Deployment
 from scripts.errors import UserError
+from scripts.order_history import Problem, events_text, state_of
 from scripts.target import Target
 from services.libs.dynamodb_items import from_item, to_item
 from services.libs.event_store import EventStore
-from services.shared.commits import Commit, order_stream, timestamp
-from services.shared.events import EventType
+from services.shared.commits import Commit, order_id_of, order_stream, timestamp
+from services.shared.events.order import OrderCancelled
+from services.shared.events.payment import PaymentProcessed, RefundProcessed
 from services.shared.inventory import StockChange
-from services.shared.json_types import JsonObject, integer
+from services.shared.json_types import JsonObject, integer, text
+from services.shared.order_lifecycle import ORDER
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -37,7 +40,7 @@ def print_order(store: EventStore, client: "DynamoDBClient", gateway_table: str,
     found = client.get_item(TableName=gateway_table, Key=to_item({"order_id": order_id}), ConsistentRead=True)
     out.print(timeline(history))
     out.print(f"\ngateway   {gateway_entry(from_item(found.get('Item', {})))}", markup=False)
-    out.print(f"state     {state(history)}", markup=False)
+    out.print(f"state     {state_text(history)}", markup=False)
 
 
 def timeline(history: Sequence[Commit]) -> Table:
@@ -50,7 +53,7 @@ def timeline(history: Sequence[Commit]) -> Table:
         "caused by",
         "stock moved",
         "money moved",
-        title=f"Order {escape(str(history[0].body['orderId']))}, correlation id {escape(first.correlation_id)}",
+        title=f"Order {escape(order_id_of(history[0].stream_id))}, correlation id {escape(first.correlation_id)}",
         numbers={"+ms", "version"},
     )
     for commit in history:
@@ -59,7 +62,7 @@ def timeline(history: Sequence[Commit]) -> Table:
             commit.cause.occurred_at,
             str(since_first),
             str(commit.version),
-            _events(commit),
+            events_text(commit),
             commit.cause.event_id,
             "\n".join(map(_stock, commit.stock_changes())),
             _money(commit),
@@ -72,38 +75,21 @@ def gateway_entry(entry: JsonObject) -> str:
     """Say what the gateway's own ledger holds; it has no amount where it was only told to take nothing."""
     if not entry:
         return "was never asked"
-    amount = _amount(entry, "amount_minor") if "amount_minor" in entry else None
+    amount = _amount(integer(entry, "amount_minor"), text(entry, "currency")) if "amount_minor" in entry else None
     attempts = f"asked to charge {entry.get('attempts', 0)} times"
     return ", ".join(str(part) for part in (entry["status"], amount, entry.get("charge_id"), attempts) if part)
 
 
-def state(history: Sequence[Commit]) -> str:
+def state_text(history: Sequence[Commit]) -> str:
     """Say where the order stands, and what it waits for unless this is its end."""
-    events = {event: commit for commit in history for event in commit.events}
-    waits = _WAITS_AFTER.get(history[-1].events[-1])
-    cancelled = events.get(EventType.ORDER_CANCELLED)
-    if EventType.ORDER_CONFIRMED in events:
-        reached = "confirmed"
-    elif cancelled:
-        reached = f"cancelled ({cancelled.body['reason']})"
-    else:
-        reached = "open"
-    if len(history) == 1 and (due_at := history[0].due_at):
-        waits = f"{waits}, due {timestamp(due_at)}"
-    return f"{reached}; {waits}" if waits else reached
-
-
-_WAITS_AFTER = {
-    EventType.PAYMENT_REQUESTED: "its stock is reserved, it waits for its payment",
-    EventType.PAYMENT_PROCESSED: "it is paid and waits to be confirmed",
-    EventType.PAYMENT_FAILED: "its payment failed and it waits to be cancelled",
-    EventType.REFUND_REQUESTED: "its payment is still to be called off",
-}
-
-
-def _events(commit: Commit) -> str:
-    reason = f" ({commit.body['reason']})" if "reason" in commit.body else ""
-    return " + ".join(event.value for event in commit.events) + reason
+    state = state_of(ORDER, history)
+    if isinstance(state, Problem):
+        return f"impossible: {state.found}"
+    cancelled = next((event for commit in history if (event := commit.find(OrderCancelled))), None)
+    reached = "open" if state.phase.wait else f"cancelled ({cancelled.reason})" if cancelled else state.phase.name
+    waits = "; ".join(waiting.waits_for for waiting in state.waits)
+    due = f", due {timestamp(state.due_at)}" if state.due_at else ""
+    return f"{reached}; {waits}{due}" if waits else reached
 
 
 def _stock(change: StockChange) -> str:
@@ -112,12 +98,12 @@ def _stock(change: StockChange) -> str:
 
 
 def _money(commit: Commit) -> str:
-    if EventType.PAYMENT_PROCESSED in commit.events:
-        return f"charged {_amount(commit.body, 'amountMinor')}"
-    if EventType.REFUND_PROCESSED in commit.events:
-        return f"refunded {_amount(commit.body, 'refundedMinor')}"
+    if paid := commit.find(PaymentProcessed):
+        return f"charged {_amount(paid.amount_minor, paid.currency)}"
+    if refunded := commit.find(RefundProcessed):
+        return f"refunded {_amount(refunded.refunded_minor, refunded.currency)}"
     return ""
 
 
-def _amount(fields: JsonObject, name: str) -> str:
-    return f"{integer(fields, name) / 100:,.2f} {fields['currency']}"
+def _amount(minor: int, currency: str) -> str:
+    return f"{minor / 100:,.2f} {currency}"

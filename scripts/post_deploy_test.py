@@ -19,6 +19,7 @@ from scripts.json_files import load_json
 from scripts.made_secrets import METRICS_TOKEN, required
 from scripts.metrics_audit import business_counters, read_page
 from scripts.order_client import History, OrderClient
+from scripts.order_history import reason_of
 from scripts.seed_inventory import Catalogue, Seeder
 from scripts.target import Target
 from scripts.waiting import wait_until
@@ -124,7 +125,7 @@ class _PostDeployTest:
     def _order_checks(self, case: Case, history: History) -> Iterator[Check]:
         yield Check(case.name, "events in the event store", case.expect.events, history.events)
         if history.final:
-            yield Check(case.name, "reason", case.expect.reason, history.final.body.get("reason"))
+            yield Check(case.name, "reason", case.expect.reason, reason_of(history.final))
 
     def _gateway_checks(self, case: Case, order_id: str) -> Iterator[Check]:
         found = self._dynamodb.get_item(

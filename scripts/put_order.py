@@ -13,21 +13,19 @@ from scripts.errors import UserError
 from scripts.json_files import load_json
 from scripts.ledger import read_inventory
 from scripts.order_client import History, OrderClient
+from scripts.order_history import events_text
 from scripts.target import Target
 from services.libs.inventory_table import InventoryTable
 from services.libs.messages import EventDetail
-from services.order_service.messages import OrderPlaced
+from services.order_service.domain import PlacedOrder, content_hash
 from services.shared.commits import Commit
+from services.shared.events.order import OrderPlaced
 
 _WAIT_SECONDS = 60
 _SKUS_SHOWN = 20
 
 
-class _OrderFile(OrderPlaced, EventDetail):
-    """The detail of an `OrderPlaced`, metadata and all."""
-
-
-_ORDER_FILE = TypeAdapter(_OrderFile)
+_ORDERS, _DETAILS = TypeAdapter(OrderPlaced), TypeAdapter(EventDetail)
 
 
 def put_order(  # noqa: PLR0913 - the options of the command
@@ -42,9 +40,9 @@ def put_order(  # noqa: PLR0913 - the options of the command
     """Send `OrderPlaced` for the items (`sku=quantity`) or the file's detail, and tell what became of it."""
     if file and (items or order_id or customer_id):
         raise UserError("--file says what to order: leave out --item, --order-id and --customer-id")
-    order = load_json(file, _ORDER_FILE) if file else _from_items(order_id, customer_id, items)
+    order = _from_file(file) if file else _from_items(order_id, customer_id, items)
     # A file's detail is sent as it stands there, with what this project knows nothing of.
-    detail = json.loads(file.read_text("utf-8-sig")) if file else order.model_dump(by_alias=True, exclude_none=True)
+    detail = json.loads(file.read_text("utf-8-sig")) if file else order.published()
     deployment = Deployment.of(target)
     client = OrderClient(target, deployment)
     if commits := client.histories([order.order_id])[order.order_id].commits:
@@ -55,6 +53,12 @@ def put_order(  # noqa: PLR0913 - the options of the command
     out.print(f"order {order.order_id} sent to {deployment.order_bus_name}")
     if wait:
         _tell(client.wait([order.order_id], _WAIT_SECONDS)[order.order_id])
+
+
+def _from_file(file: Path) -> OrderPlaced:
+    """Check the detail of an `OrderPlaced`, metadata and all."""
+    load_json(file, _DETAILS)
+    return load_json(file, _ORDERS)
 
 
 def _from_items(order_id: str | None, customer_id: str | None, items: Sequence[str]) -> OrderPlaced:
@@ -74,7 +78,7 @@ def _from_items(order_id: str | None, customer_id: str | None, items: Sequence[s
 
 
 def _check_same(order: OrderPlaced, existing: Commit) -> None:
-    if existing.body.get("contentHash") != order.to_order(allow_forced_payment_result=True).content_hash:
+    if content_hash(existing) != PlacedOrder.of(order, allow_forced_payment_result=True).content_hash:
         raise UserError(f"order id {order.order_id} is taken by an order with other content: nothing was sent")
 
 
@@ -110,6 +114,4 @@ def _tell(history: History) -> None:
             "during `invoke pause` it waits for `invoke resume`"
         )
     for commit in history.commits:
-        events = " + ".join(event.value for event in commit.events)
-        reason = f" ({commit.body['reason']})" if "reason" in commit.body else ""
-        out.print(f"  {commit.cause.occurred_at}  version {commit.version}  {events}{reason}")
+        out.print(f"  {commit.cause.occurred_at}  version {commit.version}  {events_text(commit)}")

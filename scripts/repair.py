@@ -1,7 +1,8 @@
-"""Rewrite the inventory from the log. The log is right by definition: a repair is a commit that moves no stock."""
+"""Rewrite the inventory and the deadlines from the log. The log is right by definition: a repair moves no stock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from rich.progress import Progress
@@ -9,6 +10,7 @@ from rich.progress import Progress
 from scripts.audit import Audit, Auditor
 from scripts.console import out
 from scripts.counting import counts
+from scripts.deadlines import Deadlines
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.stock_commits import StockCommits
@@ -57,6 +59,16 @@ def _value(item: Item, name: str) -> str:
     return ", ".join(str(value) for value in item[name].values()) if name in item else "none"
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is to be repaired: SKUs of the inventory, and streams with the deadlines that nobody will tell of."""
+
+    repairs: list[Repair]
+    untold: Mapping[str, datetime]
+    left: list[str]
+    """What cannot be repaired, and why."""
+
+
 class Repairer:
     """Use it only while nobody else writes."""
 
@@ -65,9 +77,10 @@ class Repairer:
         self._client = client
         self._deployment = deployment
         self._commits = StockCommits(EventStore(client, deployment.tables), "repair")
+        self._deadlines = Deadlines(client, deployment)
 
-    def find(self, shown: Progress | None = None) -> tuple[list[Repair], list[str]]:
-        """Say what to repair, and what cannot be and why; raise UserError where the log is no ground for any repair."""
+    def find(self, shown: Progress | None = None) -> Findings:
+        """Raise UserError where the log is no ground for any repair."""
         audit = self._auditor.look(shown)
         _check(audit)
         repairs: list[Repair] = []
@@ -79,7 +92,7 @@ class Repairer:
                     repairs.append(Repair(sku, audit.stock.get(sku), _right(audit, sku)))
                 except UserError as error:
                     left.append(str(error))
-        return repairs, left
+        return Findings(repairs, audit.untold, left)
 
     def write(self, repair: Repair) -> None:
         """Raise UserError where the item is not what was compared any more."""
@@ -96,6 +109,9 @@ class Repairer:
             self._client.transact_write_items(TransactItems=writes)
         except self._client.exceptions.TransactionCanceledException as error:
             raise UserError(f"{repair.sku}: it is not what was compared any more, or could not be written") from error
+
+    def write_deadlines(self, untold: Mapping[str, datetime]) -> None:
+        self._deadlines.write(untold, datetime.now(UTC))
 
     def _item(self, repair: Repair) -> "TransactWriteItemTypeDef":
         """Replace or remove the item only as long as each of its attributes is as it was compared."""
@@ -139,19 +155,22 @@ def run(target: Target) -> None:
     writers, repairer = Writers(target, deployment), Repairer(target.client("dynamodb"), deployment)
     writers.check_paused("repaired")
     with counts() as shown:
-        repairs, left = repairer.find(shown)
+        found = repairer.find(shown)
     writers.check_paused("repaired")
-    for repair in repairs:
+    for repair in found.repairs:
         try:
             repairer.write(repair)
         except UserError as error:
-            left.append(str(error))
+            found.left.append(str(error))
         else:
             out.print(f"{repair.sku}: {repair.text}", markup=False)
-    if left:
-        raise UserError("not repaired:\n" + "\n".join(left))
+    if found.untold:
+        repairer.write_deadlines(found.untold)
+        out.print(f"{len(found.untold):,} deadlines written: their services are told within minutes of `invoke resume`")
+    if found.left:
+        raise UserError("not repaired:\n" + "\n".join(found.left))
     out.print(
         "`invoke resume` lets the services write again"
-        if repairs
-        else "the inventory is what the log says: nothing to repair"
+        if found.repairs or found.untold
+        else "the inventory and the deadlines are what the log says: nothing to repair"
     )

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from services.libs.event_store import EventStore
 from services.shared.commits import Cause, Commit, sku_stream
-from services.shared.events import EventType
-from services.shared.inventory import Product
+from services.shared.events.catalog import ProductInventoryUpdated
+from services.shared.inventory import Move, Product, StockMove
 
 
 class StockCommits:
@@ -22,14 +22,16 @@ class StockCommits:
         return Commit(
             stream_id=stream,
             version=self._store.latest_version(stream) + 1,
-            events=(EventType.PRODUCT_INVENTORY_UPDATED,),
-            body={
-                "sku": sku,
-                "name": product.name,
-                "priceMinor": product.price_minor,
-                "currency": product.currency,
-                "stock": stock,
-                "stockDelta": delta,
-            },
+            events=(
+                ProductInventoryUpdated(
+                    sku=sku,
+                    name=product.name,
+                    price_minor=product.price_minor,
+                    currency=product.currency,
+                    stock=stock,
+                    stock_delta=delta,
+                ),
+            ),
             cause=Cause(event_id=self._run_id, correlation_id=self._run_id, at=datetime.now(UTC)),
+            stock_move=StockMove(Move.ADJUST),
         )

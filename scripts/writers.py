@@ -34,7 +34,7 @@ class Writers:
 
     def pause(self) -> None:
         """Return once no invocation that was asked for before can still write."""
-        self._events.disable_rule(Name=self._deployment.reservation_sweep_rule_name)
+        self._events.disable_rule(Name=self._deployment.deadline_sweep_rule_name)
         self._mappings.switch(enabled=False)
         seconds = self._seconds_under_way()
         with out.status(f"waiting {seconds} s for invocations under way"):
@@ -43,7 +43,7 @@ class Writers:
     def resume(self) -> None:
         """The sweeper comes last: what was paid for during the pause is settled before it is swept, if it can be."""
         self._mappings.switch(enabled=True)
-        self._events.enable_rule(Name=self._deployment.reservation_sweep_rule_name)
+        self._events.enable_rule(Name=self._deployment.deadline_sweep_rule_name)
 
     def check_paused(self, undone: str) -> None:
         """Raise UserError where somebody may be writing; `undone` says what is not done then."""
@@ -57,12 +57,12 @@ class Writers:
         """
         ended = datetime.now(UTC) - timedelta(seconds=self._seconds_under_way() - _CLOCK_SECONDS)
         active = [service for service, mapping in self._mappings.of_each() if not _stands_still(mapping, ended)]
-        rule = self._events.describe_rule(Name=self._deployment.reservation_sweep_rule_name)
-        return [*active, *(["reservation-sweeper"] if rule["State"] == "ENABLED" else [])]
+        rule = self._events.describe_rule(Name=self._deployment.deadline_sweep_rule_name)
+        return [*active, *(["deadline-sweeper"] if rule["State"] == "ENABLED" else [])]
 
     def _seconds_under_way(self) -> int:
         """How long what was asked for before the pause may still write."""
-        names = [self._deployment.function_names[service] for service in (*_WRITERS, "reservation-sweeper")]
+        names = [self._deployment.function_names[service] for service in (*_WRITERS, "deadline-sweeper")]
         timeouts = [self._lambda.get_function_configuration(FunctionName=name)["Timeout"] for name in names]
         return self._tick_seconds + max(timeouts)
 

@@ -31,7 +31,7 @@ _SETTINGS = {"ENVIRONMENT": "coldstart", "PULSEQUEUE_INSTANCE": "coldstart"}
 _IMPORT_TIME = re.compile(r"^import time:\s+(?P<self>\d+) \|\s+\d+ \|\s+(?P<module>\S+)$", re.MULTILINE)
 # What each takes without any work to do.
 _NO_RECORDS: Mapping[str, object] = {"Records": []}
-_EVENTS: Mapping[str, Mapping[str, object]] = {"reservation_sweeper": {}, "metrics_service": {"headers": {}}}
+_EVENTS: Mapping[str, Mapping[str, object]] = {"deadline_sweeper": {}, "metrics_service": {"headers": {}}}
 
 _Parts = dict[str, Any]  # JSON
 

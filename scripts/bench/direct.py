@@ -17,7 +17,9 @@ from services.libs.commit_items import commit_from_item
 from services.libs.dynamodb_items import Item, batch_get, to_item
 from services.libs.event_publisher import event_detail
 from services.shared.commits import order_stream
-from services.shared.events import CATALOGUE, EventType
+from services.shared.events.event import Event
+from services.shared.events.order import OrderPlaced
+from services.shared.events.payment import PaymentRequested
 
 Record = Mapping[str, object]
 Order = Mapping[str, object]
@@ -71,7 +73,7 @@ class DirectRun:
         ]
 
     def reserve(self, orders: Sequence[Order], batch: int) -> Step:
-        records = [self._message(EventType.ORDER_PLACED, order) for order in orders]
+        records = [self._message(OrderPlaced, order) for order in orders]
         return self._step("reserve", "order-service", records, batch)
 
     def _relay(self, order_ids: Sequence[str], version: int, batch: int) -> Step:
@@ -82,10 +84,10 @@ class DirectRun:
         """Messages of the events of those commits that the rules put on a queue."""
         commits = map(commit_from_item, self._commits(order_ids, version))
         return [
-            self._message(event, event_detail(commit, index))
+            self._message(type(event), event_detail(commit, index))
             for commit in commits
             for index, event in enumerate(commit.events)
-            if event in QUEUED
+            if event.type_name() in QUEUED
         ]
 
     def _commits(self, order_ids: Sequence[str], version: int) -> list[Item]:
@@ -115,13 +117,13 @@ class DirectRun:
         if "FunctionError" in response or failed:
             raise UserError(f"{service} failed with a batch of {len(records)}: {json.dumps(payload)[:500]}")
 
-    def _message(self, event: EventType, detail: Mapping[str, object]) -> Record:
+    def _message(self, event: type[Event], detail: Mapping[str, object]) -> Record:
         """A record of SQS, its body as EventBridge makes it."""
-        now, source = datetime.now(UTC), CATALOGUE[event].bus.source
+        now, source = datetime.now(UTC), event.BUS.source
         envelope: Record = {
             "version": "0",
             "id": str(uuid4()),
-            "detail-type": event.value,
+            "detail-type": event.type_name(),
             "source": source,
             "account": self._account,
             "time": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -129,7 +131,7 @@ class DirectRun:
             "resources": [],
             "detail": detail,
         }
-        queue = "payment" if event is EventType.PAYMENT_REQUESTED else "order"
+        queue = "payment" if event is PaymentRequested else "order"
         url = {"payment": self._deployment.payment_queue_url, "order": self._deployment.order_queue_url}[queue]
         milliseconds = str(int(now.timestamp() * 1000))
         return {

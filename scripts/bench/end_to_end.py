@@ -11,7 +11,7 @@ from scripts.bench.usage import Meter, Usage
 from scripts.deployment import Deployment
 from scripts.order_client import History, OrderClient
 from scripts.target import Target
-from services.shared.events import EventType
+from services.shared.events.payment import PaymentRequested
 
 _ENTRIES_A_CALL = 10
 # Enough to see that there is progress, few enough to take no time of the emulator from the functions.
@@ -41,7 +41,7 @@ class EndToEnd:
         self._wait(list(sent))
         usage = self._meter.read().place(deliveries)
         histories = self._client.histories(sent)
-        accepted = sum(EventType.PAYMENT_REQUESTED in history.events for history in histories.values())
+        accepted = sum(PaymentRequested.type_name() in history.events for history in histories.values())
         return Run(_speed(sent, histories), usage, accepted)
 
     def warm_up(self, scenario: Scenario) -> None:

@@ -15,7 +15,10 @@ from scripts.bench.units import Key, UnitRules, Units, item_bytes
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.target import Target
-from services.shared.events import EventType
+from services.order_service import handler as order_service
+from services.payment_service import handler as payment_service
+from services.shared.events.event import type_names
+from services.shared.events.order import OrderPlaced
 
 SERVICES = ("order-service", "payment-service", "event-relay")
 """The functions that an order passes; what others do, such as the sweeper each minute, is no order's cost."""
@@ -24,12 +27,7 @@ GATEWAY = "gateway"
 _REPORT = re.compile(r"^REPORT .*?\tDuration: (?P<ms>[\d.]+) ms.*?Memory Size: (?P<mb>\d+) MB", re.DOTALL)
 # CloudWatch Logs charges for the text of each line and 26 bytes.
 _LINE_BYTES = 26
-QUEUED = {
-    EventType.PAYMENT_REQUESTED,
-    EventType.REFUND_REQUESTED,
-    EventType.PAYMENT_PROCESSED,
-    EventType.PAYMENT_FAILED,
-}
+QUEUED = {*type_names(order_service.CONSUMES), *type_names(payment_service.CONSUMES)} - {OrderPlaced.type_name()}
 """What the rules put on a queue, of the events that the relay publishes."""
 
 _RECORDS_A_REQUEST = 10

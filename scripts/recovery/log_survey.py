@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
-from scripts.ledger import Ledger, histories, read_commit
-from scripts.order_history import is_open
+from scripts.ledger import Ledger, histories, lifecycle_of, read_commit
+from scripts.order_history import state_of
 from services.libs.dynamodb_items import Item
 from services.shared.commits import Commit
+from services.shared.lifecycle import State
 
 _SHOWN = 10
 
@@ -20,9 +21,9 @@ class Survey:
     gaps: list[str] = field(default_factory=list)
     """Streams that lack a version."""
     unfinished: list[Commit] = field(default_factory=list)
-    """The last commit of each order that has not ended: what its events set off is still to be done."""
-    first_due: datetime | None = None
-    """When the payment of the first of the orders that have no version 2 is due."""
+    """The last commit of each stream that waits for something: what its events set off is still to be done."""
+    due: dict[str, datetime] = field(default_factory=dict)
+    """The deadlines that streams wait for."""
 
     def add(self, history: tuple[Commit, ...]) -> None:
         for commit in history:
@@ -30,10 +31,12 @@ class Survey:
         self.commits += len(history)
         if [commit.version for commit in history] != list(range(1, len(history) + 1)):
             self.gaps.append(history[0].stream_id)
-        if is_open(history):
+        lifecycle = lifecycle_of(history[0].stream_id)
+        state = state_of(lifecycle, history) if lifecycle else None
+        if isinstance(state, State) and not state.is_final:
             self.unfinished.append(history[-1])
-        if len(history) == 1 and (due_at := history[0].due_at):
-            self.first_due = min(due_at, self.first_due or due_at)
+            if state.due_at:
+                self.due[history[0].stream_id] = state.due_at
 
     @property
     def damage(self) -> str:

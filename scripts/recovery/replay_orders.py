@@ -20,11 +20,11 @@ from scripts.order_client import OrderClient
 from scripts.target import Target
 from scripts.times import parse_past
 from services.libs.event_store import EventStore
-from services.libs.messages import parse_message, validate
+from services.libs.messages import event_in, parse_message
 from services.order_service.domain import PlacedOrder
-from services.order_service.messages import OrderPlaced
 from services.shared.commits import order_stream, timestamp
-from services.shared.events import CATALOGUE, EventType
+from services.shared.events.order import OrderPlaced
+from services.shared.order_lifecycle import DECISION
 from services.shared.rejections import RejectedError
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ _RULE_SECONDS = 60
 _MESSAGES_A_CALL = 10
 _LONG_POLL_SECONDS = 5
 _EMPTY_POLLS = 2
-_PLACED = EventType.ORDER_PLACED
-_BUS = CATALOGUE[_PLACED].bus
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class _Placed:
     def of(cls, body: str) -> "_Placed":
         """Raise RejectedError for what was rejected when it came, and would be again."""
         message = parse_message(body, datetime.now(UTC))
-        order = validate(OrderPlaced, message.detail).to_order(allow_forced_payment_result=False)
+        order = PlacedOrder.of(event_in(message, OrderPlaced), allow_forced_payment_result=False)
         return cls(datetime.fromisoformat(json.loads(body)["time"]), message.detail, order)
 
 
@@ -73,7 +71,7 @@ class _Orders:
         placed = list(self._valid(bodies))
         new = {one.order.order_id for one in placed} - self.seen
         self.seen |= new
-        missing = set(store.without_version([order_stream(order_id) for order_id in new], 1))
+        missing = set(store.without_version([order_stream(order_id) for order_id in new], DECISION))
         for one in placed:
             if one.order.order_id in self.lost or order_stream(one.order.order_id) in missing:
                 self._keep(one)
@@ -130,7 +128,13 @@ class OrderArchive:
             url = self._sqs.create_queue(QueueName=self._name, Attributes={"SqsManagedSseEnabled": "true"})["QueueUrl"]
             stack.callback(self._sqs.delete_queue, QueueUrl=url)
             arn = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-            pattern = json.dumps({"source": [_BUS.source], "detail-type": [_PLACED], "replay-name": [self._name]})
+            pattern = json.dumps(
+                {
+                    "source": [OrderPlaced.BUS.source],
+                    "detail-type": [OrderPlaced.type_name()],
+                    "replay-name": [self._name],
+                }
+            )
             rule = self._events.put_rule(Name=self._name, EventBusName=self._bus, EventPattern=pattern)["RuleArn"]
             stack.callback(self._events.delete_rule, Name=self._name, EventBusName=self._bus)
             self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(_policy(arn, rule))})

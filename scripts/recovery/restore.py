@@ -18,19 +18,18 @@ from scripts import audit as auditing
 from scripts import relay_catchup
 from scripts.console import err, out
 from scripts.counting import counted, counts
+from scripts.deadlines import Deadlines
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import scan
-from scripts.recovery.log_survey import Survey, survey
+from scripts.recovery.log_survey import survey
 from scripts.recovery.restore_sources import Source, open_source
 from scripts.recovery.table_writes import TableWrites
 from scripts.target import Target
 from scripts.writers import Writers
-from services.libs.commit_items import DUE_SHARDS
 from services.libs.dynamodb_items import Item
 from services.libs.inventory_table import stock_to_item
 from services.libs.ledger_counters import LedgerCounters
-from services.reservation_sweeper.cursor import Position, SweepCursor
 from services.shared.commits import Commit, timestamp
 
 if TYPE_CHECKING:
@@ -75,7 +74,8 @@ class Restorer:
             restored.charges = self._write_charges(source, shown)
             restored.skus = self._write_inventory(inventory)
             LedgerCounters(self._client, self._deployment.metrics_table_name).replace(found.ledger.counters)
-            self._set_cursors_back(found)
+            # The sweeper has passed them: without this nobody would ever release the stock of orders that are open again.
+            Deadlines(self._client, self._deployment).write(found.due, datetime.now(UTC))
         return restored
 
     def _compare(self, missing: set[bytes], shown: Progress) -> set[_Key]:
@@ -124,18 +124,6 @@ class Restorer:
         table = TableWrites(self._client, name)
         sum(table.delete({"item_id": {"S": sku}} for sku in live.keys() - right.keys()))
         return sum(table.put(item for sku, item in right.items() if live.get(sku) != item))
-
-    def _set_cursors_back(self, found: Survey) -> None:
-        """The sweeper has passed the orders that are open again: without this nobody would ever release their stock.
-
-        From there on it finds all that are open, so what it passed over is forgotten: it may not even exist any more.
-        """
-        cursor = SweepCursor(self._client, self._deployment.metrics_table_name)
-        for shard in range(DUE_SHARDS):
-            was = cursor.read(shard)
-            until = min(was.until, timestamp(found.first_due)) if found.first_due else was.until
-            if was != Position(until):
-                cursor.write(shard, Position(until))
 
 
 def _remembered(items: Iterable[Item], fingerprints: set[bytes]) -> Iterator[Item]:

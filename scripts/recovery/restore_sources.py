@@ -56,8 +56,7 @@ def open_source(to: str, target: Target, deployment: Deployment, *, from_elsewhe
             TargetTableName=name,
             RestoreDateTime=as_of,
         )
-    # Nobody asks it when an order is due: without the index it is ready sooner.
-    restore = partial(restore, BillingModeOverride="PAY_PER_REQUEST", GlobalSecondaryIndexOverride=[])
+    restore = partial(restore, BillingModeOverride="PAY_PER_REQUEST")
     with _temporary_table(client, name, again, restore):
         yield Source(as_of, partial(scan, client, name))
 

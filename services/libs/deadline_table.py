@@ -79,6 +79,12 @@ class DeadlineTable:
             ):
                 yield from map(_group, page["Items"])
 
+    def all(self) -> Iterator[DeadlineGroup | Exception]:
+        """All groups of the last 30 days and of the time to come, as of now; for an item that is none, why."""
+        pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
+        items = (item for page in pages for item in page["Items"])
+        yield from (_group(item) for item in items if item["minute_shard"]["S"] != _CURSOR["minute_shard"])
+
     def first_minute(self) -> datetime | None:
         """The earliest minute that has a group; it reads the whole table."""
         pages = self._client.get_paginator("scan").paginate(

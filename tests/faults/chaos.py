@@ -74,7 +74,7 @@ class Sweeping:
 
     def __init__(self, target: Target, deployment: Deployment) -> None:
         self._client = target.client("lambda")
-        self._function = deployment.function_names["reservation-sweeper"]
+        self._function = deployment.function_names["deadline-sweeper"]
 
     def sweep(self) -> None:
         # The next sweep makes up for one that fails.

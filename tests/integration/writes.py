@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from scripts.repair import Repair, Repairer
 from scripts.seed_inventory import Seeder, SeedProduct
+from services.deadline_sweeper.domain import expire
 from services.libs.event_store import EventStore
 from services.libs.inventory_table import InventoryTable, stock_to_item
 from services.order_service.domain import PlacedOrder
@@ -13,7 +14,6 @@ from services.order_service.service import OrderService
 from services.payment_service.gateway import ChargeRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.reservation_sweeper.domain import expire
 from services.shared.commits import Cause, Commit, order_stream
 from services.shared.inventory import StockItem
 from tests.integration.meeting import Write

@@ -33,8 +33,8 @@ _INSERTS = "before-call.dynamodb.BatchExecuteStatement"
 EVENT_STORE_TABLE = "test-event-store-table"
 INVENTORY_TABLE = "test-inventory-table"
 METRICS_TABLE = "test-metrics-table"
-GATEWAY_TABLE = "test-simulated-gateway-table"
 DEADLINE_TABLE = "test-deadline-table"
+GATEWAY_TABLE = "test-simulated-gateway-table"
 TABLES = Tables(EVENT_STORE_TABLE, INVENTORY_TABLE, METRICS_TABLE, DEADLINE_TABLE)
 AT_ONCE = Backoff(attempts=5, first_pause_seconds=0, sleep=lambda _: None)
 """As many attempts as there are, without a pause."""
@@ -69,9 +69,10 @@ class Aws:
             runbook_url="docs/runbook.md",
             metrics_api_id="api",
             metrics_api_gateway_url="https://api.example/test/metrics",
-            reservation_sweep_rule_name="test-reservation-sweep",
+            deadline_sweep_rule_name="test-deadline-sweep",
             inventory_table_name=INVENTORY_TABLE,
             event_store_table_name=EVENT_STORE_TABLE,
+            deadline_table_name=DEADLINE_TABLE,
             simulated_gateway_table_name=GATEWAY_TABLE,
             metrics_table_name=METRICS_TABLE,
             allow_forced_payment_result=True,

@@ -15,6 +15,7 @@ locals {
         maximum_concurrency     = var.maximum_concurrency
       }
       environment = merge(local.store_tables, {
+        DEADLINE_TABLE              = module.deadline_table.table_name
         PAYMENT_TIMEOUT_SECONDS     = tostring(var.payment_timeout_seconds)
         DEAD_LETTER_QUEUE_URL       = module.order_queue.dead_letter_queue_url
         ALLOW_FORCED_PAYMENT_RESULT = tostring(var.allow_forced_payment_result)
@@ -27,8 +28,13 @@ locals {
         },
         {
           sid       = "CommitEvents"
-          actions   = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:PartiQLInsert"]
+          actions   = ["dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:PartiQLInsert"]
           resources = [module.event_store_table.table_arn]
+        },
+        {
+          sid       = "WriteDeadlines"
+          actions   = ["dynamodb:PutItem"]
+          resources = [module.deadline_table.table_arn]
         },
         {
           sid       = "Count"
@@ -84,30 +90,26 @@ locals {
       ]
     }
 
-    reservation-sweeper = {
+    deadline-sweeper = {
       # It works off a backlog, half a minute of each.
       timeout_seconds = 30
-      environment     = local.store_tables
+      environment = {
+        DEADLINE_TABLE = module.deadline_table.table_name
+        # By the prefix of the streams that the service behind a queue owns.
+        QUEUE_URLS             = jsonencode({ order = module.order_queue.queue_url })
+        WRITER_TIMEOUT_SECONDS = tostring(var.function_timeout_seconds)
+      }
       policy_statements = [
         {
-          sid       = "FindDueOrders"
-          actions   = ["dynamodb:Query"]
-          resources = ["${module.event_store_table.table_arn}/index/due-index"]
+          # It scans once, for where to begin: before it has a cursor.
+          sid       = "SweepDeadlines"
+          actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"]
+          resources = [module.deadline_table.table_arn]
         },
         {
-          sid       = "CommitEvents"
-          actions   = ["dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem"]
-          resources = [module.event_store_table.table_arn]
-        },
-        {
-          sid       = "ReleaseStock"
-          actions   = ["dynamodb:UpdateItem"]
-          resources = [module.inventory_table.table_arn]
-        },
-        {
-          sid       = "CountAndRemember"
-          actions   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
-          resources = [module.metrics_table.table_arn]
+          sid       = "SendWhatIsDue"
+          actions   = ["sqs:SendMessage"]
+          resources = [module.order_queue.queue_arn]
         },
       ]
     }

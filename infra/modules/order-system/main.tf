@@ -65,12 +65,12 @@ module "relay_dead_letter_queue" {
   kms_key_arn = local.kms_key_arn
 }
 
-module "reservation_sweep" {
+module "deadline_sweep" {
   source = "../eventbridge/schedule"
 
-  name                  = "${var.environment}-reservation-sweep"
+  name                  = "${var.environment}-deadline-sweep"
   schedule_expression   = "rate(1 minute)"
-  function_arn          = module.function["reservation-sweeper"].function_arn
+  function_arn          = module.function["deadline-sweeper"].function_arn
   dead_letter_queue_arn = module.sweep_dead_letter_queue.queue_arn
 }
 
@@ -78,7 +78,7 @@ module "sweep_dead_letter_queue" {
   source = "../sqs/dead-letter-queue"
 
   name        = "${var.environment}-sweep"
-  rule_arns   = [module.reservation_sweep.rule_arn]
+  rule_arns   = [module.deadline_sweep.rule_arn]
   kms_key_arn = local.kms_key_arn
 }
 
@@ -94,16 +94,22 @@ module "inventory_table" {
 module "event_store_table" {
   source = "../dynamodb/table"
 
-  name           = "${var.environment}-event-store-table"
-  hash_key       = { name = "stream_id", type = "S" }
-  range_key      = { name = "version", type = "N" }
-  stream_enabled = true
-  global_secondary_indexes = [{
-    name            = "due-index"
-    hash_key        = { name = "due_shard", type = "S" }
-    range_key       = { name = "due_at", type = "S" }
-    projection_type = "KEYS_ONLY"
-  }]
+  name                = "${var.environment}-event-store-table"
+  hash_key            = { name = "stream_id", type = "S" }
+  range_key           = { name = "version", type = "N" }
+  stream_enabled      = true
+  deletion_protection = var.deletion_protection
+  kms_key_arn         = local.kms_key_arn
+}
+
+# An item for each group of streams, under the minute in which they are due. Nobody needs it once they were looked at.
+module "deadline_table" {
+  source = "../dynamodb/table"
+
+  name                = "${var.environment}-deadline-table"
+  hash_key            = { name = "minute_shard", type = "S" }
+  range_key           = { name = "group_id", type = "S" }
+  ttl_attribute       = "expires_at"
   deletion_protection = var.deletion_protection
   kms_key_arn         = local.kms_key_arn
 }

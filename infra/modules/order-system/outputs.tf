@@ -14,9 +14,10 @@ output "deployment" {
     sweep_dlq_url                = module.sweep_dead_letter_queue.queue_url
     notification_dlq_url         = module.notification_queue.dead_letter_queue_url
     bus_dlq_url                  = one(module.bus_dead_letter_queue[*].queue_url)
-    reservation_sweep_rule_name  = module.reservation_sweep.rule_name
+    deadline_sweep_rule_name     = module.deadline_sweep.rule_name
     inventory_table_name         = module.inventory_table.table_name
     event_store_table_name       = module.event_store_table.table_name
+    deadline_table_name          = module.deadline_table.table_name
     metrics_table_name           = module.metrics_table.table_name
     simulated_gateway_table_name = module.simulated_gateway_table.table_name
     function_names               = { for service, function in module.function : service => function.function_name }

@@ -25,8 +25,8 @@ def _writers(slept: list[float], *mappings: dict[str, object], is_local: bool = 
     functions.get_function_configuration.side_effect = lambda FunctionName: {"Timeout": _TIMEOUTS[FunctionName]}  # noqa: N803 - boto3's name
     clients = {"lambda": functions, "events": MagicMock()}
     target = cast("Target", SimpleNamespace(client=clients.__getitem__, is_local=is_local))
-    names = {"order-service": "order", "payment-service": "payment", "reservation-sweeper": "sweeper"}
-    deployment = SimpleNamespace(function_names=names, reservation_sweep_rule_name="sweep")
+    names = {"order-service": "order", "payment-service": "payment", "deadline-sweeper": "sweeper"}
+    deployment = SimpleNamespace(function_names=names, deadline_sweep_rule_name="sweep")
     return Writers(target, cast("Deployment", deployment), sleep=slept.append)
 
 

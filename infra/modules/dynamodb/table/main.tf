@@ -1,12 +1,5 @@
 locals {
-  key_attributes = merge([
-    for key in concat(
-      [var.hash_key],
-      var.range_key[*],
-      var.global_secondary_indexes[*].hash_key,
-      [for index in var.global_secondary_indexes : index.range_key if index.range_key != null],
-    ) : { (key.name) = key.type }
-  ]...)
+  key_attributes = { for key in concat([var.hash_key], var.range_key[*]) : key.name => key.type }
 }
 
 resource "aws_dynamodb_table" "this" {
@@ -27,14 +20,12 @@ resource "aws_dynamodb_table" "this" {
     }
   }
 
-  dynamic "global_secondary_index" {
-    for_each = { for index in var.global_secondary_indexes : index.name => index }
+  dynamic "ttl" {
+    for_each = var.ttl_attribute[*]
 
     content {
-      name            = global_secondary_index.key
-      hash_key        = global_secondary_index.value.hash_key.name
-      range_key       = try(global_secondary_index.value.range_key.name, null)
-      projection_type = global_secondary_index.value.projection_type
+      attribute_name = ttl.value
+      enabled        = true
     }
   }
 

@@ -29,19 +29,14 @@ variable "range_key" {
   }
 }
 
-variable "global_secondary_indexes" {
-  description = "Indexes beside the table's own keys. Each costs a write unit for every item that is in it."
-  type = list(object({
-    name            = string
-    hash_key        = object({ name = string, type = string })
-    range_key       = optional(object({ name = string, type = string }))
-    projection_type = optional(string, "ALL")
-  }))
-  default = []
+variable "ttl_attribute" {
+  description = "Attribute with the time, in seconds since 1970, after which DynamoDB removes an item. None by default."
+  type        = string
+  default     = null
 
   validation {
-    condition     = alltrue([for index in var.global_secondary_indexes : contains(["ALL", "KEYS_ONLY"], index.projection_type)])
-    error_message = "An index projects ALL or KEYS_ONLY."
+    condition     = try(length(var.ttl_attribute) >= 1 && length(var.ttl_attribute) <= 255, var.ttl_attribute == null)
+    error_message = "An attribute's name has 1 to 255 characters."
   }
 }
 

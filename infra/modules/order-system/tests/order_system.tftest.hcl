@@ -34,7 +34,7 @@ run "names_start_with_the_environment" {
   command = plan
 
   assert {
-    condition     = output.deployment.order_bus_name == "dev-order-bus" && output.deployment.event_store_table_name == "dev-event-store-table"
+    condition     = output.deployment.order_bus_name == "dev-order-bus" && output.deployment.event_store_table_name == "dev-event-store-table" && output.deployment.deadline_table_name == "dev-deadline-table" && output.deployment.deadline_sweep_rule_name == "dev-deadline-sweep"
     error_message = "A name differs from the contract."
   }
 }

@@ -47,26 +47,38 @@ run "a_stream_carries_new_images" {
   }
 }
 
-run "each_key_attribute_is_declared_once" {
+run "both_keys_are_declared" {
   command = plan
 
   variables {
     range_key = { name = "version", type = "N" }
-    global_secondary_indexes = [{
-      name      = "by-deadline"
-      hash_key  = { name = "status", type = "S" }
-      range_key = { name = "version", type = "N" }
-    }]
   }
 
   assert {
-    condition     = toset(aws_dynamodb_table.this.attribute[*].name) == toset(["order_id", "status", "version"]) && length(aws_dynamodb_table.this.attribute) == 3
+    condition     = { for attribute in aws_dynamodb_table.this.attribute : attribute.name => attribute.type } == { order_id = "S", version = "N" }
     error_message = "The declared attributes are not exactly the keys."
   }
+}
+
+run "items_end_only_where_an_attribute_says_when" {
+  command = plan
 
   assert {
-    condition     = one(aws_dynamodb_table.this.global_secondary_index).range_key == "version"
-    error_message = "The index has lost its sort key."
+    condition     = length(aws_dynamodb_table.this.ttl) == 0
+    error_message = "Items may be removed that nobody asked to end."
+  }
+}
+
+run "items_end_at_the_time_of_their_attribute" {
+  command = plan
+
+  variables {
+    ttl_attribute = "expires_at"
+  }
+
+  assert {
+    condition     = one(aws_dynamodb_table.this.ttl).attribute_name == "expires_at" && one(aws_dynamodb_table.this.ttl).enabled
+    error_message = "Items stay for ever."
   }
 }
 
@@ -87,18 +99,18 @@ run "bad_inputs_are_refused" {
   command = plan
 
   variables {
-    name                     = "no spaces"
-    hash_key                 = { name = "order_id", type = "STRING" }
-    range_key                = { name = "version", type = "NUMBER" }
-    global_secondary_indexes = [{ name = "by-status", hash_key = { name = "status", type = "S" }, projection_type = "SOME" }]
-    kms_key_arn              = "alias/mine"
+    name          = "no spaces"
+    hash_key      = { name = "order_id", type = "STRING" }
+    range_key     = { name = "version", type = "NUMBER" }
+    ttl_attribute = ""
+    kms_key_arn   = "alias/mine"
   }
 
   expect_failures = [
     var.name,
     var.hash_key,
     var.range_key,
-    var.global_secondary_indexes,
+    var.ttl_attribute,
     var.kms_key_arn,
   ]
 }

@@ -1,15 +1,15 @@
 mock_provider "aws" {
   mock_resource "aws_cloudwatch_event_rule" {
     defaults = {
-      arn = "arn:aws:events:eu-west-2:123456789012:rule/dev-reservation-sweep"
+      arn = "arn:aws:events:eu-west-2:123456789012:rule/dev-deadline-sweep"
     }
   }
 }
 
 variables {
-  name                  = "dev-reservation-sweep"
+  name                  = "dev-deadline-sweep"
   schedule_expression   = "rate(1 minute)"
-  function_arn          = "arn:aws:lambda:eu-west-2:123456789012:function:dev-reservation-sweeper-handler"
+  function_arn          = "arn:aws:lambda:eu-west-2:123456789012:function:dev-deadline-sweeper-handler"
   dead_letter_queue_arn = "arn:aws:sqs:eu-west-2:123456789012:dev-sweep-dlq"
 }
 
