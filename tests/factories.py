@@ -78,11 +78,11 @@ def seeding(
     return Commit(sku_stream(sku), version, (seeded,), CAUSE, StockMove(Move.ADJUST))
 
 
-def refund(accepted: Commit, refunded_minor: int) -> Commit:
+def refund(accepted: Commit, refunded_minor: int, cause: Cause = CAUSE) -> Commit:
     """The refund of an order whose payment ran out of time."""
     assert accepted.due_at
     expired = expire(accepted, accepted.due_at)
-    return refunded([accepted, expired], expired.get(RefundRequested), refunded_minor, CAUSE)
+    return refunded([accepted, expired], expired.get(RefundRequested), refunded_minor, cause)
 
 
 def event_body(event_type: str, **detail: object) -> str:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from services.libs.commit_items import commit_from_item, commit_to_item
 from services.libs.deadline_table import DeadlineTable
 from services.libs.event_store import (
     _BACKOFF,
@@ -24,22 +23,6 @@ if TYPE_CHECKING:
 
 # A commit that neither moves stock nor is counted: it is written by a plain put.
 REFUNDED = refund(decide(placed_order(), inventory(stock_item())), 1000)
-
-
-def test_a_commit_of_50_skus_survives_the_table() -> None:
-    skus = [f"prod-{number:03}" for number in range(50)]
-    order = placed_order(quantities=dict.fromkeys(skus, 1))
-    commit = decide(order, inventory(*map(stock_item, skus)))
-
-    assert commit_from_item(commit_to_item(commit)) == commit
-
-
-def test_a_commit_of_one_sku_stays_under_one_kilobyte() -> None:
-    """DynamoDB charges a write by the kilobyte: names in UTF-8 and values, as its documentation counts them."""
-    order = placed_order(order_id="o" * 36, quantities={"s" * 20: 10_000})
-    item = commit_to_item(decide(order, inventory(stock_item("s" * 20, stock=10_000)), CAUSE))
-
-    assert len(str(item).encode()) < 1024
 
 
 def test_a_commit_and_its_stock_change_are_written_together(aws: Aws) -> None:
