@@ -81,7 +81,7 @@ def test_a_declined_order_is_cancelled(aws: Aws) -> None:
     payment_service.handler(sqs_event(event_body("PaymentRequested", orderId="order-1")), Context())
     assert order_service.handler(sqs_event(event_body("PaymentFailed", orderId="order-1")), Context()) == DONE
 
-    assert _events(aws)[2:] == [PaymentFailed, OrderCancelled]
+    assert tuple(_events(aws)[2:]) == (PaymentFailed, OrderCancelled)
     assert aws.stock() == (10, 0, 10)
 
 
