@@ -11,9 +11,9 @@ from services.order_service.domain import decide as decide_order
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.shared.commits import Cause, Commit, sku_stream
-from services.shared.events import EventType
-from services.shared.inventory import Product, StockItem
-from services.shared.json_types import Json, JsonObject
+from services.shared.events.catalog import ProductInventoryUpdated
+from services.shared.events.order import ForcedResult
+from services.shared.inventory import Move, Product, StockItem, StockMove
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123000, tzinfo=UTC)
 PAYMENT_TIMEOUT = timedelta(minutes=15)
@@ -39,7 +39,7 @@ def inventory(*items: StockItem) -> dict[str, StockItem]:
 
 
 def placed_order(
-    order_id: str = "order-1", quantities: Mapping[str, int] | None = None, forced: str | None = None
+    order_id: str = "order-1", quantities: Mapping[str, int] | None = None, forced: ForcedResult | None = None
 ) -> PlacedOrder:
     return PlacedOrder(order_id, "customer-1", quantities or {"prod-001": 2}, forced)
 
@@ -68,11 +68,12 @@ def _raise(outcomes: Sequence[Exception | None]) -> None:
 
 
 def seeding(
-    sku: str = "prod-001", stock: int = 10, version: int = 1, delta: int | None = None, **product: Json
+    sku: str = "prod-001", stock: int = 10, version: int = 1, delta: int | None = None, **product: str | int
 ) -> Commit:
-    body: JsonObject = {"sku": sku, "name": f"Product {sku}", "priceMinor": 500, "currency": "GBP"}
-    body |= {"stock": stock, "stockDelta": stock if delta is None else delta, **product}
-    return Commit(sku_stream(sku), version, (EventType.PRODUCT_INVENTORY_UPDATED,), body, CAUSE)
+    fields: dict[str, str | int] = {"sku": sku, "name": f"Product {sku}", "price_minor": 500, "currency": "GBP"}
+    fields |= {"stock": stock, "stock_delta": stock if delta is None else delta, **product}
+    seeded = ProductInventoryUpdated.of(fields)
+    return Commit(sku_stream(sku), version, (seeded,), CAUSE, StockMove(Move.ADJUST))
 
 
 def event_body(event_type: str, **detail: object) -> str:

@@ -15,6 +15,7 @@ from moto import mock_aws
 
 from scripts.deployment import Deployment
 from services.libs import aws_clients
+from services.libs.backoff import Backoff
 from services.libs.dead_letters import DeadLetters
 from services.libs.event_store import EventStore, Tables
 from services.libs.inventory_table import InventoryTable
@@ -35,6 +36,8 @@ METRICS_TABLE = "test-metrics-table"
 DEADLINE_TABLE = "test-deadline-table"
 GATEWAY_TABLE = "test-simulated-gateway-table"
 TABLES = Tables(EVENT_STORE_TABLE, INVENTORY_TABLE, METRICS_TABLE, DEADLINE_TABLE)
+AT_ONCE = Backoff(attempts=5, first_pause_seconds=0, sleep=lambda _: None)
+"""As many attempts as there are, without a pause."""
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Aws:
     sqs: "SQSClient"
     events: "EventBridgeClient"
     dead_letter_queue_url: str
+    order_queue_url: str
 
     @property
     def deployment(self) -> Deployment:
@@ -79,7 +83,7 @@ class Aws:
 
     @property
     def store(self) -> EventStore:
-        return EventStore(self.dynamodb, TABLES, sleep=lambda _: None)
+        return EventStore(self.dynamodb, TABLES, backoff=AT_ONCE)
 
     @property
     def inventory(self) -> InventoryTable:
@@ -124,9 +128,9 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         _create_table(dynamodb, GATEWAY_TABLE, order_id="S")
         for bus in ("test-order-bus", "test-payment-bus"):
             events.create_event_bus(Name=bus)
-        queue_url = sqs.create_queue(QueueName="test-dlq")["QueueUrl"]
+        urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("test-dlq", "test-order-queue")]
         _forget_clients()
-        yield Aws(dynamodb, sqs, events, queue_url)
+        yield Aws(dynamodb, sqs, events, *urls)
     _forget_clients()
 
 

@@ -288,7 +288,7 @@ def test_commits_that_came_later_are_removed_only_where_that_is_asked_for(world:
     before = world.tables()
     world.back_up()
     world.aws.store.append(seeding("prod-new", stock=5))
-    world.aws.store.append(seeding("prod-001", stock=200, version=2, delta=104, priceMinor=700))
+    world.aws.store.append(seeding("prod-001", stock=200, version=2, delta=104, price_minor=700))
     after = world.tables()
 
     with pytest.raises(UserError, match=r"holds 2 commits .* sku#prod-001 version 2, sku#prod-new version 1"):

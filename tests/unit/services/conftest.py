@@ -1,16 +1,17 @@
 """What the tests of several services share."""
 
+import json
 import random
 from collections.abc import Iterator
 
 import pytest
 
+from services.deadline_sweeper import handler as deadline_sweeper
 from services.event_relay import handler as relay
 from services.libs.structured_logging import logger
 from services.order_service import handler as order_service
 from services.payment_service import handler as payment_service
-from services.reservation_sweeper import handler as reservation_sweeper
-from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
+from tests.unit.conftest import DEADLINE_TABLE, EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
 
 
 @pytest.fixture
@@ -21,6 +22,9 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "EVENT_STORE_TABLE": EVENT_STORE_TABLE,
         "INVENTORY_TABLE": INVENTORY_TABLE,
         "METRICS_TABLE": METRICS_TABLE,
+        "DEADLINE_TABLE": DEADLINE_TABLE,
+        "QUEUE_URLS": json.dumps({"order": aws.order_queue_url}),
+        "WRITER_TIMEOUT_SECONDS": "30",
         "PAYMENT_TIMEOUT_SECONDS": "900",
         "GATEWAY_TABLE": GATEWAY_TABLE,
         "DEAD_LETTER_QUEUE_URL": aws.dead_letter_queue_url,
@@ -31,7 +35,7 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    for module in (order_service, payment_service, relay, reservation_sweeper):
+    for module in (order_service, payment_service, relay, deadline_sweeper):
         module._application.cache_clear()  # noqa: SLF001
 
 

@@ -1,9 +1,10 @@
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from services.libs.dynamodb_items import Item, ReadThrottledError, batch_get, to_item
+from services.libs.dynamodb_items import _BACKOFF, Item, ReadThrottledError, batch_get, to_item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -25,7 +26,8 @@ class _Throttling:
         return {"Responses": {"table": keys[:read]}, "UnprocessedKeys": unprocessed}
 
     def read(self, keys: Sequence[Item]) -> list[Item]:
-        return list(batch_get(cast("DynamoDBClient", self), "table", keys, self.pauses.append))
+        backoff = replace(_BACKOFF, sleep=self.pauses.append)
+        return list(batch_get(cast("DynamoDBClient", self), "table", keys, backoff))
 
 
 def _keys(count: int) -> list[Item]:

@@ -1,12 +1,13 @@
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
-from services.libs.event_publisher import EventPublisher
+from services.libs.event_publisher import _BACKOFF, EventPublisher
 from services.libs.structured_logging import configure_logging
-from services.shared.events import Bus
+from services.shared.events.event import Bus
 from tests.factories import NOW, decide, inventory, placed_order, seeding, stock_item
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class _Refusing:
 
     def publisher(self) -> EventPublisher:
         names = {Bus.ORDER: "order-bus", Bus.PAYMENT: "payment-bus"}
-        return EventPublisher(cast("EventBridgeClient", self), names, sleep=self.pauses.append, clock=self._clock)
+        backoff = replace(_BACKOFF, sleep=self.pauses.append)
+        return EventPublisher(cast("EventBridgeClient", self), names, backoff=backoff, clock=self._clock)
 
     def _clock(self) -> float:
         """Each call takes as long as it says."""

@@ -1,17 +1,23 @@
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.shared.inventory import Product, StockChange, adjust, release, reserve, settle
+from services.shared.inventory import NO_MOVE, Move, Product, StockChange, StockLine, StockMove, adjust
+
+
+def _change(move: Move, sku: str, quantity: int) -> StockChange:
+    (change,) = StockMove(move, (StockLine(sku, quantity),)).changes()
+    return change
 
 
 def _adjust(sku: str, delta: int) -> StockChange:
     return adjust(sku, delta, stock_after=delta, product=Product("Cup", 100, "GBP"))
 
 
-@pytest.mark.parametrize("change", [reserve, settle, release, _adjust])
+@pytest.mark.parametrize("change", [*(partial(_change, move) for move in (Move.RESERVE, Move.SETTLE, Move.RELEASE)), _adjust])
 @given(quantity=st.integers(1, 10_000))
 def test_every_change_keeps_stock_equal_to_available_plus_reserved(
     change: Callable[[str, int], StockChange], quantity: int
@@ -22,7 +28,7 @@ def test_every_change_keeps_stock_equal_to_available_plus_reserved(
 
 
 def test_a_release_undoes_a_reservation() -> None:
-    taken, given_back = reserve("a", 3), release("a", 3)
+    taken, given_back = _change(Move.RESERVE, "a", 3), _change(Move.RELEASE, "a", 3)
 
     assert taken.reserved + given_back.reserved == 0
     assert taken.available + given_back.available == 0
@@ -34,3 +40,11 @@ def test_seeding_never_touches_reservations() -> None:
 
     assert change.reserved == 0
     assert change.expected_stock == 10
+
+
+def test_a_settlement_takes_what_was_reserved_out_of_the_stock() -> None:
+    assert _change(Move.SETTLE, "a", 3) == StockChange("a", stock=-3, reserved=-3, available=0)
+
+
+def test_where_nothing_is_moved_nothing_changes() -> None:
+    assert NO_MOVE.changes() == ()

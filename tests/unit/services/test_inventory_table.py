@@ -76,7 +76,7 @@ def test_the_stock_is_never_seeded_below_what_is_reserved(aws: Aws) -> None:
 
 def test_seeding_states_the_product(aws: Aws) -> None:
     aws.store.append(seeding(stock=10))
-    aws.store.append(seeding(stock=10, delta=0, version=2, name="Cup", priceMinor=250, currency="EUR"))
+    aws.store.append(seeding(stock=10, delta=0, version=2, name="Cup", price_minor=250, currency="EUR"))
 
     assert aws.inventory.read(["prod-001"]) == {
         "prod-001": stock_item(stock=10, name="Cup", price_minor=250, currency="EUR")
