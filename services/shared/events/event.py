@@ -113,6 +113,11 @@ def type_names(events: Iterable[type[Event]]) -> tuple[str, ...]:
     return tuple(event.type_name() for event in events)
 
 
+def known_events() -> tuple[type[Event], ...]:
+    """Those whose modules are imported."""
+    return tuple(_TYPES.values())
+
+
 def event_type(name: str) -> type[Event]:
     """Find an event among those whose modules are imported; raise UnknownEventError."""
     try:

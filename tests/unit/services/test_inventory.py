@@ -17,7 +17,9 @@ def _adjust(sku: str, delta: int) -> StockChange:
     return adjust(sku, delta, stock_after=delta, product=Product("Cup", 100, "GBP"))
 
 
-@pytest.mark.parametrize("change", [*(partial(_change, move) for move in (Move.RESERVE, Move.SETTLE, Move.RELEASE)), _adjust])
+@pytest.mark.parametrize(
+    "change", [*(partial(_change, move) for move in (Move.RESERVE, Move.SETTLE, Move.RELEASE)), _adjust]
+)
 @given(quantity=st.integers(1, 10_000))
 def test_every_change_keeps_stock_equal_to_available_plus_reserved(
     change: Callable[[str, int], StockChange], quantity: int
