@@ -27,7 +27,7 @@ from services.order_service.service import OrderService
 from services.payment_service.gateway import GatewayError
 from services.payment_service.service import PaymentService
 from services.shared.commits import order_stream
-from services.shared.deadlines import DEADLINES_PASSED, DeadlinesPassed
+from services.shared.deadlines import DEADLINES_PASSED, MINUTE, DeadlinesPassed
 from services.shared.events.event import Bus, type_names
 from services.shared.events.order import OrderCancelled, OrderPlaced, OrderValidated
 from services.shared.events.payment import PaymentFailed, PaymentProcessed, PaymentRequested, RefundRequested
@@ -66,6 +66,8 @@ class World:
         self._system = system
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
         self._clock_error = timedelta()
+        self._postponed_until = self._now
+        self._in_hand: list[str] = []
         self._placed: list[str] = []
         self._order_ids: set[str] = set()
         self._published = 0
@@ -136,10 +138,12 @@ class World:
             self.deliveries["again" if hash(body) in self._delivered else "first"] += 1
             self._delivered.add(hash(body))
         messages = [parse_message(body, self._clock()) for body in bodies]
+        in_hand, self._in_hand = self._in_hand, [*self._in_hand, *bodies]
         try:
             outcomes = self._handle(messages)
         except _INVOCATION_FAILED as error:
             outcomes = [error] * len(bodies)
+        self._in_hand = in_hand
         for body, message, outcome in zip(bodies, messages, outcomes, strict=True):
             if isinstance(outcome, RejectedError):
                 self._check_rejection(message, outcome)
@@ -198,12 +202,15 @@ class World:
         with suppress(*_INVOCATION_FAILED):
             self._sweeper.sweep(now, lambda: 0 if looks is not None and next(looked) >= looks else math.inf)
         self.faults.throttled = ()
-        if self.faults.struck.total() == struck and looks is None:
+        if self.faults.struck.total() != struck or throttled:
+            # What could not be told is due again a minute later, by a clock that was as wrong then as another is now.
+            self._postponed_until = self._now + MINUTE + 2 * CLOCK_ERROR
+        elif looks is None and self._now > self._postponed_until:
             self.truth.check_told(now, self._told())
 
     def _told(self) -> set[str]:
         """The streams that messages on their way tell of."""
-        passed = [body for body in (*self.pending, *self.dead_letters) if DEADLINES_PASSED in body]
+        passed = [body for body in (*self.pending, *self._in_hand, *self.dead_letters) if DEADLINES_PASSED in body]
         return {stream for body in passed for stream in json.loads(body)["detail"]["streamIds"]}
 
     def _clock(self) -> datetime:
