@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from services.libs.lambda_types import SqsEvent, SqsRecord
-from services.order_service.domain import PlacedOrder
+from services.order_service.domain import PlacedOrder, expire
 from services.order_service.domain import decide as decide_order
 from services.order_service.service import OrderService
+from services.payment_service.domain import refunded
 from services.payment_service.service import PaymentService
 from services.shared.commits import Cause, Commit, sku_stream
 from services.shared.events.catalog import ProductInventoryUpdated
 from services.shared.events.order import ForcedResult
+from services.shared.events.payment import RefundRequested
 from services.shared.inventory import Move, Product, StockItem, StockMove
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123000, tzinfo=UTC)
@@ -74,6 +76,13 @@ def seeding(
     fields |= {"stock": stock, "stock_delta": stock if delta is None else delta, **product}
     seeded = ProductInventoryUpdated.of(fields)
     return Commit(sku_stream(sku), version, (seeded,), CAUSE, StockMove(Move.ADJUST))
+
+
+def refund(accepted: Commit, refunded_minor: int, cause: Cause = CAUSE) -> Commit:
+    """The refund of an order whose payment ran out of time."""
+    assert accepted.due_at
+    expired = expire(accepted, accepted.due_at)
+    return refunded([accepted, expired], expired.get(RefundRequested), refunded_minor, cause)
 
 
 def event_body(event_type: str, **detail: object) -> str:

@@ -76,17 +76,32 @@ class OrderService:
     ) -> dict[str, Exception]:
         """End the orders whose payment is overdue, and give those that failed, by stream; a settled one is done."""
         open_still = self._store.without_version(stream_ids, SETTLEMENT)
-        histories = self._store.read_versions(open_still, [DECISION])
+        failures: dict[str, Exception] = {}
+        histories = self._decisions(open_still, failures)
         reserved = {stream: decided for stream, (decided,) in histories.items() if decided.due_at}
 
         def expired(_: Mapping[str, StockItem], done: Collection[str]) -> dict[str, Outcome]:
             return {stream: _expired(decided, now) for stream, decided in reserved.items() if stream not in done}
 
         outcomes = self._writer.write(expired, seconds_left=seconds_left)
-        failures = {stream: outcome for stream, outcome in outcomes.items() if isinstance(outcome, Exception)}
+        failures |= {stream: outcome for stream, outcome in outcomes.items() if isinstance(outcome, Exception)}
+        if failures:
+            order_ids = [order_id_of(stream) for stream in failures]
+            logger.warning("orders could not be expired", extra={"order_ids": order_ids})
         if ended := [order_id_of(stream) for stream in outcomes if stream not in failures]:
             logger.info("orders expired, or settled at the last moment", extra={"order_ids": ended})
         return failures
+
+    def _decisions(self, streams: Sequence[str], failures: dict[str, Exception]) -> dict[str, tuple[Commit, ...]]:
+        """Read the first commits; one that cannot be read keeps no other from it."""
+        try:
+            return self._store.read_versions(streams, [DECISION])
+        except (KeyError, TypeError, ValueError) as unreadable:
+            if len(streams) == 1:
+                failures[streams[0]] = unreadable
+                return {}
+        # Which of them it is shows when each is read by itself.
+        return {stream: read for one in streams for stream, read in self._decisions([one], failures).items()}
 
     def _mixed(self, stream: str, mixed: MixedCurrenciesError) -> Outcome:
         # The prices of an order that was accepted are frozen: for its repetitions a later currency says nothing.

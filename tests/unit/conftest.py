@@ -98,6 +98,14 @@ class Aws:
         item = self.inventory.read([sku])[sku]
         return item.stock, item.reserved, item.available
 
+    def received(self) -> list[str]:
+        """Take the bodies of the messages that wait for the order service."""
+        bodies: list[str] = []
+        url = self.order_queue_url
+        while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            bodies += [message["Body"] for message in messages]
+        return bodies
+
     def read_dead_letters(self) -> list[dict[str, str]]:
         """Each dead letter's body and attributes."""
         messages = self.sqs.receive_message(

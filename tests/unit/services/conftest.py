@@ -39,6 +39,15 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         module._application.cache_clear()  # noqa: SLF001
 
 
+@pytest.fixture
+def _one_item_a_page(aws: Aws) -> None:
+    """DynamoDB's pages are of a megabyte, which no test fills."""
+    for operation in ("Query", "Scan"):
+        aws.dynamodb.meta.events.register(
+            f"provide-client-params.dynamodb.{operation}", lambda params, **_: params | {"Limit": 1}
+        )
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
     handlers, level, propagate = logger.handlers, logger.level, logger.propagate

@@ -5,8 +5,6 @@ from services.libs.ledger_counters import LedgerCounters
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.reservation_sweeper.cursor import SweepCursor
-from services.reservation_sweeper.service import ReservationSweeper
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, pay, place, placed_order, seeding
 from tests.unit.conftest import GATEWAY_TABLE, METRICS_TABLE, Aws
 
@@ -26,7 +24,7 @@ def test_every_outcome_is_counted_in_the_transaction_of_its_commit(aws: Aws) -> 
         place(orders, placed_order("unknown", {"nowhere": 1, "prod-001": 1}), CAUSE)
         pay(payments, "paid", CAUSE)
         pay(payments, "declined", CAUSE)
-    ReservationSweeper(aws.store, SweepCursor(aws.dynamodb, METRICS_TABLE)).sweep(NOW + PAYMENT_TIMEOUT)
+    assert orders.expire_all(["order#expired"], NOW + PAYMENT_TIMEOUT) == {}
 
     counters = LedgerCounters(aws.dynamodb, METRICS_TABLE).read()
 

@@ -1,6 +1,7 @@
 """The relay as Lambda calls it: stream records in, buses and dead letters looked at."""
 
 import json
+import time
 from threading import Barrier, Event
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -27,11 +28,15 @@ DONE: BatchResponse = {"batchItemFailures": []}
 pytestmark = pytest.mark.usefixtures("environment")
 
 
-def _stream_event(*commits: Commit) -> StreamEvent:
+def _stream_event(*commits: Commit, age_seconds: float = 0) -> StreamEvent:
     return {
         "Records": [
             {
-                "dynamodb": {"SequenceNumber": f"{number}", "NewImage": commit_to_item(commit)},
+                "dynamodb": {
+                    "ApproximateCreationDateTime": time.time() - age_seconds,
+                    "SequenceNumber": f"{number}",
+                    "NewImage": commit_to_item(commit),
+                },
                 "eventSourceARN": "arn:aws:dynamodb:eu-west-2:123456789012:table/test/stream/1",
             }
             for number, commit in enumerate(commits, start=1)
@@ -67,7 +72,7 @@ def test_every_event_of_every_commit_is_published_to_its_bus(monkeypatch: pytest
 
 def test_a_commit_that_could_not_be_published_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     commits = [seeding(sku) for sku in ("a", "b", "c")]
-    refusing = SimpleNamespace(publish=lambda sent, _: [commit for commit in sent if commit.body["sku"] == "b"])
+    refusing = SimpleNamespace(publish=lambda sent, _: [one for one in sent if one.stream_id == "sku#b"])
     monkeypatch.setattr(relay._application(), "publisher", refusing)  # noqa: SLF001
 
     assert relay.handler(_stream_event(*commits), Context()) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
@@ -77,13 +82,24 @@ def test_a_commit_that_could_not_be_published_is_reported(monkeypatch: pytest.Mo
     "image",
     [
         {"stream_id": {"S": "sku#a"}},
-        commit_to_item(seeding("a")) | {"events": {"L": [{"S": "OrderShipped"}]}},
+        commit_to_item(seeding("a")) | {"events": {"L": []}},
         commit_to_item(seeding("a")) | {"events": {"S": "ProductInventoryUpdated"}},
         commit_to_item(seeding("a")) | {"version": {"BOOL": True}},
         commit_to_item(seeding("a")) | {"committed_at": {"S": "yesterday"}},
         commit_to_item(seeding("a")) | {"body": {"M": {"sku": {"S": "a"}}}},
+        commit_to_item(seeding("a")) | {"stock_move": {"S": "lend"}},
+        commit_to_item(seeding("a")) | {"schema_versions": {"L": [{"N": "1"}, {"N": "1"}]}},
     ],
-    ids=["no commit", "unknown event", "no events", "no version", "no time", "a field of its event is missing"],
+    ids=[
+        "no commit",
+        "no event",
+        "no events",
+        "no version",
+        "no time",
+        "a field of its event is missing",
+        "a move of stock that there is not",
+        "more versions than events",
+    ],
 )
 def test_a_record_that_can_never_be_published_is_a_dead_letter_and_does_not_block_the_stream(
     aws: Aws, monkeypatch: pytest.MonkeyPatch, image: "Item"
@@ -97,6 +113,43 @@ def test_a_record_that_can_never_be_published_is_a_dead_letter_and_does_not_bloc
     (letter,) = aws.read_dead_letters()
     assert json.loads(letter["body"]) == event["Records"][0]
     assert (letter["reason"], letter["message_id"]) == ("validation_error", "1")
+    assert [json.loads(entry["Detail"])["sku"] for entry in sent] == ["b"]
+
+
+_UNKNOWN: "list[Item]" = [
+    commit_to_item(seeding("a")) | {"events": {"L": [{"S": "OrderGiftWrapped"}]}},
+    commit_to_item(seeding("a")) | {"schema_versions": {"L": [{"N": "99"}]}},
+]
+
+
+@pytest.mark.parametrize("image", _UNKNOWN, ids=["type", "schema version"])
+def test_a_record_of_an_unknown_kind_comes_again_for_five_minutes_as_its_writer_may_be_newer(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, image: "Item"
+) -> None:
+    sent = _record_entries(monkeypatch)
+    event = _stream_event(seeding("a"), seeding("b"), seeding("c"), age_seconds=290)
+    event["Records"][1]["dynamodb"]["NewImage"] = image
+    event["Records"][2]["dynamodb"]["NewImage"] = {}
+
+    assert relay.handler(event, Context()) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+
+    assert aws.read_dead_letters() == []
+    assert [json.loads(entry["Detail"])["sku"] for entry in sent] == ["a"]
+
+
+@pytest.mark.parametrize("image", _UNKNOWN, ids=["type", "schema version"])
+def test_a_record_that_stays_of_an_unknown_kind_becomes_a_dead_letter_and_does_not_block_the_stream(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, image: "Item"
+) -> None:
+    sent = _record_entries(monkeypatch)
+    event = _stream_event(seeding("a"), seeding("b"), age_seconds=310)
+    event["Records"][0]["dynamodb"]["NewImage"] = image
+
+    assert relay.handler(event, Context()) == DONE
+
+    (letter,) = aws.read_dead_letters()
+    assert json.loads(letter["body"]) == event["Records"][0]
+    assert (letter["reason"], letter["message_id"]) == ("unknown_event", "1")
     assert [json.loads(entry["Detail"])["sku"] for entry in sent] == ["b"]
 
 

@@ -6,41 +6,23 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from services.libs.commit_items import commit_from_item, commit_to_item
-from services.libs.dynamodb_items import to_item
+from services.libs.deadline_table import DeadlineTable
 from services.libs.event_store import (
+    _BACKOFF,
     ContentionError,
     EventStore,
     StockRefusedError,
     TransactionFaultError,
     VersionTakenError,
 )
-from services.payment_service.domain import refunded
-from services.reservation_sweeper.cursor import SweepCursor
-from tests.factories import CAUSE, decide, inventory, placed_order, seeding, stock_item
-from tests.unit.conftest import METRICS_TABLE, TABLES, Aws
+from tests.factories import CAUSE, NOW, decide, inventory, placed_order, refund, seeding, stock_item
+from tests.unit.conftest import DEADLINE_TABLE, TABLES, Aws
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 # A commit that neither moves stock nor is counted: it is written by a plain put.
-REFUNDED = refunded(decide(placed_order(), inventory(stock_item())), 1000, CAUSE)
-
-
-def test_a_commit_of_50_skus_survives_the_table() -> None:
-    skus = [f"prod-{number:03}" for number in range(50)]
-    order = placed_order(quantities=dict.fromkeys(skus, 1))
-    commit = decide(order, inventory(*map(stock_item, skus)))
-
-    assert commit_from_item(commit_to_item(commit)) == commit
-
-
-def test_a_commit_of_one_sku_stays_under_one_kilobyte() -> None:
-    """DynamoDB charges a write by the kilobyte: names in UTF-8 and values, as its documentation counts them."""
-    order = placed_order(order_id="o" * 36, quantities={"s" * 20: 10_000})
-    item = commit_to_item(decide(order, inventory(stock_item("s" * 20, stock=10_000)), CAUSE))
-
-    assert len(str(item).encode()) < 1024
+REFUNDED = refund(decide(placed_order(), inventory(stock_item())), 1000)
 
 
 def test_a_commit_and_its_stock_change_are_written_together(aws: Aws) -> None:
@@ -108,11 +90,12 @@ def test_the_latest_version_of_a_stream_without_commits_is_0(aws: Aws) -> None:
     [
         lambda aws: aws.store.read("order#order-1"),
         lambda aws: aws.store.latest_version("order#order-1"),
-        lambda aws: aws.store.without_version(["order#order-1"], 2),
         lambda aws: aws.inventory.read(["prod-001"]),
-        lambda aws: SweepCursor(aws.dynamodb, METRICS_TABLE).read(0),
+        lambda aws: DeadlineTable(aws.dynamodb, DEADLINE_TABLE).swept_until(),
+        lambda aws: DeadlineTable(aws.dynamodb, DEADLINE_TABLE).first_minute(),
+        lambda aws: list(DeadlineTable(aws.dynamodb, DEADLINE_TABLE).due_in(NOW)),
     ],
-    ids=["stream", "latest version", "versions", "inventory", "cursor"],
+    ids=["stream", "latest version", "inventory", "cursor", "first deadline", "deadlines"],
 )
 def test_what_is_decided_on_is_read_as_of_now(aws: Aws, read: Callable[[Aws], object]) -> None:
     """Moto has no reads that lag behind: the requests are looked at."""
@@ -123,42 +106,60 @@ def test_what_is_decided_on_is_read_as_of_now(aws: Aws, read: Callable[[Aws], ob
 
     read(aws)
 
-    (request,) = requests
-    assert '"ConsistentRead": true' in request
+    assert requests
+    assert all('"ConsistentRead": true' in request for request in requests)
+
+
+def test_a_version_that_a_cheap_read_misses_is_looked_for_as_of_now(aws: Aws) -> None:
+    aws.store.append(seeding(stock=10))
+    for order_id in ("seen", "missed"):
+        aws.store.append(decide(placed_order(order_id), aws.inventory.read(["prod-001"])))
+    lagging = _Lagging(aws, "order#missed")
+
+    left = lagging.store.without_version(["order#seen", "order#missed", "order#none", "order#none"], 1)
+
+    assert left == ["order#none"]
+    assert lagging.asked == [(False, 3), (True, 2)]
+
+
+class _Lagging:
+    """Moto has no reads that lag behind: here one finds nothing of one stream."""
+
+    def __init__(self, aws: Aws, stream: str) -> None:
+        self.asked: list[tuple[bool, int]] = []
+        self._read = aws.dynamodb.batch_get_item
+        self._stream = stream
+        client = SimpleNamespace(batch_get_item=self._batch_get_item)
+        self.store = EventStore(cast("DynamoDBClient", client), TABLES)
+
+    def _batch_get_item(self, **request: Any) -> Any:  # noqa: ANN401 - handed on
+        (table,) = request["RequestItems"].values()
+        self.asked.append((table["ConsistentRead"], len(table["Keys"])))
+        response = self._read(**request)
+        if not table["ConsistentRead"]:
+            for items in response["Responses"].values():
+                items[:] = [item for item in items if item["stream_id"]["S"] != self._stream]
+        return response
 
 
 def test_a_first_version_that_a_cheap_read_misses_is_read_as_of_now(aws: Aws) -> None:
-    """Moto has no reads that lag behind: here one finds nothing at all."""
     aws.store.append(seeding(stock=10))
     aws.store.append(decide(placed_order("seen"), aws.inventory.read(["prod-001"])))
     aws.store.append(decide(placed_order("missed"), aws.inventory.read(["prod-001"])))
-    read, asked = aws.dynamodb.batch_get_item, []
+    lagging = _Lagging(aws, "order#missed")
 
-    def lagging(**request: Any) -> Any:  # noqa: ANN401 - handed on
-        (table,) = request["RequestItems"].values()
-        asked.append((table["ConsistentRead"], len(table["Keys"])))
-        response = read(**request)
-        if not table["ConsistentRead"]:
-            for items in response["Responses"].values():
-                items[:] = [item for item in items if item["stream_id"]["S"] != "order#missed"]
-        return response
-
-    client = SimpleNamespace(batch_get_item=lagging)
-    store = EventStore(cast("DynamoDBClient", client), TABLES)
-
-    found = store.read_versions(["order#seen", "order#missed", "order#none"], [1, 2])
+    found = lagging.store.read_versions(["order#seen", "order#missed", "order#none"], [1, 2])
 
     assert found.keys() == {"order#seen", "order#missed"}
-    assert asked == [(False, 6), (True, 4)]
+    assert lagging.asked == [(False, 6), (True, 4)]
 
 
-def test_the_due_orders_of_all_pages_are_found() -> None:
-    """Moto has pages of a megabyte, which no test fills."""
-    pages = [{"Items": [to_item({"due_at": at, "stream_id": f"order#{at}"})]} for at in ("1", "2")]
-    paginator = SimpleNamespace(paginate=lambda **_: pages)
-    client = cast("DynamoDBClient", SimpleNamespace(get_paginator=lambda _: paginator))
+@pytest.mark.usefixtures("_one_item_a_page")
+def test_a_stream_is_read_to_its_end_whatever_fits_on_a_page(aws: Aws) -> None:
+    for version in range(1, 6):
+        aws.store.append(seeding(version=version, delta=10 if version == 1 else 0))
 
-    assert list(EventStore(client, TABLES).due(0, "0", "9")) == [("1", "order#1"), ("2", "order#2")]
+    assert [commit.version for commit in aws.store.read("sku#prod-001")] == [1, 2, 3, 4, 5]
 
 
 class _Cancelling:
@@ -196,7 +197,7 @@ def _store(client: _Cancelling, pauses: list[float]) -> EventStore:
     return EventStore(
         cast("DynamoDBClient", client),
         TABLES,
-        sleep=pauses.append,
+        backoff=replace(_BACKOFF, sleep=pauses.append),
     )
 
 

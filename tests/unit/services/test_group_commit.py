@@ -14,13 +14,12 @@ from services.libs import event_store
 from services.libs.event_store import ContentionError, EventStore, TransactionFaultError, first_group
 from services.order_service.domain import PlacedOrder
 from services.order_service.service import OrderService
-from services.payment_service.domain import refunded
 from services.payment_service.gateway import Charge, ChargeRequest, GatewayError
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.commits import Cause, Commit, order_stream
 from services.shared.faults import DependencyError
-from services.shared.inventory import merged, release, reserve, settle
+from services.shared.inventory import Move, StockLine, StockMove, merged
 from services.shared.rejections import RejectedError
 from tests.factories import (
     CAUSE,
@@ -31,11 +30,12 @@ from tests.factories import (
     pay,
     place,
     placed_order,
+    refund,
     seeding,
     stock_item,
 )
 from tests.model.memory import MemoryEventStore, MemoryGateway, MemoryInventory
-from tests.unit.conftest import GATEWAY_TABLE, TABLES, Aws
+from tests.unit.conftest import AT_ONCE, GATEWAY_TABLE, TABLES, Aws
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -198,7 +198,11 @@ def test_a_batch_of_payments_is_settled_and_concluded_as_one_at_a_time(stock: in
 
 
 def test_the_changes_of_one_sku_are_one_and_add_up() -> None:
-    changes = merged([reserve("a", 2), settle("a", 3), release("b", 1), release("a", 1)])
+    moves = [(Move.RESERVE, "a", 2), (Move.SETTLE, "a", 3), (Move.RELEASE, "b", 1), (Move.RELEASE, "a", 1)]
+
+    changes = merged(
+        change for move, sku, units in moves for change in StockMove(move, (StockLine(sku, units),)).changes()
+    )
 
     assert [(one.sku, one.stock, one.reserved, one.available) for one in changes] == [
         ("a", -3, -2, -1),
@@ -208,9 +212,10 @@ def test_the_changes_of_one_sku_are_one_and_add_up() -> None:
 
 def test_an_adjustment_is_not_added_to_anything() -> None:
     adjustment = seeding("a").stock_changes()[0]
+    (reservation,) = StockMove(Move.RESERVE, (StockLine("a", 1),)).changes()
 
     with pytest.raises(ValueError, match="a is adjusted"):
-        merged([adjustment, reserve("a", 1)])
+        merged([adjustment, reservation])
 
 
 def _commit(order_id: str, skus: Sequence[str]) -> Commit:
@@ -225,9 +230,9 @@ def test_a_group_is_as_large_as_a_transaction_may_be() -> None:
     of_fifty = [_commit(f"order-{number}", [f"{number}-{sku}" for sku in range(50)]) for number in range(3)]
 
     def items(commits: Sequence[Commit]) -> int:
-        return len(commits) + len({change.sku for commit in commits for change in commit.stock_changes()}) + 1
+        return len(commits) + len({change.sku for commit in commits for change in commit.stock_changes()}) + 2
 
-    for commits, expected in ((one_sku, 98), (of_two, 33), (of_fifty, 1)):
+    for commits, expected in ((one_sku, 97), (of_two, 32), (of_fifty, 1)):
         group = first_group(commits)
         assert len(group) == expected
         assert items(group) <= _LIMIT < items(commits[: expected + 1])
@@ -263,7 +268,7 @@ def test_fifty_orders_take_seven_calls_to_their_end_and_their_charges(aws: Aws) 
     ]
     assert orders.place_all(placed) == [None] * 50
     assert counted.names() == ["BatchGetItem", "TransactWriteItems"]
-    assert len(counted.calls[1][1]["TransactItems"]) == 50 + 12 + 1
+    assert len(counted.calls[1][1]["TransactItems"]) == 50 + 12 + 1 + 1
 
     counted.calls.clear()
     assert payments.pay_all([(order_id, CAUSE) for order_id in ids]) == [None] * 50
@@ -319,7 +324,7 @@ def test_a_reservation_that_is_gone_keeps_no_other_from_being_settled(aws: Aws) 
 
 
 @pytest.mark.parametrize("_items_a_transaction", [_LIMIT], indirect=True, scope="module")
-def test_the_counters_of_a_batch_are_written_once(aws: Aws) -> None:
+def test_the_counters_and_the_deadline_of_a_batch_are_written_once(aws: Aws) -> None:
     aws.store.append(seeding("prod-001", stock=10))
     counted = _Counted(aws)
 
@@ -334,6 +339,10 @@ def test_the_counters_of_a_batch_are_written_once(aws: Aws) -> None:
     updates = [item for item in transaction["TransactItems"] if isinstance(item, dict) and "Update" in item]
     tables = [update["Update"]["TableName"] for update in updates]
     assert tables == [TABLES.inventory, TABLES.metrics]
+    puts = [
+        item["Put"]["TableName"] for item in transaction["TransactItems"] if isinstance(item, dict) and "Put" in item
+    ]
+    assert puts == [*[TABLES.event_store] * 7, TABLES.deadlines]
 
 
 class _ContendedSku(EventStore):
@@ -427,11 +436,9 @@ def test_of_third_versions_those_that_are_throttled_are_written_again_and_those_
         return {"Responses": [_ANSWERS.get((stream, len(asked)), {"TableName": "t"}) for stream in streams]}
 
     client = cast("DynamoDBClient", SimpleNamespace(batch_execute_statement=execute))
-    commits = [
-        refunded(_commit(order_id, ["a"]), 0, CAUSE) for order_id in ("done", "exists", "throttled", "denied", "stuck")
-    ]
+    commits = [refund(_commit(order_id, ["a"]), 0) for order_id in ("done", "exists", "throttled", "denied", "stuck")]
 
-    failures = EventStore(client, TABLES, sleep=lambda _: None).insert_all(commits)
+    failures = EventStore(client, TABLES, backoff=AT_ONCE).insert_all(commits)
 
     assert {stream: type(error).__name__ for stream, error in failures.items()} == {
         "order#denied": "TransactionFaultError",

@@ -3,22 +3,33 @@
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from pydantic import ValidationError
 
+from services.deadline_sweeper import handler as deadline_sweeper
+from services.deadline_sweeper.service import DeadlineSweeper, Swept
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
 from services.order_service import handler as order_service
+from services.order_service.domain import expire
 from services.payment_service import handler as payment_service
-from services.reservation_sweeper import handler as reservation_sweeper
-from services.reservation_sweeper.domain import expire
-from services.reservation_sweeper.service import ReservationSweeper, Swept
-from services.shared.events import EventType
+from services.shared.events.event import Event
+from services.shared.events.order import OrderCancelled, OrderConfirmed, OrderValidated
+from services.shared.events.payment import (
+    PaymentFailed,
+    PaymentProcessed,
+    PaymentRequested,
+    RefundProcessed,
+    RefundRequested,
+)
 from tests.factories import (
+    CAUSE,
     NOW,
+    PAYMENT_TIMEOUT,
     Context,
     decide,
     event_body,
@@ -41,8 +52,8 @@ def _local_event() -> SqsEvent:
     return cast("SqsEvent", json.loads(LOCAL_EVENT.read_text()))
 
 
-def _events(aws: Aws, order_id: str = "order-1") -> list[EventType]:
-    return [event for commit in aws.store.read(f"order#{order_id}") for event in commit.events]
+def _events(aws: Aws, order_id: str = "order-1") -> list[type[Event]]:
+    return [type(event) for commit in aws.store.read(f"order#{order_id}") for event in commit.events]
 
 
 def test_an_order_runs_through_all_versions(aws: Aws) -> None:
@@ -53,10 +64,10 @@ def test_an_order_runs_through_all_versions(aws: Aws) -> None:
     assert order_service.handler(sqs_event(event_body("PaymentProcessed", orderId="order-123")), Context()) == DONE
 
     assert _events(aws, "order-123") == [
-        EventType.ORDER_VALIDATED,
-        EventType.PAYMENT_REQUESTED,
-        EventType.PAYMENT_PROCESSED,
-        EventType.ORDER_CONFIRMED,
+        OrderValidated,
+        PaymentRequested,
+        PaymentProcessed,
+        OrderConfirmed,
     ]
     first = aws.store.read("order#order-123")[0]
     assert (first.cause.event_id, first.cause.correlation_id) == ("evt-1", "corr-1")
@@ -70,7 +81,7 @@ def test_a_declined_order_is_cancelled(aws: Aws) -> None:
     payment_service.handler(sqs_event(event_body("PaymentRequested", orderId="order-1")), Context())
     assert order_service.handler(sqs_event(event_body("PaymentFailed", orderId="order-1")), Context()) == DONE
 
-    assert _events(aws)[2:] == [EventType.PAYMENT_FAILED, EventType.ORDER_CANCELLED]
+    assert _events(aws)[2:] == [PaymentFailed, OrderCancelled]
     assert aws.stock() == (10, 0, 10)
 
 
@@ -78,31 +89,35 @@ def test_a_payment_is_called_off_where_a_refund_was_requested(aws: Aws) -> None:
     aws.store.append(seeding(stock=10))
     reserved = decide(placed_order(), inventory(stock_item()))
     aws.store.append(reserved)
-    aws.store.append(expire(reserved, NOW))
+    aws.store.append(expire(reserved, NOW + PAYMENT_TIMEOUT))
 
     assert payment_service.handler(sqs_event(event_body("RefundRequested", orderId="order-1")), Context()) == DONE
 
-    assert _events(aws)[-1] == EventType.REFUND_PROCESSED
+    assert _events(aws)[-1] is RefundProcessed
 
 
-def test_an_overdue_order_is_swept_once_there_is_time_for_it(aws: Aws) -> None:
+def test_an_overdue_order_is_expired_once_there_was_time_for_the_sweep_that_tells_of_it(aws: Aws) -> None:
     aws.store.append(seeding(stock=10))
-    aws.store.append(decide(placed_order(), inventory(stock_item())))
+    placed_at = datetime.now(UTC) - PAYMENT_TIMEOUT - timedelta(minutes=1)
+    aws.store.append(decide(placed_order(), inventory(stock_item()), replace(CAUSE, at=placed_at)))
 
-    hurried = reservation_sweeper.handler({}, Context(remaining_milliseconds=1_000))
-    unhurried = reservation_sweeper.handler({}, Context(remaining_milliseconds=60_000))
+    hurried = deadline_sweeper.handler({}, Context(remaining_milliseconds=1_000))
+    unhurried = deadline_sweeper.handler({}, Context(remaining_milliseconds=60_000))
 
-    assert hurried == {"expired": 0, "settled": 0, "failed": 0}
-    assert unhurried == {"expired": 1, "settled": 0, "failed": 0}
+    assert hurried == {"sent": 0, "postponed": 0, "unreadable": 0}
+    assert unhurried == {"sent": 1, "postponed": 0, "unreadable": 0}
+    assert order_service.handler(sqs_event(*aws.received()), Context()) == DONE
+    assert _events(aws)[2:] == [OrderCancelled, RefundRequested]
+    assert aws.stock() == (10, 0, 10)
 
 
 def test_what_was_swept_is_counted_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    swept = Swept(expired=1, settled=2, failed=3)
-    monkeypatch.setattr(ReservationSweeper, "sweep", lambda *_: swept)
+    swept = Swept(sent=1, postponed=2, unreadable=3)
+    monkeypatch.setattr(DeadlineSweeper, "sweep", lambda *_: swept)
 
-    assert reservation_sweeper.handler({}, Context()) == asdict(swept)
+    assert deadline_sweeper.handler({}, Context()) == asdict(swept)
 
     (line,) = _log_lines(capsys.readouterr().out)
     assert line.items() >= asdict(swept).items()
@@ -118,7 +133,7 @@ def test_a_payment_is_forced_only_where_the_environment_allows_it(
     order_service.handler(sqs_event(order_placed(_postDeployTestForceResult="SUCCESS")), Context())
 
     (accepted,) = aws.store.read("order#order-1")
-    assert accepted.body.get("forcedPaymentResult") == kept
+    assert accepted.get(OrderValidated).forced_payment_result == kept
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,15 @@ import json
 
 import pytest
 
-from services.libs.messages import OrderReference, parse_message, validate
-from services.order_service.messages import OrderPlaced
+from services.libs.messages import event_in, order_id, parse_message
+from services.order_service.domain import PlacedOrder
+from services.shared.events.order import OrderPlaced
 from services.shared.rejections import RejectedError
 from tests.factories import NOW, event_body, order_placed
 
 
 def _parse(body: str) -> OrderPlaced:
-    return validate(OrderPlaced, parse_message(body, NOW).detail)
+    return event_in(parse_message(body, NOW), OrderPlaced)
 
 
 @pytest.mark.parametrize("quantity", [0, -5, 1.5, 2.0, 1e308, "2", True, None, 10_001])
@@ -69,7 +70,7 @@ def test_a_rejection_never_quotes_what_was_sent() -> None:
 def test_lines_of_one_sku_are_merged_and_may_exceed_what_a_line_may() -> None:
     lines = [{"sku": "prod-001", "quantity": 10_000}, {"sku": "a", "quantity": 1}, {"sku": "prod-001", "quantity": 1}]
 
-    order = _parse(order_placed(items=lines)).to_order(allow_forced_payment_result=False)
+    order = PlacedOrder.of(_parse(order_placed(items=lines)), allow_forced_payment_result=False)
 
     assert order.quantities == {"a": 1, "prod-001": 10_001}
 
@@ -97,7 +98,7 @@ def test_an_unknown_field_is_ignored() -> None:
 def test_a_forced_payment_result_is_kept_only_where_that_is_allowed(allowed: bool, kept: str | None) -> None:  # noqa: FBT001
     placed = _parse(order_placed(_postDeployTestForceResult="FAILURE"))
 
-    assert placed.to_order(allow_forced_payment_result=allowed).forced_payment_result == kept
+    assert PlacedOrder.of(placed, allow_forced_payment_result=allowed).forced_payment_result == kept
 
 
 def test_metadata_names_the_cause() -> None:
@@ -133,4 +134,4 @@ def test_an_eventbridge_id_outside_the_contract_is_rejected(bridge_id: str) -> N
 
 def test_a_reference_to_an_order_holds_an_order_id() -> None:
     with pytest.raises(RejectedError, match="orderId: "):
-        validate(OrderReference, parse_message(event_body("PaymentProcessed", orderId="order#1"), NOW).detail)
+        order_id(parse_message(event_body("PaymentProcessed", orderId="order#1"), NOW))

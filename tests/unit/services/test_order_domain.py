@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from services.order_service.domain import MixedCurrenciesError, conclude
 from services.payment_service.domain import settle
 from services.payment_service.gateway import Charge
-from services.shared.events import EventType
-from services.shared.inventory import reserve
-from services.shared.json_types import JsonObject
+from services.shared.cancel_reasons import CancelReason
+from services.shared.events.event import Event
+from services.shared.events.order import OrderCancelled, OrderConfirmed, OrderLine, OrderValidated, PricedLine
+from services.shared.events.payment import PaymentRequested
+from services.shared.inventory import Move, StockLine, StockMove
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, decide, inventory, placed_order, stock_item
 
 
@@ -19,20 +21,22 @@ def test_an_order_in_stock_is_accepted_with_the_prices_of_now() -> None:
     commit = decide(placed_order(quantities={"a": 2, "b": 1}), stock, CAUSE)
 
     assert (commit.stream_id, commit.version) == ("order#order-1", 1)
-    assert commit.events == (EventType.ORDER_VALIDATED, EventType.PAYMENT_REQUESTED)
-    assert commit.body == {
-        "orderId": "order-1",
-        "customerId": "customer-1",
-        "contentHash": placed_order(quantities={"a": 2, "b": 1}).content_hash,
-        "items": [
-            {"sku": "a", "quantity": 2, "unitPriceMinor": 250},
-            {"sku": "b", "quantity": 1, "unitPriceMinor": 999},
-        ],
-        "amountMinor": 2 * 250 + 999,
-        "currency": "GBP",
-    }
+    assert commit.events == (
+        OrderValidated(
+            order_id="order-1",
+            customer_id="customer-1",
+            items=(
+                PricedLine(sku="a", quantity=2, unit_price_minor=250),
+                PricedLine(sku="b", quantity=1, unit_price_minor=999),
+            ),
+            amount_minor=2 * 250 + 999,
+            currency="GBP",
+            content_hash=placed_order(quantities={"a": 2, "b": 1}).content_hash,
+        ),
+        PaymentRequested(order_id="order-1", customer_id="customer-1", amount_minor=2 * 250 + 999, currency="GBP"),
+    )
     assert commit.due_at == NOW + PAYMENT_TIMEOUT
-    assert commit.stock_changes() == (reserve("a", 2), reserve("b", 1))
+    assert commit.stock_move == StockMove(Move.RESERVE, (StockLine("a", 2), StockLine("b", 1)))
 
 
 def test_an_order_with_one_short_sku_reserves_nothing() -> None:
@@ -40,14 +44,15 @@ def test_an_order_with_one_short_sku_reserves_nothing() -> None:
 
     commit = decide(placed_order(quantities={"a": 1, "b": 2}), stock, CAUSE)
 
-    assert commit.events == (EventType.ORDER_CANCELLED,)
-    assert commit.body == {
-        "orderId": "order-1",
-        "customerId": "customer-1",
-        "contentHash": placed_order(quantities={"a": 1, "b": 2}).content_hash,
-        "items": [{"sku": "a", "quantity": 1}, {"sku": "b", "quantity": 2}],
-        "reason": "insufficient_stock",
-    }
+    assert commit.events == (
+        OrderCancelled(
+            order_id="order-1",
+            customer_id="customer-1",
+            reason=CancelReason.INSUFFICIENT_STOCK,
+            content_hash=placed_order(quantities={"a": 1, "b": 2}).content_hash,
+            items=(OrderLine(sku="a", quantity=1), OrderLine(sku="b", quantity=2)),
+        ),
+    )
     assert commit.due_at is None
     assert commit.stock_changes() == ()
 
@@ -55,8 +60,9 @@ def test_an_order_with_one_short_sku_reserves_nothing() -> None:
 def test_an_order_with_an_unknown_sku_is_cancelled_for_that_reason() -> None:
     commit = decide(placed_order(quantities={"a": 1, "nowhere": 1}), inventory(stock_item("a")), CAUSE)
 
-    assert commit.events == (EventType.ORDER_CANCELLED,)
-    assert commit.body["reason"] == "unknown_sku"
+    (cancelled,) = commit.events
+    assert isinstance(cancelled, OrderCancelled)
+    assert cancelled.reason is CancelReason.UNKNOWN_SKU
 
 
 @pytest.mark.parametrize("units", [0, 1])
@@ -94,17 +100,13 @@ def test_the_content_hash_knows_the_order_its_customer_and_its_items() -> None:
 
 
 @pytest.mark.parametrize(
-    ("accepted", "event", "body"),
+    ("accepted", "event"),
     [
-        (True, EventType.ORDER_CONFIRMED, {"amountMinor": 1000, "currency": "GBP"}),
-        (False, EventType.ORDER_CANCELLED, {"reason": "payment_failed"}),
+        (True, OrderConfirmed(order_id="order-1", customer_id="customer-1", amount_minor=1000, currency="GBP")),
+        (False, OrderCancelled(order_id="order-1", customer_id="customer-1", reason=CancelReason.PAYMENT_FAILED)),
     ],
 )
-def test_the_settled_payment_decides_how_the_order_ends(
-    accepted: bool,  # noqa: FBT001
-    event: EventType,
-    body: JsonObject,
-) -> None:
+def test_the_settled_payment_decides_how_the_order_ends(accepted: bool, event: Event) -> None:  # noqa: FBT001
     reserved = decide(placed_order(), inventory(stock_item()), CAUSE)
     settled = settle(reserved, Charge("charge-1", accepted=accepted), CAUSE)
 
@@ -112,7 +114,6 @@ def test_the_settled_payment_decides_how_the_order_ends(
 
     assert final is not None
     assert (final.version, final.events) == (3, (event,))
-    assert final.body == {"orderId": "order-1", "customerId": "customer-1"} | body
     assert final.stock_changes() == ()
 
 

@@ -6,19 +6,13 @@ from services.payment_service.gateway import Charge, ChargeRequest, PaymentGatew
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.commits import Commit
-from services.shared.events import EventType
+from services.shared.events.order import ForcedResult
+from services.shared.events.payment import FailureReason, PaymentFailed, PaymentProcessed
+from services.shared.inventory import Move, StockLine, StockMove
 from services.shared.json_types import JsonObject
 from services.shared.rejections import RejectedError, RejectionReason
 from tests.factories import CAUSE, PAYMENT_TIMEOUT, decide, inventory, pay, place, placed_order, seeding, stock_item
 from tests.unit.conftest import GATEWAY_TABLE, Aws
-
-SETTLED: JsonObject = {
-    "orderId": "order-1",
-    "customerId": "customer-1",
-    "items": [{"sku": "prod-001", "quantity": 3, "unitPriceMinor": 500}],
-    "amountMinor": 1500,
-    "currency": "GBP",
-}
 
 
 @pytest.fixture
@@ -32,7 +26,7 @@ def service(aws: Aws, gateway: SimulatedGateway) -> PaymentService:
     return PaymentService(aws.store, gateway)
 
 
-def _reserve(aws: Aws, forced: str | None = None) -> None:
+def _reserve(aws: Aws, forced: ForcedResult | None = None) -> None:
     place(
         OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT),
         placed_order(quantities={"prod-001": 3}, forced=forced),
@@ -55,8 +49,16 @@ def test_a_paid_order_takes_its_stock_away(aws: Aws, service: PaymentService) ->
     pay(service, "order-1", CAUSE)
 
     assert aws.stock() == (7, 0, 7)
-    assert _last(aws).events == (EventType.PAYMENT_PROCESSED,)
-    assert _last(aws).body == SETTLED | {"chargeId": _ledger(aws)["charge_id"]}
+    assert _last(aws).events == (
+        PaymentProcessed(
+            order_id="order-1",
+            customer_id="customer-1",
+            amount_minor=1500,
+            currency="GBP",
+            charge_id=str(_ledger(aws)["charge_id"]),
+        ),
+    )
+    assert _last(aws).stock_move == StockMove(Move.SETTLE, (StockLine("prod-001", 3),))
     assert _ledger(aws)["amount_minor"] == 1500
 
 
@@ -66,8 +68,16 @@ def test_a_declined_payment_releases_the_reservation(aws: Aws, service: PaymentS
     pay(service, "order-1", CAUSE)
 
     assert aws.stock() == (10, 0, 10)
-    assert _last(aws).events == (EventType.PAYMENT_FAILED,)
-    assert _last(aws).body == SETTLED | {"reason": "declined"}
+    assert _last(aws).events == (
+        PaymentFailed(
+            order_id="order-1",
+            customer_id="customer-1",
+            amount_minor=1500,
+            currency="GBP",
+            reason=FailureReason.DECLINED,
+        ),
+    )
+    assert _last(aws).stock_move == StockMove(Move.RELEASE, (StockLine("prod-001", 3),))
     assert _ledger(aws)["status"] == "declined"
 
 
@@ -92,7 +102,7 @@ def test_a_crash_after_the_charge_charges_nobody_twice(
 
     assert aws.stock() == (7, 0, 7)
     assert _ledger(aws)["attempts"] == 2
-    assert _last(aws).body["chargeId"] == _ledger(aws)["charge_id"]
+    assert _last(aws).get(PaymentProcessed).charge_id == _ledger(aws)["charge_id"]
 
 
 class _SlowGateway(PaymentGateway):
@@ -115,7 +125,7 @@ def test_of_two_deliveries_at_once_one_settles_and_the_other_does_nothing(aws: A
     pay(PaymentService(aws.store, _SlowGateway(other=service)), "order-1", CAUSE)
 
     assert aws.stock() == (7, 0, 7)
-    assert _last(aws).body["chargeId"] != "charge-of-the-loser"
+    assert _last(aws).get(PaymentProcessed).charge_id != "charge-of-the-loser"
 
 
 def test_an_order_that_was_never_placed_is_charged_nothing(aws: Aws, service: PaymentService) -> None:
