@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from scripts.bench.capacity_parameters import load_parameters
 from scripts.cost.planned import Planned
 from scripts.cost.resource_types import HOURS_A_MONTH
-from services.libs.commit_items import DUE_SHARDS
+from services.libs.deadline_table import SHARDS as DUE_SHARDS
 from services.metrics_service.cloudwatch_reader import declared_sums
 
 MINUTES_A_MONTH = HOURS_A_MONTH * 60
