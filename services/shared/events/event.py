@@ -61,6 +61,8 @@ class Event(BaseModel):
     model_config = _CONFIG
 
     BUS: ClassVar[Bus]
+    FROM_OUTSIDE: ClassVar[bool] = False
+    """Whether producers that are no part of PulseQueue may send it."""
     SCHEMA_VERSION: ClassVar[int] = 1
     UPCASTERS: ClassVar[Mapping[int, Upcaster]] = MappingProxyType({})
     """By the schema version that each reads: one for each version before the present one."""
