@@ -174,7 +174,7 @@ def inventory() -> Dashboard:
             ),
             graph(
                 "Units reserved by SKU",
-                "It returns to 0 once no order waits for its payment; what is held too long is released once it is due.",
+                "It returns to 0 once no order waits for its payment; what is held too long is released.",
                 {"{{sku}}": f"sum by (sku) ({_RESERVED})"},
             ),
             stacked_graph(

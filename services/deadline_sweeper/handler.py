@@ -1,4 +1,4 @@
-"""The reservation sweeper: one Lambda behind a schedule."""
+"""The deadline sweeper: one Lambda behind a schedule."""
 
 from datetime import UTC, datetime
 from functools import cache

@@ -139,9 +139,7 @@ class World:
 
     def sweep(self) -> dict[str, int]:
         """Run the sweeper now, as its schedule does each minute."""
-        response = self.target.client("lambda").invoke(
-            FunctionName=self.deployment.function_names["deadline-sweeper"]
-        )
+        response = self.target.client("lambda").invoke(FunctionName=self.deployment.function_names["deadline-sweeper"])
         assert "FunctionError" not in response
         swept: dict[str, int] = json.loads(response["Payload"].read())
         return swept

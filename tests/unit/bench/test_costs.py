@@ -35,7 +35,7 @@ def test_the_committed_prices_have_a_line_for_each_quantity() -> None:
     assert all(price.usd > 0 and price.source.startswith("https://") for price in prices.lines.values())
 
 
-def test_the_least_writes_of_an_order_alone_are_those_of_three_commits_two_skus_two_counters_and_when_it_is_due() -> None:
+def test_the_least_writes_of_an_order_alone_are_three_commits_two_skus_two_counters_and_when_it_is_due() -> None:
     least = minimum(workload(), event_bytes=0)
 
     assert least["dynamodb_write_units"] / 100 == (2 + 2 + 2) + (2 + 2 + 2) + 1 + 1
