@@ -26,5 +26,5 @@ class Backoff:
 
     def pause(self, failures: int) -> None:
         """Wait after so many failures in a row."""
-        longest = min(self.first_pause_seconds * 2**failures, self.longest_pause_seconds)
+        longest = min(self.first_pause_seconds * 2 ** (failures - 1), self.longest_pause_seconds)
         self.sleep(random.uniform(0, longest))  # noqa: S311 - no secret

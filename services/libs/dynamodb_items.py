@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Item = dict[str, "AttributeValueTypeDef"]
 
 _KEYS_A_CALL = 100
-_BACKOFF = Backoff(attempts=6, first_pause_seconds=0.02)
+_BACKOFF = Backoff(attempts=6, first_pause_seconds=0.04)
 
 
 def to_item(values: Mapping[str, Json]) -> Item:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     """Like `map`, whose order it keeps."""
 
 _ENTRIES_A_CALL = 10
-_BACKOFF = Backoff(attempts=3, first_pause_seconds=0.05)
+_BACKOFF = Backoff(attempts=3, first_pause_seconds=0.1)
 
 
 class EventPublisher:

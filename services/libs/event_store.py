@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         TransactWriteItemTypeDef,
     )
 
-_BACKOFF = Backoff(attempts=5, first_pause_seconds=0.02)
+_BACKOFF = Backoff(attempts=5, first_pause_seconds=0.04)
 _REFUSED = "ConditionalCheckFailed"
 _DUPLICATE = "DuplicateItem"
 _TRANSIENT = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}

@@ -89,7 +89,6 @@ class _Writing:
             self.isolate(group, StockRefusedError(refused.found))
         elif self._refusals == _DECISIONS:
             self.fail(group, ContentionError(f"the stock changed under {_DECISIONS} decisions"))
-            self._refusals = 0
         self._last_refused = group
 
     def isolate(self, group: Sequence[Commit], fault: Exception) -> None:
@@ -102,3 +101,4 @@ class _Writing:
         """The fault for each of the group whose version is not taken."""
         failed = (commit.stream_id for commit in group if commit.stream_id not in self.outcomes)
         self.outcomes |= dict.fromkeys(failed, fault)
+        self._refusals = 0
