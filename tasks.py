@@ -57,6 +57,7 @@ _HELP = {
     "to": "a folder: for backup a new one, for restore a backup's; restore takes a time of the last 35 days as well, "
     "such as 2026-01-31T12:00:00Z or 30m, and the ARN of a backup that DynamoDB made",
     "replace": "remove commits that are not in what is restored",
+    "accept_breaking": "write them although the change breaks others, which are named without it",
     "accept_damaged": "take it although what it holds cannot have stood at one moment: only if there is no other",
     "from_elsewhere": "take a backup of another environment, target or region",
     "since": "from when on: a time with its zone, such as 2026-01-31T12:00:00Z, or how long ago: 30m, 2h, 3d",
@@ -150,10 +151,13 @@ def _target(name: str) -> Target:
 
 @_command()
 def lint(_: Context) -> None:
-    """Check style, that no file holds a secret, and that the workflows are safe."""
+    """Check style, secrets, the documents of the events, and that the workflows are safe."""
+    from scripts.event_documents import run as event_documents
+
     run_tool("ruff", "check")
     run_tool("ruff", "format", "--check")
     secret_scan.scan()
+    event_documents.run(check=True)
     run_program("zizmor", "--offline", "--no-progress", "--quiet", ".github")
 
 
@@ -162,6 +166,14 @@ def fix(_: Context) -> None:
     """Mend what the linter can, and format."""
     run_tool("ruff", "check", "--fix")
     run_tool("ruff", "format")
+
+
+@_command()
+def events(_: Context, check: bool = False, accept_breaking: bool = False) -> None:
+    """Write docs/events/ from the code: a JSON Schema for each event, and AsyncAPI; not what would break others."""
+    from scripts.event_documents import run as event_documents
+
+    event_documents.run(check=check, accept_breaking=accept_breaking)
 
 
 @_command()

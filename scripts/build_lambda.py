@@ -1,9 +1,9 @@
 """Package each function as a zip that holds what its handler imports, and is byte-identical from the same source."""
 
+import fcntl
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -132,23 +132,26 @@ def _installed_packages(target_name: str) -> Path:
         raise UserError(f"there is no target {target_name!r}: use {' or '.join(_WHEELS)}")
     described = f"{sys.version_info[:2]} {_WHEELS[target_name]} {_REQUIREMENTS.read_text()}"
     folder = LOCAL_FOLDER / "packages" / f"{target_name}-{hashlib.sha256(described.encode()).hexdigest()[:12]}"
-    if folder.exists():
-        return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
+    # Of suites that begin together in a fresh checkout one installs, and the others wait for it.
+    with folder.with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            _install_packages(folder, _WHEELS[target_name])
+    return folder
+
+
+def _install_packages(folder: Path, wheels: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         unfinished = Path(scratch, "packages")
         report = Path(scratch, "report.json")
         install = ["-m", "pip", "install", "-q", "--no-compile", f"--target={unfinished}", f"--report={report}"]
         command = [*install, "--require-hashes", f"-r{_REQUIREMENTS}"]
-        result = subprocess.run(
-            [sys.executable, *command, *_WHEELS[target_name]], capture_output=True, text=True, check=False
-        )
+        result = subprocess.run([sys.executable, *command, *wheels], capture_output=True, text=True, check=False)
         if result.returncode:
             raise UserError(f"pip could not install the packages of the functions:\n{result.stderr.strip()}")
         (unfinished / _WHEELS_FILE).write_text(json.dumps(_wheel_hashes(json.loads(report.read_text()))))
-        if not folder.exists():
-            shutil.move(unfinished, folder)
-    return folder
+        unfinished.rename(folder)
 
 
 def _wheel_hashes(report: Mapping[str, Any]) -> dict[str, str]:

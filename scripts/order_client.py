@@ -29,7 +29,7 @@ class History:
 
     @property
     def final(self) -> Commit | None:
-        """The commit that brought the order to its last phase: what is open after it, such as a refund, is not waited for.
+        """The commit that brought the order to its last phase; a refund may still be open after it.
 
         None too for a history that no order can have, such as one of which a read has caught a part.
         """

@@ -64,7 +64,7 @@ def money_problems(history: Sequence[Commit], entry: JsonObject) -> Iterator[Pro
             case PaymentProcessed():
                 yield from _unless(f"charged {event.amount_minor}", f"{status} {amount}")
             case PaymentFailed():
-                # After a restore to before its end, the gateway declines a payment that it had called off or given back.
+                # After a restore to before its end, the gateway declines what it had called off or given back.
                 if status not in ("declined", *_NOTHING_TAKEN):
                     yield Problem("declined", f"{status}")
             case RefundProcessed(refunded_minor=0):

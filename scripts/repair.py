@@ -1,6 +1,6 @@
 """Rewrite the inventory and the deadlines from the log. The log is right by definition: a repair moves no stock."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NotRequired, TypedDict
@@ -72,8 +72,14 @@ class Findings:
 class Repairer:
     """Use it only while nobody else writes."""
 
-    def __init__(self, client: "DynamoDBClient", deployment: Deployment) -> None:
-        self._auditor = Auditor(client, deployment)
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        deployment: Deployment,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._auditor = Auditor(client, deployment, clock)
+        self._clock = clock
         self._client = client
         self._deployment = deployment
         self._commits = StockCommits(EventStore(client, deployment.tables), "repair")
@@ -111,7 +117,7 @@ class Repairer:
             raise UserError(f"{repair.sku}: it is not what was compared any more, or could not be written") from error
 
     def write_deadlines(self, untold: Mapping[str, datetime]) -> None:
-        self._deadlines.write(untold, datetime.now(UTC))
+        self._deadlines.write(untold, self._clock())
 
     def _item(self, repair: Repair) -> "TransactWriteItemTypeDef":
         """Replace or remove the item only as long as each of its attributes is as it was compared."""
@@ -166,7 +172,7 @@ def run(target: Target) -> None:
             out.print(f"{repair.sku}: {repair.text}", markup=False)
     if found.untold:
         repairer.write_deadlines(found.untold)
-        out.print(f"{len(found.untold):,} deadlines written: their services are told within minutes of `invoke resume`")
+        out.print(f"deadlines written: {len(found.untold):,}; their services are told soon after `invoke resume`")
     if found.left:
         raise UserError("not repaired:\n" + "\n".join(found.left))
     out.print(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from scripts.bench.capacity_parameters import Parameters, Profile
+from scripts.bench.capacity_usage import deadline_units
 
 _COMMITS_AN_ORDER = 3
 _RELAYED_EVENTS_AN_ORDER = 4
@@ -15,6 +16,8 @@ _FIRST_POLLERS, _DOUBLING_MINUTES, _LAMBDA_SCALING_MINUTES = 5, 30, 1 / 6
 # As in services/libs/event_store.py.
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.02
+RESERVING_OTHERS, SETTLING_OTHERS = 2, 1
+"""Items of a transaction beside commits and stock: the counters, and what says when the orders are due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +165,12 @@ class Model:
 
     @property
     def write_units_an_order(self) -> Mapping[str, float]:
-        """By table; the event store's index counts on its own."""
+        """By table."""
         twice = self.parameters.limits.transactional_factor.value
         steps = (self.reserve, self.settle)
         return {
             "event store": twice * len(steps) + 1,
-            "index": 1,
+            "deadlines": twice * deadline_units(self.reserve.orders) * self.reserve.transactions_an_order,
             "inventory": twice * sum(step.skus / step.orders for step in steps),
             "counters": twice * sum(step.transactions_an_order for step in steps),
         }
@@ -225,7 +228,8 @@ class Model:
         profile, workload = self.profile, self.workload
         orders = batch if workload.group_commit else 1.0
         skus = distinct(orders * workload.skus_an_order, workload.catalogue_skus)
-        parts = math.ceil((orders + skus + 1) / self.parameters.limits.transaction_items.value)
+        others = SETTLING_OTHERS if charges else RESERVING_OTHERS
+        parts = math.ceil((orders + skus + others) / self.parameters.limits.transaction_items.value)
         orders, skus = orders / parts, distinct(orders / parts * workload.skus_an_order, workload.catalogue_skus)
         transaction = profile.transact.mean(orders + skus + 1)
         seconds = profile.read.mean(orders) + transaction

@@ -11,7 +11,14 @@ from statistics import quantiles
 
 import simpy
 
-from scripts.bench.capacity_model import ATTEMPTS, FIRST_PAUSE_SECONDS, Deployment, Workload
+from scripts.bench.capacity_model import (
+    ATTEMPTS,
+    FIRST_PAUSE_SECONDS,
+    RESERVING_OTHERS,
+    SETTLING_OTHERS,
+    Deployment,
+    Workload,
+)
 from scripts.bench.capacity_parameters import Duration, Parameters, Profile
 from scripts.bench.capacity_queues import Order, Queue, RateLimit
 from scripts.bench.capacity_usage import COMMIT_READ_UNITS, Usage
@@ -116,7 +123,7 @@ class Pipeline:
         placed = [order for order in batch if order.version == 0]
         settled = [order for order in batch if order.version]
         yield from self._begin(batch)
-        for group in self._groups(placed):
+        for group in self._groups(placed, RESERVING_OTHERS):
             skus = len({sku for order in group for sku in order.skus})
             self.usage.read(skus)
             yield from self._work(self.profile.read, skus)
@@ -131,7 +138,7 @@ class Pipeline:
         started = self.env.now
         yield from self._begin(batch)
         side_by_side = self.parameters.deployment.charges_side_by_side if self.workload.group_commit else 1
-        for group in self._groups(batch):
+        for group in self._groups(batch, SETTLING_OTHERS):
             self.usage.read(len(group))
             yield from self._work(self.profile.read, len(group))
             for _ in range(0, len(group), side_by_side):
@@ -146,12 +153,12 @@ class Pipeline:
         for _ in batch:
             yield from self._work(self.profile.compute)
 
-    def _groups(self, orders: Sequence[Order]) -> list[list[Order]]:
+    def _groups(self, orders: Sequence[Order], others: int) -> list[list[Order]]:
         """One an order, or as many as a transaction has room for."""
         if not self.workload.group_commit:
             return [[order] for order in orders]
         groups: list[list[Order]] = []
-        most, items = self.parameters.limits.transaction_items.value - 1, 0
+        most, items = self.parameters.limits.transaction_items.value - others, 0
         for order in orders:
             if not groups or items + 1 + len(order.skus) > most:
                 groups.append([])
@@ -168,10 +175,9 @@ class Pipeline:
         for attempt in range(ATTEMPTS):
             if attempt:
                 yield self.env.timeout(self._dice.uniform(0, FIRST_PAUSE_SECONDS * 2**attempt))
-            self.usage.transacted(len(group), len(items))
+            self.usage.transacted(len(group), len(items), due=version == 1)
             done = yield from self._transact(len(group), items)
             if done:
-                self.usage.indexed(len(group) if version == 1 else 0)
                 for order in group:
                     order.version = version
                     self._dice.choice(self._stream).put(order)

@@ -1,5 +1,6 @@
 """What orders use of AWS, by the same rules as `invoke bench` counts it: a test compares the two."""
 
+import math
 from dataclasses import dataclass
 
 from scripts.bench.capacity_parameters import DeploymentDefaults, Limits
@@ -9,6 +10,14 @@ _MILLION = 1_000_000
 _RECORDS_A_REQUEST, _ITEMS_A_READ = 10, 100
 COMMIT_READ_UNITS = 0.5
 """Of a commit that need not be the very latest: half a unit each 4 KB."""
+DEADLINE_BYTES, DUE_STREAM_BYTES = 170, 30
+"""Of the item that says when the orders of a transaction are due, and of each order in it."""
+_WRITE_BYTES = 1024
+
+
+def deadline_units(orders: float) -> int:
+    """Of the item for so many orders, were it written without a transaction."""
+    return math.ceil((DEADLINE_BYTES + orders * DUE_STREAM_BYTES) / _WRITE_BYTES)
 
 
 @dataclass(slots=True)
@@ -17,7 +26,7 @@ class Usage:
 
     limits: Limits
     event_store_units: float = 0
-    index_units: float = 0
+    deadline_units: float = 0
     inventory_units: float = 0
     counter_units: float = 0
     read_units: float = 0
@@ -44,8 +53,8 @@ class Usage:
         self.api_calls += -(-items // _ITEMS_A_READ)
         self.read_units += items * units_an_item
 
-    def transacted(self, orders: int, skus: int) -> None:
-        """Count an attempt: the commits, their SKUs and the counters; a cancelled one is billed as well."""
+    def transacted(self, orders: int, skus: int, *, due: bool = False) -> None:
+        """Count an attempt: the commits, their SKUs, the counters, the deadline; a cancelled one is billed as well."""
         factor = self.limits.transactional_factor.value
         self.api_calls += 1
         self.transactions += 1
@@ -53,10 +62,7 @@ class Usage:
         self.event_store_units += factor * orders
         self.inventory_units += factor * skus
         self.counter_units += factor
-
-    def indexed(self, orders: int) -> None:
-        """Count orders that wait for their payment now: a cancelled transaction leaves nothing in the index."""
-        self.index_units += orders
+        self.deadline_units += factor * deadline_units(orders) if due else 0
 
     def put(self, orders: int) -> None:
         """Count third versions, which move nothing and need no transaction; all that are in one call."""
@@ -68,8 +74,7 @@ class Usage:
 
     @property
     def write_units(self) -> float:
-        """Without the index."""
-        return self.event_store_units + self.inventory_units + self.counter_units
+        return self.event_store_units + self.inventory_units + self.counter_units + self.deadline_units
 
     def quantities(self, completed: float, deployment: DeploymentDefaults) -> dict[str, float]:
         """For a million orders, by line of the price list."""
@@ -77,7 +82,6 @@ class Usage:
         logged = self.lambda_requests * deployment.log_bytes_an_invocation * an_order
         return {
             "dynamodb_write_units": self.write_units * an_order,
-            "dynamodb_index_units": self.index_units * an_order,
             "dynamodb_read_units": self.read_units * an_order,
             "eventbridge_events": self.events * an_order,
             "eventbridge_archived_bytes": _MILLION * deployment.event_bytes_an_order,

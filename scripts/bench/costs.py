@@ -16,7 +16,6 @@ _LISTED_BYTES = 40
 def quantities(usage: Usage) -> dict[str, float]:
     return {
         "dynamodb_write_units": usage.units.write,
-        "dynamodb_index_units": usage.units.index,
         "dynamodb_read_units": usage.units.read,
         "eventbridge_events": usage.events,
         "eventbridge_archived_bytes": usage.event_bytes,
@@ -69,8 +68,8 @@ def minimum(work: Workload, event_bytes: float) -> dict[str, float]:
             + 2 * work.refused
             + 2 * accepted_batches * (2 * skus_a_batch + 1)  # the SKUs of both versions, the counters of version 2
             + 2 * all_batches  # the counters of version 1
+            + work.accepted * min(1, TRANSACTIONAL * write_units(listed) / work.batch)  # what is due
         ),
-        "dynamodb_index_units": work.accepted * min(1, TRANSACTIONAL * write_units(listed) / work.batch),
         "dynamodb_read_units": 1.5 * work.accepted,
         "eventbridge_events": 2 * work.orders + work.repeated + 3 * work.accepted,
         "eventbridge_archived_bytes": event_bytes,

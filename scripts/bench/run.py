@@ -46,7 +46,6 @@ _CHECKED_FIGURES = (
     "api_calls",
     "gateway_calls",
     "dynamodb_write_units",
-    "dynamodb_index_units",
     "dynamodb_read_units",
 )
 _HOT_STEP = "reserve of a hot SKU"
@@ -227,7 +226,6 @@ class _Bench:
             "api_calls": usage.own_calls / orders,
             "gateway_calls": usage.gateway_calls / orders,
             "dynamodb_write_units": usage.units.write / orders,
-            "dynamodb_index_units": usage.units.index / orders,
             "dynamodb_read_units": usage.units.read / orders,
             "function_ms": usage.busy_ms.total() / orders,
             "wall_ms": step.seconds * 1000 / orders,

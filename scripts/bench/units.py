@@ -6,8 +6,8 @@ Units: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-wri
 
 import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from scripts.bench.calls import Call, Document
@@ -26,26 +26,22 @@ SizeOf = Callable[[str, Key], int]
 @dataclass(frozen=True, slots=True)
 class Units:
     write: float = 0
-    index: float = 0
-    """Writes of secondary indexes."""
     read: float = 0
 
     def __add__(self, other: "Units") -> "Units":
-        return Units(self.write + other.write, self.index + other.index, self.read + other.read)
+        return Units(self.write + other.write, self.read + other.read)
 
 
 @dataclass(frozen=True, slots=True)
 class UnitRules:
     size_of: SizeOf
-    indexes: Mapping[str, Sequence[Collection[str]]] = field(default_factory=dict)
-    """The key attributes of each table's secondary indexes: an item with all of them is in the index."""
 
     def units(self, call: Call) -> Units:  # noqa: PLR0911 - a case each
         if call.service != "dynamodb" or not _charged(call):
             return Units()
         match call.action:
             case "PutItem":
-                return self._put(call.request, failed=call.status >= 400)  # noqa: PLR2004
+                return Units(write=_put(call.request))
             case "UpdateItem" | "DeleteItem":
                 return Units(write=self._changed(call.request))
             case "TransactWriteItems":
@@ -57,39 +53,27 @@ class UnitRules:
             case _:
                 return Units(read=_read(call))
 
-    def _put(self, put: Document, *, failed: bool = False) -> Units:
-        # A condition that fails costs what the item that stands there costs, and the index nothing.
-        return Units(write_units(item_bytes(put["Item"])), 0 if failed else self._index(put["TableName"], put["Item"]))
-
-    def _index(self, table: str, item: Document) -> float:
-        # An index of keys only: an entry is far below 1 KB.
-        return sum(set(keys) <= item.keys() for keys in self.indexes.get(table, ()))
-
     def _changed(self, change: Document) -> float:
         return write_units(self.size_of(change["TableName"], change["Key"]))
 
     def _transaction(self, call: Call) -> Units:
-        """Each item is prepared and committed; a transaction that is cancelled costs as much, but for the index."""
-        total = Units()
-        for item in call.request["TransactItems"]:
-            if "Put" in item:
-                put = self._put(item["Put"], failed=call.status >= 400)  # noqa: PLR2004
-                total += Units(TRANSACTIONAL * put.write, put.index)
-            else:
-                (change,) = item.values()
-                total += Units(TRANSACTIONAL * self._changed(change))
-        return total
+        """Each item is prepared and committed; a transaction that is cancelled costs as much."""
+        written = (
+            _put(write) if kind == "Put" else self._changed(write)
+            for item in call.request["TransactItems"]
+            for kind, write in item.items()
+        )
+        return Units(write=TRANSACTIONAL * sum(written))
 
     def _batch_write(self, request: Document) -> Units:
-        total = Units()
-        for table, writes in request["RequestItems"].items():
-            for write in writes:
-                total += (
-                    self._put({"TableName": table, "Item": write["PutRequest"]["Item"]})
-                    if "PutRequest" in write
-                    else Units(write_units(self.size_of(table, write["DeleteRequest"]["Key"])))
-                )
-        return total
+        written = (
+            _put(write["PutRequest"])
+            if "PutRequest" in write
+            else write_units(self.size_of(table, write["DeleteRequest"]["Key"]))
+            for table, writes in request["RequestItems"].items()
+            for write in writes
+        )
+        return Units(write=sum(written))
 
     def _statements(self, call: Call) -> Units:
         statements = call.request.get("Statements") or call.request.get("TransactStatements") or [call.request]
@@ -112,6 +96,11 @@ def _charged(call: Call) -> bool:
         return True
     error = str(call.response.get("__type", "")).rpartition("#")[2]
     return error in {"ConditionalCheckFailedException", "TransactionCanceledException"}
+
+
+def _put(put: Document) -> int:
+    # A condition that fails costs what the item that stands there costs: as much.
+    return write_units(item_bytes(put["Item"]))
 
 
 def _read(call: Call) -> float:

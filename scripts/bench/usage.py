@@ -111,14 +111,6 @@ class Meter:
             access_key(configuration["FunctionArn"], configuration["Role"]): service
             for service, configuration in configurations.items()
         }
-        self._indexes = {
-            deployment.event_store_table_name: [
-                {key["AttributeName"] for key in index["KeySchema"]}
-                for index in self._dynamodb.describe_table(TableName=deployment.event_store_table_name)["Table"].get(
-                    "GlobalSecondaryIndexes", []
-                )
-            ]
-        }
         self._sizes: dict[str, int] = {}
         self._since_ms = 0
         self.start()
@@ -140,7 +132,7 @@ class Meter:
         owned = [(owner(call, gateway), call) for call in calls]
         usage = Usage(calls=Counter(f"{by} {call.name}" for by, call in owned))
         mine = [call for by, call in owned if by in SERVICES]
-        rules = UnitRules(self._size_of, self._indexes)
+        rules = UnitRules(self._size_of)
         usage.units = sum(map(rules.units, mine), Units())
         add_events(usage, mine)
         for service in SERVICES:

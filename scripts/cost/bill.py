@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from scripts.cost.load import Counts
 from scripts.cost.planned import Planned
 from scripts.cost.resource_types import standing
-from scripts.cost.standing import activities
+from scripts.cost.standing import activities, once_due
 from scripts.prices import Price, Prices
 
 DAYS_A_MONTH = 30.4
-STORED_BYTES_AN_ORDER = 1_800
-"""Of three commits of an order of 2 SKUs, with the 100 bytes that DynamoDB adds to each and to its index entry."""
+STORED_BYTES_AN_ORDER = 1_600
+"""Of three commits of an order of 2 SKUs, with the 100 bytes that DynamoDB adds to each."""
 _GB = 1e9
 
 
@@ -59,6 +59,8 @@ def make_bill(planned: Planned, prices: Prices, counts: Counts, orders: int, mon
     for activity in activities(planned, scraped=scraped):
         lines += _lines(prices, activity.why, activity.quantities, fixed=True)
     lines += _lines(prices, "orders", {line: count * orders for line, count in counts.items()}, fixed=False)
+    due = once_due(planned, orders)
+    lines += _lines(prices, due.why, due.quantities, fixed=False)
     lines += _lines(prices, "orders", _kept(planned, counts, orders, months), fixed=False)
     return Bill(orders, lines)
 

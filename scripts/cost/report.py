@@ -104,7 +104,7 @@ def _notes(planned: Planned, prices: Prices, settings: Settings, predicted: Pred
         *_counting(planned, settings, predicted),
         f"It leaves {STORED_BYTES_AN_ORDER:,} bytes in the event store, which keeps {settings.months} months of them.",
         "Logs are kept as they came, uncompressed.",
-        "The simulated payment gateway's table, data transfer and requests to keys are left out.",
+        "Left out: the simulated payment gateway's table, the storage of deadlines, data transfer, requests to keys.",
     ]
     if planned.region != prices.region:
         where = planned.region or "a region of its own"

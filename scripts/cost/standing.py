@@ -1,18 +1,22 @@
-"""What the clock makes an environment do, whether orders come or not."""
+"""What the clock makes an environment do: each minute, whether orders come or not, and of each order once it is due."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scripts.bench.capacity_parameters import load_parameters
+from scripts.bench.capacity_usage import COMMIT_READ_UNITS, DEADLINE_BYTES, DUE_STREAM_BYTES
 from scripts.cost.planned import Planned
 from scripts.cost.resource_types import HOURS_A_MONTH
-from services.libs.commit_items import DUE_SHARDS
 from services.metrics_service.cloudwatch_reader import declared_sums
 
 MINUTES_A_MONTH = HOURS_A_MONTH * 60
 SCRAPES_A_MINUTE = 2
 _POLLERS, _POLLS_A_MINUTE = 5, 3
-_SWEEP_SECONDS, _SCRAPE_SECONDS = 0.1, 0.1
+_SWEEP_SECONDS, _TOLD_SECONDS, _SCRAPE_SECONDS = 0.2, 0.1, 0.1
+SWEPT_MINUTES, DEADLINE_SHARDS = 4, 8
+"""A minute is read until nobody can write into it any more, each of its parts by a query as of now."""
+_STREAMS_A_MESSAGE = 100
+_READ_BYTES = 4096
 # Of a checkpoint of 13 KB, and of the turn to read CloudWatch, which each scrape asks for.
 _CHECKPOINT_UNITS, _TURN_UNITS = 13, 1
 # The inventory of 1,000 SKUs, the checkpoint alone and in the scan of its table, the counters, and twice how often they
@@ -49,13 +53,27 @@ def assumptions(*, scraped: bool) -> list[str]:
 
 
 def _sweeps(planned: Planned) -> Activity:
-    """Each minute, of each part of the index: where it stopped, what is due, and how far it is now."""
+    """Each minute: where it stopped, what the last minutes have, a unit a query at least, and how far it is now."""
     sweeps = MINUTES_A_MONTH
     quantities = _invoked(planned, sweeps, _SWEEP_SECONDS) | {
-        "dynamodb_read_units": 2 * DUE_SHARDS * sweeps,
-        "dynamodb_write_units": DUE_SHARDS * sweeps,
+        "dynamodb_read_units": (1 + SWEPT_MINUTES * DEADLINE_SHARDS) * sweeps,
+        "dynamodb_write_units": sweeps,
     }
     return Activity("the sweeper, each minute", quantities)
+
+
+def once_due(planned: Planned, orders: int) -> Activity:
+    """Each order's deadline is read, it alone in its group, and sent; the order service looks for its version 2.
+
+    A message is sent, received and deleted. A deadline passes whether the order was paid or not.
+    """
+    messages = orders / _STREAMS_A_MESSAGE
+    group_units = SWEPT_MINUTES * (DEADLINE_BYTES + DUE_STREAM_BYTES) / _READ_BYTES
+    quantities = _invoked(planned, messages, _TOLD_SECONDS) | {
+        "dynamodb_read_units": orders * (group_units + COMMIT_READ_UNITS),
+        "sqs_requests": 3 * messages,
+    }
+    return Activity("orders, once they are due", quantities)
 
 
 def _polls(planned: Planned) -> Activity:

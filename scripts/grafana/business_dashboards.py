@@ -115,7 +115,7 @@ def payments() -> Dashboard:
             figure("Declined", f"Payments that the gateway declined. {_EXACT}", count(declined)),
             figure(
                 "Not settled in time",
-                f"Orders cancelled by the sweeper because no payment was settled before their deadline. {_EXACT}",
+                f"Orders cancelled because no payment was settled before their deadline. {_EXACT}",
                 count(too_late),
                 colours=NONE_WANTED,
             ),
@@ -174,7 +174,7 @@ def inventory() -> Dashboard:
             ),
             graph(
                 "Units reserved by SKU",
-                "It returns to 0 once no order waits for its payment; the sweeper releases what is held too long.",
+                "It returns to 0 once no order waits for its payment; what is held too long is released.",
                 {"{{sku}}": f"sum by (sku) ({_RESERVED})"},
             ),
             stacked_graph(

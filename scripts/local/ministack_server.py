@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from html import escape
 from http import HTTPStatus
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from scripts.local.emf import DataPoint, add_to_minute, data_points
 
@@ -26,6 +27,8 @@ Check = Callable[[str, bytes, str, str], list[tuple[str, str]]]
 Identify = Callable[[str, str, str], tuple[str, Document]]
 """Gives the principal that a web identity's token names, and the condition keys of it."""
 DescribeAlarms = Callable[..., Response]
+Send = Callable[[Any, Any], bytes]
+"""Gives the bytes of a part of a reply, for a connection."""
 
 _RETRY_PAUSE_SECONDS = 0.2
 _MAX_ATTEMPTS_WITHOUT_PROGRESS = 2
@@ -254,8 +257,30 @@ def keep_connections(config: type) -> None:
         setattr(config, limit, property(lambda _: _NEVER, lambda _, __: None))
 
 
+def send_head_with_body(send: Send, head: type) -> Send:
+    """Send the head of each reply together with what follows it.
+
+    Once the SDK for Go has a head, it closes the body of its request. If net/http has sent that body, but not looked
+    for its end yet, it takes the closed body for a failure and ends the connection. What comes of the reply after that
+    is lost, and the SDK asks again: https://github.com/aws/aws-sdk-go-v2/issues/1825. AWS is too far away for that.
+    The client reads 4 KB at once, so it has a short reply whole by then, and whatever changes anything is answered
+    with a short one.
+    """
+    heads: WeakKeyDictionary[Any, bytes] = WeakKeyDictionary()
+
+    def send_whole(connection: Any, part: Any) -> bytes:  # noqa: ANN401 - h11's own, which only the emulator has
+        sent = send(connection, part)
+        if isinstance(part, head):
+            heads[connection] = sent
+            return b""
+        return heads.pop(connection, b"") + sent
+
+    return send_whole
+
+
 def main() -> None:
-    from hypercorn.config import Config  # noqa: PLC0415 - only the emulator's interpreter has it
+    import h11  # noqa: PLC0415 - only the emulator's interpreter has it
+    from hypercorn.config import Config  # noqa: PLC0415
     from ministack import app  # noqa: PLC0415
     from ministack.core import iam_actions  # noqa: PLC0415
     from ministack.services import cloudwatch, cognito, dynamodb, lambda_svc, sqs, sts  # noqa: PLC0415
@@ -302,6 +327,7 @@ def main() -> None:
         cognito._decode_id_token_unverified,  # noqa: SLF001
     )
     keep_connections(Config)
+    h11.Connection.send = send_head_with_body(h11.Connection.send, h11.Response)
     threading.Thread(target=publish_queue_metrics, daemon=True).start()
     app.main()
 

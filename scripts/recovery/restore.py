@@ -74,7 +74,7 @@ class Restorer:
             restored.charges = self._write_charges(source, shown)
             restored.skus = self._write_inventory(inventory)
             LedgerCounters(self._client, self._deployment.metrics_table_name).replace(found.ledger.counters)
-            # The sweeper has passed them: without this nobody would ever release the stock of orders that are open again.
+            # The sweeper has passed theirs: without these nobody would release the stock of orders that are open again.
             Deadlines(self._client, self._deployment).write(found.due, datetime.now(UTC))
         return restored
 

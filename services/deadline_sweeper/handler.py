@@ -11,7 +11,7 @@ from services.deadline_sweeper.service import DeadlineSweeper
 from services.libs import aws_clients
 from services.libs.deadline_notices import DeadlineNotices
 from services.libs.deadline_table import DeadlineTable
-from services.libs.lambda_types import LambdaContext
+from services.libs.lambda_types import LambdaContext, seconds_left
 from services.libs.metrics import ErrorType, Function
 from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import Settings
@@ -47,7 +47,7 @@ def handler(_: object, context: LambdaContext) -> dict[str, int]:
     """Sweep once; the schedule's event says nothing that matters."""
     application = _application()
     with application.metrics.invocation(), application.metrics.batch() as batch:
-        swept = application.sweeper.sweep(datetime.now(UTC), lambda: context.get_remaining_time_in_millis() / 1000)
+        swept = application.sweeper.sweep(datetime.now(UTC), seconds_left(context))
         counts = {"sent": swept.sent, "postponed": swept.postponed, "unreadable": swept.unreadable}
         batch.fields |= counts
         batch.outcomes = [ErrorType.DEPENDENCY_ERROR if swept.postponed or swept.unreadable else None]

@@ -11,7 +11,7 @@ from services.libs import aws_clients
 from services.libs.commit_items import commit_from_item
 from services.libs.dead_letters import DeadLetters
 from services.libs.event_publisher import EventPublisher, event_detail
-from services.libs.lambda_types import BatchResponse, LambdaContext, StreamEvent, StreamRecord
+from services.libs.lambda_types import BatchResponse, LambdaContext, StreamEvent, StreamRecord, seconds_left
 from services.libs.metrics import ErrorType, Function
 from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import Settings
@@ -23,8 +23,6 @@ from services.shared.rejections import RejectedError, RejectionReason
 
 # A stream has one reader a shard: what it can publish one after the other is what the whole system can do.
 _CALLS_AT_ONCE = 8
-# A call that hangs takes 4 s, the SDK's repetition included: after another the function could not tell any more.
-_PATIENCE_SECONDS = 2
 # So long a record of an unknown kind is tried again: while a deployment runs, a writer may be newer than the relay.
 _DEPLOYMENT_SECONDS = 300
 
@@ -78,7 +76,7 @@ def _publish(event: StreamEvent, context: LambdaContext, application: _Applicati
     """
     parsed = [(record, _parsed(record)) for record in event["Records"]]
     commits = [commit for _, commit in parsed if isinstance(commit, Commit)]
-    unpublished = application.publisher.publish(commits, _PATIENCE_SECONDS)
+    unpublished = application.publisher.publish(commits, seconds_left(context))
     failed: list[StreamRecord] = []
     for record, commit in parsed:
         if any(commit is left for left in unpublished) or _may_be_newer(record, commit):

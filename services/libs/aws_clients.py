@@ -16,9 +16,15 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
     from types_boto3_ssm import SSMClient
 
+_READ_TIMEOUT_SECONDS, _ATTEMPTS = 2, 2
+LONGEST_CALL_SECONDS = _READ_TIMEOUT_SECONDS * _ATTEMPTS
+"""Of a call that hangs, each time."""
 # One call that hangs twice must still leave the function the time to report it; the queue is the patient retrier.
 _CONFIG = Config(
-    connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}, tcp_keepalive=True
+    connect_timeout=1,
+    read_timeout=_READ_TIMEOUT_SECONDS,
+    retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+    tcp_keepalive=True,
 )
 
 

@@ -2,18 +2,18 @@
 
 import json
 import logging
-import math
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from services.libs.aws_clients import LONGEST_CALL_SECONDS
 from services.libs.backoff import Backoff
 from services.libs.structured_logging import logger
 from services.shared.commits import Commit
 from services.shared.events.event import Bus
+from services.shared.faults import RESERVE_SECONDS, SecondsLeft, no_hurry
 from services.shared.json_types import JsonObject
 
 if TYPE_CHECKING:
@@ -36,25 +36,23 @@ class EventPublisher:
         bus_names: Mapping[Bus, str],
         side_by_side: "SideBySide" = map,
         backoff: Backoff = _BACKOFF,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._bus_names = bus_names
         self._side_by_side = side_by_side
         self._backoff = backoff
-        self._clock = clock
 
-    def publish(self, commits: Sequence[Commit], patience_seconds: float = math.inf) -> list[Commit]:
+    def publish(self, commits: Sequence[Commit], seconds_left: SecondsLeft = no_hurry) -> list[Commit]:
         """Publish every event of every commit; return the commits of which an event did not get out.
 
-        Once a call has failed, none is begun after `patience_seconds`.
+        Once a call has failed, none is begun that could outlast the time that is left.
 
         EventBridge takes the entries of a call one by one, so a call that succeeds may still have refused some. Of one
         that fails the error is raised only where nothing at all got out: what the others achieved is not done again.
         """
-        until, faults = self._clock() + patience_seconds, list[BotoCoreError | ClientError]()
+        faults: list[BotoCoreError | ClientError] = []
         entries = waiting = [(commit, entry) for commit in commits for entry in self._entries(commit)]
-        put = partial(self._put, faults, until)
+        put = partial(self._put, faults, seconds_left)
         for _ in self._backoff.tries():
             waiting = [one for left in self._side_by_side(put, _batches(waiting)) for one in left]
             if not waiting:
@@ -67,9 +65,9 @@ class EventPublisher:
             logger.log(level, "calls to EventBridge failed", exc_info=faults[-1], extra={"error_codes": codes})
         return [commit for commit in commits if any(commit is refused for refused, _ in waiting)]
 
-    def _put(self, faults: list[BotoCoreError | ClientError], until: float, batch: "_Batch") -> "_Batch":
+    def _put(self, faults: list[BotoCoreError | ClientError], seconds_left: SecondsLeft, batch: "_Batch") -> "_Batch":
         """Return what did not get out."""
-        if faults and self._clock() > until:
+        if faults and seconds_left() < LONGEST_CALL_SECONDS + RESERVE_SECONDS:
             return batch
         try:
             response = self._client.put_events(Entries=[entry for _, entry in batch])

@@ -6,6 +6,8 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html and .../with-
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
+from services.shared.faults import SecondsLeft
+
 if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
@@ -16,6 +18,10 @@ class LambdaContext(Protocol):
     @property
     def aws_request_id(self) -> str: ...
     def get_remaining_time_in_millis(self) -> int: ...
+
+
+def seconds_left(context: LambdaContext) -> SecondsLeft:
+    return lambda: context.get_remaining_time_in_millis() / 1000
 
 
 class SqsRecord(TypedDict):

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from services.libs.dead_letters import DeadLetters
-from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent, SqsRecord
+from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent, SqsRecord, seconds_left
 from services.libs.messages import Message, parse_message
 from services.libs.request_metrics import RequestMetrics
 from services.libs.structured_logging import log_fields, logger
 from services.shared.commits import Cause
-from services.shared.faults import RESERVE_SECONDS, DependencyError, OutOfTimeError, SecondsLeft
+from services.shared.faults import DependencyError, OutOfTimeError, SecondsLeft, is_out_of_time
 from services.shared.rejections import RejectedError, RejectionReason
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def one_by_one(handle: Callable[[Message], None]) -> Handle:
     """Make of a handler of one message a handler of many, which looks at the time before each."""
 
     def outcome(message: Message, seconds_left: SecondsLeft) -> Outcome:
-        if seconds_left() < RESERVE_SECONDS:
+        if is_out_of_time(seconds_left):
             return OutOfTimeError()
         with log_fields(correlation_id=message.cause.correlation_id, order_id=message.order_id):
             try:
@@ -97,7 +97,7 @@ class QueueConsumer:
         with self.metrics.invocation():
             received = [_Received(record, self._parsed(record)) for record in event["Records"]]
             failures: dict[Exception, list[_Received]] = {}
-            for one, outcome in self._handled(received, lambda: context.get_remaining_time_in_millis() / 1000):
+            for one, outcome in self._handled(received, seconds_left(context)):
                 if error := self._put_away(one, outcome, context):
                     failures.setdefault(error, []).append(one)
             for error, mine in failures.items():
@@ -132,7 +132,7 @@ class QueueConsumer:
     def _outcomes(self, kind: Kind, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
         if not messages:
             return []
-        if seconds_left() < RESERVE_SECONDS:
+        if is_out_of_time(seconds_left):
             return [OutOfTimeError()] * len(messages)
         with self.metrics.batch(len(messages), kind.duration_metric) as batch:
             # Where an order came from stands in the event store: what is logged of each is paid for each.
@@ -172,7 +172,7 @@ def _handle(handle: Handle, messages: Sequence[Message], seconds_left: SecondsLe
         if len(messages) == 1:
             return [error]
     return [
-        OutOfTimeError() if seconds_left() < RESERVE_SECONDS else _handle(handle, [message], seconds_left)[0]
+        OutOfTimeError() if is_out_of_time(seconds_left) else _handle(handle, [message], seconds_left)[0]
         for message in messages
     ]
 

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field, Json
 
 from services.libs import aws_clients
-from services.libs.lambda_types import HttpRequest, HttpResponse, LambdaContext
+from services.libs.lambda_types import HttpRequest, HttpResponse, LambdaContext, seconds_left
 from services.libs.ledger_counters import LedgerCounters
 from services.libs.metrics import ErrorType, Function
 from services.libs.parameters import Parameters
@@ -63,7 +63,7 @@ def handler(event: HttpRequest, context: LambdaContext) -> HttpResponse:
             if not application.token.admits(event["headers"].get("authorization", "")):
                 batch.outcomes = [ErrorType.VALIDATION_ERROR]
                 return _plain(401, "a bearer token is needed", {"www-authenticate": "Bearer"})
-            page = application.service.page(datetime.now(UTC), lambda: context.get_remaining_time_in_millis() / 1000)
+            page = application.service.page(datetime.now(UTC), seconds_left(context))
             content_type, text = page.render(event["headers"].get("accept", ""))
         except (BotoCoreError, ClientError, DependencyError) as error:
             # A page that lacks something must not look like a whole one.

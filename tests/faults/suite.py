@@ -19,7 +19,9 @@ from scripts.letters import Letter
 from scripts.order_client import History, OrderClient
 from scripts.seed_inventory import Seeder
 from scripts.target import Target
-from services.shared.events import CATALOGUE, EventType
+from services.shared.events.order import OrderPlaced
+from services.shared.events.payment import PaymentRequested
+from services.shared.order_lifecycle import ORDER
 from services.shared.rejections import RejectionReason
 from tests.faults.chaos import Deployer, Killer, Sweeping, repeated
 from tests.faults.proxy import FaultProxy
@@ -133,9 +135,9 @@ class _Run:
         response = self._events.put_events(
             Entries=[
                 {
-                    "EventBusName": self._deployment.bus_names[CATALOGUE[delivery.event_type].bus],
-                    "Source": CATALOGUE[delivery.event_type].bus.source,
-                    "DetailType": delivery.event_type.value,
+                    "EventBusName": self._deployment.bus_names[delivery.event.BUS],
+                    "Source": delivery.event.BUS.source,
+                    "DetailType": delivery.event.type_name(),
                     "Detail": json.dumps(delivery.detail),
                 }
                 for delivery in batch
@@ -205,8 +207,8 @@ class _Run:
         return Report(
             orders=self._orders,
             events=len(self._deliveries),
-            strays=sum(delivery.event_type == EventType.PAYMENT_REQUESTED for delivery in self._deliveries),
-            duplicates={EventType.ORDER_PLACED: self._orders * (DELIVERIES - 1), **self._repeater.counts},
+            strays=sum(delivery.event is PaymentRequested for delivery in self._deliveries),
+            duplicates={OrderPlaced.type_name(): self._orders * (DELIVERIES - 1), **self._repeater.counts},
             calls=self._proxy.calls,
             faults=self._proxy.counts,
             killed=self._killer.killed,
@@ -225,9 +227,8 @@ class _Run:
 
 
 def _has_ended(history: History) -> bool:
-    """An order that expired has its final state before its payment is called off, and is not done before that."""
-    called_off = EventType.REFUND_REQUESTED not in history.events or EventType.REFUND_PROCESSED in history.events
-    return history.final is not None and called_off
+    """An order that expired has its final phase before its payment is called off, and is not done before that."""
+    return history.final is not None and ORDER.fold(history.commits).is_final
 
 
 def _is_explained(letter: Letter) -> bool:

@@ -1,13 +1,17 @@
 """The fault suite in short, on an embedded AWS and a deployment of its own."""
 
-from services.shared.events import EventType
+from services.shared.events import every
+from services.shared.events.event import known_events, type_names
+from services.shared.events.order import OrderValidated
+from services.shared.events.payment import PaymentProcessed, PaymentRequested, RefundProcessed, RefundRequested
 from tests.faults import suite
 from tests.faults.proxy import Fault
 
 # Few calls must meet what many meet in a long run.
 _FAULT_RATE = 0.06
 # Whether an order runs out of time, and is refunded, is up to what strikes it.
-_UP_TO_CHANCE = {EventType.REFUND_REQUESTED, EventType.REFUND_PROCESSED}
+_UP_TO_CHANCE = {RefundRequested, RefundProcessed}
+EVENTS = every.MODULES
 
 
 def test_nothing_is_lost_or_oversold_under_faults() -> None:
@@ -20,6 +24,6 @@ def test_nothing_is_lost_or_oversold_under_faults() -> None:
     assert report.redriven > 0
     assert report.faults_by_kind.keys() == set(Fault)
     assert report.faults_by_kind.total() > 20
-    assert report.duplicates.keys() >= set(EventType) - _UP_TO_CHANCE
-    for passed in (EventType.ORDER_VALIDATED, EventType.PAYMENT_REQUESTED, EventType.PAYMENT_PROCESSED):
+    assert report.duplicates.keys() >= set(type_names(set(known_events()) - _UP_TO_CHANCE))
+    for passed in type_names((OrderValidated, PaymentRequested, PaymentProcessed)):
         assert report.duplicates[passed] >= 2 * report.confirmed

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from scripts.seed_inventory import SeedProduct
-from services.shared.events import EventType
+from services.shared.events.event import Event
+from services.shared.events.order import OrderPlaced
+from services.shared.events.payment import PaymentRequested
 
 DELIVERIES = 3
 STRAY = "stray-"
@@ -22,7 +24,7 @@ _WINDOW = 60
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    event_type: EventType
+    event: type[Event]
     detail: dict[str, object]
 
 
@@ -59,10 +61,10 @@ def deliveries(orders: Sequence[dict[str, object]], dice: random.Random) -> list
 
 def _copies(order: dict[str, object], dice: random.Random) -> Iterator[Delivery]:
     for _ in range(DELIVERIES):
-        yield Delivery(EventType.ORDER_PLACED, order)
+        yield Delivery(OrderPlaced, order)
     if dice.random() < _STRAY_SHARE:
         stray = {"orderId": order["orderId"], "metadata": {"eventId": f"{STRAY}{order['orderId']}"}}
-        yield Delivery(EventType.PAYMENT_REQUESTED, stray)
+        yield Delivery(PaymentRequested, stray)
 
 
 def _items(skus: Sequence[str], dice: random.Random) -> list[dict[str, object]]:

@@ -6,7 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from services.shared.events import EventType
+from scripts.order_history import reason_of
+from services.shared.events.order import OrderPlaced
+from services.shared.events.payment import PaymentProcessed, PaymentRequested
 from tests.integration.world import World
 
 _LONG_SKU = "x" * 200
@@ -43,7 +45,7 @@ def test_each_bad_order_is_a_dead_letter_at_once_and_its_neighbours_are_served(w
     mixed = [detail for pair in zip(good, bad.values(), strict=True) for detail in pair]
 
     began = monotonic()
-    world.publish(EventType.ORDER_PLACED, *mixed)
+    world.publish(OrderPlaced, *mixed)
     letters = {
         name: world.take_dead_letter(world.deployment.order_dlq_url, str(detail["customerId"]))
         for name, detail in bad.items()
@@ -79,7 +81,7 @@ def test_lines_of_one_sku_that_add_up_past_the_stock_are_an_ordinary_refusal(wor
     (history,) = world.run(world.order({sku: 6}, fields={"items": [_item(6, sku), _item(6, sku)]}))
 
     assert history.events == ["OrderCancelled"]
-    assert history.commits[0].body["reason"] == "insufficient_stock"
+    assert reason_of(history.commits[0]) == "insufficient_stock"
     assert world.stock(sku) == (10, 0, 10)
 
 
@@ -89,7 +91,7 @@ def test_another_order_under_a_taken_id_is_a_conflict(world: World) -> None:
     world.run(order)
     marker = f"other-{uuid4().hex}"
 
-    world.publish(EventType.ORDER_PLACED, order | {"customerId": marker})
+    world.publish(OrderPlaced, order | {"customerId": marker})
 
     assert world.take_dead_letter(world.deployment.order_dlq_url, marker)["reason"] == "conflict"
     assert world.stock(sku) == (9, 0, 9)
@@ -98,7 +100,7 @@ def test_another_order_under_a_taken_id_is_a_conflict(world: World) -> None:
 def test_a_payment_for_an_order_that_was_never_placed_takes_no_money(world: World) -> None:
     order_id = f"order-{uuid4().hex}"
 
-    world.publish(EventType.PAYMENT_REQUESTED, {"orderId": order_id, "amountMinor": 100, "currency": "GBP"})
+    world.publish(PaymentRequested, {"orderId": order_id, "amountMinor": 100, "currency": "GBP"})
 
     assert world.take_dead_letter(world.deployment.payment_dlq_url, order_id)["reason"] == "order_not_reserved"
     assert world.charge(order_id) == {}
@@ -107,7 +109,7 @@ def test_a_payment_for_an_order_that_was_never_placed_takes_no_money(world: Worl
 def test_a_payment_for_a_refused_order_takes_no_money(world: World) -> None:
     (history,) = world.run(world.order({world.new_sku(stock=1): 2}))
 
-    world.publish(EventType.PAYMENT_REQUESTED, {"orderId": history.order_id})
+    world.publish(PaymentRequested, {"orderId": history.order_id})
 
     letter = world.take_dead_letter(world.deployment.payment_dlq_url, history.order_id)
     assert letter["reason"] == "order_not_reserved"
@@ -117,7 +119,7 @@ def test_a_payment_for_a_refused_order_takes_no_money(world: World) -> None:
 def test_a_settlement_that_never_happened_confirms_nothing(world: World) -> None:
     (history,) = world.run(world.order({world.new_sku(stock=1): 2}))
 
-    world.publish(EventType.PAYMENT_PROCESSED, {"orderId": history.order_id})
+    world.publish(PaymentProcessed, {"orderId": history.order_id})
 
     letter = world.take_dead_letter(world.deployment.order_dlq_url, history.order_id)
     assert letter["reason"] == "payment_not_settled"

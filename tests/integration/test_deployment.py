@@ -1,6 +1,7 @@
 """The deployment itself: what Terraform plans again, and the scripts that people run on it."""
 
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,17 @@ def changes(plan: Mapping[str, Any]) -> dict[str, list[str]]:
 def test_a_second_plan_is_empty(plan: Mapping[str, Any]) -> None:
     assert changes(plan) == {}
     assert not [name for name, output in plan.get("output_changes", {}).items() if output["actions"] != ["no-op"]]
+
+
+def test_the_embedded_aws_answers_in_one_piece(target: Target) -> None:
+    port = target.emulator.running_port()
+
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(b"GET /_ministack/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert body
 
 
 def test_monitoring_on_ecs_can_be_planned(world: World) -> None:

@@ -13,7 +13,6 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from services.libs.commit_items import DUE_INDEX
 from services.libs.dynamodb_items import to_item
 from tests.integration.world import World
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
     from types_boto3_dynamodb import DynamoDBClient
 
-ORDER, PAYMENT, RELAY, SWEEPER = "order-service", "payment-service", "event-relay", "reservation-sweeper"
+ORDER, PAYMENT, RELAY, SWEEPER = "order-service", "payment-service", "event-relay", "deadline-sweeper"
 METRICS, NOTIFICATION = "metrics-service", "notification-service"
 # What each role's function is invoked with, to have a worker: nothing that changes anything.
 ROLES: Mapping[str, Mapping[str, object]] = {
@@ -67,7 +66,6 @@ def _table_calls(table: str, key: Mapping[str, str | int], allowed: Mapping[str,
             "DeleteItem": lambda: client.delete_item(TableName=name, Key=item, ConditionExpression=_NEVER),
             "Scan": lambda: client.scan(TableName=name, Limit=1),
             "Query": lambda: _query(client, name, next(iter(key)), next(iter(item.values()))),
-            "QueryDueIndex": lambda: _query(client, name, "due_shard", {"S": "0"}, IndexName=DUE_INDEX),
             "DeleteTable": lambda: client.delete_table(TableName=name),
             # An item without a key: who may insert is told so, and nothing is written.
             "PartiQLInsert": lambda: client.batch_execute_statement(
@@ -78,20 +76,18 @@ def _table_calls(table: str, key: Mapping[str, str | int], allowed: Mapping[str,
 
     actions = ["GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Scan", "Query", "DeleteTable"]
     actions += ["PartiQLInsert"]
-    actions += ["QueryDueIndex"] if table == "event_store" else []
     return [
         Call(f"{action} on {table}", partial(call, action), frozenset(allowed.get(action, set()))) for action in actions
     ]
 
 
-def _query(client: "DynamoDBClient", table: str, key: str, value: object, **index: str) -> object:
+def _query(client: "DynamoDBClient", table: str, key: str, value: object) -> object:
     return client.query(
         TableName=table,
         KeyConditionExpression="#key = :value",
         ExpressionAttributeNames={"#key": key},
         ExpressionAttributeValues={":value": value},  # type: ignore[dict-item]
         Limit=1,
-        **index,  # type: ignore[arg-type]
     )
 
 
@@ -163,17 +159,27 @@ CALLS = [
     *_table_calls(
         "inventory",
         {"item_id": "x"},
-        {"BatchGetItem": {ORDER}, "UpdateItem": {ORDER, PAYMENT, SWEEPER}, "Scan": {METRICS}},
+        {"BatchGetItem": {ORDER}, "UpdateItem": {ORDER, PAYMENT}, "Scan": {METRICS}},
     ),
     *_table_calls(
         "event_store",
         {"stream_id": "x", "version": 1},
         {
-            "BatchGetItem": {ORDER, PAYMENT, SWEEPER},
+            "BatchGetItem": {ORDER, PAYMENT},
             "PartiQLInsert": {ORDER},
-            "PutItem": {ORDER, PAYMENT, SWEEPER},
-            "Query": {PAYMENT, SWEEPER},
-            "QueryDueIndex": {SWEEPER},
+            "PutItem": {ORDER, PAYMENT},
+            "Query": {ORDER, PAYMENT},
+        },
+    ),
+    *_table_calls(
+        "deadline",
+        {"minute_shard": "x", "group_id": "x"},
+        {
+            "GetItem": {SWEEPER},
+            "PutItem": {ORDER, SWEEPER},
+            "Query": {SWEEPER},
+            "Scan": {SWEEPER},
+            "UpdateItem": {SWEEPER},
         },
     ),
     *_table_calls("simulated_gateway", {"order_id": "x"}, {"UpdateItem": {PAYMENT}}),
@@ -181,14 +187,14 @@ CALLS = [
         "metrics",
         {"id": "x"},
         {
-            "GetItem": {SWEEPER, METRICS},
-            "UpdateItem": {ORDER, PAYMENT, SWEEPER, METRICS},
+            "GetItem": {METRICS},
+            "UpdateItem": {ORDER, PAYMENT, METRICS},
             "Scan": {METRICS},
             "PutItem": {METRICS},
             "DeleteItem": {METRICS},
         },
     ),
-    *_queue_calls("order_queue", sender=set(), consumer={ORDER}),
+    *_queue_calls("order_queue", sender={SWEEPER}, consumer={ORDER}),
     *_queue_calls("payment_queue", sender=set(), consumer={PAYMENT}),
     *_queue_calls("order_dlq", sender={ORDER}, consumer=set()),
     *_queue_calls("payment_dlq", sender={PAYMENT}, consumer=set()),

@@ -11,7 +11,7 @@ import pytest
 from scripts import logs, order_show, relay_catchup
 from scripts.dead_letter_queues import list_dead_letters, redrive
 from services.shared.commits import timestamp
-from services.shared.events import EventType
+from services.shared.events.order import OrderPlaced
 from tests.factories import event_body
 from tests.integration.world import World, eventually
 
@@ -38,7 +38,7 @@ def test_a_rejected_order_is_listed_with_its_reason_and_moved_only_when_it_is_as
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     order = world.order({world.new_sku(): 0})
-    world.publish(EventType.ORDER_PLACED, order)
+    world.publish(OrderPlaced, order)
     eventually(lambda: world.waiting(world.deployment.order_dlq_url), "a dead letter")
 
     list_dead_letters(world.target)

@@ -1,6 +1,7 @@
 """The order pipeline, whole: bus, queues, functions, tables and relay as Terraform made them."""
 
-from services.shared.events import EventType
+from scripts.order_history import reason_of
+from services.shared.events.payment import PaymentRequested
 from tests.integration.world import World, eventually
 
 
@@ -24,7 +25,7 @@ def test_a_declined_payment_releases_the_reservation(world: World) -> None:
 
     assert history.events == ["OrderValidated", "PaymentRequested", "PaymentFailed", "OrderCancelled"]
     assert history.final
-    assert history.final.body["reason"] == "payment_failed"
+    assert reason_of(history.final) == "payment_failed"
     assert world.stock(sku) == (10, 0, 10)
     assert world.charge(history.order_id)["status"] == "declined"
 
@@ -51,7 +52,7 @@ def test_an_order_of_3_skus_of_which_one_is_short_changes_nothing(world: World) 
     (history,) = world.run(world.order(dict.fromkeys(skus, 2)))
 
     assert history.events == ["OrderCancelled"]
-    assert history.commits[0].body["reason"] == "insufficient_stock"
+    assert reason_of(history.commits[0]) == "insufficient_stock"
     assert [world.stock(sku) for sku in skus] == [(10, 0, 10), (1, 0, 1), (10, 0, 10)]
     assert world.charge(history.order_id) == {}
 
@@ -84,7 +85,7 @@ def test_the_same_payment_requested_ten_times_charges_and_settles_once(world: Wo
     world.orders.place([order])
     eventually(lambda: world.orders.histories([order_id])[order_id].commits, "a version 1")
 
-    world.publish(EventType.PAYMENT_REQUESTED, *[{"orderId": order_id}] * 10)
+    world.publish(PaymentRequested, *[{"orderId": order_id}] * 10)
     (history,) = world.wait(order_id)
     _settle_down(world)
 

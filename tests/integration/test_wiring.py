@@ -186,6 +186,17 @@ def test_what_is_kept_is_encrypted_and_recoverable_and_what_is_logged_ends(resou
     assert all(group["retention_in_days"] > 0 for group in all_of(resources, "aws_cloudwatch_log_group"))
 
 
+def test_only_deadlines_end_by_themselves(resources: list[Resource]) -> None:
+    ending = {
+        table["name"]: block["attribute_name"]
+        for table in all_of(resources, "aws_dynamodb_table")
+        for block in table["ttl"]
+        if block["enabled"]
+    }
+
+    assert ending == {"test-deadline-table": "expires_at"}
+
+
 def test_only_the_metrics_route_of_the_api_may_invoke_its_function(resources: list[Resource]) -> None:
     (permission,) = [
         permission

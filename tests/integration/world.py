@@ -18,7 +18,7 @@ from services.libs.dynamodb_items import from_item, to_item
 from services.libs.inventory_table import InventoryTable
 from services.payment_service.gateway import ChargeRequest
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.shared.events import CATALOGUE, EventType
+from services.shared.events.event import Event
 from services.shared.json_types import JsonObject
 
 TIMEOUT_SECONDS = 60
@@ -81,16 +81,15 @@ class World:
         faults = [line for line in self.target.emulator.log_file.read_text().splitlines() if _FAULT.search(line)]
         return "\n".join([f"waiting: {waiting}", f"dead letters: {dead}", "faults of the embedded AWS:", *faults[-40:]])
 
-    def publish(self, event_type: EventType, *details: Mapping[str, object]) -> None:
+    def publish(self, event: type[Event], *details: Mapping[str, object]) -> None:
         """Put an event on its bus as anybody who may could, ten at a time."""
-        bus = CATALOGUE[event_type].bus
         for start in range(0, len(details), 10):
             response = self._events.put_events(
                 Entries=[
                     {
-                        "EventBusName": self.deployment.bus_names[bus],
-                        "Source": bus.source,
-                        "DetailType": event_type.value,
+                        "EventBusName": self.deployment.bus_names[event.BUS],
+                        "Source": event.BUS.source,
+                        "DetailType": event.type_name(),
                         "Detail": json.dumps(detail),
                     }
                     for detail in details[start : start + 10]
@@ -139,9 +138,7 @@ class World:
 
     def sweep(self) -> dict[str, int]:
         """Run the sweeper now, as its schedule does each minute."""
-        response = self.target.client("lambda").invoke(
-            FunctionName=self.deployment.function_names["deadline-sweeper"]
-        )
+        response = self.target.client("lambda").invoke(FunctionName=self.deployment.function_names["deadline-sweeper"])
         assert "FunctionError" not in response
         swept: dict[str, int] = json.loads(response["Payload"].read())
         return swept

@@ -6,7 +6,6 @@ from uuid import uuid4
 
 from scripts.repair import Repair, Repairer
 from scripts.seed_inventory import Seeder, SeedProduct
-from services.deadline_sweeper.domain import expire
 from services.libs.event_store import EventStore
 from services.libs.inventory_table import InventoryTable, stock_to_item
 from services.order_service.domain import PlacedOrder
@@ -59,8 +58,10 @@ class Writes:
         return lambda client: self._payments(client).call_off(order.order_id, CAUSE)
 
     def expire(self, order: PlacedOrder) -> Write:
-        """Write what the sweeper does; a whole sweep would take other tests' orders along."""
-        return lambda client: self.store(client).append(expire(self.commits(order)[0], datetime.now(UTC)))
+        """As if its deadline had passed."""
+        return lambda client: self._orders(client).expire_all(
+            [order.stream_id], datetime.now(UTC) + PAYMENT_TIMEOUT + timedelta(minutes=1)
+        )
 
     def charge_at_the_gateway(self, order_id: str, amount_minor: int) -> Write:
         return lambda client: self._gateway(client).charge(ChargeRequest(order_id, amount_minor, "GBP"))

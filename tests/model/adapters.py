@@ -7,19 +7,28 @@ from typing import TYPE_CHECKING, cast
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from services.libs.backoff import Backoff
 from services.libs.commit_items import commit_from_item
+from services.libs.deadline_table import DeadlineTable
 from services.libs.dynamodb_items import Item, from_item
 from services.libs.event_store import EventStore
 from services.libs.inventory_table import InventoryTable, stock_item
 from services.payment_service.gateway import PaymentGateway
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.reservation_sweeper.cursor import SweepCursor
 from services.shared.commits import Commit
 from services.shared.inventory import StockItem
 from services.shared.json_types import integer, text
 from tests.model.faults import Faults, Unreliable
 from tests.model.system import Charged
-from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, REGION, TABLES
+from tests.unit.conftest import (
+    DEADLINE_TABLE,
+    EVENT_STORE_TABLE,
+    GATEWAY_TABLE,
+    INVENTORY_TABLE,
+    METRICS_TABLE,
+    REGION,
+    TABLES,
+)
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -29,6 +38,7 @@ _KEYS = {
     INVENTORY_TABLE: ("item_id",),
     METRICS_TABLE: ("id",),
     GATEWAY_TABLE: ("order_id",),
+    DEADLINE_TABLE: ("minute_shard", "group_id"),
 }
 
 
@@ -42,10 +52,10 @@ class AdapterSystem:
         unreliable = cast(
             "DynamoDBClient", Unreliable(client, self.faults, {"transact_write_items": self._transaction_conflict})
         )
-        self.store = EventStore(unreliable, TABLES, sleep=lambda _: None)
+        self.store = EventStore(unreliable, TABLES, backoff=Backoff(5, 0, sleep=lambda _: None))
         self.inventory = InventoryTable(unreliable, INVENTORY_TABLE)
         self.gateway: PaymentGateway = SimulatedGateway(unreliable, GATEWAY_TABLE, success_rate=0.5)
-        self.cursor = SweepCursor(unreliable, METRICS_TABLE)
+        self.deadlines = DeadlineTable(unreliable, DEADLINE_TABLE)
 
     def log(self) -> list[Commit]:
         """A table has no order but that within a stream: what is new since last time comes last."""

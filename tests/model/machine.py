@@ -5,10 +5,18 @@ from collections.abc import Mapping, Sequence
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from services.shared.events import EventType
+from services.shared.events.payment import PaymentRequested
 from tests.model.faults import Fault
 from tests.model.system import System
-from tests.model.world import CONSUMED, PAST_EVERY_DEADLINE_SECONDS, RIVALS, SWEEPS, TROUBLES, World
+from tests.model.world import (
+    CLOCK_ERRORS_SECONDS,
+    CONSUMED,
+    PAST_EVERY_DEADLINE_SECONDS,
+    RIVALS,
+    SWEEPS,
+    TROUBLES,
+    World,
+)
 
 _SKUS = ("sku-a", "sku-b")
 _UNKNOWN_SKU = "sku-c"
@@ -21,7 +29,7 @@ _CALLS = st.integers(1, 10)
 _PAYMENT_CALLS = st.integers(1, 3)
 # A decision takes two: the stock is read, and reserved if it is still there.
 _RESERVING_CALL = 2
-# Not due; due, and not yet in the index; past all that.
+# Not due; due, by some clocks; past all that.
 _WAITS = st.sampled_from([45, 75, PAST_EVERY_DEADLINE_SECONDS])
 _EVERY_COMMIT = 1000
 # After so many looks at the clock a sweep is out of time; mostly it never is.
@@ -62,8 +70,16 @@ class OrderSystem(RuleBasedStateMachine):
         self.world.place_again(choice)
 
     @rule(event=st.sampled_from(CONSUMED), order_id=_KNOWN_ORDERS)
-    def forge(self, event: EventType, order_id: str) -> None:
+    def forge(self, event: str, order_id: str) -> None:
         self.world.forge(event, order_id)
+
+    @rule(order_id=_KNOWN_ORDERS)
+    def forge_deadline(self, order_id: str) -> None:
+        self.world.forge_deadline(order_id)
+
+    @rule(seconds=st.integers(*CLOCK_ERRORS_SECONDS))
+    def clocks_go_wrong(self, seconds: int) -> None:
+        self.world.set_clock(seconds)
 
     @rule(choice=_CHOICES, again=st.booleans())
     def deliver(self, choice: int, *, again: bool) -> None:
@@ -145,7 +161,7 @@ class OrderSystem(RuleBasedStateMachine):
 
     def _pay(self, choice: int, call: int, trouble: str) -> None:
         self.world.relay(_EVERY_COMMIT)
-        requests = [place for place, body in enumerate(self.world.pending) if EventType.PAYMENT_REQUESTED in body]
+        requests = [place for place, body in enumerate(self.world.pending) if PaymentRequested.type_name() in body]
         if requests:
             self.world.arm(call, trouble)
             self.world.deliver(requests[choice % len(requests)], again=True)

@@ -1,13 +1,12 @@
 """The ports in memory: what the adapters promise, without AWS."""
 
-from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime
 from typing import cast
 
-from services.libs.commit_items import DUE_SHARDS, due_shard
+from services.libs.deadline_table import DeadlineTable
 from services.libs.event_store import (
     ContentionError,
     EventStore,
@@ -17,16 +16,13 @@ from services.libs.event_store import (
 )
 from services.libs.inventory_table import InventoryTable
 from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, PaymentGateway
-from services.reservation_sweeper.cursor import Position, SweepCursor
-from services.shared.commits import Commit, timestamp
+from services.shared.commits import Commit
 from services.shared.counters import counted
+from services.shared.deadlines import DeadlineGroup, minute_of
 from services.shared.faults import DependencyError
 from services.shared.inventory import StockChange, StockItem, merged
 from tests.model.faults import Faults, Unreliable
 from tests.model.system import Charged
-
-# Longer than the payment timeout of the model: an order may be due before the index shows it.
-_INDEX_LAG = timedelta(seconds=90)
 
 
 class MemoryEventStore(EventStore):
@@ -35,7 +31,7 @@ class MemoryEventStore(EventStore):
         self.stock: dict[str, StockItem] = {}
         self.counters: Counter[str] = Counter()
         self._streams: dict[str, dict[int, Commit]] = {}
-        self._due: list[list[tuple[str, str, str]]] = [[] for _ in range(DUE_SHARDS)]
+        self.deadlines = MemoryDeadlines()
 
     def read(self, stream_id: str) -> tuple[Commit, ...]:
         stream = self._streams.get(stream_id, {})
@@ -52,14 +48,6 @@ class MemoryEventStore(EventStore):
 
     def without_version(self, stream_ids: Sequence[str], version: int) -> list[str]:
         return [stream_id for stream_id in stream_ids if version not in self._streams.get(stream_id, {})]
-
-    def due(self, shard: int, since: str, until: str) -> Iterator[tuple[str, str]]:
-        index = self._due[shard]
-        for due_at, stream_id, shown_at in index[bisect_left(index, (since,)) :]:
-            if due_at > until:
-                return
-            if shown_at <= until:
-                yield due_at, stream_id
 
     def append(self, commit: Commit) -> None:
         try:
@@ -78,6 +66,9 @@ class MemoryEventStore(EventStore):
             raise GroupRefusedError(taken, found)
         for commit in commits:
             self._write(commit)
+        if due := {commit.stream_id: commit.due_at for commit in commits if commit.due_at}:
+            written_at = min(commit.cause.at for commit in commits)
+            self.deadlines.write(DeadlineGroup(tuple(due), max(due.values()), written_at))
         self.stock |= {sku: item for sku, item in changed.items() if item}
 
     def insert_all(self, commits: Sequence[Commit]) -> dict[str, DependencyError]:
@@ -93,9 +84,6 @@ class MemoryEventStore(EventStore):
         self._streams.setdefault(commit.stream_id, {})[commit.version] = commit
         self.log.append(commit)
         self.counters.update(counted(commit))
-        if commit.due_at:
-            shown_at = timestamp(commit.cause.at + _INDEX_LAG)
-            insort(self._due[int(due_shard(commit.stream_id))], (timestamp(commit.due_at), commit.stream_id, shown_at))
 
 
 def _changed(item: StockItem | None, change: StockChange) -> StockItem | None:
@@ -148,15 +136,26 @@ class MemoryGateway(PaymentGateway):
         return known.amount_minor or 0
 
 
-class MemoryCursor(SweepCursor):
+class MemoryDeadlines(DeadlineTable):
     def __init__(self) -> None:
-        self._positions: dict[int, Position] = {}
+        self._minutes: dict[datetime, list[DeadlineGroup]] = {}
+        self._swept_until: datetime | None = None
 
-    def read(self, shard: int) -> Position:
-        return self._positions.get(shard, Position())
+    def write(self, group: DeadlineGroup) -> None:
+        minute = max(minute_of(group.due_at), minute_of(group.written_at))
+        self._minutes.setdefault(minute, []).append(group)
 
-    def write(self, shard: int, position: Position) -> None:
-        self._positions[shard] = position
+    def due_in(self, minute: datetime) -> Iterator[DeadlineGroup | Exception]:
+        yield from list(self._minutes.get(minute, []))
+
+    def first_minute(self) -> datetime | None:
+        return min(self._minutes, default=None)
+
+    def swept_until(self) -> datetime | None:
+        return self._swept_until
+
+    def set_swept_until(self, time: datetime) -> None:
+        self._swept_until = time
 
 
 class MemorySystem:
@@ -169,7 +168,7 @@ class MemorySystem:
         self.store = cast("EventStore", Unreliable(self._store, self.faults, contention))
         self.inventory = cast("InventoryTable", Unreliable(MemoryInventory(self._store), self.faults))
         self.gateway = cast("PaymentGateway", Unreliable(self._gateway, self.faults))
-        self.cursor = cast("SweepCursor", Unreliable(MemoryCursor(), self.faults))
+        self.deadlines = cast("DeadlineTable", Unreliable(self._store.deadlines, self.faults))
 
     def log(self) -> list[Commit]:
         return self._store.log

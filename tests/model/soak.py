@@ -14,7 +14,7 @@ from rich.progress import Progress
 from scripts.console import err, out, table
 from tests.model.memory import MemorySystem
 from tests.model.truth import Truth
-from tests.model.world import CONSUMED, PAST_EVERY_DEADLINE_SECONDS, TROUBLES, World
+from tests.model.world import CLOCK_ERRORS_SECONDS, CONSUMED, PAST_EVERY_DEADLINE_SECONDS, TROUBLES, World
 
 _SKUS = tuple(f"sku-{letter}" for letter in "abcdef")
 _UNKNOWN_SKU = "sku-unknown"
@@ -71,6 +71,10 @@ class Soak:
             ),
             "event forged": _Operation(
                 15, world.forge, lambda: {"event": random.choice(CONSUMED), "order_id": self._recent()}
+            ),
+            "deadline forged": _Operation(3, world.forge_deadline, lambda: {"order_id": self._recent()}),
+            "clocks set": _Operation(
+                5, world.set_clock, lambda: {"error_seconds": random.randint(*CLOCK_ERRORS_SECONDS)}
             ),
             "message delivered": _Operation(300, world.deliver, self._choice),
             "message delivered, to come again": _Operation(40, world.deliver, lambda: self._choice() | {"again": True}),

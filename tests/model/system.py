@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.libs.deadline_table import DeadlineTable
 from services.libs.event_store import EventStore
 from services.libs.inventory_table import InventoryTable
 from services.payment_service.gateway import PaymentGateway
-from services.reservation_sweeper.cursor import SweepCursor
 from services.shared.commits import Commit
 from services.shared.inventory import StockItem
 from tests.model.faults import Faults
@@ -29,7 +29,7 @@ class System(Protocol):
     store: EventStore
     inventory: InventoryTable
     gateway: PaymentGateway
-    cursor: SweepCursor
+    deadlines: DeadlineTable
 
     def log(self) -> Sequence[Commit]:
         """All commits, those of one stream in the order in which they were written."""

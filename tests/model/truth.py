@@ -1,35 +1,18 @@
 """What must hold after every step, by the log alone."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from services.shared.commits import Commit, order_stream
+from scripts.ledger import lifecycle_of
+from services.shared.commits import ORDER_PREFIX, Commit, order_stream
 from services.shared.counters import counted
-from services.shared.events import EventType
-from services.shared.json_types import integer, objects, text
+from services.shared.events.catalog import ProductInventoryUpdated
+from services.shared.events.order import OrderCancelled, OrderConfirmed, OrderValidated
+from services.shared.events.payment import PaymentFailed, PaymentProcessed, RefundProcessed, RefundRequested
+from services.shared.lifecycle import State
+from services.shared.order_lifecycle import CONFIRMED
 from tests.model.system import Charged, System
-
-_State = tuple[EventType, ...]
-
-_SEEDED: _State = (EventType.PRODUCT_INVENTORY_UPDATED,)
-_RESERVED: _State = (EventType.ORDER_VALIDATED, EventType.PAYMENT_REQUESTED)
-_PAID: _State = (EventType.PAYMENT_PROCESSED,)
-_DECLINED: _State = (EventType.PAYMENT_FAILED,)
-_EXPIRED: _State = (EventType.ORDER_CANCELLED, EventType.REFUND_REQUESTED)
-_REFUNDED: _State = (EventType.REFUND_PROCESSED,)
-_CONFIRMED: _State = (EventType.ORDER_CONFIRMED,)
-_CANCELLED: _State = (EventType.ORDER_CANCELLED,)
-
-# The life of a stream: what its next version may be, by what its last one was. What is not here is final.
-_NEXT: Mapping[_State, set[_State]] = {
-    (): {_SEEDED, _RESERVED, _CANCELLED},
-    _SEEDED: {_SEEDED},
-    _RESERVED: {_PAID, _DECLINED, _EXPIRED},
-    _PAID: {_CONFIRMED},
-    _DECLINED: {_CANCELLED},
-    _EXPIRED: {_REFUNDED},
-}
 
 
 class Truth:
@@ -39,6 +22,7 @@ class Truth:
         self._system = system
         self._seen = 0
         self._streams: dict[str, list[Commit]] = {}
+        self._states: dict[str, State] = {}
         self._moved: dict[str, list[int]] = {}
         self._counters: Counter[str] = Counter()
         self._seeded: Counter[str] = Counter()
@@ -62,11 +46,11 @@ class Truth:
         self._touched.update(self._system.ledger())
         self.check()
 
-    def check_nothing_was_due(self, time: datetime) -> None:
-        """Check that what is still reserved was not due by then."""
+    def check_told(self, due_by: datetime, told: Collection[str]) -> None:
+        """Check that the service is told of every order that is still reserved and was due by then."""
         self.catch_up()
-        overdue = [stream_id for stream_id, due_at in self._due.items() if due_at <= time]
-        assert not overdue, f"swept, and still reserved: {overdue}"
+        untold = [stream for stream, due_at in self._due.items() if due_at <= due_by and stream not in told]
+        assert not untold, f"swept, still reserved, and nobody is told: {untold}"
 
     def check_settled(self, order_ids: Iterable[str]) -> None:
         """Check that every order that was placed has ended, and that exactly the confirmed ones are paid."""
@@ -74,20 +58,22 @@ class Truth:
         assert not +self._reserved, "stock is reserved for no order"
         lost = {order_stream(order_id) for order_id in order_ids} - self._streams.keys()
         assert not lost, f"placed and never decided: {lost}"
-        orders = {stream_id: commits for stream_id, commits in self._streams.items() if commits[-1].events != _SEEDED}
-        for stream_id, commits in orders.items():
-            assert commits[-1].events not in _NEXT, f"{stream_id} has not ended"
-        confirmed = [commits[-1] for commits in orders.values() if commits[-1].events == _CONFIRMED]
+        for stream_id, state in self._states.items():
+            assert state.is_final, f"{stream_id} has not ended"
+        confirmed = [
+            commits[-1].get(OrderConfirmed).amount_minor
+            for stream_id, commits in self._streams.items()
+            if self._states[stream_id].phase == CONFIRMED
+        ]
         taken = [entry.amount_minor for entry in self._system.ledger().values() if entry.status == "charged"]
-        assert sorted(integer(commit.body, "amountMinor") for commit in confirmed) == sorted(
-            amount or 0 for amount in taken
-        ), "the money taken is not that of the confirmed orders"
+        assert sorted(confirmed) == sorted(amount or 0 for amount in taken), (
+            "the money taken is not that of the confirmed orders"
+        )
 
     def outcomes(self) -> Counter[str]:
         """How many orders stand where."""
-        names = {_CONFIRMED: "confirmed", _REFUNDED: "cancelled, payment_timeout", _CANCELLED: "cancelled, "}
-        ends = (commits[-1] for commits in self._streams.values() if commits[-1].events != _SEEDED)
-        return Counter(names.get(end.events, "open") + str(end.body.get("reason", "")) for end in ends)
+        orders = {stream: commits for stream, commits in self._streams.items() if stream.startswith(ORDER_PREFIX)}
+        return Counter(_outcome(self._states[stream], commits) for stream, commits in orders.items())
 
     def placed(self, order_id: str) -> Commit:
         """Version 1 of an order that was decided."""
@@ -95,9 +81,10 @@ class Truth:
         assert order_stream(order_id) in self._streams, f"{order_id} was delivered and is not there"
         return self._streams[order_stream(order_id)][0]
 
-    def versions(self, order_id: str) -> int:
+    def state(self, order_id: str) -> State | None:
+        """Where the order stands; None for one that was not decided."""
         self.catch_up()
-        return len(self._streams.get(order_stream(order_id), ()))
+        return self._states.get(order_stream(order_id))
 
     def touch(self, order_id: str) -> None:
         """Check the order's money next time: a service was asked about it."""
@@ -110,39 +97,41 @@ class Truth:
             self._add(commit)
 
     def _add(self, commit: Commit) -> None:
-        stream = self._streams.setdefault(commit.stream_id, [])
-        before = stream[-1].events if stream else ()
-        assert commit.version == len(stream) + 1, f"{commit.stream_id} has no version {len(stream) + 1}"
-        assert commit.events in _NEXT.get(before, ()), f"{commit.events} after {before} in {commit.stream_id}"
-        stream.append(commit)
+        lifecycle = lifecycle_of(commit.stream_id)
+        assert lifecycle, f"{commit.stream_id} is of no known kind"
+        before = self._states.get(commit.stream_id, State(lifecycle.start))
+        self._states[commit.stream_id] = lifecycle.after(before, commit)
+        self._streams.setdefault(commit.stream_id, []).append(commit)
         self._counters.update(counted(commit))
         for change in commit.stock_changes():
             moved = self._moved.setdefault(change.sku, [0, 0, 0])
             moved[:] = moved[0] + change.stock, moved[1] + change.reserved, moved[2] + change.available
-        self._add_units(commit.events, stream)
-        if commit.events != _SEEDED:
-            self._touched.add(text(commit.body, "orderId"))
+        self._add_units(commit)
+        if commit.stream_id.startswith(ORDER_PREFIX):
+            self._touched.add(commit.stream_id.removeprefix(ORDER_PREFIX))
 
-    def _add_units(self, state: _State, stream: list[Commit]) -> None:
+    def _add_units(self, commit: Commit) -> None:
         """Say again what each event means for the stock, without the code that is under test."""
-        if state == _SEEDED:
-            self._seeded[text(stream[-1].body, "sku")] += integer(stream[-1].body, "stockDelta")
-        elif state == _RESERVED:
-            self._reserved.update(_units(stream[0]))
-            self._check_order(stream[0])
-        elif state in {_PAID, _DECLINED, _EXPIRED}:
-            self._reserved.subtract(_units(stream[0]))
-            due_at = self._due.pop(stream[0].stream_id)
-            assert state != _EXPIRED or stream[1].cause.at >= due_at, f"{stream[0].stream_id} expired too early"
-        if state == _PAID:
-            self._sold.update(_units(stream[0]))
+        if seeded := commit.find(ProductInventoryUpdated):
+            self._seeded[seeded.sku] += seeded.stock_delta
+        if order := commit.find(OrderValidated):
+            self._reserved.update(_units(order))
+            self._check_order(commit, order)
+        if any(commit.find(kind) for kind in (PaymentProcessed, PaymentFailed, RefundRequested)):
+            units = _units(self._streams[commit.stream_id][0].get(OrderValidated))
+            self._reserved.subtract(units)
+            due_at = self._due.pop(commit.stream_id)
+            assert not commit.find(RefundRequested) or commit.cause.at >= due_at, (
+                f"{commit.stream_id} expired too early"
+            )
+            if commit.find(PaymentProcessed):
+                self._sold.update(units)
 
-    def _check_order(self, reserved: Commit) -> None:
+    def _check_order(self, reserved: Commit, order: OrderValidated) -> None:
         assert reserved.due_at, f"{reserved.stream_id} has no deadline"
         self._due[reserved.stream_id] = reserved.due_at
-        lines = objects(reserved.body, "items")
-        amount = sum(integer(line, "quantity") * integer(line, "unitPriceMinor") for line in lines)
-        assert amount == integer(reserved.body, "amountMinor"), f"{reserved.stream_id} does not cost {amount}"
+        amount = sum(line.quantity * line.unit_price_minor for line in order.items)
+        assert amount == order.amount_minor, f"{reserved.stream_id} does not cost {amount}"
 
     def _check_stock(self) -> None:
         stock = self._system.stock()
@@ -156,24 +145,34 @@ class Truth:
             assert standing[:2] == units, f"{sku}: {standing[:2]} where the orders say {units}"
 
     def _check_money(self, order_id: str, entry: Charged | None) -> None:
-        states = {commit.events: commit.body for commit in self._streams.get(order_stream(order_id), [])}
-        if _PAID in states:
-            paid = Charged("charged", integer(states[_PAID], "amountMinor"), text(states[_PAID], "chargeId"))
-            assert entry == paid, f"{order_id} is paid, and the gateway says {entry}"
+        events = {type(event): event for commit in self._order(order_id) for event in commit.events}
+        if isinstance(paid := events.get(PaymentProcessed), PaymentProcessed):
+            expected = Charged("charged", paid.amount_minor, paid.charge_id)
+            assert entry == expected, f"{order_id} is paid, and the gateway says {entry}"
         if entry is None:
             return
         if entry.status == "charged":
-            may_be_charged = _RESERVED in states and not states.keys() & {_DECLINED, _REFUNDED}
-            assert may_be_charged, f"{order_id} is charged and stands at {list(states)}"
+            may_be_charged = OrderValidated in events and not events.keys() & {PaymentFailed, RefundProcessed}
+            assert may_be_charged, f"{order_id} is charged and stands at {[*events]}"
         if entry.status in {"called_off", "refunded"}:
-            assert _EXPIRED in states, f"{order_id} is {entry.status} and did not expire"
+            assert RefundRequested in events, f"{order_id} is {entry.status} and did not expire"
         if entry.amount_minor is not None:
-            amount = integer(states[_RESERVED], "amountMinor")
+            amount = self._order(order_id)[0].get(OrderValidated).amount_minor
             assert entry.amount_minor == amount, f"{order_id} was charged {entry.amount_minor}, not {amount}"
-        if _REFUNDED in states:
+        if isinstance(refunded := events.get(RefundProcessed), RefundProcessed):
             given_back = entry.amount_minor if entry.status == "refunded" else 0
-            assert states[_REFUNDED]["refundedMinor"] == given_back, f"{order_id} was refunded {given_back}"
+            assert refunded.refunded_minor == given_back, f"{order_id} was refunded {given_back}"
+
+    def _order(self, order_id: str) -> Sequence[Commit]:
+        return self._streams.get(order_stream(order_id), [])
 
 
-def _units(commit: Commit) -> dict[str, int]:
-    return {text(item, "sku"): integer(item, "quantity") for item in objects(commit.body, "items")}
+def _units(order: OrderValidated) -> dict[str, int]:
+    return {item.sku: item.quantity for item in order.items}
+
+
+def _outcome(state: State, commits: Sequence[Commit]) -> str:
+    cancelled = next((event for commit in commits if (event := commit.find(OrderCancelled))), None)
+    if not state.is_final:
+        return "open"
+    return f"cancelled, {cancelled.reason}" if cancelled else state.phase.name

@@ -1,6 +1,7 @@
 """The world around the services: messages on their way, the relay, the clock, and everything that goes wrong."""
 
 import json
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -12,20 +13,26 @@ from typing import TYPE_CHECKING, cast
 from botocore.exceptions import ClientError
 
 from scripts.seed_inventory import Seeder, SeedProduct
+from services.deadline_sweeper.domain import CLOCK_ERROR
+from services.deadline_sweeper.service import DeadlineSweeper
+from services.libs.backoff import Backoff
+from services.libs.deadline_notices import DeadlineNotices
 from services.libs.event_publisher import EventPublisher
 from services.libs.event_store import ContentionError
-from services.libs.messages import Message, parse_message, validate
+from services.libs.messages import Message, event_in, parse_message, validate
 from services.libs.messages import order_id as order_id_of
 from services.libs.queue_consumer import one_by_one, validated
-from services.order_service.domain import PlacedOrder
-from services.order_service.messages import OrderPlaced
+from services.order_service.domain import NotDueError, PlacedOrder
 from services.order_service.service import OrderService
 from services.payment_service.gateway import GatewayError
 from services.payment_service.service import PaymentService
-from services.reservation_sweeper.service import ReservationSweeper
-from services.shared.events import Bus, EventType
+from services.shared.commits import order_stream
+from services.shared.deadlines import DEADLINES_PASSED, MINUTE, DeadlinesPassed
+from services.shared.events.event import Bus, type_names
+from services.shared.events.order import OrderCancelled, OrderPlaced, OrderValidated
+from services.shared.events.payment import PaymentFailed, PaymentProcessed, PaymentRequested, RefundRequested
 from services.shared.faults import no_hurry
-from services.shared.json_types import integer, objects, text
+from services.shared.order_lifecycle import RESERVED
 from services.shared.rejections import RejectedError, RejectionReason
 from tests.factories import event_body
 from tests.model.faults import Fault, FaultError, ProcessDiedError, Unreliable
@@ -34,23 +41,19 @@ from tests.model.truth import Truth
 
 if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
+    from types_boto3_sqs import SQSClient
 
 PAYMENT_TIMEOUT = timedelta(minutes=1)
-# The timeout, and what the sweeper waits for its index.
+# The timeout, and the error of every clock.
 PAST_EVERY_DEADLINE_SECONDS = 200
-_INDEX_DELAY = timedelta(minutes=2)
-# So few that cursors are held back.
-_MOST_PASSED_OVER = 2
-_COMMITTING_CALLS = ("append", "append_group", "transact_write_items")
+# Longer than the seconds that pass within one invocation here.
+_WRITER_TIMEOUT = timedelta(minutes=1)
+CLOCK_ERRORS_SECONDS = (-CLOCK_ERROR.seconds, CLOCK_ERROR.seconds)
+_TELLING_CALLS = ("send_message_batch",)
 # OrderPlaced, the payment's request, its outcome, and a conflict on the way.
 _LONGEST_FLOW = 5
-_INVOCATION_FAILED = (ProcessDiedError, FaultError, ContentionError, GatewayError)
-CONSUMED = (
-    EventType.PAYMENT_REQUESTED,
-    EventType.PAYMENT_PROCESSED,
-    EventType.PAYMENT_FAILED,
-    EventType.REFUND_REQUESTED,
-)
+_INVOCATION_FAILED = (ProcessDiedError, FaultError, ContentionError, GatewayError, NotDueError)
+CONSUMED = type_names((PaymentRequested, PaymentProcessed, PaymentFailed, RefundRequested))
 
 
 class World:
@@ -62,6 +65,9 @@ class World:
         self.deliveries: Counter[str] = Counter()
         self._system = system
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
+        self._clock_error = timedelta()
+        self._postponed_until = self._now
+        self._in_hand: list[str] = []
         self._placed: list[str] = []
         self._order_ids: set[str] = set()
         self._published = 0
@@ -69,12 +75,14 @@ class World:
         self._buses = _Buses(self.pending)
         self._orders = OrderService(system.store, system.inventory, PAYMENT_TIMEOUT)
         self._payments = PaymentService(system.store, system.gateway)
-        self._sweeper = ReservationSweeper(system.store, system.cursor, _MOST_PASSED_OVER)
+        queues = cast("SQSClient", Unreliable(_Queues(self.pending), self.faults, {"send_message_batch": _sqs_refused}))
+        notices = DeadlineNotices(queues, {"order": "order"})
+        self._sweeper = DeadlineSweeper(system.deadlines, notices, _WRITER_TIMEOUT)
         self._seeder = Seeder(system.store, system.inventory)
         self._publisher = EventPublisher(
             cast("EventBridgeClient", Unreliable(self._buses, self.faults, {"put_events": _put_refused})),
             {bus: bus.value for bus in Bus},
-            sleep=lambda _: None,
+            backoff=Backoff(3, 0, sleep=lambda _: None),
         )
 
     def place(self, order_id: str, quantities: Mapping[str, int], forced: str | None = None) -> None:
@@ -82,7 +90,7 @@ class World:
         fields = {"orderId": order_id, "customerId": "customer-1", "items": items}
         if forced:
             fields["_postDeployTestForceResult"] = forced
-        body = event_body(EventType.ORDER_PLACED.value, **fields)
+        body = event_body(OrderPlaced.type_name(), **fields)
         self.pending.append(body)
         self._placed.append(body)
         self._order_ids.add(order_id)
@@ -99,9 +107,13 @@ class World:
             self.place(f"rival-{len(self._placed)}", available)
             self.deliver(-1)
 
-    def forge(self, event: EventType, order_id: str) -> None:
+    def forge(self, event: str, order_id: str) -> None:
         """Somebody sends an event that no commit stands behind."""
-        self.pending.append(event_body(event.value, orderId=order_id))
+        self.pending.append(event_body(event, orderId=order_id))
+
+    def forge_deadline(self, order_id: str) -> None:
+        """Somebody tells of a deadline that may not have passed, of an order that may not be there."""
+        self.pending.append(event_body(DEADLINES_PASSED, streamIds=[order_stream(order_id)]))
 
     def deliver(self, choice: int = 0, *, again: bool = False) -> None:
         """Hand a message to its service. It stays on its way if that fails, or if it is to come `again`."""
@@ -125,11 +137,13 @@ class World:
         for body in bodies:
             self.deliveries["again" if hash(body) in self._delivered else "first"] += 1
             self._delivered.add(hash(body))
-        messages = [parse_message(body, self._now) for body in bodies]
+        messages = [parse_message(body, self._clock()) for body in bodies]
+        in_hand, self._in_hand = self._in_hand, [*self._in_hand, *bodies]
         try:
             outcomes = self._handle(messages)
         except _INVOCATION_FAILED as error:
             outcomes = [error] * len(bodies)
+        self._in_hand = in_hand
         for body, message, outcome in zip(bodies, messages, outcomes, strict=True):
             if isinstance(outcome, RejectedError):
                 self._check_rejection(message, outcome)
@@ -138,7 +152,7 @@ class World:
                 self.pending += [] if again else [body]
             elif outcome:
                 raise outcome
-            self.truth.touch(str(message.detail["orderId"]))
+            self.truth.touch(message.order_id)
 
     def redrive(self, messages: int) -> None:
         """Send the oldest dead letters once more, the hopeless ones too."""
@@ -176,16 +190,31 @@ class World:
     def advance(self, seconds: int) -> None:
         self._now += timedelta(seconds=seconds)
 
+    def set_clock(self, error_seconds: int) -> None:
+        """From now on the functions' clocks are so far from the true time."""
+        self._clock_error = timedelta(seconds=error_seconds)
+
     def sweep(self, *, looks: int | None = None, throttled: bool = False) -> None:
-        """Sweep with time left at the first `looks` at the clock only, or while no commit gets through."""
-        now, struck = self._now, self.faults.struck.total()
+        """Sweep with time left at the first `looks` at the clock only, or while no queue takes a message."""
+        now, struck = self._clock(), self.faults.struck.total()
         looked = count()
-        self.faults.throttled = _COMMITTING_CALLS if throttled else ()
+        self.faults.throttled = _TELLING_CALLS if throttled else ()
         with suppress(*_INVOCATION_FAILED):
-            self._sweeper.sweep(now, lambda: looks is not None and next(looked) >= looks)
+            self._sweeper.sweep(now, lambda: 0 if looks is not None and next(looked) >= looks else math.inf)
         self.faults.throttled = ()
-        if self.faults.struck.total() == struck and looks is None:
-            self.truth.check_nothing_was_due(now - _INDEX_DELAY)
+        if self.faults.struck.total() != struck or throttled:
+            # What could not be told is due again a minute later, by a clock that was as wrong then as another is now.
+            self._postponed_until = self._now + MINUTE + 2 * CLOCK_ERROR
+        elif looks is None and self._now > self._postponed_until:
+            self.truth.check_told(now, self._told())
+
+    def _told(self) -> set[str]:
+        """The streams that messages on their way tell of."""
+        passed = [body for body in (*self.pending, *self._in_hand, *self.dead_letters) if DEADLINES_PASSED in body]
+        return {stream for body in passed for stream in json.loads(body)["detail"]["streamIds"]}
+
+    def _clock(self) -> datetime:
+        return self._now + self._clock_error
 
     def arm(self, call: int, trouble: str) -> None:
         """Let one of the TROUBLES befall the call-th call from now, whoever makes it."""
@@ -207,47 +236,63 @@ class World:
     def _handle(self, messages: Sequence[Message]) -> "Sequence[BaseException | None]":
         """As the services' handlers do; all messages are of one kind."""
         match _handled_kind(messages[0].event_type):
-            case EventType.ORDER_PLACED:
+            case "OrderPlaced":
                 outcomes = validated(messages, _order, self._orders.place_all)
                 for message, outcome in zip(messages, outcomes, strict=True):
                     order = _order(message)
                     assert outcome or self._stored(order.order_id) == order.quantities, "an order was taken for another"
                 return outcomes
-            case EventType.PAYMENT_PROCESSED:
+            case "PaymentProcessed":
                 return validated(messages, order_id_of, self._orders.conclude_all)
-            case EventType.PAYMENT_REQUESTED:
+            case "PaymentRequested":
                 return self._pay(messages)
+            case "DeadlinesPassed":
+                return [self._expire(message) for message in messages]
             case _:
                 return one_by_one(self._call_off)(messages, no_hurry)
 
     def _call_off(self, message: Message) -> None:
         order_id = order_id_of(message)
         self._payments.call_off(order_id, message.cause)
-        assert self.truth.versions(order_id) == 3, "a refund is done, and not in the log"
+        assert self._has_ended(order_id), "a refund is done, and not in the log"
+
+    def _expire(self, message: Message) -> BaseException | None:
+        streams = validate(DeadlinesPassed, message.detail).stream_ids
+        failures = self._orders.expire_all(streams, message.cause.at)
+        return next(iter(failures.values()), None)
+
+    def _has_ended(self, order_id: str) -> bool:
+        state = self.truth.state(order_id)
+        return state is not None and state.is_final
+
+    def _is_settled(self, order_id: str) -> bool:
+        state = self.truth.state(order_id)
+        return state is not None and state.phase != RESERVED
 
     def _pay(self, messages: Sequence[Message]) -> "Sequence[BaseException | None]":
         ids = [order_id_of(message) for message in messages]
-        before = {
-            order_id: (self.truth.versions(order_id) > 1, self._system.ledger().get(order_id)) for order_id in ids
-        }
+        before = {order_id: (self._is_settled(order_id), self._system.ledger().get(order_id)) for order_id in ids}
         outcomes = validated(messages, order_id_of, self._payments.pay_all)
         for order_id, outcome in zip(ids, outcomes, strict=True):
             settled, entry = before[order_id]
             after = self._system.ledger().get(order_id)
             assert not settled or entry or not after or after.charge_id is None, f"{order_id} was charged after its end"
-            assert outcome or self.truth.versions(order_id) > 1, f"{order_id}: a payment is done, and not in the log"
+            assert outcome or self._is_settled(order_id), f"{order_id}: a payment is done, and not in the log"
         return outcomes
 
     def _check_rejection(self, message: Message, rejected: RejectedError) -> None:
         assert "metadata" not in message.detail, f"an event of ours was rejected: {rejected}"
-        if message.event_type == EventType.ORDER_PLACED:
+        assert message.event_type != DEADLINES_PASSED, f"a deadline was rejected: {rejected}"
+        if message.event_type == OrderPlaced.type_name():
             assert rejected.reason is RejectionReason.CONFLICT, f"an order was rejected: {rejected}"
             order = _order(message)
             assert self._stored(order.order_id) != order.quantities, "an order was rejected for its own content"
 
     def _stored(self, order_id: str) -> dict[str, int]:
-        items = objects(self.truth.placed(order_id).body, "items")
-        return {text(item, "sku"): integer(item, "quantity") for item in items}
+        decided = self.truth.placed(order_id)
+        accepted = decided.find(OrderValidated)
+        items = accepted.items if accepted else decided.get(OrderCancelled).items or ()
+        return {item.sku: item.quantity for item in items}
 
 
 def _sweep_and_arrive(world: World) -> None:
@@ -294,12 +339,27 @@ class _Buses:
         return {"EventId": "bridge-1"}
 
 
+class _Queues:
+    """SQS, for the sweeper."""
+
+    def __init__(self, queue: list[str]) -> None:
+        self._queue = queue
+
+    def send_message_batch(self, **request: Sequence[Mapping[str, str]]) -> dict[str, object]:
+        self._queue += [entry["MessageBody"] for entry in request["Entries"]]
+        return {}
+
+
+def _sqs_refused(**_: object) -> ClientError:
+    return ClientError({"Error": {"Code": "ServiceUnavailable", "Message": "away"}}, "SendMessageBatch")
+
+
 def _put_refused(**_: object) -> ClientError:
     return ClientError({"Error": {"Code": "ThrottlingException", "Message": "throttled"}}, "PutEvents")
 
 
 def _order(message: Message) -> PlacedOrder:
-    return validate(OrderPlaced, message.detail).to_order(allow_forced_payment_result=True)
+    return PlacedOrder.of(event_in(message, OrderPlaced), allow_forced_payment_result=True)
 
 
 def _kind(body: str) -> str:
@@ -308,4 +368,4 @@ def _kind(body: str) -> str:
 
 def _handled_kind(event_type: str) -> str:
     """Both outcomes of a payment are handled together."""
-    return EventType.PAYMENT_PROCESSED if event_type == EventType.PAYMENT_FAILED else event_type
+    return PaymentProcessed.type_name() if event_type == PaymentFailed.type_name() else event_type

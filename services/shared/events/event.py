@@ -61,6 +61,8 @@ class Event(BaseModel):
     model_config = _CONFIG
 
     BUS: ClassVar[Bus]
+    FROM_OUTSIDE: ClassVar[bool] = False
+    """Whether producers that are no part of PulseQueue may send it."""
     SCHEMA_VERSION: ClassVar[int] = 1
     UPCASTERS: ClassVar[Mapping[int, Upcaster]] = MappingProxyType({})
     """By the schema version that each reads: one for each version before the present one."""
@@ -111,6 +113,11 @@ _TYPES: dict[str, type[Event]] = {}
 
 def type_names(events: Iterable[type[Event]]) -> tuple[str, ...]:
     return tuple(event.type_name() for event in events)
+
+
+def known_events() -> tuple[type[Event], ...]:
+    """Those whose modules are imported."""
+    return tuple(_TYPES.values())
 
 
 def event_type(name: str) -> type[Event]:

@@ -28,9 +28,10 @@ class PlacedLine(EventPart):
 
 
 class OrderPlaced(Event):
-    """Sent by a producer, which asks for the order; lines of one SKU are added up."""
+    """Sent by a producer, which asks for the order: 1 to 50 distinct SKUs; lines of one SKU are added up."""
 
     BUS: ClassVar[Bus] = Bus.ORDER
+    FROM_OUTSIDE: ClassVar[bool] = True
 
     order_id: Identifier
     customer_id: Identifier

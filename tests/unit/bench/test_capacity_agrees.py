@@ -48,7 +48,6 @@ def used_by_step(parameters: Parameters, batch: int) -> Mapping[str, float]:
             usage = pipeline.usage
             used[f"{step} at batch {batch}: api_calls"] += usage.api_calls / ORDERS
             used[f"{step} at batch {batch}: dynamodb_write_units"] += usage.write_units / ORDERS
-            used[f"{step} at batch {batch}: dynamodb_index_units"] += usage.index_units / ORDERS
             used[f"{step} at batch {batch}: dynamodb_read_units"] += usage.read_units / ORDERS
     return used
 

@@ -5,9 +5,8 @@ import pytest
 from scripts.bench.calls import Call
 from scripts.bench.units import UnitRules, Units, item_bytes, read_units, write_units
 
-RULES = UnitRules(lambda table, _: 1500 if table == "large" else 200, {"events": [{"due_shard", "due_at"}]})
+RULES = UnitRules(lambda table, _: 1500 if table == "large" else 200)
 ITEM = {"stream_id": {"S": "order#1"}, "version": {"N": "1"}}
-DUE = {"due_shard": {"S": "1"}, "due_at": {"S": "2026"}}
 LARGE = {"body": {"S": "x" * 1100}}
 
 
@@ -49,21 +48,21 @@ def test_the_size_of_an_item_is_that_of_its_names_and_values() -> None:
     assert item_bytes(item) == 6 + 10 + 5 + 10 + 10
 
 
-def test_a_transaction_costs_twice_and_its_index_entry_once() -> None:
-    written = [{"Put": put(ITEM | DUE)}, {"Update": update()}, {"Update": update("large")}]
+def test_a_transaction_costs_twice() -> None:
+    written = [{"Put": put(ITEM)}, {"Update": update()}, {"Update": update("large")}]
 
-    assert RULES.units(call("TransactWriteItems", {"TransactItems": written})) == Units(write=2 + 2 + 4, index=1)
+    assert RULES.units(call("TransactWriteItems", {"TransactItems": written})) == Units(write=2 + 2 + 4)
 
 
-def test_a_cancelled_transaction_costs_as_much_but_for_the_index() -> None:
-    written = [{"Put": put(ITEM | DUE)}, {"Update": update()}]
+def test_a_cancelled_transaction_costs_as_much() -> None:
+    written = [{"Put": put(ITEM)}, {"Update": update()}]
     cancelled = {"__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"}
 
     assert RULES.units(call("TransactWriteItems", {"TransactItems": written}, cancelled, 400)) == Units(write=4)
 
 
 def test_a_condition_that_fails_costs_a_write_and_a_refused_request_nothing() -> None:
-    failed = call("PutItem", put(ITEM | DUE), {"__type": "x#ConditionalCheckFailedException"}, 400)
+    failed = call("PutItem", put(ITEM), {"__type": "x#ConditionalCheckFailedException"}, 400)
     throttled = call("PutItem", put(ITEM), {"__type": "x#ThrottlingException"}, 400)
 
     assert RULES.units(failed) == Units(write=1)

@@ -3,10 +3,9 @@ import pytest
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.reservation_sweeper.cursor import SweepCursor
-from services.reservation_sweeper.service import ReservationSweeper
+from services.shared.events.order import ForcedResult
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
-from tests.unit.conftest import GATEWAY_TABLE, METRICS_TABLE, Aws
+from tests.unit.conftest import GATEWAY_TABLE, Aws
 
 DUE = NOW + PAYMENT_TIMEOUT
 
@@ -17,14 +16,20 @@ def busy(aws: Aws) -> Aws:
     aws.store.append(seeding("prod-001", stock=100))
     orders = OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
     payments = PaymentService(aws.store, SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=1.0))
-    for order_id, forced in {"paid": "SUCCESS", "settled": "SUCCESS", "declined": "FAILURE", "expired": None}.items():
+    forced_results: dict[str, ForcedResult | None] = {
+        "paid": "SUCCESS",
+        "settled": "SUCCESS",
+        "declined": "FAILURE",
+        "expired": None,
+    }
+    for order_id, forced in forced_results.items():
         place(orders, placed_order(order_id, {"prod-001": 2}, forced), CAUSE)
     place(orders, placed_order("refused", {"prod-001": 1000}), CAUSE)
     for order_id in ("paid", "settled", "declined"):
         pay(payments, order_id, CAUSE)
     for order_id in ("paid", "declined"):
         conclude(orders, order_id, CAUSE)
-    ReservationSweeper(aws.store, SweepCursor(aws.dynamodb, METRICS_TABLE)).sweep(DUE)
+    assert orders.expire_all(["order#expired"], DUE) == {}
     payments.call_off("expired", CAUSE)
     place(orders, placed_order("open", {"prod-001": 2}), CAUSE)
     return aws

@@ -1,6 +1,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -16,17 +16,18 @@ from scripts.repair import Repair, Repairer
 from scripts.target import Target
 from scripts.writers import Writers
 from services.libs.commit_items import commit_to_item
+from services.libs.deadline_table import DeadlineTable
 from services.libs.dynamodb_items import Item, to_item
 from services.libs.inventory_table import stock_to_item
 from services.libs.ledger_counters import LedgerCounters
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.shared.commits import Commit
-from services.shared.events import EventType
+from services.shared.deadlines import DeadlineGroup
+from services.shared.inventory import Move, StockLine, StockMove
 from services.shared.json_types import Json
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, pay, place, placed_order, seeding, stock_item
-from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
+from tests.unit.conftest import DEADLINE_TABLE, EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -52,6 +53,11 @@ def _set(aws: Aws, table: str, key: dict[str, Json], **values: Json) -> None:
         ExpressionAttributeNames={f"#{name}": name for name in values},
         ExpressionAttributeValues=to_item({f":{name}": value for name, value in values.items()}),
     )
+
+
+def _empty(aws: Aws, table: str, *keys: str) -> None:
+    for item in aws.dynamodb.scan(TableName=table)["Items"]:
+        aws.dynamodb.delete_item(TableName=table, Key={key: item[key] for key in keys})
 
 
 def _spoil(aws: Aws, table: str, key: dict[str, Json], expression: str) -> None:
@@ -138,9 +144,44 @@ def test_a_gap_in_the_versions_is_found(busy: Aws) -> None:
 
 def test_a_history_that_no_order_can_have_is_found(busy: Aws) -> None:
     paid = busy.store.read("order#paid")[-1]
-    busy.store.append(Commit(paid.stream_id, 4, (EventType.ORDER_CONFIRMED,), paid.body, CAUSE))
+    busy.store.append(replace(paid, version=4))
 
     assert _found(busy) == [("order", "paid")]
+    (difference,) = _audit(busy).differences
+    assert difference.found == "OrderConfirmed as version 4, where the stream is confirmed at version 3"
+
+
+def test_a_stream_of_a_kind_that_nobody_knows_is_found(busy: Aws) -> None:
+    busy.store.append(replace(busy.store.read("order#paid")[-1], stream_id="parcel#1", version=1))
+
+    assert ("stream", "parcel#1") in _found(busy)
+
+
+def test_an_event_of_a_type_that_nobody_knows_is_found(busy: Aws) -> None:
+    _set(busy, EVENT_STORE_TABLE, {"stream_id": "order#paid", "version": 3}, events=["OrderTeleported"])
+
+    assert ("commit", "order#paid version 3") in _found(busy)
+
+
+def test_a_deadline_that_nobody_will_tell_of_is_found_and_written_again(busy: Aws) -> None:
+    """As after an upgrade of a deployment whose deadlines stood in an index."""
+    _empty(busy, DEADLINE_TABLE, "minute_shard", "group_id")
+
+    assert _found(busy) == [("deadline", "order#open")]
+    _repair_deadlines(busy, NOW)
+
+    assert _found(busy) == []
+    (group,) = DeadlineTable(busy.dynamodb, DEADLINE_TABLE).all()
+    assert group == DeadlineGroup(("order#open",), DUE, NOW)
+
+
+def test_an_order_that_is_overdue_is_told_of_again_soon(busy: Aws) -> None:
+    late = DUE + timedelta(hours=1)
+
+    _repair_deadlines(busy, late)
+
+    groups = list(DeadlineTable(busy.dynamodb, DEADLINE_TABLE).all())
+    assert DeadlineGroup(("order#open",), late + timedelta(minutes=2), late) in groups
 
 
 @pytest.mark.parametrize(
@@ -345,9 +386,8 @@ def test_the_charge_of_an_order_whose_commits_cannot_be_read_is_not_taken_for_th
 
 
 def test_money_of_a_history_that_no_order_can_have_is_compared_all_the_same(busy: Aws) -> None:
-    last = busy.store.read("order#expired")[-1]
-    body = busy.store.read("order#paid")[-1].body
-    busy.store.append(Commit(last.stream_id, 4, (EventType.ORDER_CONFIRMED,), body, CAUSE))
+    confirmed = busy.store.read("order#paid")[-1]
+    busy.store.append(replace(confirmed, stream_id="order#expired", version=4))
 
     assert _found(busy) == [("order", "expired")]
 
@@ -377,13 +417,18 @@ def test_an_entry_of_the_gateway_that_cannot_be_read_is_found(busy: Aws, values:
     assert _found(busy) == [("money", "never-placed")]
 
 
+def _repair_deadlines(aws: Aws, at: datetime) -> None:
+    repairer = Repairer(aws.dynamodb, aws.deployment, clock=lambda: at)
+    repairer.write_deadlines(repairer.find().untold)
+
+
 def _repair(aws: Aws) -> list[Repair]:
     repairer = Repairer(aws.dynamodb, aws.deployment)
-    repairs, left = repairer.find()
-    for repair in repairs:
+    found = repairer.find()
+    for repair in found.repairs:
         repairer.write(repair)
-    assert left == []
-    return repairs
+    assert found.left == []
+    return found.repairs
 
 
 def test_a_repair_makes_the_inventory_what_the_log_says_and_is_a_commit(busy: Aws) -> None:
@@ -425,7 +470,7 @@ def test_where_nothing_differs_nothing_is_repaired(busy: Aws) -> None:
 def test_what_is_not_as_it_was_compared_any_more_is_not_written_over(busy: Aws, values: dict[str, Json]) -> None:
     _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, stock=1)
     repairer = Repairer(busy.dynamodb, busy.deployment)
-    (repair,), _ = repairer.find()
+    (repair,) = repairer.find().repairs
     _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, **values)
 
     with pytest.raises(UserError, match="prod-001: it is not what was compared any more"):
@@ -472,11 +517,9 @@ def test_each_repair_is_told_and_what_cannot_be_repaired_at_the_end(
 ) -> None:
     _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, price_minor=77)
     moved = busy.store.read("order#open")[0]
-    nobody_named: dict[str, Json] = {"items": [{"sku": "nameless", "quantity": 1}], "reason": "x"}
-    busy.dynamodb.put_item(
-        TableName=EVENT_STORE_TABLE,
-        Item=commit_to_item(replace(moved, stream_id="order#odd", body=moved.body | nobody_named)),
-    )
+    nameless = StockMove(Move.RESERVE, (StockLine("nameless", 1),))
+    odd = replace(moved, stream_id="order#odd", stock_move=nameless, due_at=None)
+    busy.dynamodb.put_item(TableName=EVENT_STORE_TABLE, Item=commit_to_item(odd))
     for sku in ("aaa", "zzz"):
         busy.dynamodb.put_item(TableName=INVENTORY_TABLE, Item=stock_to_item(stock_item(sku)))
     write = Repairer.write
@@ -491,7 +534,11 @@ def test_each_repair_is_told_and_what_cannot_be_repaired_at_the_end(
     with pytest.raises(UserError, match=r"not repaired:\nnameless: .* never named or priced it.*\naaa: it is not what"):
         repairing.run(_target(busy, monkeypatch))
 
-    assert capsys.readouterr().out == "prod-001: price_minor 77 -> 500\nzzz: removed, as the log does not know it\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "prod-001: price_minor 77 -> 500",
+        "zzz: removed, as the log does not know it",
+        "deadlines written: 1; their services are told soon after `invoke resume`",
+    ]
     assert set(busy.inventory.read(["prod-001", "aaa", "zzz"])) == {"prod-001", "aaa"}
 
 

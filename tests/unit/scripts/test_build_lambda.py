@@ -1,9 +1,16 @@
+import json
 import os
+import subprocess
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from scripts import build_lambda
 from scripts.build_lambda import build_zip
 from scripts.errors import UserError
 from scripts.lambda_imports import Imports
@@ -152,3 +159,27 @@ def test_an_import_that_no_requirement_brings_is_named_with_its_importer(
 
     with pytest.raises(UserError, match=r"services/libs/store\.py imports unheard_of"):
         build(tmp_path, source, packages)
+
+
+def test_of_two_builds_at_once_one_installs_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=0.5)
+    installs: list[list[str]] = []
+
+    def pip(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 - subprocess's own
+        installs.append(command)
+        with suppress(threading.BrokenBarrierError):
+            both.wait()
+        options = dict(option.split("=", 1) for option in command if option.startswith(("--target=", "--report=")))
+        Path(options["--target"]).mkdir()
+        Path(options["--report"]).write_text(json.dumps({"install": []}))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", pip)
+    monkeypatch.setattr(build_lambda, "LOCAL_FOLDER", tmp_path)
+    monkeypatch.setattr(build_lambda, "LAMBDAS", ())
+
+    with ThreadPoolExecutor(2) as pool:
+        folders = list(pool.map(build_lambda.build, ["local"] * 2))
+
+    assert folders[0] == folders[1]
+    assert len(installs) == 1

@@ -4,11 +4,11 @@ import pytest
 
 from scripts.errors import UserError
 from scripts.order_show import print_order
+from services.order_service.domain import expire
 from services.order_service.service import OrderService
 from services.payment_service.gateway import ChargeRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.reservation_sweeper.domain import expire
 from services.shared.commits import Cause
 from tests.factories import NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
 from tests.unit.conftest import GATEWAY_TABLE, Aws

@@ -16,27 +16,33 @@ from scripts import audit, relay_catchup
 from scripts.audit import Auditor
 from scripts.deployment import Deployment
 from scripts.errors import UserError
+from scripts.order_history import reason_of
 from scripts.recovery import backup, refund_lost, restore, restore_sources, table_writes
 from scripts.recovery.table_writes import TableWrites
 from scripts.target import Target
 from scripts.writers import Writers
-from services.libs.commit_items import DUE_SHARDS
+from services.libs.deadline_table import DeadlineTable
 from services.libs.dynamodb_items import Item, to_item
 from services.libs.ledger_counters import CounterWriter, LedgerCounters
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.reservation_sweeper.cursor import Position, SweepCursor
-from services.reservation_sweeper.service import ReservationSweeper
-from services.shared.commits import timestamp
+from services.shared.deadlines import DeadlineGroup
 from services.shared.json_types import Json
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
-from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, REGION, Aws
+from tests.unit.conftest import (
+    DEADLINE_TABLE,
+    EVENT_STORE_TABLE,
+    GATEWAY_TABLE,
+    INVENTORY_TABLE,
+    METRICS_TABLE,
+    REGION,
+    Aws,
+)
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-DUE = timestamp(NOW + PAYMENT_TIMEOUT)
 LATER = replace(CAUSE, at=NOW + timedelta(hours=1))
 MANIFEST, LOG = "manifest.json", "event-store.jsonl.gz"
 Tables = dict[str, list[Item]]
@@ -130,9 +136,14 @@ def test_what_was_lost_comes_back_as_it_was_and_the_audit_is_clean(
 
 
 def test_numbers_texts_and_large_items_come_back_to_the_last_digit(world: World) -> None:
-    commit = seeding("prod-big", name="x" * 300_000)
+    world.aws.store.append(seeding("prod-big", name="x" * 300_000))
     exact: Json = {"number": int("9" * 38), "text": 'ü "quoted" \n 💶', "none": None, "yes": True, "list": [1, []]}
-    world.aws.store.append(replace(commit, body=commit.body | {"exact": exact}))
+    world.aws.dynamodb.update_item(
+        TableName=EVENT_STORE_TABLE,
+        Key=to_item({"stream_id": "sku#prod-big", "version": 1}),
+        UpdateExpression="SET body.exact = :exact",
+        ExpressionAttributeValues=to_item({":exact": exact}),
+    )
     before = world.items(EVENT_STORE_TABLE)
     world.back_up()
     world.lose_everything()
@@ -376,9 +387,7 @@ def test_a_restore_that_is_interrupted_after_any_of_its_writes_is_told_and_run_a
 
         world.restore(replaces=True)
         assert world.tables() == before, calls
-        assert {SweepCursor(dynamodb, METRICS_TABLE).read(shard) for shard in range(DUE_SHARDS)} == {Position(DUE)}, (
-            calls
-        )
+        assert "order#open" in _told_of(world), calls
         assert len(events.published) == 3, calls
 
     assert set(calls) == {
@@ -386,7 +395,6 @@ def test_a_restore_that_is_interrupted_after_any_of_its_writes_is_told_and_run_a
         "batch_write_item Delete",
         "transact_write_items",
         "put_item",
-        "update_item",
         "put_events",
     }
 
@@ -402,46 +410,46 @@ def _lose_much(world: World) -> None:
         world.aws.store.append(seeding(f"prod-new-{number}"))
     counter = CounterWriter(METRICS_TABLE).update({"orders_processed_total|status=success|error_type=none": 5}, NOW)
     world.aws.dynamodb.transact_write_items(TransactItems=[{"Update": counter}])
-    for shard in range(DUE_SHARDS):
-        ahead = Position("2026-02-01T00:00:00.000Z", ("order#gone",))
-        SweepCursor(world.aws.dynamodb, METRICS_TABLE).write(shard, ahead)
+    world.empty(DEADLINE_TABLE, "minute_shard", "group_id")
 
 
-def test_orders_that_are_open_again_are_swept_although_the_sweeper_had_passed_them(world: World) -> None:
+def _told_of(world: World) -> set[str]:
+    """The streams of the deadlines that are still to come, after all that has passed."""
+    groups = (group for group in DeadlineTable(world.aws.dynamodb, DEADLINE_TABLE).all())
+    soon = datetime.now(UTC)
+    return {
+        stream
+        for group in groups
+        if isinstance(group, DeadlineGroup) and group.due_at > soon
+        for stream in group.stream_ids
+    }
+
+
+def test_orders_that_are_open_again_are_told_of_although_the_sweeper_had_passed_them(world: World) -> None:
     place(OrderService(world.aws.store, world.aws.inventory, PAYMENT_TIMEOUT), placed_order("open-later"), LATER)
     world.back_up()
-    much_later = NOW + timedelta(days=1)
-    ReservationSweeper(world.aws.store, SweepCursor(world.aws.dynamodb, METRICS_TABLE)).sweep(much_later)
-    streams = ("order#open", "order#open-later")
+    orders, streams = (
+        OrderService(world.aws.store, world.aws.inventory, PAYMENT_TIMEOUT),
+        ("order#open", "order#open-later"),
+    )
+    assert orders.expire_all(streams, NOW + timedelta(days=1)) == {}
     assert [world.aws.store.latest_version(stream) for stream in streams] == [2, 2]
+    assert _told_of(world) == set()
 
     world.restore(replaces=True)
+
     assert [world.aws.store.latest_version(stream) for stream in streams] == [1, 1]
-    ReservationSweeper(world.aws.store, SweepCursor(world.aws.dynamodb, METRICS_TABLE)).sweep(much_later)
-
-    assert [world.aws.store.latest_version(stream) for stream in streams] == [2, 2]
+    assert _told_of(world) == set(streams)
 
 
-def test_where_nothing_is_open_the_sweeper_goes_on_where_it_was(world: World) -> None:
+def test_where_nothing_is_open_no_deadline_is_written(world: World) -> None:
     world.aws.dynamodb.delete_item(TableName=EVENT_STORE_TABLE, Key=to_item({"stream_id": "order#open", "version": 1}))
     world.back_up()
-    cursor = SweepCursor(world.aws.dynamodb, METRICS_TABLE)
-    cursor.write(3, Position("2026-02-01T00:00:00.000Z"))
+    before = world.items(DEADLINE_TABLE)
 
     world.restore()
 
-    assert cursor.read(3) == Position("2026-02-01T00:00:00.000Z")
-
-
-def test_what_the_sweeper_had_passed_over_is_forgotten_where_it_had_not_come_as_far(world: World) -> None:
-    world.back_up()
-    cursor = SweepCursor(world.aws.dynamodb, METRICS_TABLE)
-    early = "2026-01-01T00:00:00.000Z"
-    cursor.write(3, Position(early, ("order#gone",)))
-
-    world.restore()
-
-    assert cursor.read(3) == Position(early)
+    assert world.items(DEADLINE_TABLE) == before
 
 
 def test_the_events_that_open_orders_wait_for_are_published_again_and_no_others(world: World) -> None:
@@ -487,7 +495,7 @@ def test_the_charge_of_a_lost_order_that_comes_again_and_is_refused_is_given_bac
 
     refund_lost.run(world.target(), dry_run=False)
 
-    assert world.aws.store.read("order#later")[0].body["reason"] == "insufficient_stock"
+    assert reason_of(world.aws.store.read("order#later")[0]) == "insufficient_stock"
     assert world.charge("later") == "refunded"
     assert Auditor(world.aws.dynamodb, world.aws.deployment, clock=lambda: NOW).audit().differences == []
 
@@ -654,7 +662,6 @@ def test_a_time_is_restored_by_way_of_a_table_that_is_gone_afterwards(world: Wor
         "TargetTableName": f"{EVENT_STORE_TABLE}-restored-20260101T120000Z",
         "RestoreDateTime": datetime(2026, 1, 1, 12, 0, tzinfo=UTC),
         "BillingModeOverride": "PAY_PER_REQUEST",
-        "GlobalSecondaryIndexOverride": [],
     }
     assert _restored_tables(world) == []
 

@@ -11,10 +11,11 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.relay_catchup import Published, commits_since, publish, run
 from scripts.target import Target
+from services.libs.backoff import Backoff
 from services.libs.dynamodb_items import to_item
 from services.libs.event_publisher import EventPublisher
 from services.shared.commits import Commit, timestamp
-from services.shared.events import Bus
+from services.shared.events.event import Bus
 from services.shared.json_types import Json
 from tests.factories import CAUSE, NOW, decide, inventory, placed_order, seeding, stock_item
 from tests.unit.conftest import EVENT_STORE_TABLE, Aws
@@ -46,14 +47,14 @@ class _Events:
 
 def _publisher(events: _Events) -> EventPublisher:
     names = {Bus.ORDER: "order-bus", Bus.PAYMENT: "payment-bus"}
-    return EventPublisher(cast("EventBridgeClient", events), names, sleep=lambda _: None)
+    return EventPublisher(cast("EventBridgeClient", events), names, backoff=Backoff(attempts=3, first_pause_seconds=0))
 
 
 @pytest.fixture
 def events(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> _Events:
     """What `run` publishes to, at the time of the tests' commits; it refuses order-b."""
     monkeypatch.setattr(Deployment, "of", lambda _: aws.deployment)
-    monkeypatch.setattr("services.libs.event_publisher._FIRST_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(Backoff, "pause", lambda *_: None)
     aws.store.append(seeding(stock=10))
     aws.store.append(_order("order-a", NOW))
     return _Events("order-b")

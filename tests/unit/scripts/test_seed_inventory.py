@@ -6,7 +6,7 @@ from scripts.errors import UserError
 from scripts.json_files import load_json
 from scripts.seed_inventory import CATALOGUE, Change, Seeder, SeedProduct
 from services.order_service.service import OrderService
-from services.shared.events import EventType
+from services.shared.events.catalog import ProductInventoryUpdated
 from tests.factories import CAUSE, PAYMENT_TIMEOUT, place, placed_order
 from tests.unit.conftest import Aws
 
@@ -35,8 +35,8 @@ def test_a_new_sku_is_created_by_a_commit(aws: Aws) -> None:
     assert _seed(aws, _product()).text == "created"
 
     (commit,) = aws.store.read("sku#prod-001")
-    assert commit.events == (EventType.PRODUCT_INVENTORY_UPDATED,)
-    assert (commit.body["stock"], commit.body["stockDelta"]) == (10, 10)
+    seeded = commit.get(ProductInventoryUpdated)
+    assert (seeded.stock, seeded.stock_delta) == (10, 10)
     assert aws.stock() == (10, 0, 10)
 
 

@@ -1,0 +1,76 @@
+"""Who sends and who receives each event, as the code declares it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from scripts.local.emulator import REPO_ROOT
+from services.shared.events import every
+from services.shared.events.event import Event
+from services.shared.lifecycle import Lifecycle
+
+OUTSIDE = "outside"
+"""The sender of what producers that are no part of PulseQueue send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """One event's bus, and the services that send and receive it."""
+
+    bus: str
+    senders: tuple[str, ...]
+    receivers: tuple[str, ...]
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether producers outside send it."""
+        return OUTSIDE in self.senders
+
+    @property
+    def is_published(self) -> bool:
+        """Whether a part of PulseQueue sends it."""
+        return any(sender != OUTSIDE for sender in self.senders)
+
+
+def declared_events() -> tuple[type[Event], ...]:
+    """Every event of every context, in the order in which the modules state them."""
+    return tuple(
+        value
+        for module in every.MODULES
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Event) and value.__module__ == module.__name__
+    )
+
+
+def declared_traffic() -> dict[type[Event], Traffic]:
+    """Find the senders in the lifecycles, and the receivers in the handlers."""
+    written = {(event, step.writer) for life in _lifecycles() for step in life.transitions for event in step.events}
+    consumed = [(service, event) for service, events in _consumers().items() for event in events]
+    return {
+        event: Traffic(
+            bus=event.BUS.value,
+            senders=(
+                *sorted(writer for kind, writer in written if kind is event),
+                *([OUTSIDE] if event.FROM_OUTSIDE else []),
+            ),
+            receivers=tuple(sorted(service for service, kind in consumed if kind is event)),
+        )
+        for event in declared_events()
+    }
+
+
+def _lifecycles() -> Iterator[Lifecycle]:
+    for module in _modules("shared/*_lifecycle.py"):
+        yield from (value for value in vars(module).values() if isinstance(value, Lifecycle))
+
+
+def _consumers() -> Mapping[str, tuple[type[Event], ...]]:
+    handlers = {module.__name__.split(".")[1]: module for module in _modules("*/handler.py")}
+    return {service.replace("_", "-"): getattr(module, "CONSUMES", ()) for service, module in handlers.items()}
+
+
+def _modules(pattern: str) -> Iterator[ModuleType]:
+    for file in sorted(Path(REPO_ROOT, "services").glob(pattern)):
+        yield import_module(".".join(file.relative_to(REPO_ROOT).with_suffix("").parts))
