@@ -1,6 +1,6 @@
 """What a sweep has to look at, and which deadlines it has to tell of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,6 +8,8 @@ from services.shared.deadlines import MINUTE, DeadlineGroup, minute_of
 
 CLOCK_ERROR = timedelta(seconds=30)
 """How far a function's clock is from the true time at most."""
+# Their ids stay far below the 400 KB of an item.
+_MOST_STREAMS_A_GROUP = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,11 @@ class Sweep:
         done = min(minute + MINUTE, self.now)
         return max(done, self.before) if self.before else done
 
-    def again(self, stream_ids: tuple[str, ...]) -> DeadlineGroup:
-        """A new deadline for streams whose service could not be told."""
-        return DeadlineGroup(stream_ids, self.now + MINUTE, self.now)
+    def again(self, stream_ids: Sequence[str]) -> Iterator[DeadlineGroup]:
+        """New deadlines for streams whose service could not be told."""
+        for start in range(0, len(stream_ids), _MOST_STREAMS_A_GROUP):
+            streams = tuple(stream_ids[start : start + _MOST_STREAMS_A_GROUP])
+            yield DeadlineGroup(streams, self.now + MINUTE, self.now)
 
     @property
     def _settled(self) -> datetime | None:

@@ -49,7 +49,8 @@ class DeadlineSweeper:
         due = list(dict.fromkeys(self._due(sweep, minute, swept)))
         untold = self._notices.send(due)
         if untold:
-            self._table.write(sweep.again(tuple(untold)))
+            for group in sweep.again(untold):
+                self._table.write(group)
             logger.error("services could not be told of deadlines", extra={"stream_ids": untold[:_LOGGED]})
         swept.sent += len(due) - len(untold)
         swept.postponed += len(untold)

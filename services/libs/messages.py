@@ -62,6 +62,10 @@ def event_in(message: Message, kind: type[E]) -> E:
         return kind.of(message.detail, message.schema_version)
     except ValidationError as error:
         raise _rejected(error) from None  # its text quotes what was sent
+    except (KeyError, TypeError, ValueError):
+        # An upcaster finds nothing of what it reads, or something else.
+        detail = f"detail: not version {message.schema_version} of {kind.type_name()}"
+        raise RejectedError(RejectionReason.VALIDATION_ERROR, detail) from None
 
 
 def _newest_schema(name: str) -> int:

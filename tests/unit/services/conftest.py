@@ -1,6 +1,5 @@
 """What the tests of several services share."""
 
-import json
 import random
 from collections.abc import Iterator
 
@@ -23,7 +22,6 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "INVENTORY_TABLE": INVENTORY_TABLE,
         "METRICS_TABLE": METRICS_TABLE,
         "DEADLINE_TABLE": DEADLINE_TABLE,
-        "QUEUE_URLS": json.dumps({"order": aws.order_queue_url}),
         "WRITER_TIMEOUT_SECONDS": "30",
         "PAYMENT_TIMEOUT_SECONDS": "900",
         "GATEWAY_TABLE": GATEWAY_TABLE,

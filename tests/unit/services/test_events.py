@@ -152,7 +152,7 @@ def test_a_stored_field_is_kept_and_not_published() -> None:
 
 def test_an_event_is_never_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        OrderTold(who="ann", loudness=1).who = "bob"  # type: ignore[misc]
+        OrderTold(who="ann", loudness=1).who = "bob"
 
 
 def test_an_event_is_found_by_its_type(order_told: type[OrderTold]) -> None:

@@ -53,11 +53,8 @@ class _Orders:
         self.available.append(stock[_SKU].available if _SKU in stock else None)
         self.done.append(set(done))
         left = [(order, cause) for order, cause in self._placed if order.stream_id not in done]
-        return {commit.stream_id: commit for commit in decide_all(left, stock, PAYMENT_TIMEOUT) if _is_commit(commit)}
-
-
-def _is_commit(decided: object) -> bool:
-    return isinstance(decided, Commit)
+        decided = decide_all(left, stock, PAYMENT_TIMEOUT)
+        return {order.stream_id: outcome for (order, _), outcome in zip(left, decided, strict=True)}
 
 
 def _commit(order_id: str) -> Commit:

@@ -1,9 +1,13 @@
 import json
+from types import MappingProxyType
+from typing import ClassVar
 
 import pytest
 
 from services.libs.messages import event_in, order_id, parse_message
 from services.order_service.domain import PlacedOrder
+from services.shared.events import event as events_of_any_kind
+from services.shared.events.event import Bus, Event
 from services.shared.events.order import OrderPlaced
 from services.shared.rejections import RejectedError
 from tests.factories import NOW, event_body, order_placed
@@ -135,3 +139,61 @@ def test_an_eventbridge_id_outside_the_contract_is_rejected(bridge_id: str) -> N
 def test_a_reference_to_an_order_holds_an_order_id() -> None:
     with pytest.raises(RejectedError, match="orderId: "):
         order_id(parse_message(event_body("PaymentProcessed", orderId="order#1"), NOW))
+
+
+with pytest.MonkeyPatch.context() as _patched:
+    # What is made up here is known to nobody else.
+    _patched.setattr(events_of_any_kind, "_TYPES", {})
+
+    class OrderGiftWrapped(Event):
+        """At its second version: version 1 said its `paper` in a `colour`."""
+
+        BUS: ClassVar[Bus] = Bus.ORDER
+        SCHEMA_VERSION: ClassVar[int] = 2
+        UPCASTERS = MappingProxyType({1: lambda fields: {"orderId": fields["orderId"], "paper": fields["colour"]}})
+
+        order_id: str
+        paper: str
+
+
+@pytest.fixture
+def _gift_wrapping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(events_of_any_kind._TYPES, "OrderGiftWrapped", OrderGiftWrapped)  # noqa: SLF001
+
+
+def _gift_wrapped(**detail: object) -> OrderGiftWrapped:
+    body = event_body("OrderGiftWrapped", orderId="order-1", **detail)
+    return event_in(parse_message(body, NOW), OrderGiftWrapped)
+
+
+@pytest.mark.usefixtures("_gift_wrapping")
+@pytest.mark.parametrize(
+    "detail",
+    [
+        {"colour": "red"},
+        {"colour": "red", "metadata": {"schemaVersion": 1}},
+        {"paper": "red", "metadata": {"schemaVersion": 2}},
+    ],
+    ids=["none is said", "older", "present"],
+)
+def test_an_event_of_any_version_that_is_known_is_accepted(detail: dict[str, object]) -> None:
+    assert _gift_wrapped(**detail) == OrderGiftWrapped(order_id="order-1", paper="red")
+
+
+@pytest.mark.usefixtures("_gift_wrapping")
+@pytest.mark.parametrize("version", [3, 0, -1])
+def test_an_event_of_a_version_that_is_not_known_is_rejected(version: int) -> None:
+    with pytest.raises(RejectedError, match=r"metadata\.schemaVersion: "):
+        _gift_wrapped(paper="red", metadata={"schemaVersion": version})
+
+
+@pytest.mark.usefixtures("_gift_wrapping")
+def test_an_older_event_that_lacks_what_it_should_say_is_rejected() -> None:
+    with pytest.raises(RejectedError, match="validation_error: detail: not version 1 of OrderGiftWrapped"):
+        _gift_wrapped(metadata={"schemaVersion": 1})
+
+
+def test_the_version_of_an_event_that_the_service_does_not_know_is_1_or_it_is_rejected() -> None:
+    assert parse_message(event_body("OrderSung", metadata={"schemaVersion": 1}), NOW).schema_version == 1
+    with pytest.raises(RejectedError, match="1 is the newest"):
+        parse_message(event_body("OrderSung", metadata={"schemaVersion": 2}), NOW)
