@@ -9,8 +9,7 @@ from pydantic import AfterValidator, AliasPath, AwareDatetime, BaseModel, Field,
 from services.shared.commits import timestamp
 from services.shared.deadlines import DEADLINES_PASSED
 from services.shared.events import every
-from services.shared.events.event import event_type
-from services.shared.events.order import Identifier
+from services.shared.events.event import Identifier, event_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

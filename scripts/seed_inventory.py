@@ -16,7 +16,7 @@ from scripts.stock_commits import StockCommits
 from scripts.target import Target
 from services.libs.event_store import ContentionError, EventStore, StockRefusedError, VersionTakenError
 from services.libs.inventory_table import InventoryTable
-from services.shared.events.order import Sku
+from services.shared.events.event import Sku
 from services.shared.inventory import Product, StockItem
 
 _ATTEMPTS = 5

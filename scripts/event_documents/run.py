@@ -9,10 +9,12 @@ from scripts.event_documents.asyncapi import schema_file
 from scripts.event_documents.breaks import find_breaks
 from scripts.event_documents.folder import contract_of, documents_of, read_contract
 from scripts.event_documents.traffic import Traffic, declared_traffic
+from scripts.lifecycle_diagram import page_with_diagrams
 from scripts.local.emulator import REPO_ROOT
 from services.shared.events.event import Event
 
 FOLDER = REPO_ROOT / "docs" / "events"
+_LIFECYCLE_PAGE = REPO_ROOT / "docs" / "order-lifecycle.md"
 
 _WAYS_OUT = (
     "Keep what others rely on, or raise the event's SCHEMA_VERSION and add an upcaster. "
@@ -27,8 +29,16 @@ def run(*, check: bool = False, accept_breaking: bool = False) -> None:
     if check:
         check_documents(FOLDER, traffic)
         return
-    changed = write_documents(FOLDER, traffic, accept_breaking=accept_breaking)
-    out.print("\n".join(map(_shown, changed)) or "docs/events is up to date", markup=False)
+    changed = write_documents(FOLDER, traffic, accept_breaking=accept_breaking) + _redrawn()
+    out.print("\n".join(map(_shown, changed)) or "docs/events and docs/order-lifecycle.md are up to date", markup=False)
+
+
+def _redrawn() -> list[Path]:
+    """Draw the life of an order again; name the page if that has changed it."""
+    page = _LIFECYCLE_PAGE.read_text("utf-8")
+    redrawn = page_with_diagrams(page)
+    _LIFECYCLE_PAGE.write_text(redrawn, "utf-8")
+    return [] if redrawn == page else [_LIFECYCLE_PAGE]
 
 
 def check_documents(folder: Path, traffic: Mapping[type[Event], Traffic]) -> None:

@@ -1,11 +1,19 @@
 """The audit on a deployment that has worked, and on one that was tampered with."""
 
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
 import pytest
 
-from scripts import audit, repair, writers
+from scripts import audit, deadlines, repair, writers
 from scripts.errors import UserError
 from services.libs.dynamodb_items import to_item
-from tests.integration.world import World
+from services.libs.event_store import EventStore
+from services.order_service.domain import PlacedOrder, decide
+from services.shared.commits import Cause
+from tests.integration.world import World, eventually
+
+_PAYMENT_TIMEOUT = timedelta(minutes=15)
 
 
 def test_a_tampered_inventory_is_found_and_repaired_while_the_writers_are_paused(
@@ -33,6 +41,53 @@ def test_a_tampered_inventory_is_found_and_repaired_while_the_writers_are_paused
     audit.run(world.target)
     (history,) = world.run(world.order({sku: 1}))
     assert history.events[-1] == "OrderConfirmed"
+
+
+def test_an_order_that_was_open_before_deadlines_were_written_expires_after_a_repair(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The upgrade of a deployment whose event store had an index of what is due."""
+    monkeypatch.setattr(deadlines, "_AHEAD", timedelta())
+    sku = world.new_sku(stock=10)
+
+    writers.pause(world.target)
+    try:
+        order_id = _place_as_before(world, sku)
+        world.sweep()
+        assert _events(world, order_id) == ["OrderValidated", "PaymentRequested"]
+        repair.run(world.target)
+    finally:
+        writers.resume(world.target)
+    assert "deadlines written: 1;" in capsys.readouterr().out
+    world.sweep()
+
+    eventually(lambda: "RefundProcessed" in _events(world, order_id), "an order that has expired")
+    assert world.stock(sku) == (10, 0, 10)
+    audit.run(world.target)
+
+
+def _place_as_before(world: World, sku: str) -> str:
+    """Commit an order half an hour ago, in the form that items had then, and take the deadline away."""
+    client, deployment = world.target.client("dynamodb"), world.deployment
+    order = PlacedOrder(f"order-{uuid4().hex[:12]}", "customer-1", {sku: 3})
+    cause = Cause("event-1", "correlation-1", datetime.now(UTC) - timedelta(minutes=30))
+    store = EventStore(client, deployment.tables)
+    store.append(decide(order, world.inventory.read([sku]), cause, _PAYMENT_TIMEOUT))
+    client.update_item(
+        TableName=deployment.event_store_table_name,
+        Key=to_item({"stream_id": order.stream_id, "version": 1}),
+        UpdateExpression="SET due_shard = :shard REMOVE stock_move",
+        ExpressionAttributeValues=to_item({":shard": "3"}),
+    )
+    for item in client.scan(TableName=deployment.deadline_table_name)["Items"]:
+        if order.stream_id in str(item):
+            key = {name: item[name] for name in ("minute_shard", "group_id")}
+            client.delete_item(TableName=deployment.deadline_table_name, Key=key)
+    return order.order_id
+
+
+def _events(world: World, order_id: str) -> list[str]:
+    return world.orders.histories([order_id])[order_id].events
 
 
 def _tamper(world: World, sku: str) -> None:

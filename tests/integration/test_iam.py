@@ -168,7 +168,7 @@ CALLS = [
             "BatchGetItem": {ORDER, PAYMENT},
             "PartiQLInsert": {ORDER},
             "PutItem": {ORDER, PAYMENT},
-            "Query": {ORDER, PAYMENT},
+            "Query": {PAYMENT},
         },
     ),
     *_table_calls(
@@ -179,7 +179,6 @@ CALLS = [
             "PutItem": {ORDER, SWEEPER},
             "Query": {SWEEPER},
             "Scan": {SWEEPER},
-            "UpdateItem": {SWEEPER},
         },
     ),
     *_table_calls("simulated_gateway", {"order_id": "x"}, {"UpdateItem": {PAYMENT}}),

@@ -28,7 +28,7 @@ locals {
         },
         {
           sid       = "CommitEvents"
-          actions   = ["dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:PartiQLInsert"]
+          actions   = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:PartiQLInsert"]
           resources = [module.event_store_table.table_arn]
         },
         {
@@ -103,7 +103,7 @@ locals {
         {
           # It scans once, for where to begin: before it has a cursor.
           sid       = "SweepDeadlines"
-          actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"]
+          actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan"]
           resources = [module.deadline_table.table_arn]
         },
         {

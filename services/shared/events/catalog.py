@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from services.shared.events.event import Bus, Count, Event
+from services.shared.events.event import Bus, Count, Currency, Event, Sku
 from services.shared.inventory import Product, StockChange, adjust
 
 
@@ -11,10 +11,10 @@ class ProductInventoryUpdated(Event):
 
     BUS: ClassVar[Bus] = Bus.ORDER
 
-    sku: str
+    sku: Sku
     name: str
     price_minor: Count
-    currency: str
+    currency: Currency
     stock: Count
     stock_delta: Count
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Self, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, StrictInt
+from pydantic import BaseModel, ConfigDict, StrictInt, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from services.shared.inventory import StockChange
@@ -42,6 +42,9 @@ Stored = Annotated[_T, _STORED]
 
 Count = StrictInt
 """Units or minor units: a float, a boolean or a numeric text is refused."""
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=128)]
+Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=64)]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 # Models are built when they are first used: a function does not use all that it imports.
 _CONFIG = ConfigDict(

@@ -3,16 +3,14 @@
 from collections import Counter
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, field_validator
 
 from services.shared.cancel_reasons import CancelReason
-from services.shared.events.event import Bus, Count, Event, EventPart, Stored
+from services.shared.events.event import Bus, Count, Currency, Event, EventPart, Identifier, Sku, Stored
 from services.shared.inventory import StockLine
 
 _MOST_SKUS = 50
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=128)]
-Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=64)]
 ForcedResult = Literal["SUCCESS", "FAILURE"]
 
 
@@ -54,13 +52,13 @@ class OrderPlaced(Event):
 
 
 class PricedLine(EventPart):
-    sku: str
+    sku: Sku
     quantity: Count
     unit_price_minor: Count
 
 
 class OrderLine(EventPart):
-    sku: str
+    sku: Sku
     quantity: Count
 
 
@@ -69,11 +67,11 @@ class OrderValidated(Event):
 
     BUS: ClassVar[Bus] = Bus.ORDER
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     items: tuple[PricedLine, ...]
     amount_minor: Count
-    currency: str
+    currency: Currency
     content_hash: Stored[str | None] = None
     forced_payment_result: Stored[ForcedResult | None] = None
 
@@ -83,14 +81,14 @@ class OrderValidated(Event):
 
 
 class OrderConfirmed(Event):
-    """The order is paid: its end for now."""
+    """The order is paid, and its goods are the customer's."""
 
     BUS: ClassVar[Bus] = Bus.ORDER
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     amount_minor: Count
-    currency: str
+    currency: Currency
 
 
 class OrderCancelled(Event):
@@ -98,8 +96,8 @@ class OrderCancelled(Event):
 
     BUS: ClassVar[Bus] = Bus.ORDER
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     reason: CancelReason
     content_hash: Stored[str | None] = None
     """Of an order that was refused when it was placed, as are its `items`."""

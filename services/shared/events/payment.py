@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from services.shared.cancel_reasons import CancelReason
-from services.shared.events.event import Bus, Count, Event
+from services.shared.events.event import Bus, Count, Currency, Event, Identifier
 
 
 class FailureReason(StrEnum):
@@ -16,10 +16,10 @@ class PaymentRequested(Event):
 
     BUS: ClassVar[Bus] = Bus.PAYMENT
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     amount_minor: Count
-    currency: str
+    currency: Currency
 
 
 class PaymentProcessed(Event):
@@ -27,10 +27,10 @@ class PaymentProcessed(Event):
 
     BUS: ClassVar[Bus] = Bus.PAYMENT
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     amount_minor: Count
-    currency: str
+    currency: Currency
     charge_id: str
 
 
@@ -39,10 +39,10 @@ class PaymentFailed(Event):
 
     BUS: ClassVar[Bus] = Bus.PAYMENT
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     amount_minor: Count
-    currency: str
+    currency: Currency
     reason: FailureReason
 
 
@@ -51,10 +51,10 @@ class RefundRequested(Event):
 
     BUS: ClassVar[Bus] = Bus.PAYMENT
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     amount_minor: Count
-    currency: str
+    currency: Currency
     reason: CancelReason
 
 
@@ -63,7 +63,7 @@ class RefundProcessed(Event):
 
     BUS: ClassVar[Bus] = Bus.PAYMENT
 
-    order_id: str
-    customer_id: str
+    order_id: Identifier
+    customer_id: Identifier
     refunded_minor: Count
-    currency: str
+    currency: Currency

@@ -330,7 +330,7 @@ def test_the_age_of_the_oldest_message_is_that_of_its_queue(new_service: NewServ
 @pytest.mark.usefixtures("environment")
 class TestEndpoint:
     @pytest.fixture(autouse=True)
-    def _deployed(self, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def _deployed(self, aws: Aws, environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:  # noqa: ARG002 - it comes first
         urls = {
             name: aws.sqs.create_queue(QueueName=f"test-{name}")["QueueUrl"] for name in ("order-queue", "order-dlq")
         }
