@@ -191,12 +191,12 @@ class World:
         self._now += timedelta(seconds=seconds)
 
     def set_clock(self, error_seconds: int) -> None:
-        """From now on the functions' clocks are so far from the true time."""
+        """From now on the services' clocks are so far from the true time, and the sweeper's as far on its other side."""
         self._clock_error = timedelta(seconds=error_seconds)
 
     def sweep(self, *, looks: int | None = None, throttled: bool = False) -> None:
         """Sweep with time left at the first `looks` at the clock only, or while no queue takes a message."""
-        now, struck = self._clock(), self.faults.struck.total()
+        now, struck = self._now - self._clock_error, self.faults.struck.total()
         looked = count()
         self.faults.throttled = _TELLING_CALLS if throttled else ()
         with suppress(*_INVOCATION_FAILED):
