@@ -43,9 +43,10 @@ if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
     from types_boto3_sqs import SQSClient
 
-PAYMENT_TIMEOUT = timedelta(minutes=1)
-# The timeout, and the error of every clock.
-PAST_EVERY_DEADLINE_SECONDS = 200
+# In turn: a deadline that clocks may take for past when it is written, and one that a single sweep tells of.
+_PAYMENT_TIMEOUTS = (timedelta(seconds=20), timedelta(minutes=10))
+# The longest timeout, and the error of every clock.
+PAST_EVERY_DEADLINE_SECONDS = 800
 # Longer than the seconds that pass within one invocation here.
 _WRITER_TIMEOUT = timedelta(minutes=1)
 CLOCK_ERRORS_SECONDS = (-CLOCK_ERROR.seconds, CLOCK_ERROR.seconds)
@@ -73,7 +74,7 @@ class World:
         self._published = 0
         self._delivered: set[int] = set()
         self._buses = _Buses(self.pending)
-        self._orders = OrderService(system.store, system.inventory, PAYMENT_TIMEOUT)
+        self._order_services = [OrderService(system.store, system.inventory, after) for after in _PAYMENT_TIMEOUTS]
         self._payments = PaymentService(system.store, system.gateway)
         queues = cast("SQSClient", Unreliable(_Queues(self.pending), self.faults, {"send_message_batch": _sqs_refused}))
         notices = DeadlineNotices(queues, {"order": "order"})
@@ -250,6 +251,10 @@ class World:
                 return [self._expire(message) for message in messages]
             case _:
                 return one_by_one(self._call_off)(messages, no_hurry)
+
+    @property
+    def _orders(self) -> OrderService:
+        return self._order_services[self.deliveries.total() % len(self._order_services)]
 
     def _call_off(self, message: Message) -> None:
         order_id = order_id_of(message)
