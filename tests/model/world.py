@@ -192,7 +192,7 @@ class World:
         self._now += timedelta(seconds=seconds)
 
     def set_clock(self, error_seconds: int) -> None:
-        """From now on the services' clocks are so far from the true time, and the sweeper's as far on its other side."""
+        """From now on the services' clocks are so far from the true time, and the sweeper's as far the other way."""
         self._clock_error = timedelta(seconds=error_seconds)
 
     def sweep(self, *, looks: int | None = None, throttled: bool = False) -> None:
