@@ -50,7 +50,7 @@ _HELP = {
     "order": "the order's id",
     "service": "whose log, such as payment-service; all by default",
     "errors": "only warnings and errors",
-    "queue": "whose dead letters: order, payment or notification; all by default",
+    "queue": "whose dead letters, such as order; all by default",
     "max": "how many to move of each queue at most; all by default",
     "dry_run": "change nothing, only say what would be done",
     "include_permanent": "move those too that a service rejected as hopeless",

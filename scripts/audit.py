@@ -116,7 +116,7 @@ class Auditor:
     ) -> None:
         self._client = client
         self._deployment = deployment
-        self._counters = LedgerCounters(client, deployment.metrics_table_name)
+        self._counters = LedgerCounters(client, deployment.tables.metrics)
         self._deadlines = Deadlines(client, deployment)
         self._clock = clock
         self._sleep = sleep
@@ -138,7 +138,7 @@ class Auditor:
         """Read everything once."""
         shown = shown or Progress(disable=True)
         audit, counters = Audit(self._stock()), self._read_counters()
-        items = counted(shown, "commits read", scan(self._client, self._deployment.event_store_table_name))
+        items = counted(shown, "commits read", scan(self._client, self._deployment.tables.event_store))
         streams = histories(readable_commits(items, audit.unreadable))
         while batch := list(islice(streams, _ORDERS_A_BATCH)):
             audit.differences += self._streams(batch, audit)
@@ -162,7 +162,7 @@ class Auditor:
         return audit
 
     def _stock(self) -> dict[str, Item]:
-        return {item["item_id"]["S"]: item for item in scan(self._client, self._deployment.inventory_table_name)}
+        return {item["item_id"]["S"]: item for item in scan(self._client, self._deployment.tables.inventory)}
 
     def _read_counters(self) -> Mapping[str, int] | str:
         """Give why they cannot be read, where they cannot."""
@@ -210,7 +210,7 @@ class Auditor:
 
     def _gateway_entries(self, order_ids: Sequence[str]) -> dict[str, JsonObject]:
         keys = [to_item({"order_id": order_id}) for order_id in order_ids]
-        items = batch_get(self._client, self._deployment.simulated_gateway_table_name, keys)
+        items = batch_get(self._client, self._deployment.tables.simulated_gateway, keys)
         return {str(entry["order_id"]): entry for entry in map(gateway_entry, items)}
 
     def _charges(self, entries: Sequence[JsonObject]) -> Iterator[Difference]:

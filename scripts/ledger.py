@@ -136,7 +136,7 @@ def readable_commits(items: Iterable[Item], unreadable: list[NoCommitError]) -> 
 
 def read_commits(client: "DynamoDBClient", deployment: Deployment) -> Iterator[Commit]:
     """Read the whole log: stream after stream, as a scan finds them, each with its oldest commit first."""
-    return chain.from_iterable(histories(map(read_commit, scan(client, deployment.event_store_table_name))))
+    return chain.from_iterable(histories(map(read_commit, scan(client, deployment.tables.event_store))))
 
 
 def read_orders(client: "DynamoDBClient", deployment: Deployment, streams: Iterable[str]) -> Iterator[Item]:
@@ -146,7 +146,7 @@ def read_orders(client: "DynamoDBClient", deployment: Deployment, streams: Itera
         versions = range(first, first + _VERSIONS_AT_ONCE)
         keys = [to_item({"stream_id": stream_id, "version": version}) for stream_id in left for version in versions]
         left = []
-        for item in batch_get(client, deployment.event_store_table_name, keys):
+        for item in batch_get(client, deployment.tables.event_store, keys):
             yield item
             if int(item["version"]["N"]) == versions[-1]:
                 left.append(item["stream_id"]["S"])
@@ -162,7 +162,7 @@ def histories(commits: Iterable[Commit]) -> Iterator[tuple[Commit, ...]]:
 
 def read_inventory(client: "DynamoDBClient", deployment: Deployment) -> list[StockItem]:
     """Raise UserError for an item that cannot be read."""
-    items = map(_read_stock_item, scan(client, deployment.inventory_table_name))
+    items = map(_read_stock_item, scan(client, deployment.tables.inventory))
     return sorted(items, key=lambda item: item.sku)
 
 
@@ -177,7 +177,7 @@ def _read_stock_item(item: Item) -> StockItem:
 
 def read_gateway(client: "DynamoDBClient", deployment: Deployment) -> Iterator[JsonObject]:
     """Read the simulated gateway's own ledger, an entry an order."""
-    return map(gateway_entry, scan(client, deployment.simulated_gateway_table_name))
+    return map(gateway_entry, scan(client, deployment.tables.simulated_gateway))
 
 
 def gateway_entry(item: Item) -> JsonObject:

@@ -63,7 +63,7 @@ class OrderClient:
             response = self._events.put_events(
                 Entries=[
                     {
-                        "EventBusName": self._deployment.order_bus_name,
+                        "EventBusName": self._deployment.buses[OrderPlaced.BUS],
                         "Source": OrderPlaced.BUS.source,
                         "DetailType": OrderPlaced.type_name(),
                         "Detail": json.dumps(order),

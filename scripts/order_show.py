@@ -28,7 +28,7 @@ def show(target: Target, order_id: str) -> None:
     """Print the order's timeline, what the payment gateway has of it, and where it stands."""
     deployment = Deployment.of(target)
     client = target.client("dynamodb")
-    print_order(EventStore(client, deployment.tables), client, deployment.simulated_gateway_table_name, order_id)
+    print_order(EventStore(client, deployment.store_tables), client, deployment.tables.simulated_gateway, order_id)
 
 
 def print_order(store: EventStore, client: "DynamoDBClient", gateway_table: str, order_id: str) -> None:

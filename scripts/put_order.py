@@ -50,7 +50,7 @@ def put_order(  # noqa: PLR0913 - the options of the command
         out.print(f"order {order.order_id} was placed before: this is a repetition, which must change nothing")
     _check_skus(target, deployment, order)
     client.place([detail])
-    out.print(f"order {order.order_id} sent to {deployment.order_bus_name}")
+    out.print(f"order {order.order_id} sent to {deployment.buses[OrderPlaced.BUS]}")
     if wait:
         _tell(client.wait([order.order_id], _WAIT_SECONDS)[order.order_id])
 
@@ -91,7 +91,7 @@ def _item(text: str) -> dict[str, str | int]:
 
 
 def _check_skus(target: Target, deployment: Deployment, order: OrderPlaced) -> None:
-    inventory = InventoryTable(target.client("dynamodb"), deployment.inventory_table_name)
+    inventory = InventoryTable(target.client("dynamodb"), deployment.tables.inventory)
     skus = {item.sku for item in order.items}
     found = inventory.read(skus)
     unknown = sorted(skus - found.keys())

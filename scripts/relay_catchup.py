@@ -40,7 +40,7 @@ def run(target: Target, since: str, *, dry_run: bool) -> None:
     deployment = Deployment.of(target)
     unreadable: list[NoCommitError] = []
     commits = commits_since(
-        target.client("dynamodb"), deployment.event_store_table_name, start - _LONGEST_FUNCTION, unreadable
+        target.client("dynamodb"), deployment.tables.event_store, start - _LONGEST_FUNCTION, unreadable
     )
     published = publish(commits, None if dry_run else publisher_of(target, deployment))
     said = f"{published.events} events of {published.commits} commits since {timestamp(start)}"
@@ -72,7 +72,7 @@ def commits_since(
 
 
 def publisher_of(target: Target, deployment: Deployment) -> EventPublisher:
-    return EventPublisher(target.client("events"), deployment.bus_names)
+    return EventPublisher(target.client("events"), deployment.buses)
 
 
 def publish(commits: Iterator[Commit], publisher: EventPublisher | None) -> Published:

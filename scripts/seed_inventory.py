@@ -91,7 +91,7 @@ class Seeder:
     @classmethod
     def of(cls, target: Target, deployment: Deployment) -> Self:
         client = target.client("dynamodb")
-        return cls(EventStore(client, deployment.tables), InventoryTable(client, deployment.inventory_table_name))
+        return cls(EventStore(client, deployment.store_tables), InventoryTable(client, deployment.tables.inventory))
 
     def seed(self, products: Sequence[SeedProduct]) -> Iterable[Change]:
         standing = self._inventory.read(product.sku for product in products)

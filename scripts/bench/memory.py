@@ -64,9 +64,11 @@ def _measure(target: Target, proxy: CountingProxy, orders: int, batch: int) -> d
     scenario = Scenario("memory", skus=2)
     list(Seeder.of(target, deployment).seed(scenario.products(2 * orders)))
     with direct.mappings_disabled():
-        direct.run(scenario.details(batch, run="warm-up"), batch)
-        warm = {name: list(workers(target.emulator, deployment.function_names[name])) for name in SERVICES}
-        before = {service: _cpu_seconds(warm[service]) for service in SERVICES}
+        used = total(direct.run(scenario.details(batch, run="warm-up"), batch)).invocations
+        warm = {
+            name: list(workers(target.emulator, deployment.functions[name].name)) for name in SERVICES if used[name]
+        }
+        before = {service: _cpu_seconds(found) for service, found in warm.items()}
         usage = total(direct.run(scenario.details(orders), batch))
     parameters = load_parameters()
     return {
@@ -76,7 +78,7 @@ def _measure(target: Target, proxy: CountingProxy, orders: int, batch: int) -> d
             invocations_an_order=usage.invocations[service] / orders,
             peak_mb=max(worker.peak_mb() for worker in warm[service]),
         )
-        for service in SERVICES
+        for service in warm
     }
 
 

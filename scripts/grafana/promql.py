@@ -5,6 +5,7 @@ Counts are the last sample less the first, so exact: `increase()` would extrapol
 
 from prometheus_client import Histogram
 
+from scripts.lambdas_config import LAMBDAS
 from services.libs.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
 
 ENVIRONMENT = "environment"
@@ -33,7 +34,7 @@ def series(name: str, **labels: str) -> str:
 
 def values_of(declared: Declaration, label: str) -> set[str]:
     place = declared.labels.index(label)
-    return {values[place] for values in declared.label_sets}
+    return {values[place] for values in declared.label_sets(config.function for config in LAMBDAS)}
 
 
 def rate(counter: str, *by: str) -> str:

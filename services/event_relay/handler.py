@@ -2,17 +2,20 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
+
+from pydantic import Json, field_validator
 
 from services.libs import aws_clients
 from services.libs.commit_items import commit_from_item
 from services.libs.dead_letters import DeadLetters
 from services.libs.event_publisher import EventPublisher, event_detail
+from services.libs.function_name import function_name
 from services.libs.lambda_types import BatchResponse, LambdaContext, StreamEvent, StreamRecord, seconds_left
-from services.libs.metrics import ErrorType, Function
+from services.libs.metrics import ErrorType
 from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import Settings
 from services.libs.structured_logging import configure_logging, logger
@@ -26,6 +29,7 @@ _CALLS_AT_ONCE = 8
 # So long a record of an unknown kind is tried again: while a deployment runs, a writer may be newer than the relay.
 _DEPLOYMENT_SECONDS = 300
 
+FUNCTION = function_name(__name__)
 EVENTS = every.MODULES
 
 _T = TypeVar("_T")
@@ -34,18 +38,23 @@ _U = TypeVar("_U")
 
 class RelaySettings(Settings):
     dead_letter_queue_url: str
-    order_bus: str
-    payment_bus: str
+    buses: Json[Mapping[str, str]]
+    """The names in AWS, by the bus: of more, where the deployment is newer than this code, and never of less."""
+
+    @field_validator("buses")
+    @classmethod
+    def _of_all(cls, buses: Mapping[str, str]) -> Mapping[str, str]:
+        if missing := [bus.value for bus in Bus if bus not in buses]:
+            raise ValueError(f"BUSES lacks {', '.join(missing)}, whose events could not be published")
+        return buses
 
 
 class _Application:
     def __init__(self, settings: RelaySettings) -> None:
-        configure_logging(Function.EVENT_RELAY, settings.log_level)
-        self.publisher = EventPublisher(
-            aws_clients.events(), {Bus.ORDER: settings.order_bus, Bus.PAYMENT: settings.payment_bus}, _side_by_side
-        )
+        configure_logging(FUNCTION, settings.log_level)
+        self.publisher = EventPublisher(aws_clients.events(), settings.buses, _side_by_side)
         self.dead_letters = DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url)
-        self.metrics = RequestMetrics(Function.EVENT_RELAY, settings.environment)
+        self.metrics = RequestMetrics(FUNCTION, settings.environment)
 
 
 def _side_by_side(call: Callable[[_T], _U], batches: Iterable[_T]) -> list[_U]:

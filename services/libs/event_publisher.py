@@ -33,7 +33,7 @@ class EventPublisher:
     def __init__(
         self,
         client: "EventBridgeClient",
-        bus_names: Mapping[Bus, str],
+        bus_names: Mapping[str, str],
         side_by_side: "SideBySide" = map,
         backoff: Backoff = _BACKOFF,
     ) -> None:

@@ -3,7 +3,7 @@
 A function observes its own with `prometheus_client`; the metrics service shows all; dashboards and alerts name them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
@@ -16,21 +16,12 @@ from services.shared.cancel_reasons import CancelReason
 
 NAMESPACE = "PulseQueue"
 """In CloudWatch."""
+FUNCTION_LABEL = "function_name"
+"""Its values are the functions that are deployed: each knows itself, and the metrics service is told of all."""
 BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 _M = TypeVar("_M", bound=MetricWrapperBase)
-
-
-class Function(StrEnum):
-    """The values of `function_name`."""
-
-    ORDER_SERVICE = "order-service"
-    PAYMENT_SERVICE = "payment-service"
-    EVENT_RELAY = "event-relay"
-    DEADLINE_SWEEPER = "deadline-sweeper"
-    METRICS_SERVICE = "metrics-service"
-    NOTIFICATION_SERVICE = "notification-service"
 
 
 class Status(StrEnum):
@@ -64,8 +55,14 @@ class Declaration:
     metric: MetricWrapperBase
     source: Source
     labels: tuple[str, ...]
-    label_sets: tuple[tuple[str, ...], ...]
-    """The label values of every series; none where they are known at run time only, such as a SKU."""
+    own_label_sets: tuple[tuple[str, ...], ...]
+    """The values of all labels but the function, which is the first; none where they are known at run time only, such as a SKU."""
+
+    def label_sets(self, functions: Iterable[str]) -> Iterator[tuple[str, ...]]:
+        """The label values of every series, where these functions are deployed."""
+        if FUNCTION_LABEL not in self.labels:
+            return iter(self.own_label_sets)
+        return ((function, *values) for function in functions for values in self.own_label_sets)
 
 
 REGISTRY = CollectorRegistry(auto_describe=True)
@@ -94,8 +91,8 @@ def _gauge(name: str, text: str, source: Source, label: str | None = None) -> Ga
 
 
 def _declared(name: str, metric: _M, source: Source, labels: _Labels, only: _LabelSets | None = None) -> _M:
-    label_sets = product(*labels.values()) if only is None else only
-    DECLARATIONS[name] = Declaration(metric, source, tuple(labels), tuple(tuple(map(str, one)) for one in label_sets))
+    own = product(*(values for label, values in labels.items() if label != FUNCTION_LABEL)) if only is None else only
+    DECLARATIONS[name] = Declaration(metric, source, tuple(labels), tuple(tuple(map(str, one)) for one in own))
     return metric
 
 
@@ -134,18 +131,16 @@ LAMBDA_REQUESTS = _counter(
     "lambda_requests_total",
     "Messages and requests that functions handled.",
     Source.CLOUDWATCH,
-    {"function_name": tuple(Function), "status": tuple(Status)},
+    {FUNCTION_LABEL: (), "status": tuple(Status)},
 )
 LAMBDA_ERRORS = _counter(
     "lambda_errors_total",
     "Messages and requests that failed, by why.",
     Source.CLOUDWATCH,
-    {"function_name": tuple(Function), "error_type": tuple(ErrorType)},
+    {FUNCTION_LABEL: (), "error_type": tuple(ErrorType)},
 )
 LAMBDA_REQUEST_DURATION = _histogram(
-    "lambda_request_duration_seconds",
-    "How long a function took for a message or request.",
-    {"function_name": tuple(Function)},
+    "lambda_request_duration_seconds", "How long a function took for a message or request.", {FUNCTION_LABEL: ()}
 )
 ORDER_PROCESSING_DURATION = _histogram(
     "order_processing_duration_seconds", "How long the order service took to decide an order."

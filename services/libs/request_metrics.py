@@ -13,7 +13,6 @@ from services.libs.metrics import (
     LAMBDA_REQUEST_DURATION,
     LAMBDA_REQUESTS,
     ErrorType,
-    Function,
     Status,
 )
 from services.libs.structured_logging import logger
@@ -34,7 +33,7 @@ class Batch:
 
 
 class RequestMetrics:
-    def __init__(self, function: Function, environment: str) -> None:
+    def __init__(self, function: str, environment: str) -> None:
         self._function = function
         self._embedded = EmbeddedMetrics(environment)
 

@@ -53,7 +53,7 @@ class MetricsService:
         for reader in self._gauges:
             gauges |= reader.read()
         errors = {"pulsequeue_metrics_refresh_errors_total": self._checkpoints.errors()}
-        return Page(Values(checkpoint.totals() | self._counters.read() | errors, gauges))
+        return Page(Values(checkpoint.totals() | self._counters.read() | errors, gauges), self._cloudwatch.functions)
 
     def _refreshed(self, now: datetime, seconds_left: SecondsLeft) -> Checkpoint:
         """Read CloudWatch in this reader's turn; at any other time, and upon a fault, what was last read stands."""

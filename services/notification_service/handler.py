@@ -4,9 +4,9 @@ from functools import cache, partial
 
 from services.libs import aws_clients
 from services.libs.dead_letters import DeadLetters
+from services.libs.function_name import function_name
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
 from services.libs.messages import Message, validate
-from services.libs.metrics import Function
 from services.libs.parameters import Parameters
 from services.libs.queue_consumer import Kind, QueueConsumer, one_by_one
 from services.libs.request_metrics import RequestMetrics
@@ -17,6 +17,8 @@ from services.notification_service.messages import ALARM, AlarmMessage, parse_al
 from services.notification_service.service import Channel, NotificationService
 from services.notification_service.webhooks import Webhooks
 
+FUNCTION = function_name(__name__)
+
 
 class NotificationSettings(Settings):
     dead_letter_queue_url: str
@@ -26,7 +28,7 @@ class NotificationSettings(Settings):
 
 class _Application:
     def __init__(self, settings: NotificationSettings) -> None:
-        configure_logging(Function.NOTIFICATION_SERVICE, settings.log_level)
+        configure_logging(FUNCTION, settings.log_level)
         parameters = Parameters(aws_clients.ssm())
         channels = {
             "slack": Channel(partial(parameters.find, settings.slack_webhook_parameter), slack_message),
@@ -36,7 +38,7 @@ class _Application:
         self.consumer = QueueConsumer(
             (Kind(one_by_one(self._notify), (ALARM,)),),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
-            RequestMetrics(Function.NOTIFICATION_SERVICE, settings.environment),
+            RequestMetrics(FUNCTION, settings.environment),
             parse_alarm,
         )
 

@@ -10,9 +10,10 @@ from pydantic import Field
 from services.libs import aws_clients
 from services.libs.dead_letters import DeadLetters
 from services.libs.event_store import EventStore
+from services.libs.function_name import function_name
 from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
 from services.libs.messages import Message, order_id
-from services.libs.metrics import PAYMENT_PROCESSING_DURATION, Function
+from services.libs.metrics import PAYMENT_PROCESSING_DURATION
 from services.libs.queue_consumer import Kind, Outcome, QueueConsumer, one_by_one, validated
 from services.libs.request_metrics import RequestMetrics
 from services.libs.settings import StoreSettings
@@ -23,6 +24,7 @@ from services.shared.events.event import type_names
 from services.shared.events.payment import PaymentRequested, RefundRequested
 from services.shared.faults import SecondsLeft
 
+FUNCTION = function_name(__name__)
 REQUESTED, REFUNDS = (PaymentRequested,), (RefundRequested,)
 CONSUMES = (*REQUESTED, *REFUNDS)
 
@@ -35,7 +37,7 @@ class PaymentSettings(StoreSettings):
 
 class _Application:
     def __init__(self, settings: PaymentSettings) -> None:
-        configure_logging(Function.PAYMENT_SERVICE, settings.log_level)
+        configure_logging(FUNCTION, settings.log_level)
         client = aws_clients.dynamodb()
         self._service = PaymentService(
             EventStore(client, settings.tables),
@@ -48,7 +50,7 @@ class _Application:
                 Kind(one_by_one(self._call_off), type_names(REFUNDS)),
             ),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
-            RequestMetrics(Function.PAYMENT_SERVICE, settings.environment),
+            RequestMetrics(FUNCTION, settings.environment),
         )
 
     def _pay(self, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:

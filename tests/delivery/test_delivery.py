@@ -49,7 +49,7 @@ def test_what_was_changed_by_hand_is_named_and_a_plan_from_a_folder_mends_it_onc
     target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     iam: Any = target.session().client("iam", endpoint_url=target.endpoint_url)
-    backdoor = {"RoleName": Deployment.of(target).function_names["payment-service"], "PolicyName": "backdoor"}
+    backdoor = {"RoleName": Deployment.of(target).functions["payment-service"].name, "PolicyName": "backdoor"}
     change_by_hand(target, iam)
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     iam.put_role_policy(**backdoor, PolicyDocument=json.dumps(everything))
@@ -80,9 +80,9 @@ def test_what_was_changed_by_hand_is_named_and_a_plan_from_a_folder_mends_it_onc
 
 def change_by_hand(target: Target, iam: Any) -> None:  # noqa: ANN401 - there are no stubs for IAM here
     made, events = Deployment.of(target), target.client("events")
-    rule: Any = {"Rule": "test-order-placed", "EventBusName": made.order_bus_name}
-    name = made.function_names["order-service"]
-    target.client("sqs").set_queue_attributes(QueueUrl=made.order_queue_url, Attributes={"VisibilityTimeout": "5"})
+    rule: Any = {"Rule": "test-order-placed", "EventBusName": made.buses["order"]}
+    name = made.functions["order-service"].name
+    target.client("sqs").set_queue_attributes(QueueUrl=made.queues["order"].url, Attributes={"VisibilityTimeout": "5"})
     events.remove_targets(**rule, Ids=[each["Id"] for each in events.list_targets_by_rule(**rule)["Targets"]])
     policy = iam.get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
     policy["Statement"].append({"Effect": "Allow", "Action": "dynamodb:DeleteTable", "Resource": "*"})
@@ -121,7 +121,7 @@ def test_what_would_be_lost_wants_to_be_allowed_and_the_packages_must_be_those_o
     plan = Terraform.plan
     monkeypatch.setattr(Terraform, "plan", lambda *given: plan(*given, f"-replace={LOG_GROUP}"))
     made, client = Deployment.of(target), target.client("lambda")
-    before = client.get_function_configuration(FunctionName=made.function_names["order-service"])["CodeSha256"]
+    before = client.get_function_configuration(FunctionName=made.functions["order-service"].name)["CodeSha256"]
 
     review = deployment.plan(target, tmp_path)
 
@@ -138,16 +138,16 @@ def test_what_would_be_lost_wants_to_be_allowed_and_the_packages_must_be_those_o
     package.write_bytes(b"built again")
     with pytest.raises(UserError, match=r"built again or are gone: order_service\.zip;"):
         deployment.apply(target, tmp_path, [LOG_GROUP])
-    assert client.get_function_configuration(FunctionName=made.function_names["order-service"])["CodeSha256"] == before
+    assert client.get_function_configuration(FunctionName=made.functions["order-service"].name)["CodeSha256"] == before
     package.write_bytes(planned)
     deployment.apply(target, tmp_path, [LOG_GROUP])
-    assert client.get_function_configuration(FunctionName=made.function_names["order-service"])["CodeSha256"] != before
+    assert client.get_function_configuration(FunctionName=made.functions["order-service"].name)["CodeSha256"] != before
 
 
 def test_the_environment_is_taken_down_once_nothing_protects_it(
     target: Target, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    client, table = target.client("dynamodb"), Deployment.of(target).inventory_table_name
+    client, table = target.client("dynamodb"), Deployment.of(target).tables.inventory
     client.update_table(TableName=table, DeletionProtectionEnabled=True)
 
     with pytest.raises(UserError, match="deletion protection is on") as refused:

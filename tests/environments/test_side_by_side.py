@@ -63,7 +63,7 @@ def _order_streams(target: Target) -> set[str]:
     pages = (
         target.client("dynamodb")
         .get_paginator("scan")
-        .paginate(TableName=Deployment.of(target).event_store_table_name, ConsistentRead=True)
+        .paginate(TableName=Deployment.of(target).tables.event_store, ConsistentRead=True)
     )
     streams = {item["stream_id"]["S"] for page in pages for item in page["Items"]}
     return {stream for stream in streams if stream.startswith("order#")}

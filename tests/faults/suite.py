@@ -76,7 +76,7 @@ class _Run:
         self._events, self._sqs = target.client("events"), target.client("sqs")
         self._dynamodb = target.client("dynamodb")
         self._client = OrderClient(target, deployment)
-        self._queue_urls = (deployment.order_queue_url, deployment.payment_queue_url)
+        self._queue_urls = (deployment.queues["order"].url, deployment.queues["payment"].url)
         self._killer = Killer(target, dice)
         self._deployer = Deployer(target, deployment)
         self._sweeping = Sweeping(target, deployment)
@@ -135,7 +135,7 @@ class _Run:
         response = self._events.put_events(
             Entries=[
                 {
-                    "EventBusName": self._deployment.bus_names[delivery.event.BUS],
+                    "EventBusName": self._deployment.buses[delivery.event.BUS],
                     "Source": delivery.event.BUS.source,
                     "DetailType": delivery.event.type_name(),
                     "Detail": json.dumps(delivery.detail),

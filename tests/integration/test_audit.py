@@ -71,18 +71,18 @@ def _place_as_before(world: World, sku: str) -> str:
     client, deployment = world.target.client("dynamodb"), world.deployment
     order = PlacedOrder(f"order-{uuid4().hex[:12]}", "customer-1", {sku: 3})
     cause = Cause("event-1", "correlation-1", datetime.now(UTC) - timedelta(minutes=30))
-    store = EventStore(client, deployment.tables)
+    store = EventStore(client, deployment.store_tables)
     store.append(decide(order, world.inventory.read([sku]), cause, _PAYMENT_TIMEOUT))
     client.update_item(
-        TableName=deployment.event_store_table_name,
+        TableName=deployment.tables.event_store,
         Key=to_item({"stream_id": order.stream_id, "version": 1}),
         UpdateExpression="SET due_shard = :shard REMOVE stock_move",
         ExpressionAttributeValues=to_item({":shard": "3"}),
     )
-    for item in client.scan(TableName=deployment.deadline_table_name)["Items"]:
+    for item in client.scan(TableName=deployment.tables.deadline)["Items"]:
         if order.stream_id in str(item):
             key = {name: item[name] for name in ("minute_shard", "group_id")}
-            client.delete_item(TableName=deployment.deadline_table_name, Key=key)
+            client.delete_item(TableName=deployment.tables.deadline, Key=key)
     return order.order_id
 
 
@@ -92,7 +92,7 @@ def _events(world: World, order_id: str) -> list[str]:
 
 def _tamper(world: World, sku: str) -> None:
     world.target.client("dynamodb").update_item(
-        TableName=world.deployment.inventory_table_name,
+        TableName=world.deployment.tables.inventory,
         Key=to_item({"item_id": sku}),
         UpdateExpression="SET stock = :stock, reserved = :reserved, available = :available",
         ExpressionAttributeValues=to_item({":stock": 99, ":reserved": 5, ":available": 1}),

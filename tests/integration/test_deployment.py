@@ -62,7 +62,7 @@ def test_monitoring_on_ecs_can_be_planned(world: World) -> None:
     assert not [address for address in added if "ingress_rule" in address]
     assert added["module.order_system.module.monitoring[0].aws_ecs_service.this"]["launch_type"] == "FARGATE"
     not_scraped = "module.order_system.module.cloudwatch.aws_cloudwatch_metric_alarm.not_scraped[0]"
-    assert planned[not_scraped]["after"]["dimensions"] == {"ApiId": world.deployment.metrics_api_id, "Stage": "test"}
+    assert planned[not_scraped]["after"]["dimensions"] == {"ApiId": world.deployment.metrics_api.id, "Stage": "test"}
 
 
 def test_the_post_deploy_test_passes_and_can_be_run_again(target: Target) -> None:

@@ -43,7 +43,7 @@ class Writes:
         return self.store().read(order_stream(order.order_id))
 
     def store(self, client: "DynamoDBClient | None" = None) -> EventStore:
-        return EventStore(client or self._world.target.client("dynamodb"), self._world.deployment.tables)
+        return EventStore(client or self._world.target.client("dynamodb"), self._world.deployment.store_tables)
 
     def place(self, *orders: PlacedOrder) -> Write:
         return lambda client: self._orders(client).place_all([(order, CAUSE) for order in orders])
@@ -82,7 +82,7 @@ class Writes:
         return lambda client: Repairer(client, self._world.deployment).write(repair)
 
     def _inventory(self, client: "DynamoDBClient") -> InventoryTable:
-        return InventoryTable(client, self._world.deployment.inventory_table_name)
+        return InventoryTable(client, self._world.deployment.tables.inventory)
 
     def _orders(self, client: "DynamoDBClient") -> OrderService:
         return OrderService(self.store(client), self._inventory(client), PAYMENT_TIMEOUT)
@@ -92,4 +92,4 @@ class Writes:
         return PaymentService(self.store(client), self._gateway(self._world.target.client("dynamodb")))
 
     def _gateway(self, client: "DynamoDBClient") -> SimulatedGateway:
-        return SimulatedGateway(client, self._world.deployment.simulated_gateway_table_name, success_rate=1.0)
+        return SimulatedGateway(client, self._world.deployment.tables.simulated_gateway, success_rate=1.0)

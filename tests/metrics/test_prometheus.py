@@ -64,7 +64,7 @@ def _settle(world: World, order_ids: list[str]) -> None:
 def _batches(world: World, service: str) -> Iterator[dict[str, Any]]:
     """What the function logged of each batch: the type of its events, how many ended how, and how long it took."""
     pages = world.target.client("logs").get_paginator("filter_log_events")
-    for page in pages.paginate(logGroupName=world.deployment.log_group_names[service]):
+    for page in pages.paginate(logGroupName=world.deployment.functions[service].log_group):
         for event in page["events"]:
             with suppress(ValueError):
                 line: dict[str, Any] = json.loads(event["message"])

@@ -21,7 +21,7 @@ def test_a_spoilt_counter_is_found_and_rebuilt_once_nobody_writes(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stray: JsonObject = {"id": "counters#stray", _SERIES: 5, "writes": 1, "updated_at": "2026-01-01T00:00:00.000Z"}
-    world.target.client("dynamodb").put_item(TableName=world.deployment.metrics_table_name, Item=to_item(stray))
+    world.target.client("dynamodb").put_item(TableName=world.deployment.tables.metrics, Item=to_item(stray))
 
     with pytest.raises(UserError, match="1 counters differ"):
         metrics_audit.run(world.target, rebuild=False)

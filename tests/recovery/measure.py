@@ -83,7 +83,7 @@ def _order_id(number: int) -> str:
 
 
 def _idle(world: World) -> bool:
-    return not world.waiting(world.deployment.order_queue_url) + world.waiting(world.deployment.payment_queue_url)
+    return not any(world.waiting(queue.url) for queue in world.deployment.queues.values())
 
 
 @contextmanager

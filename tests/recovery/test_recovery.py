@@ -39,8 +39,8 @@ def test_a_system_is_restored_goes_on_with_open_orders_and_takes_new_ones(
     _restore(world, tmp_path / "backup")  # raises unless the audit is clean
     assert world.stock(sku) == (8, 3, 5)
 
-    _empty(world, world.deployment.event_store_table_name, "stream_id", "version")
-    _empty(world, world.deployment.inventory_table_name, "item_id")
+    _empty(world, world.deployment.tables.event_store, "stream_id", "version")
+    _empty(world, world.deployment.tables.inventory, "item_id")
     restore.run(world.target, arn, replace=False, from_elsewhere=False)
     assert world.stock(sku) == (8, 3, 5)
     with pytest.raises(UserError, match="can be restored to a time from"):
@@ -78,7 +78,7 @@ def _placed(world: World, order: dict[str, object]) -> str:
 
 
 def _dynamodb_backup(world: World) -> str:
-    table = world.deployment.event_store_table_name
+    table = world.deployment.tables.event_store
     created = world.target.client("dynamodb").create_backup(TableName=table, BackupName="one")
     return created["BackupDetails"]["BackupArn"]
 
@@ -87,12 +87,12 @@ def _spoil(world: World, sku: str, order_id: str) -> None:
     """Lose a commit, count wrong, and sell what is not there."""
     client = world.target.client("dynamodb")
     commit = to_item({"stream_id": f"order#{order_id}", "version": 2})
-    client.delete_item(TableName=world.deployment.event_store_table_name, Key=commit)
+    client.delete_item(TableName=world.deployment.tables.event_store, Key=commit)
     series, at = "orders_processed_total|status=success|error_type=none", "2026-01-01T00:00:00.000Z"
     stray = to_item({"id": "counters#stray", series: 5, "writes": 1, "updated_at": at})
-    client.put_item(TableName=world.deployment.metrics_table_name, Item=stray)
+    client.put_item(TableName=world.deployment.tables.metrics, Item=stray)
     client.update_item(
-        TableName=world.deployment.inventory_table_name,
+        TableName=world.deployment.tables.inventory,
         Key=to_item({"item_id": sku}),
         UpdateExpression="SET stock = :many, available = :many",
         ExpressionAttributeValues=to_item({":many": 1000}),

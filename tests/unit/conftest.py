@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import boto3
@@ -19,6 +20,7 @@ from services.libs.backoff import Backoff
 from services.libs.dead_letters import DeadLetters
 from services.libs.event_store import EventStore, Tables
 from services.libs.inventory_table import InventoryTable
+from services.shared.events.event import Bus
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -40,6 +42,51 @@ AT_ONCE = Backoff(attempts=5, first_pause_seconds=0, sleep=lambda _: None)
 """As many attempts as there are, without a pause."""
 
 
+def make_deployment(
+    *,
+    queues: Mapping[str, str] = MappingProxyType({}),
+    dead_letters: Mapping[str, str] = MappingProxyType({}),
+    functions: Mapping[str, dict[str, object]] = MappingProxyType({}),
+    **others: object,
+) -> Deployment:
+    """What Terraform says it made: queues and dead letters by their URLs, functions by what differs of each."""
+    made = {
+        "environment": "test",
+        "region": REGION,
+        "buses": {bus: f"test-{bus}-bus" for bus in Bus},
+        "queues": {
+            name: {"name": f"test-{name}-queue", "url": url, "service": f"{name}-service", "dead_letters": name}
+            for name, url in queues.items()
+        },
+        "dead_letters": {name: {"name": f"test-{name}-dlq", "url": url} for name, url in dead_letters.items()},
+        "tables": {
+            "event-store": EVENT_STORE_TABLE,
+            "inventory": INVENTORY_TABLE,
+            "metrics": METRICS_TABLE,
+            "simulated-gateway": GATEWAY_TABLE,
+            "deadline": DEADLINE_TABLE,
+        },
+        "functions": {name: _function(name) | differing for name, differing in functions.items()},
+        "metrics_api": {"id": "api", "url": "https://api.example/test/metrics"},
+        "alarm_topic_arn": "",
+        "runbook_url": "docs/runbook.md",
+        "allow_forced_payment_result": True,
+        "payment_success_rate": 0.9,
+    }
+    return Deployment.model_validate(made | others)
+
+
+def _function(service: str) -> dict[str, object]:
+    return {
+        "name": f"test-{service}-handler",
+        "log_group": f"/aws/lambda/test-{service}-handler",
+        "timeout_seconds": 10,
+        "queue": None,
+        "schedule": None,
+        "writes_commits": False,
+    }
+
+
 @dataclass
 class Aws:
     """What the services write to, and how a test looks at it."""
@@ -53,32 +100,8 @@ class Aws:
     @property
     def deployment(self) -> Deployment:
         """Describe the tables and queues as scripts expect it."""
-        return Deployment(
-            order_bus_name="test-order-bus",
-            payment_bus_name="test-payment-bus",
-            order_queue_url="",
-            payment_queue_url="",
-            order_dlq_url=self.dead_letter_queue_url,
-            payment_dlq_url="",
-            relay_dlq_url="",
-            sweep_dlq_url="",
-            notification_queue_url="",
-            notification_dlq_url="",
-            bus_dlq_url=None,
-            alarm_topic_arn="",
-            runbook_url="docs/runbook.md",
-            metrics_api_id="api",
-            metrics_api_gateway_url="https://api.example/test/metrics",
-            deadline_sweep_rule_name="test-deadline-sweep",
-            inventory_table_name=INVENTORY_TABLE,
-            event_store_table_name=EVENT_STORE_TABLE,
-            deadline_table_name=DEADLINE_TABLE,
-            simulated_gateway_table_name=GATEWAY_TABLE,
-            metrics_table_name=METRICS_TABLE,
-            allow_forced_payment_result=True,
-            payment_success_rate=0.9,
-            function_names={},
-            log_group_names={},
+        return make_deployment(
+            queues={"order": self.order_queue_url}, dead_letters={"order": self.dead_letter_queue_url}
         )
 
     @property
@@ -134,8 +157,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         _create_table(dynamodb, METRICS_TABLE, id="S")
         _create_table(dynamodb, INVENTORY_TABLE, item_id="S")
         _create_table(dynamodb, GATEWAY_TABLE, order_id="S")
-        for bus in ("test-order-bus", "test-payment-bus"):
-            events.create_event_bus(Name=bus)
+        for bus in Bus:
+            events.create_event_bus(Name=f"test-{bus}-bus")
         urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("test-dlq", "test-order-queue")]
         _forget_clients()
         yield Aws(dynamodb, sqs, events, *urls)

@@ -8,7 +8,8 @@ import pytest
 from pydantic import Field
 
 from scripts.event_documents.schemas import event_schema
-from scripts.event_documents.traffic import OUTSIDE, declared_events, declared_traffic
+from scripts.event_documents.traffic import OUTSIDE, TOOLS, declared_events, declared_traffic, declared_writers
+from scripts.lambdas_config import LAMBDAS
 from scripts.local.emulator import REPO_ROOT
 from services.shared.events import every
 from services.shared.events.event import Bus, Event, EventPart, Fields, Stored, UnknownEventError, event_type
@@ -81,6 +82,20 @@ def test_each_module_of_events_is_one_that_the_relay_and_the_tools_know() -> Non
 
 def test_each_event_has_a_sender_that_is_declared() -> None:
     assert [event.type_name() for event, traffic in declared_traffic().items() if not traffic.senders] == []
+
+
+def test_each_event_has_a_consumer_or_a_note_that_none_is_meant() -> None:
+    unsettled = [
+        event.type_name()
+        for event, traffic in declared_traffic().items()
+        if bool(traffic.receivers) == bool(event.NO_CONSUMER)
+    ]
+
+    assert unsettled == []
+
+
+def test_each_writer_is_a_function_or_the_tools() -> None:
+    assert declared_writers() - {TOOLS} <= {config.function for config in LAMBDAS}
 
 
 def test_senders_and_receivers_are_those_of_lifecycles_and_handlers() -> None:

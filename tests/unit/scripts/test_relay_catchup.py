@@ -46,7 +46,7 @@ class _Events:
 
 
 def _publisher(events: _Events) -> EventPublisher:
-    names = {Bus.ORDER: "order-bus", Bus.PAYMENT: "payment-bus"}
+    names: dict[str, str] = {Bus.ORDER: "order-bus", Bus.PAYMENT: "payment-bus"}
     return EventPublisher(cast("EventBridgeClient", events), names, backoff=Backoff(attempts=3, first_pause_seconds=0))
 
 

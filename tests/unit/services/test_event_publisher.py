@@ -48,7 +48,7 @@ class _Refusing:
         return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}
 
     def publisher(self) -> EventPublisher:
-        names = {Bus.ORDER: "order-bus", Bus.PAYMENT: "payment-bus"}
+        names: dict[str, str] = {Bus.ORDER: "order-bus", Bus.PAYMENT: "payment-bus"}
         backoff = replace(_BACKOFF, sleep=self.pauses.append)
         return EventPublisher(cast("EventBridgeClient", self), names, backoff=backoff)
 
