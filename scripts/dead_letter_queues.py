@@ -183,9 +183,8 @@ def move_back(
 ) -> Moves:
     """Move messages to the queue that they came from; `dry_run` only counts those that would be."""
     if queue.source_url is None:
-        raise UserError(
-            f"{queue.full_name} has no queue to move its messages back to: {_INSTEAD.get(queue.name, _ALWAYS)}"
-        )
+        instead = _INSTEAD.get(queue.name, _ALWAYS)
+        raise UserError(f"{queue.full_name} has no queue to move its messages back to: {instead}")
     moves = Moves()
     with closing(Look(client, queue)) as look:
         for letter in _shown(look):

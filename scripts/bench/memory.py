@@ -65,9 +65,8 @@ def _measure(target: Target, proxy: CountingProxy, orders: int, batch: int) -> d
     list(Seeder.of(target, deployment).seed(scenario.products(2 * orders)))
     with direct.mappings_disabled():
         used = total(direct.run(scenario.details(batch, run="warm-up"), batch)).invocations
-        warm = {
-            name: list(workers(target.emulator, deployment.functions[name].name)) for name in SERVICES if used[name]
-        }
+        names = {service: deployment.functions[service].name for service in SERVICES if used[service]}
+        warm = {service: list(workers(target.emulator, name)) for service, name in names.items()}
         before = {service: _cpu_seconds(found) for service, found in warm.items()}
         usage = total(direct.run(scenario.details(orders), batch))
     parameters = load_parameters()

@@ -49,7 +49,7 @@ def assumptions(planned: Planned, *, scraped: bool) -> list[str]:
         else "Nobody scrapes the metrics, as the plan expects it: --scraped adds what a Prometheus costs."
     )
     return [
-        f"Each of the {sums(planned)} metrics that the functions write has a value in every hour: the most there can be.",
+        f"Each of the {sums(planned)} metrics of the functions has a value in every hour: the most there can be.",
         scrapes,
         f"Lambda polls an empty queue {_POLLERS * _POLLS_A_MINUTE} times a minute.",
         "A key costs $1 a month more after each of its first two rotations, of which there is one a year: not counted.",

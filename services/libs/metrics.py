@@ -56,7 +56,7 @@ class Declaration:
     source: Source
     labels: tuple[str, ...]
     own_label_sets: tuple[tuple[str, ...], ...]
-    """The values of all labels but the function, which is the first; none where they are known at run time only, such as a SKU."""
+    """The values of all labels but the function, which comes first; none where only run time knows, as of a SKU."""
 
     def label_sets(self, functions: Iterable[str]) -> Iterator[tuple[str, ...]]:
         """The label values of every series, where these functions are deployed."""

@@ -102,9 +102,8 @@ def test_a_payment_for_an_order_that_was_never_placed_takes_no_money(world: Worl
 
     world.publish(PaymentRequested, {"orderId": order_id, "amountMinor": 100, "currency": "GBP"})
 
-    assert (
-        world.take_dead_letter(world.deployment.dead_letters["payment"].url, order_id)["reason"] == "order_not_reserved"
-    )
+    letter = world.take_dead_letter(world.deployment.dead_letters["payment"].url, order_id)
+    assert letter["reason"] == "order_not_reserved"
     assert world.charge(order_id) == {}
 
 

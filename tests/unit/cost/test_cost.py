@@ -186,7 +186,7 @@ def test_without_recovery_and_retention_nothing_is_paid_for_one_and_all_is_kept_
 
 
 def test_scrapes_cost_what_the_monitoring_page_says() -> None:
-    planned = plan(mapping(), mapping(), mapping(), function(REFRESH_SECONDS="60"))
+    planned = plan(*(mapping() for _ in range(3)), *(function(REFRESH_SECONDS="60") for _ in range(6)))
 
     watched, idle = bill(planned, scraped=True), bill(planned)
 

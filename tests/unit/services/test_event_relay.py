@@ -14,6 +14,7 @@ from services.libs import aws_clients
 from services.libs.commit_items import commit_to_item
 from services.libs.lambda_types import BatchResponse, StreamEvent
 from services.shared.commits import Commit
+from services.shared.events.event import Bus
 from tests.factories import Context, decide, inventory, placed_order, seeding, stock_item
 from tests.unit.conftest import Aws
 
@@ -55,6 +56,20 @@ def _record_entries(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
 
     monkeypatch.setattr(client, "put_events", record)
     return sent
+
+
+def test_a_relay_that_is_not_told_of_a_bus_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUSES", json.dumps({"order": "test-order-bus"}))
+
+    with pytest.raises(ValueError, match="BUSES lacks payment, whose events could not be published"):
+        relay.handler(_stream_event(), Context())
+
+
+def test_a_relay_may_be_told_of_a_bus_that_is_newer(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {name: f"test-{name}-bus" for name in (*Bus, "shop")}
+    monkeypatch.setenv("BUSES", json.dumps(names))
+
+    assert relay.handler(_stream_event(), Context()) == DONE
 
 
 def test_every_event_of_every_commit_is_published_to_its_bus(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -239,7 +239,7 @@ class _HourlyReader(CloudWatchReader):
     """Knows of one request at every full hour; each call takes a time of its own, and may fail."""
 
     def __init__(self, call_seconds: float = 0, seconds_left: float = 20, good_calls: int = 100) -> None:
-        super().__init__(aws_clients.cloudwatch(), "test", (), {})
+        super().__init__(aws_clients.cloudwatch(), "test", _FUNCTIONS, {})
         self.seconds_left = seconds_left
         self._call_seconds = call_seconds
         self._good_calls = good_calls
@@ -391,6 +391,12 @@ class TestEndpoint:
         assert _sample(samples, "stock_reserved", sku="prod-001") == 2
         assert _sample(samples, "queue_messages", queue="order-queue") == 1
         assert _sample(samples, "dead_letters", queue="order-dlq") == 1
+
+    def test_each_function_that_is_deployed_has_its_series_before_it_is_called(self) -> None:
+        samples = _parsed(self._get()["body"])
+
+        labels = {dict(labels).get("function_name") for name, labels in samples if name == "lambda_requests_total"}
+        assert labels == set(_FUNCTIONS)
 
     def test_the_page_comes_in_the_form_that_is_asked_for(self) -> None:
         text = self._get()
