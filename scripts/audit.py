@@ -22,13 +22,13 @@ from scripts.ledger import (
     SkuTotals,
     gateway_entry,
     histories,
-    lifecycle_of,
     read_commit,
     read_gateway,
     read_orders,
     readable_commits,
     scan,
 )
+from scripts.lifecycles import lifecycle_of
 from scripts.order_history import Problem, lateness, money_problems, state_of
 from scripts.target import Target
 from services.libs.dynamodb_items import Item, batch_get, to_item

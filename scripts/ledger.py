@@ -19,9 +19,6 @@ from services.shared.events import every
 from services.shared.events.order import OrderCancelled, OrderConfirmed
 from services.shared.inventory import Product, StockItem
 from services.shared.json_types import JsonObject, integer, text
-from services.shared.lifecycle import Lifecycle
-from services.shared.order_lifecycle import ORDER
-from services.shared.sku_lifecycle import SKU
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 UNREADABLE = "unreadable"
 EVENTS = every.MODULES
 """Imported, so that the log can be read: it has events of every context."""
-LIFECYCLES: tuple[Lifecycle, ...] = (ORDER, SKU)
 # An order's whole life, for most orders.
 _VERSIONS_AT_ONCE = 4
 
@@ -109,10 +105,6 @@ class NoCommitError(UserError):
 def _problems(invalid: ValidationError) -> str:
     """Say it in a line."""
     return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in invalid.errors())
-
-
-def lifecycle_of(stream_id: str) -> Lifecycle | None:
-    return next((lifecycle for lifecycle in LIFECYCLES if stream_id.startswith(lifecycle.prefix)), None)
 
 
 def read_commit(item: Item) -> Commit:

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
 
 from scripts.lambdas_config import LAMBDAS
-from scripts.local.emulator import REPO_ROOT
+from scripts.lifecycles import LIFECYCLES
 from services.shared.events import every
 from services.shared.events.event import Event
-from services.shared.lifecycle import Lifecycle, Transition
+from services.shared.lifecycle import Transition
 
 TOOLS = "tools"
 """The writer of what operators commit."""
@@ -74,6 +72,4 @@ def declared_writers() -> set[str]:
 
 
 def _transitions() -> Iterator[Transition]:
-    for file in sorted(Path(REPO_ROOT, "services", "shared").glob("*_lifecycle.py")):
-        found = vars(import_module(f"services.shared.{file.stem}")).values()
-        yield from (step for life in found if isinstance(life, Lifecycle) for step in life.transitions)
+    return (step for lifecycle in LIFECYCLES for step in lifecycle.transitions)
