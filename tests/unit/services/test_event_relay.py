@@ -59,7 +59,8 @@ def _record_entries(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
 
 
 def test_a_relay_that_is_not_told_of_a_bus_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BUSES", json.dumps({"order": "test-order-bus"}))
+    others = {bus: f"test-{bus}-bus" for bus in Bus if bus is not Bus.PAYMENT}
+    monkeypatch.setenv("BUSES", json.dumps(others))
 
     with pytest.raises(ValueError, match="BUSES lacks payment, whose events could not be published"):
         relay.handler(_stream_event(), Context())
