@@ -216,8 +216,10 @@ def scan_infra(_: Context) -> None:
 
 @_command(name="test-wiring")
 def wiring_tests(_: Context) -> None:
-    """Check on the plan of a deployment what the embedded AWS does not enforce: policies, dead letters, keys."""
-    run_tool("pytest", "tests/integration/test_wiring.py", "tests/integration/test_customer_key.py")
+    """Check on the plan of a deployment what the embedded AWS does not enforce, and that what is declared is wired."""
+    run_tool(
+        "pytest", *(f"tests/integration/test_{subject}.py" for subject in ("wiring", "declarations", "customer_key"))
+    )
 
 
 @_command()

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import ValidationError, field_validator
 
 from scripts import github_access
 from scripts.build_lambda import DIST
 from scripts.console import out
 from scripts.errors import UserError
 from scripts.local.emulator import REPO_ROOT
+from scripts.outputs import DeadLetters, Function, MetricsApi, Part, Queue, TableNames
 from scripts.plan.drift import found as found_drift
 from scripts.plan.guard import (
     PLAN_FILE,
@@ -38,59 +39,7 @@ _ENVIRONMENTS = REPO_ROOT / "infra" / "envs"
 _BOOTSTRAP_ROOT = REPO_ROOT / "infra" / "bootstrap"
 
 
-class _Part(BaseModel):
-    """A part of what Terraform says; what it says beyond that is left out."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class Queue(_Part):
-    name: str
-    url: str
-    service: str
-    """Whose function takes its messages, such as order-service."""
-    dead_letters: str
-    """Under which name they are in the map of these."""
-
-
-class DeadLetters(_Part):
-    name: str
-    url: str
-
-
-class Function(_Part):
-    name: str
-    log_group: str
-    timeout_seconds: int
-    queue: str | None
-    """Under which name it is in the map of queues; None for one that something else sets off."""
-    schedule: str | None
-    """The name of the rule that sets it off by the clock."""
-    writes_commits: bool
-
-
-class TableNames(_Part):
-    """Those that the tools name, and whatever else there is."""
-
-    model_config = ConfigDict(alias_generator=lambda field: field.replace("_", "-"), extra="allow")
-
-    event_store: str
-    inventory: str
-    metrics: str
-    simulated_gateway: str
-    deadline: str
-
-    def by_name(self) -> dict[str, str]:
-        """Every table, such as `event-store`, and its name in AWS."""
-        return self.model_dump(by_alias=True)
-
-
-class MetricsApi(_Part):
-    id: str
-    url: str
-
-
-class Deployment(_Part):
+class Deployment(Part):
     """What Terraform made, by the names that its modules and the code share."""
 
     environment: str

@@ -1,7 +1,7 @@
 """One embedded AWS and one apply of the real Terraform, shared by all integration tests."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from scripts.bench.calls import CountingProxy
 from scripts.deployed import deployed
 from scripts.deployment import Deployment
 from scripts.target import Target
+from tests.integration.plans import Resource, resources_of
 from tests.integration.world import World
 
 # A failed batch is hidden for six function timeouts: short ones, so that a test need not wait for a minute.
@@ -41,6 +42,11 @@ def plan(target: Target) -> dict[str, Any]:
     """What Terraform would change in what it has just deployed, with every value known, ARNs too."""
     deployment.plan(target)
     return deployment.read_plan(target)
+
+
+@pytest.fixture(scope="session")
+def resources(plan: Mapping[str, Any]) -> list[Resource]:
+    return list(resources_of(plan["planned_values"]["root_module"]))
 
 
 @pytest.fixture(scope="session")
