@@ -27,6 +27,8 @@ Check = Callable[[str, bytes, str, str], list[tuple[str, str]]]
 Identify = Callable[[str, str, str], tuple[str, Document]]
 """Gives the principal that a web identity's token names, and the condition keys of it."""
 DescribeAlarms = Callable[..., Response]
+ExtractAction = Callable[..., str | None]
+"""Gives the action of IAM that a request needs."""
 Send = Callable[[Any, Any], bytes]
 """Gives the bytes of a part of a reply, for a connection."""
 
@@ -179,6 +181,19 @@ def check_statements(check: Check) -> Check:
     return check_items_and_statements
 
 
+def single_actions(extract: ExtractAction) -> ExtractAction:
+    """Stand in for the permission that a batch of SQS needs, which is that of its single action.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+    """
+
+    def extract_single_action(*request: Any) -> str | None:  # noqa: ANN401 - handed on as it comes
+        action = extract(*request)
+        return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
+
+    return extract_single_action
+
+
 def know_the_ref(identify: Identify, claims: Callable[[str], Document]) -> Identify:
     """Stand in for the branch that GitHub's token of a job names, a condition key of STS that MiniStack lacks.
 
@@ -322,6 +337,7 @@ def main() -> None:
     cloudwatch._describe_alarms = describe_whole_alarms(cloudwatch._describe_alarms, cloudwatch._xml)  # noqa: SLF001
     dynamodb._partiql_insert = stream_inserts(dynamodb._partiql_insert, dynamodb._emit_stream_event)  # noqa: SLF001
     iam_actions.dynamodb_transaction_checks = check_statements(iam_actions.dynamodb_transaction_checks)
+    iam_actions.extract_iam_action = single_actions(iam_actions.extract_iam_action)
     sts._web_identity_principal = know_the_ref(  # noqa: SLF001
         sts._web_identity_principal,  # noqa: SLF001
         cognito._decode_id_token_unverified,  # noqa: SLF001

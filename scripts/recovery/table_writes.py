@@ -1,14 +1,13 @@
 """Write and delete many items, several batches side by side."""
 
-import random
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from scripts.errors import UserError
+from services.libs.backoff import Backoff
 from services.libs.dynamodb_items import Item
 
 if TYPE_CHECKING:
@@ -20,18 +19,16 @@ T = TypeVar("T")
 # Of DynamoDB.
 _REQUESTS_A_CALL = 25
 _CALLS_AT_ONCE = 8
-_ATTEMPTS = 12
-_FIRST_PAUSE_SECONDS = 0.05
-_LONGEST_PAUSE_SECONDS = 10.0
+_BACKOFF = Backoff(attempts=12, first_pause_seconds=0.1)
 
 
 class TableWrites:
     """Unconditional: use it only while nobody else writes to the table."""
 
-    def __init__(self, client: "DynamoDBClient", table: str, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, client: "DynamoDBClient", table: str, backoff: Backoff = _BACKOFF) -> None:
         self._client = client
         self._table = table
-        self._sleep = sleep
+        self._backoff = backoff
 
     def put(self, items: Iterable[Item]) -> Iterator[int]:
         """Say after each few batches how many items they wrote; raise UserError where DynamoDB keeps refusing some."""
@@ -48,10 +45,7 @@ class TableWrites:
 
     def _write_batch(self, batch: "Sequence[WriteRequestTypeDef]") -> int:
         waiting: Sequence[WriteRequestTypeDef | WriteRequestOutputTypeDef] = batch
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                pause = min(_FIRST_PAUSE_SECONDS * 2**attempt, _LONGEST_PAUSE_SECONDS)
-                self._sleep(random.uniform(0, pause))  # noqa: S311 - no secret
+        for _ in self._backoff.tries():
             response = self._client.batch_write_item(RequestItems={self._table: waiting})
             # What a table cannot take yet, as one that is new, comes back.
             waiting = response["UnprocessedItems"].get(self._table, [])

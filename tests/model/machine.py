@@ -29,8 +29,8 @@ _CALLS = st.integers(1, 10)
 _PAYMENT_CALLS = st.integers(1, 3)
 # A decision takes two: the stock is read, and reserved if it is still there.
 _RESERVING_CALL = 2
-# Not due; due, by some clocks; past all that.
-_WAITS = st.sampled_from([45, 75, PAST_EVERY_DEADLINE_SECONDS])
+# Due, and by some clocks only; past all that.
+_WAITS = st.sampled_from([15, 45, 75, PAST_EVERY_DEADLINE_SECONDS])
 _EVERY_COMMIT = 1000
 # After so many looks at the clock a sweep is out of time; mostly it never is.
 _LOOKS = st.none() | st.integers(0, 5)

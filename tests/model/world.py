@@ -43,9 +43,10 @@ if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
     from types_boto3_sqs import SQSClient
 
-PAYMENT_TIMEOUT = timedelta(minutes=1)
-# The timeout, and the error of every clock.
-PAST_EVERY_DEADLINE_SECONDS = 200
+# In turn: a deadline that clocks may take for past when it is written, and one that a single sweep tells of.
+_PAYMENT_TIMEOUTS = (timedelta(seconds=20), timedelta(minutes=10))
+# The longest timeout, and the error of every clock.
+PAST_EVERY_DEADLINE_SECONDS = 800
 # Longer than the seconds that pass within one invocation here.
 _WRITER_TIMEOUT = timedelta(minutes=1)
 CLOCK_ERRORS_SECONDS = (-CLOCK_ERROR.seconds, CLOCK_ERROR.seconds)
@@ -73,7 +74,7 @@ class World:
         self._published = 0
         self._delivered: set[int] = set()
         self._buses = _Buses(self.pending)
-        self._orders = OrderService(system.store, system.inventory, PAYMENT_TIMEOUT)
+        self._order_services = [OrderService(system.store, system.inventory, after) for after in _PAYMENT_TIMEOUTS]
         self._payments = PaymentService(system.store, system.gateway)
         queues = cast("SQSClient", Unreliable(_Queues(self.pending), self.faults, {"send_message_batch": _sqs_refused}))
         notices = DeadlineNotices(queues, {"order": "order"})
@@ -191,12 +192,12 @@ class World:
         self._now += timedelta(seconds=seconds)
 
     def set_clock(self, error_seconds: int) -> None:
-        """From now on the functions' clocks are so far from the true time."""
+        """From now on the services' clocks are so far from the true time, and the sweeper's as far the other way."""
         self._clock_error = timedelta(seconds=error_seconds)
 
     def sweep(self, *, looks: int | None = None, throttled: bool = False) -> None:
         """Sweep with time left at the first `looks` at the clock only, or while no queue takes a message."""
-        now, struck = self._clock(), self.faults.struck.total()
+        now, struck = self._now - self._clock_error, self.faults.struck.total()
         looked = count()
         self.faults.throttled = _TELLING_CALLS if throttled else ()
         with suppress(*_INVOCATION_FAILED):
@@ -250,6 +251,10 @@ class World:
                 return [self._expire(message) for message in messages]
             case _:
                 return one_by_one(self._call_off)(messages, no_hurry)
+
+    @property
+    def _orders(self) -> OrderService:
+        return self._order_services[self.deliveries.total() % len(self._order_services)]
 
     def _call_off(self, message: Message) -> None:
         order_id = order_id_of(message)

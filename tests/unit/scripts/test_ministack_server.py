@@ -16,6 +16,7 @@ from scripts.local.ministack_server import (
     poll_apart,
     retry_failed_stream_records,
     send_head_with_body,
+    single_actions,
     stream_inserts,
 )
 
@@ -156,6 +157,19 @@ def test_another_statement_is_left_to_a_permission_that_nobody_has() -> None:
     body = json.dumps({"Statements": [{"Statement": 'DELETE FROM "log" WHERE a = ?'}]}).encode()
 
     assert check_statements(lambda *_: [])("dynamodb:BatchExecuteStatement", body, "eu-west-2", "1") == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "needed"),
+    [
+        ("sqs:SendMessageBatch", "sqs:SendMessage"),
+        ("sqs:SendMessage", "sqs:SendMessage"),
+        ("dynamodb:BatchGetItem", "dynamodb:BatchGetItem"),
+        (None, None),
+    ],
+)
+def test_a_batch_of_sqs_needs_the_permission_of_its_single_action(asked: str | None, needed: str | None) -> None:
+    assert single_actions(lambda *_: asked)("sqs", "POST", "/", {}, b"", {}) == needed
 
 
 def test_a_stream_is_polled_without_holding_up_the_queues_and_at_once_when_there_is_work() -> None:

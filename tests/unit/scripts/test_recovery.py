@@ -21,6 +21,7 @@ from scripts.recovery import backup, refund_lost, restore, restore_sources, tabl
 from scripts.recovery.table_writes import TableWrites
 from scripts.target import Target
 from scripts.writers import Writers
+from services.libs.backoff import Backoff
 from services.libs.deadline_table import DeadlineTable
 from services.libs.dynamodb_items import Item, to_item
 from services.libs.ledger_counters import CounterWriter, LedgerCounters
@@ -783,7 +784,7 @@ class _Reluctant:
 @pytest.mark.parametrize("times", [0, 3, 11])
 def test_items_that_dynamodb_hands_back_are_written_in_the_end(aws: Aws, times: int) -> None:
     client = cast("DynamoDBClient", _Reluctant(aws.dynamodb, times))
-    writes = TableWrites(client, GATEWAY_TABLE, sleep=lambda _: None)
+    writes = TableWrites(client, GATEWAY_TABLE, Backoff(attempts=12, first_pause_seconds=0))
 
     written = sum(writes.put(to_item({"order_id": f"order-{number}"}) for number in range(60)))
 
@@ -792,7 +793,7 @@ def test_items_that_dynamodb_hands_back_are_written_in_the_end(aws: Aws, times: 
 
 def test_a_table_that_keeps_refusing_is_named(aws: Aws) -> None:
     client = cast("DynamoDBClient", _Reluctant(aws.dynamodb, 1000))
-    writes = TableWrites(client, GATEWAY_TABLE, sleep=lambda _: None)
+    writes = TableWrites(client, GATEWAY_TABLE, Backoff(attempts=12, first_pause_seconds=0))
 
     with pytest.raises(UserError, match="test-simulated-gateway-table kept refusing 1 writes"):
         sum(writes.put([to_item({"order_id": "order-1"})]))

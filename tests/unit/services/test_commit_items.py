@@ -21,7 +21,7 @@ from services.shared.lifecycle import Transition
 from services.shared.order_lifecycle import ORDER
 from services.shared.sku_lifecycle import SKU
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, decide, inventory, placed_order, stock_item
-from tests.unit.services.every_commit import COMMITS, PAID
+from tests.unit.services.every_commit import COMMITS
 
 _TRANSITIONS = [one for lifecycle in (ORDER, SKU) for one in lifecycle.transitions]
 _EVERY_COMMIT = pytest.mark.parametrize("commit", COMMITS.values(), ids=COMMITS.keys())
@@ -106,10 +106,14 @@ def test_a_refused_order_moves_none_of_its_items() -> None:
     assert commit_from_item(item).stock_changes() == ()
 
 
-def test_a_move_is_what_is_stated_whatever_the_events_are() -> None:
-    item = commit_to_item(replace(PAID, stock_move=StockMove(Move.NONE)))
+@pytest.mark.parametrize("move", [Move.RELEASE, Move.NONE])
+def test_a_move_is_what_is_stated_whatever_the_events_are(move: Move) -> None:
+    accepted = decide(placed_order(), inventory(stock_item()))
+    stated = StockMove(move, accepted.stock_move.lines if move is not Move.NONE else ())
 
-    assert commit_from_item(item).stock_changes() == ()
+    item = commit_to_item(replace(accepted, stock_move=stated))
+
+    assert commit_from_item(item).stock_move == stated
 
 
 def test_events_of_a_commit_that_differ_under_one_name_are_refused() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.libs.commit_items import commit_from_item
+from services.libs.commit_items import commit_from_item, commit_to_item
 from services.libs.event_publisher import event_detail
 
 GOLDEN = sorted((Path(__file__).parents[2] / "golden" / "commits").glob("*.json"))
@@ -34,3 +34,12 @@ def test_a_commit_of_any_age_publishes_its_events_and_moves_its_stock(file: Path
         {"sku": change.sku, "stock": change.stock, "reserved": change.reserved, "available": change.available}
         for change in commit.stock_changes()
     ] == golden["stock"]
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in GOLDEN if file.stem.endswith("-move-stated")], ids=lambda file: file.stem
+)
+def test_a_commit_of_todays_form_is_written_as_it_was_read(file: Path) -> None:
+    item = _read(file)["item"]
+
+    assert commit_to_item(commit_from_item(item)) == item

@@ -130,6 +130,15 @@ def test_a_version_that_another_wrote_stands_and_the_others_are_written() -> Non
     assert _kinds(outcomes) == dict.fromkeys("abc", "Commit")
 
 
+def test_however_often_another_is_faster_that_is_no_change_of_the_stock() -> None:
+    store = _Store(*(GroupRefusedError({f"order#{name}": _commit(name)}, {}) for name in "abcde"))
+
+    outcomes = GroupWriter(store).write(_fixed(*"abcdef"))
+
+    assert _kinds(outcomes) == dict.fromkeys("abcdef", "Commit")
+    assert store.groups[-1] == ["f"]
+
+
 def test_what_the_stock_refuses_is_decided_again_on_the_stock_that_stands_there() -> None:
     store, orders = _Store(_refused(1)), _Orders("a", "b")
 

@@ -131,6 +131,21 @@ def test_what_was_swept_is_counted_in_one_line(
     assert line.items() >= asdict(swept).items()
 
 
+@pytest.mark.usefixtures("_sweep_to_the_order_queue")
+@pytest.mark.parametrize(
+    ("swept", "failed"), [(Swept(sent=1), 0), (Swept(sent=1, postponed=1), 1), (Swept(sent=1, unreadable=1), 1)]
+)
+def test_a_sweep_that_could_not_tell_of_all_has_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], swept: Swept, failed: int
+) -> None:
+    monkeypatch.setattr(DeadlineSweeper, "sweep", lambda *_: swept)
+
+    deadline_sweeper.handler({}, Context())
+
+    (line,) = _log_lines(capsys.readouterr().out)
+    assert (line["succeeded"], line["failed"]) == (1 - failed, failed)
+
+
 @pytest.mark.parametrize(("allowed", "kept"), [("true", "SUCCESS"), ("false", None)])
 def test_a_payment_is_forced_only_where_the_environment_allows_it(
     aws: Aws, monkeypatch: pytest.MonkeyPatch, allowed: str, kept: str | None
@@ -162,10 +177,11 @@ def test_an_event_that_is_not_for_the_service_is_a_dead_letter(
     assert [letter["reason"] for letter in aws.read_dead_letters()] == ["unknown_event"]
 
 
-def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("EVENT_STORE_TABLE")
+@pytest.mark.parametrize("missing", ["EVENT_STORE_TABLE", "DEADLINE_TABLE"])
+def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    monkeypatch.delenv(missing)
 
-    with pytest.raises(ValidationError, match="EVENT_STORE_TABLE"):
+    with pytest.raises(ValidationError, match=missing):
         order_service.handler(sqs_event(), Context())
 
 

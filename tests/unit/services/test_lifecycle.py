@@ -32,6 +32,12 @@ _GOLDEN_HISTORIES = {
     "seeded": (SKU, ["seeded", "reseeded"], STOCKED),
 }
 
+_STATED = "-move-stated"
+_GOLDEN_HISTORIES |= {
+    f"{name}{_STATED}": (lifecycle, [f"{one}{_STATED}" for one in names], phase)
+    for name, (lifecycle, names, phase) in _GOLDEN_HISTORIES.items()
+}
+
 
 def _golden(name: str) -> Commit:
     return commit_from_item(json.loads((_GOLDEN / f"{name}.json").read_text("utf-8"))["item"])
