@@ -2,10 +2,12 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
+
+from pydantic import Json
 
 from services.libs import aws_clients
 from services.libs.commit_items import commit_from_item
@@ -34,16 +36,13 @@ _U = TypeVar("_U")
 
 class RelaySettings(Settings):
     dead_letter_queue_url: str
-    order_bus: str
-    payment_bus: str
+    bus_names: Json[Mapping[Bus, str]]
 
 
 class _Application:
     def __init__(self, settings: RelaySettings) -> None:
         configure_logging(Function.EVENT_RELAY, settings.log_level)
-        self.publisher = EventPublisher(
-            aws_clients.events(), {Bus.ORDER: settings.order_bus, Bus.PAYMENT: settings.payment_bus}, _side_by_side
-        )
+        self.publisher = EventPublisher(aws_clients.events(), settings.bus_names, _side_by_side)
         self.dead_letters = DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url)
         self.metrics = RequestMetrics(Function.EVENT_RELAY, settings.environment)
 

@@ -28,8 +28,7 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "DEAD_LETTER_QUEUE_URL": aws.dead_letter_queue_url,
         "ALLOW_FORCED_PAYMENT_RESULT": "true",
         "PAYMENT_SUCCESS_RATE": "1",
-        "ORDER_BUS": "test-order-bus",
-        "PAYMENT_BUS": "test-payment-bus",
+        "BUS_NAMES": '{"order": "test-order-bus", "payment": "test-payment-bus"}',
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

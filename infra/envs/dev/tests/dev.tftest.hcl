@@ -8,7 +8,7 @@ mock_provider "aws" {
 
 # The packages are not built when the inputs are checked.
 override_module {
-  target = module.order_system
+  target = module.pulsequeue
 
   outputs = {
     deployment                     = {}

@@ -14,7 +14,7 @@ mock_provider "aws" {
 
 # The packages are not built when the inputs are checked.
 override_module {
-  target = module.order_system.module.function
+  target = module.pulsequeue.module.function
 
   outputs = {
     function_arn   = "arn:aws:lambda:eu-west-2:123456789012:function:prod-some-handler"
@@ -25,7 +25,7 @@ override_module {
 }
 
 override_module {
-  target = module.order_system.module.metrics_api
+  target = module.pulsequeue.module.metrics_api
 
   outputs = {
     api_id    = "abc123"
