@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
 
-from pydantic import Json
+from pydantic import Json, field_validator
 
 from services.libs import aws_clients
 from services.libs.commit_items import commit_from_item
@@ -37,6 +37,13 @@ _U = TypeVar("_U")
 class RelaySettings(Settings):
     dead_letter_queue_url: str
     bus_names: Json[Mapping[Bus, str]]
+
+    @field_validator("bus_names")
+    @classmethod
+    def _every_bus_has_one(cls, names: Mapping[Bus, str]) -> Mapping[Bus, str]:
+        if missing := set(Bus) - names.keys():
+            raise ValueError(f"no name is given for {', '.join(sorted(missing))}")
+        return names
 
 
 class _Application:

@@ -4,7 +4,8 @@ module "notification_service" {
   system = local.system
   name   = "notification-service"
 
-  topics = { alarms = module.cloudwatch.topic_arn }
+  has_queue = true
+  topics    = { alarms = module.cloudwatch.topic_arn }
   # Webhooks may be slow, two of them with three tries each, and alarms are rare: each has an invocation to itself.
   batch           = { size = 1, maximum_concurrency = 2 }
   timeout_seconds = 40

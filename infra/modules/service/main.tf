@@ -4,7 +4,7 @@ locals {
   short_name      = trimsuffix(var.name, "-service")
   timeout_seconds = coalesce(var.timeout_seconds, var.system.timeout_seconds)
   batch           = var.batch != null ? var.batch : var.system.batch
-  has_queue       = length(var.listens_to) + length(var.topics) > 0
+  has_queue       = coalesce(var.has_queue, length(var.listens_to) > 0)
   has_stream      = var.stream != null
   has_schedule    = var.schedule != null
 }

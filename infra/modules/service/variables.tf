@@ -36,6 +36,17 @@ variable "topics" {
   description = "ARNs of SNS topics that send to the queue too, by a name for each."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition     = length(var.topics) == 0 || local.has_queue
+    error_message = "A topic sends to a queue: set has_queue where the service listens to nothing else."
+  }
+}
+
+variable "has_queue" {
+  description = "Whether the service has a queue: if it listens to events, unless told otherwise. Said and not seen from the topics, so that the queue need not wait for them and their key."
+  type        = bool
+  default     = null
 }
 
 variable "stream" {
@@ -85,7 +96,7 @@ variable "owns" {
   default     = []
 
   validation {
-    condition     = length(var.owns) == 0 || length(var.listens_to) + length(var.topics) > 0
+    condition     = length(var.owns) == 0 || local.has_queue
     error_message = "What is due is sent to a queue: a service that owns streams listens to something."
   }
 }
