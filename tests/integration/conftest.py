@@ -31,7 +31,8 @@ def target(proxy: CountingProxy) -> Iterator[Target]:
         "PULSEQUEUE_INSTANCE": os.environ.get("PULSEQUEUE_INSTANCE", "test"),
         "PULSEQUEUE_WORKER_ENDPOINT": proxy.url,
     }
-    with deployed(with_settings(settings, function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS), proxy.forward_to) as target:
+    settings = with_settings(settings, function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS)
+    with deployed(settings, proxy.forward_to) as target:
         yield target
 
 

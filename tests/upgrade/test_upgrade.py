@@ -44,9 +44,9 @@ class Before:
 
 
 # The last commit before services were modules, and the last before deadlines were written.
-MODULES = Before("f4673706324891ae4cbae0c17ddcc279b7160839")
+MODULES = Before("f467370")
 DEADLINES = Before(
-    "da7b45544aba64a1c5a4c467a02298ca0ef1ea9d",
+    "da7b455",
     renamed="reservation-sweep",
     stateful_losses=("module.pulsequeue.module.deadline_sweeper.module.function.aws_cloudwatch_log_group.this",),
 )

@@ -218,7 +218,8 @@ def test_the_settings_are_the_plans() -> None:
 
 def test_a_first_plan_knows_the_refresh_only_from_the_settings() -> None:
     root = {"resources": [resource("aws_lambda_function", environment=[{}])]}
-    document = {"variables": {"settings": {"value": {"metrics_refresh_seconds": 120}}}, "planned_values": {"root_module": root}}
+    variables = {"settings": {"value": {"metrics_refresh_seconds": 120}}}
+    document = {"variables": variables, "planned_values": {"root_module": root}}
 
     assert Planned.of(document).metrics_refresh_seconds == 120
 
