@@ -282,6 +282,12 @@ def environment_tests(_: Context) -> None:
     run_tool("pytest", "tests/environments")
 
 
+@_command(name="test-upgrade")
+def upgrade_tests(_: Context) -> None:
+    """Deploy what earlier commits were, upgrade that to this one, and see that nothing of it is lost."""
+    run_tool("pytest", "tests/upgrade")
+
+
 @_command(name="test-delivery")
 def delivery_tests(_: Context) -> None:
     """Take a deployment through its life: reviewed, applied, changed by hand, mended, and taken down."""

@@ -1,5 +1,6 @@
 """An embedded AWS that a suite or a benchmark has to itself, with the system deployed to it by the real Terraform."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,15 @@ from scripts.errors import UserError
 from scripts.local.emulator import LOCAL_FOLDER
 from scripts.made_secrets import METRICS_TOKEN, ensure
 from scripts.target import Target
+
+_SETTINGS = "TF_VAR_settings"
+
+
+def with_settings(environ: Mapping[str, str] | None = None, **settings: object) -> dict[str, str]:
+    """Give the environment in which these settings of modules/pulsequeue hold too: in development, for a while."""
+    environ = environ or {}
+    held: dict[str, object] = json.loads(environ.get(_SETTINGS, "{}"))
+    return {**environ, _SETTINGS: json.dumps(held | settings)}
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from scripts.bench.direct import DirectRun, total
 from scripts.bench.scenarios import Scenario
 from scripts.bench.usage import GATEWAY, SERVICES, Meter, Usage
 from scripts.console import out, table
-from scripts.deployed import deployed
+from scripts.deployed import deployed, with_settings
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.local.workers import Worker, check_workers_can_be_found, workers
@@ -27,7 +27,7 @@ from scripts.target import Target
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 _MB_OF_A_CORE = 1769
 _SIZES_MB = (128, 256, 512, 1024, _MB_OF_A_CORE)
-_SETTINGS = {"ENVIRONMENT": "bench", "PULSEQUEUE_INSTANCE": "bench", "TF_VAR_payment_success_rate": "1"}
+_SETTINGS = {"ENVIRONMENT": "bench", "PULSEQUEUE_INSTANCE": "bench"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def run(orders: int, batch: int) -> None:
     """Measure on an embedded AWS of its own, and show what each amount of memory means."""
     check_workers_can_be_found()
     proxy = CountingProxy()
-    settings = {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}
+    settings = with_settings({**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}, payment_success_rate=1)
     with proxy.running(), deployed(settings, proxy.forward_to) as target:
         appetites = _measure(target, proxy, orders, batch)
     _print(appetites, read_prices(), f"{orders} orders of 2 SKUs, batches of {batch}")

@@ -38,21 +38,21 @@ _U = TypeVar("_U")
 
 class RelaySettings(Settings):
     dead_letter_queue_url: str
-    buses: Json[Mapping[str, str]]
+    bus_names: Json[Mapping[str, str]]
     """The names in AWS, by the bus: of more, where the deployment is newer than this code, and never of less."""
 
-    @field_validator("buses")
+    @field_validator("bus_names")
     @classmethod
-    def _of_all(cls, buses: Mapping[str, str]) -> Mapping[str, str]:
-        if missing := [bus.value for bus in Bus if bus not in buses]:
-            raise ValueError(f"BUSES lacks {', '.join(missing)}, whose events could not be published")
-        return buses
+    def _of_all(cls, names: Mapping[str, str]) -> Mapping[str, str]:
+        if missing := [bus.value for bus in Bus if bus not in names]:
+            raise ValueError(f"BUS_NAMES lacks {', '.join(missing)}, whose events could not be published")
+        return names
 
 
 class _Application:
     def __init__(self, settings: RelaySettings) -> None:
         configure_logging(FUNCTION, settings.log_level)
-        self.publisher = EventPublisher(aws_clients.events(), settings.buses, _side_by_side)
+        self.publisher = EventPublisher(aws_clients.events(), settings.bus_names, _side_by_side)
         self.dead_letters = DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url)
         self.metrics = RequestMetrics(FUNCTION, settings.environment)
 

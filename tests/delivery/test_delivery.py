@@ -18,13 +18,13 @@ from scripts.plan.model import Action
 from scripts.target import Target
 from scripts.terraform import Terraform
 
-SYSTEM = "module.order_system"
-QUEUE = f"{SYSTEM}.module.order_queue.aws_sqs_queue.this"
-TARGET = f"{SYSTEM}.module.order_placed_rule.aws_cloudwatch_event_target.this"
-ROLE_POLICY = f'{SYSTEM}.module.function["order-service"].aws_iam_role_policy.this'
-ROLE = f'{SYSTEM}.module.function["payment-service"].aws_iam_role.this'
+SYSTEM = "module.pulsequeue"
+QUEUE = f"{SYSTEM}.module.order_service.module.queue[0].aws_sqs_queue.this"
+TARGET = f'{SYSTEM}.module.order_service.module.rule["order-placed"].aws_cloudwatch_event_target.this'
+ROLE_POLICY = f"{SYSTEM}.module.order_service.module.function.aws_iam_role_policy.this"
+ROLE = f"{SYSTEM}.module.payment_service.module.function.aws_iam_role.this"
 LOG_GROUP = f"{SYSTEM}.module.metrics_api.aws_cloudwatch_log_group.this"
-FUNCTION = f'{SYSTEM}.module.function["order-service"].aws_lambda_function.this'
+FUNCTION = f"{SYSTEM}.module.order_service.module.function.aws_lambda_function.this"
 TABLE = f"{SYSTEM}.module.inventory_table.aws_dynamodb_table.this"
 
 

@@ -12,7 +12,7 @@ from scripts.audit import Auditor
 from scripts.bench.usage import SERVICES
 from scripts.console import out
 from scripts.dead_letter_queues import Look, move_back, queues
-from scripts.deployed import deployed
+from scripts.deployed import deployed, with_settings
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import read_gateway, read_inventory
@@ -34,10 +34,10 @@ _FAULT_RATE = 0.04
 _SETTINGS = {
     "ENVIRONMENT": "faults",
     "PULSEQUEUE_INSTANCE": "faults",
-    "TF_VAR_function_timeout_seconds": "6",
-    # Shorter than copies take at most: where the first payment request failed, they and the expiry race.
-    "TF_VAR_payment_timeout_seconds": "12",
 }
+_FUNCTION_TIMEOUT_SECONDS = 6
+# Shorter than copies take at most: where the first payment request failed, they and the expiry race.
+_PAYMENT_TIMEOUT_SECONDS = 12
 _EVENTS_A_SECOND = 40
 _BATCH = 10
 # More than that waiting, and the sender waits too: what is tested is faults, not load.
@@ -62,7 +62,11 @@ _SETTLE_SECONDS = 600
 def run(orders: int, seed: int, fault_rate: float = _FAULT_RATE) -> Report:
     """Deploy to an embedded AWS of its own, run `orders` orders through it with faults on, and look at what is left."""
     proxy = FaultProxy(fault_rate, seed)
-    settings = {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}
+    settings = with_settings(
+        {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url},
+        function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS,
+        payment_timeout_seconds=_PAYMENT_TIMEOUT_SECONDS,
+    )
     with proxy.running(), deployed(settings, proxy.forward_to) as target:
         return _Run(target, Deployment.of(target), proxy, orders, seed).run()
 

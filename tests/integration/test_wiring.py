@@ -220,6 +220,24 @@ def test_every_dead_letter_queue_and_every_function_has_its_alarm(resources: lis
     assert all(alarm["alarm_actions"] == [topic["arn"]] for alarm in alarms)
 
 
+def test_every_service_and_every_queue_is_in_what_the_tasks_are_told(
+    plan: Mapping[str, Any], resources: list[Resource]
+) -> None:
+    """A service that the list in infra/modules/pulsequeue/services.tf lacks runs, and nobody pauses or watches it."""
+    told = plan["planned_values"]["outputs"]["deployment"]["value"]
+    packaged = {handler.parent.name.replace("_", "-") for handler in (REPO_ROOT / "services").glob("*/handler.py")}
+    functions = {function["function_name"] for function in all_of(resources, "aws_lambda_function")}
+    queues = {queue["name"] for queue in all_of(resources, "aws_sqs_queue")}
+
+    assert functions == {f"test-{service}-handler" for service in packaged}
+    assert {service: each["name"] for service, each in told["functions"].items()} == {
+        service: f"test-{service}-handler" for service in packaged
+    }
+    assert {each["name"] for kind in ("queues", "dead_letters") for each in told[kind].values()} == queues
+    assert set(told["tables"].values()) == {table["name"] for table in all_of(resources, "aws_dynamodb_table")}
+    assert set(told["buses"].values()) == {bus["name"] for bus in all_of(resources, "aws_cloudwatch_event_bus")}
+
+
 def test_no_alert_takes_both_paths(resources: list[Resource]) -> None:
     """What CloudWatch has an alarm for is told by it alone: of the same name, and of each queue of dead letters."""
     alarms = all_of(resources, "aws_cloudwatch_metric_alarm")

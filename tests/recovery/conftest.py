@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.deployed import deployed
+from scripts.deployed import deployed, with_settings
 from scripts.deployment import Deployment
 from tests.integration.world import World
 
-_SETTINGS = {"ENVIRONMENT": "recovery", "PULSEQUEUE_INSTANCE": "recovery", "TF_VAR_function_timeout_seconds": "5"}
+_SETTINGS = with_settings({"ENVIRONMENT": "recovery", "PULSEQUEUE_INSTANCE": "recovery"}, function_timeout_seconds=5)
 
 
 @pytest.fixture(scope="session")

@@ -216,9 +216,10 @@ def test_the_settings_are_the_plans() -> None:
     assert (planned.memory_gb, planned.region, planned.scrapes_expected) == (1, "eu-west-2", True)
 
 
-def test_a_first_plan_knows_the_refresh_only_as_a_variable() -> None:
+def test_a_first_plan_knows_the_refresh_only_from_the_settings() -> None:
     root = {"resources": [resource("aws_lambda_function", environment=[{}])]}
-    document = {"variables": {"metrics_refresh_seconds": {"value": 120}}, "planned_values": {"root_module": root}}
+    variables = {"settings": {"value": {"metrics_refresh_seconds": 120}}}
+    document = {"variables": variables, "planned_values": {"root_module": root}}
 
     assert Planned.of(document).metrics_refresh_seconds == 120
 

@@ -2,6 +2,14 @@
 locals {
   kms_key_arn = one(module.kms_key[*].key_arn)
 
+  bus_dead_letters = var.settings.customer_key ? {
+    bus = {
+      name = module.bus_dead_letter_queue[0].queue_name
+      url  = module.bus_dead_letter_queue[0].queue_url
+      arn  = module.bus_dead_letter_queue[0].queue_arn
+    }
+  } : {}
+
   # Everything of the environment begins with its name.
   partition = data.aws_partition.this.partition
   place     = "${var.region}:${data.aws_caller_identity.this.account_id}"
@@ -18,7 +26,7 @@ locals {
 
 module "kms_key" {
   source = "../kms-key"
-  count  = var.customer_key ? 1 : 0
+  count  = var.settings.customer_key ? 1 : 0
 
   name                = "${var.environment}-data"
   description         = "Encrypts what ${var.environment} keeps and what waits in it."
@@ -29,7 +37,7 @@ module "kms_key" {
 # An event that cannot be encrypted, as the key is disabled, say. This queue has another key, then.
 module "bus_dead_letter_queue" {
   source = "../sqs/dead-letter-queue"
-  count  = var.customer_key ? 1 : 0
+  count  = var.settings.customer_key ? 1 : 0
 
   name     = "${var.environment}-bus"
   bus_arns = [for bus in module.bus : bus.bus_arn]
