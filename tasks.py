@@ -25,8 +25,8 @@ _SEED_FILE = str(REPO_ROOT / "scripts" / "inventory-seed.json")
 _PICTURES = str(REPO_ROOT / "docs" / "images")
 _CAPACITY_PLOT = str(REPO_ROOT / "docs" / "images" / "capacity.svg")
 _MOST_DIGITS = 15
-# The first takes longest.
-_DEPLOYED = [("pytest", f"tests/{suite}") for suite in ("integration", "delivery", "metrics", "recovery", "faults")]
+# As many as run at once: to wait for SQS, as each apply does, costs no time of another. The first takes longest.
+_DEPLOYED = [("pytest", f"tests/{suite}") for suite in ("integration", "delivery", "metrics", "faults")]
 _CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis")
 _HELP = {
     "checks": "run lint, typecheck and test-unit first",
@@ -197,7 +197,7 @@ def audit_dependencies(_: Context) -> None:
 @_command(name="test-unit")
 def unit_tests(_: Context) -> None:
     """Run the tests that need nothing but Python."""
-    run_tool("pytest", "-n", "auto", "tests/unit")
+    run_tool("pytest", "-n", "auto", "--dist", "worksteal", "tests/unit")
 
 
 @_command(name="test-infra")
@@ -270,8 +270,8 @@ def metrics_tests(_: Context) -> None:
 
 @_command(name="test-recovery")
 def recovery_tests(_: Context) -> None:
-    """Spoil and empty the tables of a deployment, and bring them back."""
-    run_tool("pytest", "tests/recovery")
+    """Spoil and empty the tables of a deployment, and bring them back; test-delivery does it too, on its own."""
+    run_tool("pytest", "tests/delivery/test_recovery.py")
 
 
 @_command(name="test-environments")
@@ -282,7 +282,7 @@ def environment_tests(_: Context) -> None:
 
 @_command(name="test-delivery")
 def delivery_tests(_: Context) -> None:
-    """Take a deployment through its life: reviewed, applied, changed by hand, mended, and taken down."""
+    """Take a deployment through its life: reviewed, applied, changed by hand, mended, restored, and taken down."""
     run_tool("pytest", "tests/delivery")
 
 
