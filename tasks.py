@@ -27,6 +27,7 @@ _CAPACITY_PLOT = str(REPO_ROOT / "docs" / "images" / "capacity.svg")
 _MOST_DIGITS = 15
 # As many as run at once: to wait for SQS, as each apply does, costs no time of another. The first takes longest.
 _DEPLOYED = [("pytest", f"tests/{suite}") for suite in ("integration", "delivery", "metrics", "faults")]
+_BEHIND_DEPLOYED = 10
 _CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis")
 _HELP = {
     "checks": "run lint, typecheck and test-unit first",
@@ -296,17 +297,20 @@ def deployed_tests(_: Context) -> None:
 @_command()
 def test(context: Context) -> None:
     """Run every check and test, the failed ones listed at the end; deployments are made and tested meanwhile."""
+    # Those of many processes come last: they leave no core idle once the deployed suites have ended.
     checks = {
         "lint": lint,
         "typecheck": typecheck,
-        "test-unit": unit_tests,
         "test-model": model_tests,
-        "test-infra": infra_tests,
-        "scan-infra": scan_infra,
         "test-monitoring": monitoring_tests,
+        "scan-infra": scan_infra,
+        "test-unit": unit_tests,
+        "test-infra": infra_tests,
     }
     steps = [(command, functools.partial(check, context)) for command, check in checks.items()]
     with started(*_DEPLOYED) as finish_deployed:
+        # A deployed suite waits more than it computes, and takes longest: what only computes fills the gaps.
+        os.nice(_BEHIND_DEPLOYED)
         run_steps([*steps, ("test-deployed", mistakes_explained()(finish_deployed))], keep_going=True)
 
 
