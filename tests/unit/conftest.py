@@ -8,15 +8,15 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlparse
 
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from moto import mock_aws
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core import models as moto_models
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.events.models import events_backends
 from moto.sqs.models import sqs_backends
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 REGION = "eu-west-2"
 # Made once: what a session costs is to find and read the services' models.
 _SESSION = boto3.Session("testing", "testing", region_name=REGION)
-_SQS_URL = urlsplit(f"https://sqs.{REGION}.amazonaws.com")
+_SQS_URL = urlparse(f"https://sqs.{REGION}.amazonaws.com")
 _INSERTS = "before-call.dynamodb.BatchExecuteStatement"
 EVENT_STORE_TABLE = "test-event-store-table"
 INVENTORY_TABLE = "test-inventory-table"
