@@ -1,4 +1,4 @@
-"""One embedded AWS and one apply of the real Terraform, which these tests may change and take down."""
+"""One embedded AWS and one apply of the real Terraform, which these tests may change, spoil and take down."""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from scripts.deployed import deployed
+from scripts.deployment import Deployment
 from scripts.target import Target
+from tests.integration.world import World
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +16,13 @@ def target() -> Iterator[Target]:
     settings = {
         "ENVIRONMENT": "test",
         "PULSEQUEUE_INSTANCE": f"{os.environ.get('PULSEQUEUE_INSTANCE', 'test')}-delivery",
+        # A pause waits for as long, and what a function failed at is hidden for six times it.
+        "TF_VAR_function_timeout_seconds": "5",
     }
     with deployed(settings) as target:
         yield target
+
+
+@pytest.fixture(scope="session")
+def world(target: Target) -> World:
+    return World(target, Deployment.of(target))

@@ -1,4 +1,4 @@
-"""The life of a deployment, on an embedded AWS of its own: reviewed, applied, changed by hand, mended, taken down."""
+"""The life of a deployment, on an embedded AWS of its own: reviewed, applied, changed by hand, mended."""
 
 import json
 import re
@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment, destroy, drift
+from scripts import deployment, drift
 from scripts.build_lambda import DIST
 from scripts.deployment import Deployment
 from scripts.errors import UserError
-from scripts.made_secrets import METRICS_TOKEN, read
 from scripts.plan.model import Action
 from scripts.target import Target
 from scripts.terraform import Terraform
@@ -25,7 +24,6 @@ ROLE_POLICY = f"{SYSTEM}.module.order_service.module.function.aws_iam_role_polic
 ROLE = f"{SYSTEM}.module.payment_service.module.function.aws_iam_role.this"
 LOG_GROUP = f"{SYSTEM}.module.metrics_api.aws_cloudwatch_log_group.this"
 FUNCTION = f"{SYSTEM}.module.order_service.module.function.aws_lambda_function.this"
-TABLE = f"{SYSTEM}.module.inventory_table.aws_dynamodb_table.this"
 
 
 def drift_of(target: Target, monkeypatch: pytest.MonkeyPatch) -> tuple[int, set[tuple[str, str, str, str]]]:
@@ -58,7 +56,7 @@ def test_what_was_changed_by_hand_is_named_and_a_plan_from_a_folder_mends_it_onc
 
     assert code == 2
     assert found == {
-        (QUEUE, "visibility_timeout_seconds", "60", "5"),
+        (QUEUE, "visibility_timeout_seconds", "30", "5"),
         (TARGET, "", "there", "gone"),
         (ROLE_POLICY, "policy", "", "allow dynamodb:DeleteTable on *"),
         (ROLE, "inline_policy", "", "allow * on *"),
@@ -142,26 +140,3 @@ def test_what_would_be_lost_wants_to_be_allowed_and_the_packages_must_be_those_o
     package.write_bytes(planned)
     deployment.apply(target, tmp_path, [LOG_GROUP])
     assert client.get_function_configuration(FunctionName=made.functions["order-service"].name)["CodeSha256"] != before
-
-
-def test_the_environment_is_taken_down_once_nothing_protects_it(
-    target: Target, capsys: pytest.CaptureFixture[str]
-) -> None:
-    client, table = target.client("dynamodb"), Deployment.of(target).tables.inventory
-    client.update_table(TableName=table, DeletionProtectionEnabled=True)
-
-    with pytest.raises(UserError, match="deletion protection is on") as refused:
-        destroy.run(target, target.environment)
-    assert TABLE in str(refused.value)
-    assert table in client.list_tables()["TableNames"]
-    client.update_table(TableName=table, DeletionProtectionEnabled=False)
-    destroy.run(target, target.environment)
-
-    assert client.list_tables()["TableNames"] == []
-    assert target.client("sqs").list_queues().get("QueueUrls", []) == []
-    with pytest.raises(UserError, match="nothing is deployed as test"):
-        Deployment.of(target)
-    assert read(target, METRICS_TOKEN.name)
-    remains = capsys.readouterr().out.partition("what remains of test:")[2]
-    assert "pulsequeue-test-terraform-state" in remains
-    assert "/test/metrics-token" in remains

@@ -14,6 +14,7 @@ module "metrics_service" {
     QUEUE_URLS              = jsonencode({ for label, queue in local.measured_queues : label => queue.url })
     METRICS_TOKEN_PARAMETER = local.parameters.metrics_token.name
     REFRESH_SECONDS         = var.settings.metrics_refresh_seconds
+    FUNCTIONS               = jsonencode(concat(keys(local.services), [module.deadline_sweeper.service.name, "metrics-service"]))
   }
 
   may = {

@@ -116,6 +116,7 @@ def world(busy: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(Writers, "__init__", lambda *_: None)
     monkeypatch.setattr(Writers, "active", lambda _: [])
     monkeypatch.setattr(audit, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(restore_sources, "_POLL_SECONDS", 0)
     return World(busy, tmp_path / "backups" / "one")
 
 
@@ -642,9 +643,8 @@ class _TimeTravel:
 
 
 @pytest.fixture
-def travelling(world: World, monkeypatch: pytest.MonkeyPatch) -> _TimeTravel:
+def travelling(world: World) -> _TimeTravel:
     travel = _TimeTravel(world.aws.dynamodb)
-    monkeypatch.setattr(restore_sources, "_POLL_SECONDS", 0)
     world.aws.dynamodb = cast("DynamoDBClient", travel)
     return travel
 

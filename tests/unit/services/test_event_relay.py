@@ -61,15 +61,15 @@ def _record_entries(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
 
 def test_a_relay_that_is_not_told_of_a_bus_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     others = {bus: f"test-{bus}-bus" for bus in Bus if bus is not Bus.PAYMENT}
-    monkeypatch.setenv("BUSES", json.dumps(others))
+    monkeypatch.setenv("BUS_NAMES", json.dumps(others))
 
-    with pytest.raises(ValueError, match="BUSES lacks payment, whose events could not be published"):
+    with pytest.raises(ValueError, match="BUS_NAMES lacks payment, whose events could not be published"):
         relay.handler(_stream_event(), Context())
 
 
 def test_a_relay_may_be_told_of_a_bus_that_is_newer(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {name: f"test-{name}-bus" for name in (*Bus, "shop")}
-    monkeypatch.setenv("BUSES", json.dumps(names))
+    monkeypatch.setenv("BUS_NAMES", json.dumps(names))
 
     assert relay.handler(_stream_event(), Context()) == DONE
 
