@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.deployed import deployed
+from scripts.deployed import deployed, with_settings
 from scripts.deployment import Deployment
 from scripts.target import Target
 from tests.integration.world import World
@@ -16,9 +16,9 @@ def target() -> Iterator[Target]:
     settings = {
         "ENVIRONMENT": "test",
         "PULSEQUEUE_INSTANCE": f"{os.environ.get('PULSEQUEUE_INSTANCE', 'test')}-delivery",
-        # A pause waits for as long, and what a function failed at is hidden for six times it.
-        "TF_VAR_function_timeout_seconds": "5",
     }
+    # A pause waits for as long, and what a function failed at is hidden for six times it.
+    settings = with_settings(settings, function_timeout_seconds=5)
     with deployed(settings) as target:
         yield target
 

@@ -8,13 +8,13 @@ from scripts.errors import UserError
 from scripts.made_secrets import METRICS_TOKEN, read
 from scripts.target import Target
 
-TABLE = "module.order_system.module.inventory_table.aws_dynamodb_table.this"
+TABLE = "module.pulsequeue.module.inventory_table.aws_dynamodb_table.this"
 
 
 def test_the_environment_is_taken_down_once_nothing_protects_it(
     target: Target, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    client, table = target.client("dynamodb"), Deployment.of(target).inventory_table_name
+    client, table = target.client("dynamodb"), Deployment.of(target).tables.inventory
     client.update_table(TableName=table, DeletionProtectionEnabled=True)
 
     with pytest.raises(UserError, match="deletion protection is on") as refused:
