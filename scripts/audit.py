@@ -31,9 +31,9 @@ from scripts.ledger import (
 from scripts.lifecycles import lifecycle_of
 from scripts.order_history import Problem, lateness, money_problems, state_of
 from scripts.target import Target
-from services.libs.dynamodb_items import Item, batch_get, to_item
-from services.libs.inventory_table import stock_item
-from services.libs.ledger_counters import LedgerCounters, UnreadableCountersError
+from services.libs.store.dynamodb_items import Item, batch_get, to_item
+from services.libs.store.inventory_table import stock_item
+from services.libs.store.ledger_counters import LedgerCounters, UnreadableCountersError
 from services.shared.commits import ORDER_PREFIX, Commit, order_id_of, order_stream, sku_stream, timestamp
 from services.shared.events.payment import PaymentRequested
 from services.shared.inventory import Product, StockItem

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from scripts.deployment import Deployment
-from services.libs.deadline_table import DeadlineTable
+from services.libs.store.deadline_table import DeadlineTable
 from services.shared.deadlines import MOST_STREAMS, DeadlineGroup, minute_of
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from scripts.plan.review import review
 from scripts.plan.terminal import show
 from scripts.target import Target
 from scripts.terraform import Terraform, terraform_path
-from services.libs.event_store import Tables
+from services.libs.store.event_store import Tables
 from services.shared.events.event import Bus
 
 _ENVIRONMENTS = REPO_ROOT / "infra" / "envs"

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from scripts.local.emulator import REPO_ROOT
-from services.libs.function_name import function_name
+from services.libs.runtime.function_name import function_name
 
 _ENTRIES = ("handler.py", "api.py")
 

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from scripts.deployment import Deployment
 from scripts.errors import UserError
-from services.libs.commit_items import commit_from_item
-from services.libs.dynamodb_items import Item, batch_get, from_item, to_item
-from services.libs.inventory_table import stock_item
+from services.libs.store.commit_items import commit_from_item
+from services.libs.store.dynamodb_items import Item, batch_get, from_item, to_item
+from services.libs.store.inventory_table import stock_item
 from services.shared.commits import Commit
 from services.shared.counters import counted
 from services.shared.events import every

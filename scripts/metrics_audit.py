@@ -14,8 +14,8 @@ from scripts.made_secrets import METRICS_TOKEN, required
 from scripts.target import Target
 from scripts.web import TIMEOUT_SECONDS, session, unreachable
 from scripts.writers import Writers
-from services.libs.ledger_counters import LedgerCounters
-from services.libs.metrics import DECLARATIONS, Source
+from services.libs.observability.metrics import DECLARATIONS, Source
+from services.libs.store.ledger_counters import LedgerCounters
 from services.shared.counters import counter
 
 Counters = Mapping[str, int]

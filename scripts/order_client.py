@@ -10,7 +10,7 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import read_orders
 from scripts.target import Target
-from services.libs.commit_items import commit_from_item
+from services.libs.store.commit_items import commit_from_item
 from services.shared.commits import Commit, order_stream
 from services.shared.events.order import OrderPlaced
 from services.shared.lifecycle import ImpossibleCommitError, State

@@ -24,8 +24,8 @@ from scripts.seed_inventory import Catalogue, Seeder
 from scripts.target import Target
 from scripts.waiting import wait_until
 from scripts.web import TIMEOUT_SECONDS, session
-from services.libs.dynamodb_items import from_item, to_item
-from services.libs.inventory_table import InventoryTable
+from services.libs.store.dynamodb_items import from_item, to_item
+from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.simulated_gateway import accepts
 from services.shared.inventory import StockItem
 

@@ -13,8 +13,8 @@ from scripts.errors import UserError
 from scripts.ledger import NoCommitError, readable_commits
 from scripts.target import Target
 from scripts.times import parse_past
-from services.libs.dynamodb_items import to_item
-from services.libs.event_publisher import EventPublisher
+from services.libs.messaging.event_publisher import EventPublisher
+from services.libs.store.dynamodb_items import to_item
 from services.shared.commits import Commit, timestamp
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from scripts.errors import UserError
 from scripts.stock_commits import StockCommits
 from scripts.target import Target
 from scripts.writers import Writers
-from services.libs.commit_items import commit_to_item
-from services.libs.dynamodb_items import Item, to_item
-from services.libs.event_store import EventStore
-from services.libs.inventory_table import stock_to_item
+from services.libs.store.commit_items import commit_to_item
+from services.libs.store.dynamodb_items import Item, to_item
+from services.libs.store.event_store import EventStore
+from services.libs.store.inventory_table import stock_to_item
 from services.shared.inventory import StockItem
 
 if TYPE_CHECKING:

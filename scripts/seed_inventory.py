@@ -14,8 +14,8 @@ from scripts.json_files import load_json
 from scripts.ledger import read_inventory
 from scripts.stock_commits import StockCommits
 from scripts.target import Target
-from services.libs.event_store import ContentionError, EventStore, StockRefusedError, VersionTakenError
-from services.libs.inventory_table import InventoryTable
+from services.libs.store.event_store import ContentionError, EventStore, StockRefusedError, VersionTakenError
+from services.libs.store.inventory_table import InventoryTable
 from services.shared.events.event import Sku
 from services.shared.inventory import Product, StockItem
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from services.libs.lambda_types import SqsEvent, SqsRecord
+from services.libs.runtime.lambda_types import SqsEvent, SqsRecord
 from services.order_service.domain import PlacedOrder, expire
 from services.order_service.domain import decide as decide_order
 from services.order_service.service import OrderService

@@ -13,9 +13,9 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.mappings import Mappings
 from scripts.target import Target
-from services.libs.commit_items import commit_from_item
-from services.libs.dynamodb_items import Item, batch_get, to_item
-from services.libs.event_publisher import event_detail
+from services.libs.messaging.event_publisher import event_detail
+from services.libs.store.commit_items import commit_from_item
+from services.libs.store.dynamodb_items import Item, batch_get, to_item
 from services.shared.commits import order_stream
 from services.shared.events.event import Event
 from services.shared.events.order import OrderPlaced

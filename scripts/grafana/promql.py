@@ -6,7 +6,7 @@ Counts are the last sample less the first, so exact: `increase()` would extrapol
 from prometheus_client import Histogram
 
 from scripts.lambdas_config import LAMBDAS
-from services.libs.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
+from services.libs.observability.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
 
 ENVIRONMENT = "environment"
 """The label that Prometheus puts on the target, and the dashboards' variable that picks its value."""

@@ -8,7 +8,7 @@ from itertools import islice
 from scripts.ledger import Ledger, histories, read_commit
 from scripts.lifecycles import lifecycle_of
 from scripts.order_history import state_of
-from services.libs.dynamodb_items import Item
+from services.libs.store.dynamodb_items import Item
 from services.shared.commits import Commit
 from services.shared.lifecycle import State
 

@@ -19,8 +19,8 @@ from scripts.errors import UserError
 from scripts.order_client import OrderClient
 from scripts.target import Target
 from scripts.times import parse_past
-from services.libs.event_store import EventStore
-from services.libs.messages import event_in, parse_message
+from services.libs.messaging.messages import event_in, parse_message
+from services.libs.store.event_store import EventStore
 from services.order_service.domain import PlacedOrder
 from services.shared.commits import order_stream, timestamp
 from services.shared.events.order import OrderPlaced

@@ -27,9 +27,9 @@ from scripts.recovery.restore_sources import Source, open_source
 from scripts.recovery.table_writes import TableWrites
 from scripts.target import Target
 from scripts.writers import Writers
-from services.libs.dynamodb_items import Item
-from services.libs.inventory_table import stock_to_item
-from services.libs.ledger_counters import LedgerCounters
+from services.libs.store.dynamodb_items import Item
+from services.libs.store.inventory_table import stock_to_item
+from services.libs.store.ledger_counters import LedgerCounters
 from services.shared.commits import Commit, timestamp
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from scripts.ledger import scan
 from scripts.recovery.backup_files import Origin, read_items, read_manifest
 from scripts.target import Target
 from scripts.times import parse_past
-from services.libs.dynamodb_items import Item
+from services.libs.store.dynamodb_items import Item
 from services.shared.commits import timestamp
 
 if TYPE_CHECKING:

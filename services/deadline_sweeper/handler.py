@@ -8,15 +8,15 @@ from typing import Annotated
 from pydantic import Field, Json
 
 from services.deadline_sweeper.service import DeadlineSweeper
-from services.libs import aws_clients
-from services.libs.deadline_notices import DeadlineNotices
-from services.libs.deadline_table import DeadlineTable
-from services.libs.function_name import function_name
-from services.libs.lambda_types import LambdaContext, seconds_left
-from services.libs.metrics import ErrorType
-from services.libs.request_metrics import RequestMetrics
-from services.libs.settings import Settings
-from services.libs.structured_logging import configure_logging
+from services.libs.messaging.deadline_notices import DeadlineNotices
+from services.libs.observability.metrics import ErrorType
+from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.observability.structured_logging import configure_logging
+from services.libs.runtime import aws_clients
+from services.libs.runtime.function_name import function_name
+from services.libs.runtime.lambda_types import LambdaContext, seconds_left
+from services.libs.runtime.settings import Settings
+from services.libs.store.deadline_table import DeadlineTable
 
 FUNCTION = function_name(__name__)
 CONSUMES = ()

@@ -9,16 +9,16 @@ from typing import TypeVar
 
 from pydantic import Json, field_validator
 
-from services.libs import aws_clients
-from services.libs.commit_items import commit_from_item
-from services.libs.dead_letters import DeadLetters
-from services.libs.event_publisher import EventPublisher, event_detail
-from services.libs.function_name import function_name
-from services.libs.lambda_types import BatchResponse, LambdaContext, StreamEvent, StreamRecord, seconds_left
-from services.libs.metrics import ErrorType
-from services.libs.request_metrics import RequestMetrics
-from services.libs.settings import Settings
-from services.libs.structured_logging import configure_logging, logger
+from services.libs.messaging.dead_letters import DeadLetters
+from services.libs.messaging.event_publisher import EventPublisher, event_detail
+from services.libs.observability.metrics import ErrorType
+from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.observability.structured_logging import configure_logging, logger
+from services.libs.runtime import aws_clients
+from services.libs.runtime.function_name import function_name
+from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, StreamEvent, StreamRecord, seconds_left
+from services.libs.runtime.settings import Settings
+from services.libs.store.commit_items import commit_from_item
 from services.shared.commits import Commit
 from services.shared.events import every
 from services.shared.events.event import Bus, UnknownEventError

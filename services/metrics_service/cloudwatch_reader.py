@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from services.libs.embedded_metrics import ENVIRONMENT_DIMENSION, cloudwatch_names
-from services.libs.metrics import DECLARATIONS, NAMESPACE, QUEUE_OLDEST_MESSAGE_AGE, Source
+from services.libs.observability.embedded_metrics import ENVIRONMENT_DIMENSION, cloudwatch_names
+from services.libs.observability.metrics import DECLARATIONS, NAMESPACE, QUEUE_OLDEST_MESSAGE_AGE, Source
 from services.metrics_service.domain import MINUTE_SECONDS, MinuteSums
 from services.shared.counters import counter
 from services.shared.faults import DependencyError, SecondsLeft

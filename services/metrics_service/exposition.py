@@ -8,8 +8,8 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import choose_encoder
 
-from services.libs.embedded_metrics import bucket_name
-from services.libs.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
+from services.libs.observability.embedded_metrics import bucket_name
+from services.libs.observability.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
 from services.shared.counters import counter
 
 # By kind, those that an Accept header may name. Whoever takes anything gets plain text.

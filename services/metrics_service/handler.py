@@ -7,15 +7,15 @@ from typing import Annotated
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field, Json
 
-from services.libs import aws_clients
-from services.libs.function_name import function_name
-from services.libs.lambda_types import HttpRequest, HttpResponse, LambdaContext, seconds_left
-from services.libs.ledger_counters import LedgerCounters
-from services.libs.metrics import ErrorType
-from services.libs.parameters import Parameters
-from services.libs.request_metrics import RequestMetrics
-from services.libs.settings import Settings
-from services.libs.structured_logging import configure_logging, logger
+from services.libs.observability.metrics import ErrorType
+from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.observability.structured_logging import configure_logging, logger
+from services.libs.runtime import aws_clients
+from services.libs.runtime.function_name import function_name
+from services.libs.runtime.lambda_types import HttpRequest, HttpResponse, LambdaContext, seconds_left
+from services.libs.runtime.parameters import Parameters
+from services.libs.runtime.settings import Settings
+from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service.access import BearerToken
 from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.cloudwatch_reader import CloudWatchReader

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from services.libs.ledger_counters import LedgerCounters
-from services.libs.structured_logging import logger
+from services.libs.observability.structured_logging import logger
+from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.cloudwatch_reader import CALL_SECONDS, CloudWatchReader
 from services.metrics_service.domain import Checkpoint

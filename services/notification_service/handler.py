@@ -2,16 +2,16 @@
 
 from functools import cache, partial
 
-from services.libs import aws_clients
-from services.libs.dead_letters import DeadLetters
-from services.libs.function_name import function_name
-from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
-from services.libs.messages import Message, validate
-from services.libs.parameters import Parameters
-from services.libs.queue_consumer import Kind, QueueConsumer, one_by_one
-from services.libs.request_metrics import RequestMetrics
-from services.libs.settings import Settings
-from services.libs.structured_logging import configure_logging
+from services.libs.messaging.dead_letters import DeadLetters
+from services.libs.messaging.messages import Message, validate
+from services.libs.messaging.queue_consumer import Kind, QueueConsumer, one_by_one
+from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.observability.structured_logging import configure_logging
+from services.libs.runtime import aws_clients
+from services.libs.runtime.function_name import function_name
+from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, SqsEvent
+from services.libs.runtime.parameters import Parameters
+from services.libs.runtime.settings import Settings
 from services.notification_service.domain import slack_message, teams_message
 from services.notification_service.messages import ALARM, AlarmMessage, parse_alarm
 from services.notification_service.service import Channel, NotificationService

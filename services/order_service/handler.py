@@ -7,18 +7,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.libs import aws_clients
-from services.libs.dead_letters import DeadLetters
-from services.libs.event_store import EventStore
-from services.libs.function_name import function_name
-from services.libs.inventory_table import InventoryTable
-from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
-from services.libs.messages import Message, event_in, order_id, validate
-from services.libs.metrics import ORDER_PROCESSING_DURATION
-from services.libs.queue_consumer import Kind, Outcome, QueueConsumer, validated
-from services.libs.request_metrics import RequestMetrics
-from services.libs.settings import StoreSettings
-from services.libs.structured_logging import configure_logging
+from services.libs.messaging.dead_letters import DeadLetters
+from services.libs.messaging.messages import Message, event_in, order_id, validate
+from services.libs.messaging.queue_consumer import Kind, Outcome, QueueConsumer, validated
+from services.libs.observability.metrics import ORDER_PROCESSING_DURATION
+from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.observability.structured_logging import configure_logging
+from services.libs.runtime import aws_clients
+from services.libs.runtime.function_name import function_name
+from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, SqsEvent
+from services.libs.runtime.settings import StoreSettings
+from services.libs.store.event_store import EventStore
+from services.libs.store.inventory_table import InventoryTable
 from services.order_service.domain import PlacedOrder
 from services.order_service.service import OrderService
 from services.shared.commits import Cause

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from services.libs.event_store import ContentionError, EventStore
-from services.libs.group_writer import GroupWriter, Outcome
-from services.libs.inventory_table import InventoryTable
-from services.libs.structured_logging import logger
+from services.libs.observability.structured_logging import logger
+from services.libs.store.event_store import ContentionError, EventStore
+from services.libs.store.group_writer import GroupWriter, Outcome
+from services.libs.store.inventory_table import InventoryTable
 from services.order_service.domain import (
     MixedCurrenciesError,
     NotDueError,

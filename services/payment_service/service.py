@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-from services.libs.event_store import EventStore, VersionTakenError
-from services.libs.group_writer import GroupWriter, Outcome
-from services.libs.structured_logging import logger
+from services.libs.observability.structured_logging import logger
+from services.libs.store.event_store import EventStore, VersionTakenError
+from services.libs.store.group_writer import GroupWriter, Outcome
 from services.payment_service.domain import (
     NotReservedError,
     RefundNotRequestedError,

@@ -8,7 +8,7 @@ from scripts import audit, metrics_audit, writers
 from scripts.errors import UserError
 from scripts.ledger import scan
 from scripts.recovery import backup, refund_lost, replay_orders, restore
-from services.libs.dynamodb_items import Item, to_item
+from services.libs.store.dynamodb_items import Item, to_item
 from tests.integration.world import World, eventually
 
 

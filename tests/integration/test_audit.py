@@ -7,8 +7,8 @@ import pytest
 
 from scripts import audit, deadlines, repair, writers
 from scripts.errors import UserError
-from services.libs.dynamodb_items import to_item
-from services.libs.event_store import EventStore
+from services.libs.store.dynamodb_items import to_item
+from services.libs.store.event_store import EventStore
 from services.order_service.domain import PlacedOrder, decide
 from services.shared.commits import Cause
 from tests.integration.world import World, eventually

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from services.libs.event_store import EventStore
+from services.libs.store.event_store import EventStore
 from services.order_service.domain import PlacedOrder, decide
 from services.shared.commits import Cause
 from tests.integration.world import World, eventually

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from scripts.deployment import Deployment
 from scripts.lambdas_config import LAMBDAS, NO_WORK
-from services.libs.dynamodb_items import to_item
+from services.libs.store.dynamodb_items import to_item
 from services.shared.events.event import Bus
 from tests.integration.world import World
 

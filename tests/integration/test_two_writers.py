@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 
 from scripts.errors import UserError
-from services.libs.event_store import EventStore
-from services.libs.inventory_table import stock_to_item, stock_update
-from services.libs.ledger_counters import LedgerCounters
+from services.libs.store.event_store import EventStore
+from services.libs.store.inventory_table import stock_to_item, stock_update
+from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.domain import Checkpoint
 from services.order_service.domain import decide

@@ -14,8 +14,8 @@ from scripts.local.workers import workers
 from scripts.order_client import History, OrderClient
 from scripts.seed_inventory import Seeder, SeedProduct
 from scripts.target import Target
-from services.libs.dynamodb_items import from_item, to_item
-from services.libs.inventory_table import InventoryTable
+from services.libs.store.dynamodb_items import from_item, to_item
+from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.gateway import ChargeRequest
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.events.event import Event

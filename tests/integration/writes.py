@@ -6,8 +6,8 @@ from uuid import uuid4
 
 from scripts.repair import Repair, Repairer
 from scripts.seed_inventory import Seeder, SeedProduct
-from services.libs.event_store import EventStore
-from services.libs.inventory_table import InventoryTable, stock_to_item
+from services.libs.store.event_store import EventStore
+from services.libs.store.inventory_table import InventoryTable, stock_to_item
 from services.order_service.domain import PlacedOrder
 from services.order_service.service import OrderService
 from services.payment_service.gateway import ChargeRequest

@@ -19,7 +19,7 @@ from scripts.ledger import Ledger, read_commits
 from scripts.made_secrets import METRICS_TOKEN, required
 from scripts.metrics_audit import declared_series, read_page
 from scripts.waiting import wait_until
-from services.libs.metrics import BUCKETS_SECONDS
+from services.libs.observability.metrics import BUCKETS_SECONDS
 from tests.integration.world import World, eventually
 from tests.metrics.prometheus import JOBS, Prometheus
 from tests.metrics.scrapes import HoldingProxy, callers
@@ -35,7 +35,7 @@ _BATCH = 20
 # CloudWatch is asked once a minute.
 _REFRESH_SECONDS = 150
 _SETTLE_SECONDS = 200
-# Shorter than the functions' clients wait for an answer: services/libs/aws_clients.py.
+# Shorter than the functions' clients wait for an answer: services/libs/runtime/aws_clients.py.
 _HOLD_SECONDS = 1.8
 # What the embedded AWS answers for a function that ended under its call.
 _KILLED = "Worker process died"

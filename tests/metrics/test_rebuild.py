@@ -4,7 +4,7 @@ import pytest
 
 from scripts import metrics_audit, writers
 from scripts.errors import UserError
-from services.libs.dynamodb_items import to_item
+from services.libs.store.dynamodb_items import to_item
 from services.shared.json_types import JsonObject
 from tests.integration.world import World
 

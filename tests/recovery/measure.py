@@ -14,8 +14,8 @@ from scripts.deployed import deployed
 from scripts.deployment import Deployment
 from scripts.recovery import backup, restore
 from scripts.recovery.backup_files import ItemsFile, Manifest, Origin, new_folder, write_manifest
-from services.libs.commit_items import commit_to_item
-from services.libs.dynamodb_items import Item, to_item
+from services.libs.store.commit_items import commit_to_item
+from services.libs.store.dynamodb_items import Item, to_item
 from services.order_service.domain import conclude
 from services.payment_service.domain import settle
 from services.payment_service.gateway import Charge

@@ -23,11 +23,11 @@ from moto.events.models import events_backends
 from moto.sqs.models import sqs_backends
 
 from scripts.deployment import Deployment
-from services.libs import aws_clients
-from services.libs.backoff import Backoff
-from services.libs.dead_letters import DeadLetters
-from services.libs.event_store import EventStore, Tables
-from services.libs.inventory_table import InventoryTable
+from services.libs.messaging.dead_letters import DeadLetters
+from services.libs.runtime import aws_clients
+from services.libs.runtime.backoff import Backoff
+from services.libs.store.event_store import EventStore, Tables
+from services.libs.store.inventory_table import InventoryTable
 from services.shared.events.event import Bus
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from scripts.errors import UserError
 from scripts.local.emulator import REPO_ROOT
 from scripts.prices import PRICES_FILE, read_prices
 from scripts.target import Target
-from services.libs.commit_items import commit_to_item
-from services.libs.inventory_table import stock_to_item
+from services.libs.store.commit_items import commit_to_item
+from services.libs.store.inventory_table import stock_to_item
 from services.order_service.domain import conclude
 from services.payment_service.domain import settle
 from services.payment_service.gateway import Charge

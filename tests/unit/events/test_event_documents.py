@@ -18,8 +18,8 @@ from scripts.event_documents.run import FOLDER, check_documents, write_documents
 from scripts.event_documents.schemas import event_schema, resolved
 from scripts.event_documents.traffic import Traffic, declared_events, declared_traffic
 from scripts.local.emulator import REPO_ROOT
-from services.libs.event_publisher import event_detail
-from services.libs.messages import parse_message
+from services.libs.messaging.event_publisher import event_detail
+from services.libs.messaging.messages import parse_message
 from services.shared.commits import Cause, Commit
 from services.shared.events.event import Event, Fields
 from services.shared.events.order import OrderPlaced

@@ -9,7 +9,7 @@ from prometheus_client import Histogram
 
 from scripts.grafana.promql import values_of
 from scripts.local.emulator import REPO_ROOT
-from services.libs.metrics import DECLARATIONS, Declaration
+from services.libs.observability.metrics import DECLARATIONS, Declaration
 from tests.unit.monitoring.rules import Selector, grouping_labels, rule_tests, rules, selectors
 
 TARGET_LABELS = {"environment", "instance", "job"}

@@ -11,9 +11,9 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.relay_catchup import Published, commits_since, publish, run
 from scripts.target import Target
-from services.libs.backoff import Backoff
-from services.libs.dynamodb_items import to_item
-from services.libs.event_publisher import EventPublisher
+from services.libs.messaging.event_publisher import EventPublisher
+from services.libs.runtime.backoff import Backoff
+from services.libs.store.dynamodb_items import to_item
 from services.shared.commits import Commit, timestamp
 from services.shared.events.event import Bus
 from services.shared.json_types import Json

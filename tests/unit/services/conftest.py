@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from scripts.lambdas_config import LAMBDAS
-from services.libs.structured_logging import logger
+from services.libs.observability.structured_logging import logger
 from services.shared.events.event import Bus
 from tests.unit.conftest import DEADLINE_TABLE, EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
 

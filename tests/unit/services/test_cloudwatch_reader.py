@@ -7,7 +7,7 @@ from itertools import chain
 import pytest
 from botocore.stub import Stubber
 
-from services.libs import aws_clients
+from services.libs.runtime import aws_clients
 from services.metrics_service.cloudwatch_reader import CALL_SECONDS, CloudWatchReader
 from services.shared.faults import DependencyError, no_hurry
 from tests.factories import NOW

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import pytest
 
-from services.libs.commit_items import commit_from_item, commit_to_item
-from services.libs.dynamodb_items import from_item, to_item
+from services.libs.store.commit_items import commit_from_item, commit_to_item
+from services.libs.store.dynamodb_items import from_item, to_item
 from services.order_service.domain import expire
 from services.shared.cancel_reasons import CancelReason
 from services.shared.commits import Commit

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from services.libs.deadline_table import SHARDS, DeadlineTable, DeadlineWriter
-from services.libs.dynamodb_items import from_item, to_item
-from services.libs.event_store import EventStore, GroupRefusedError
+from services.libs.store.deadline_table import SHARDS, DeadlineTable, DeadlineWriter
+from services.libs.store.dynamodb_items import from_item, to_item
+from services.libs.store.event_store import EventStore, GroupRefusedError
 from services.shared.deadlines import DeadlineGroup
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, decide, inventory, placed_order, seeding, stock_item
 from tests.unit.conftest import AT_ONCE, DEADLINE_TABLE, TABLES, Aws
 
 if TYPE_CHECKING:
-    from services.libs.dynamodb_items import Item
+    from services.libs.store.dynamodb_items import Item
     from services.shared.json_types import JsonObject
 
 DUE = NOW + PAYMENT_TIMEOUT

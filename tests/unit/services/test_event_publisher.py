@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
-from services.libs.event_publisher import _BACKOFF, EventPublisher
-from services.libs.structured_logging import configure_logging
+from services.libs.messaging.event_publisher import _BACKOFF, EventPublisher
+from services.libs.observability.structured_logging import configure_logging
 from services.shared.events.event import Bus
 from tests.factories import NOW, decide, inventory, placed_order, seeding, stock_item
 

@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from services.event_relay import handler as relay
-from services.libs import aws_clients
-from services.libs.commit_items import commit_to_item
-from services.libs.lambda_types import BatchResponse, StreamEvent
+from services.libs.runtime import aws_clients
+from services.libs.runtime.lambda_types import BatchResponse, StreamEvent
+from services.libs.store.commit_items import commit_to_item
 from services.shared.commits import Commit
 from services.shared.events.event import Bus
 from tests.factories import Context, decide, inventory, placed_order, seeding, stock_item
@@ -22,7 +22,7 @@ from tests.unit.conftest import Aws
 if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-    from services.libs.dynamodb_items import Item
+    from services.libs.store.dynamodb_items import Item
 
 _DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "PutEvents")
 DONE: BatchResponse = {"batchItemFailures": []}

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from services.libs.deadline_table import DeadlineTable
-from services.libs.event_store import (
+from services.libs.store.deadline_table import DeadlineTable
+from services.libs.store.event_store import (
     _BACKOFF,
     ContentionError,
     EventStore,

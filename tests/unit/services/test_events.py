@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from pydantic import ValidationError
 
-from services.libs.event_publisher import event_detail
+from services.libs.messaging.event_publisher import event_detail
 from services.shared import events
 from services.shared.commits import Commit
 from services.shared.events import event as events_of_any_kind

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.libs import event_store
-from services.libs.event_store import ContentionError, EventStore, TransactionFaultError, first_group
+from services.libs.store import event_store
+from services.libs.store.event_store import ContentionError, EventStore, TransactionFaultError, first_group
 from services.order_service.domain import PlacedOrder
 from services.order_service.service import OrderService
 from services.payment_service.gateway import Charge, ChargeRequest, GatewayError

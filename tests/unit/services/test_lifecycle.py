@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from services.libs.commit_items import commit_from_item
+from services.libs.store.commit_items import commit_from_item
 from services.shared.commits import Commit
 from services.shared.events import event as events_of_any_kind
 from services.shared.events.event import Bus, Event

@@ -1,4 +1,4 @@
-from services.libs.metrics import DECLARATIONS, Source
+from services.libs.observability.metrics import DECLARATIONS, Source
 from services.shared.counters import counted, counter
 from tests.factories import decide, inventory, placed_order, stock_item
 

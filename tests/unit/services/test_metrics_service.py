@@ -10,10 +10,10 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from services.libs import aws_clients
-from services.libs.lambda_types import HttpRequest, HttpResponse
-from services.libs.ledger_counters import LedgerCounters
-from services.libs.metrics import DECLARATIONS
+from services.libs.observability.metrics import DECLARATIONS
+from services.libs.runtime import aws_clients
+from services.libs.runtime.lambda_types import HttpRequest, HttpResponse
+from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service import handler as metrics_handler
 from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.cloudwatch_reader import CloudWatchReader

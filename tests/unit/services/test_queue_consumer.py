@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from services.libs.dead_letters import DeadLetters
-from services.libs.event_store import ContentionError
-from services.libs.messages import Message, parse_message
-from services.libs.queue_consumer import Kind, QueueConsumer, one_by_one
-from services.libs.request_metrics import RequestMetrics
-from services.libs.structured_logging import configure_logging, logger
+from services.libs.messaging.dead_letters import DeadLetters
+from services.libs.messaging.messages import Message, parse_message
+from services.libs.messaging.queue_consumer import Kind, QueueConsumer, one_by_one
+from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.observability.structured_logging import configure_logging, logger
+from services.libs.store.event_store import ContentionError
 from services.shared.faults import SecondsLeft
 from services.shared.rejections import RejectedError, RejectionReason
 from tests.factories import Context, event_body, order_placed, sqs_event

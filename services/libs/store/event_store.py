@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Required, TypedDict, cast
 
-from services.libs.backoff import Backoff
-from services.libs.commit_items import commit_from_item, commit_to_item
-from services.libs.deadline_table import DeadlineWriter
-from services.libs.dynamodb_items import Item, batch_get, to_item
-from services.libs.inventory_table import stock_item, stock_update
-from services.libs.ledger_counters import CounterWriter
+from services.libs.runtime.backoff import Backoff
+from services.libs.store.commit_items import commit_from_item, commit_to_item
+from services.libs.store.deadline_table import DeadlineWriter
+from services.libs.store.dynamodb_items import Item, batch_get, to_item
+from services.libs.store.inventory_table import stock_item, stock_update
+from services.libs.store.ledger_counters import CounterWriter
 from services.shared.commits import Commit
 from services.shared.counters import counted
 from services.shared.deadlines import DeadlineGroup

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from services.libs.event_store import Tables
+from services.libs.store.event_store import Tables
 
 
 class Settings(BaseModel):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from services.libs.dynamodb_items import Item, batch_get, from_item, to_item
+from services.libs.store.dynamodb_items import Item, batch_get, from_item, to_item
 from services.shared.inventory import Product, StockChange, StockItem
 from services.shared.json_types import Json, integer, text
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from services.libs.aws_clients import LONGEST_CALL_SECONDS
-from services.libs.backoff import Backoff
-from services.libs.structured_logging import logger
+from services.libs.observability.structured_logging import logger
+from services.libs.runtime.aws_clients import LONGEST_CALL_SECONDS
+from services.libs.runtime.backoff import Backoff
 from services.shared.commits import Commit
 from services.shared.events.event import Bus
 from services.shared.faults import RESERVE_SECONDS, SecondsLeft, no_hurry

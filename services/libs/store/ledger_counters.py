@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from services.libs.dynamodb_items import Item, to_item
+from services.libs.store.dynamodb_items import Item, to_item
 from services.shared.commits import timestamp
 from services.shared.faults import DependencyError
 

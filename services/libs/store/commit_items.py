@@ -7,7 +7,7 @@ or of the body's `items` where there are no such lines. `schema_versions` is the
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from services.libs.dynamodb_items import Item, from_item, to_item
+from services.libs.store.dynamodb_items import Item, from_item, to_item
 from services.shared.commits import Cause, Commit, timestamp
 from services.shared.events.event import Event, event_type
 from services.shared.inventory import Move, StockLine, StockMove

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 
-from services.libs.metrics import BUCKETS_SECONDS, NAMESPACE, REGISTRY, Declaration
+from services.libs.observability.metrics import BUCKETS_SECONDS, NAMESPACE, REGISTRY, Declaration
 
 ENVIRONMENT_DIMENSION = "environment"
 

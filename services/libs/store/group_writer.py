@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from services.libs.event_store import (
+from services.libs.store.event_store import (
     ContentionError,
     EventStore,
     GroupRefusedError,

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from services.libs.structured_logging import logger
+from services.libs.observability.structured_logging import logger
 from services.shared.deadlines import DEADLINES_PASSED, MOST_STREAMS
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from services.libs.embedded_metrics import EmbeddedMetrics
-from services.libs.metrics import (
+from services.libs.observability.embedded_metrics import EmbeddedMetrics
+from services.libs.observability.metrics import (
     LAMBDA_ERRORS,
     LAMBDA_REQUEST_DURATION,
     LAMBDA_REQUESTS,
     ErrorType,
     Status,
 )
-from services.libs.structured_logging import logger
+from services.libs.observability.structured_logging import logger
 from services.shared.faults import DependencyError, OutOfTimeError
 from services.shared.rejections import RejectedError, RejectionReason
 

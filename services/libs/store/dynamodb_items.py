@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from services.libs.backoff import Backoff
+from services.libs.runtime.backoff import Backoff
 from services.shared.faults import DependencyError
 from services.shared.json_types import Json, JsonObject
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from services.libs.dead_letters import DeadLetters
-from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent, SqsRecord, seconds_left
-from services.libs.messages import Message, parse_message
-from services.libs.request_metrics import RequestMetrics
-from services.libs.structured_logging import log_fields, logger
+from services.libs.messaging.dead_letters import DeadLetters
+from services.libs.messaging.messages import Message, parse_message
+from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.observability.structured_logging import log_fields, logger
+from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, SqsEvent, SqsRecord, seconds_left
 from services.shared.commits import Cause
 from services.shared.faults import DependencyError, OutOfTimeError, SecondsLeft, is_out_of_time
 from services.shared.rejections import RejectedError, RejectionReason
