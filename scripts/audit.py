@@ -34,7 +34,8 @@ from scripts.target import Target
 from services.libs.store.dynamodb_items import Item, batch_get, to_item
 from services.libs.store.inventory_table import stock_item
 from services.libs.store.ledger_counters import LedgerCounters, UnreadableCountersError
-from services.shared.commits import ORDER_PREFIX, Commit, order_id_of, order_stream, sku_stream, timestamp
+from services.shared.causes import timestamp
+from services.shared.commits import ORDER_PREFIX, Commit, order_id_of, order_stream, sku_stream
 from services.shared.events.payment import PaymentRequested
 from services.shared.inventory import Product, StockItem
 from services.shared.json_types import JsonObject

@@ -14,7 +14,7 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.letters import Letter
 from scripts.target import Target
-from services.shared.commits import timestamp
+from services.shared.causes import timestamp
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient

@@ -14,7 +14,7 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.target import Target
 from scripts.times import parse_past
-from services.shared.commits import timestamp
+from services.shared.causes import timestamp
 from services.shared.json_types import JsonObject
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from scripts.order_history import Problem, events_text, state_of
 from scripts.target import Target
 from services.libs.store.dynamodb_items import from_item, to_item
 from services.libs.store.event_store import EventStore
-from services.shared.commits import Commit, order_id_of, order_stream, timestamp
+from services.shared.causes import timestamp
+from services.shared.commits import Commit, order_id_of, order_stream
 from services.shared.events.order import OrderCancelled
 from services.shared.events.payment import PaymentProcessed, RefundProcessed
 from services.shared.inventory import StockChange

@@ -15,7 +15,7 @@ from scripts.ledger import read_inventory
 from scripts.order_client import History, OrderClient
 from scripts.order_history import events_text
 from scripts.target import Target
-from services.libs.messaging.messages import EventDetail
+from services.libs.messaging.incoming_events import EventDetail
 from services.libs.store.inventory_table import InventoryTable
 from services.order_service.domain import PlacedOrder, content_hash
 from services.shared.commits import Commit

@@ -15,7 +15,8 @@ from scripts.target import Target
 from scripts.times import parse_past
 from services.libs.messaging.event_publisher import EventPublisher
 from services.libs.store.dynamodb_items import to_item
-from services.shared.commits import Commit, timestamp
+from services.shared.causes import timestamp
+from services.shared.commits import Commit
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -11,7 +11,8 @@ from services.order_service.domain import decide as decide_order
 from services.order_service.service import OrderService
 from services.payment_service.domain import refunded
 from services.payment_service.service import PaymentService
-from services.shared.commits import Cause, Commit, sku_stream
+from services.shared.causes import Cause
+from services.shared.commits import Commit, sku_stream
 from services.shared.events.catalog import ProductInventoryUpdated
 from services.shared.events.order import ForcedResult
 from services.shared.events.payment import RefundRequested

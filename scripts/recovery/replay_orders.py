@@ -19,10 +19,11 @@ from scripts.errors import UserError
 from scripts.order_client import OrderClient
 from scripts.target import Target
 from scripts.times import parse_past
-from services.libs.messaging.messages import event_in, parse_message
+from services.libs.messaging.incoming_events import event_in, parse_message
 from services.libs.store.event_store import EventStore
 from services.order_service.domain import PlacedOrder
-from services.shared.commits import order_stream, timestamp
+from services.shared.causes import timestamp
+from services.shared.commits import order_stream
 from services.shared.events.order import OrderPlaced
 from services.shared.order_lifecycle import DECISION
 from services.shared.rejections import RejectedError

@@ -30,7 +30,8 @@ from scripts.writers import Writers
 from services.libs.store.dynamodb_items import Item
 from services.libs.store.inventory_table import stock_to_item
 from services.libs.store.ledger_counters import LedgerCounters
-from services.shared.commits import Commit, timestamp
+from services.shared.causes import timestamp
+from services.shared.commits import Commit
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

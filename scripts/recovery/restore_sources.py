@@ -17,7 +17,7 @@ from scripts.recovery.backup_files import Origin, read_items, read_manifest
 from scripts.target import Target
 from scripts.times import parse_past
 from services.libs.store.dynamodb_items import Item
-from services.shared.commits import timestamp
+from services.shared.causes import timestamp
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

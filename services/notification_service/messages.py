@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 from services.libs.messaging.messages import Message, validate_json
 from services.notification_service.domain import Alarm
-from services.shared.commits import Cause
+from services.shared.causes import Cause
 
 ALARM = "Alarm"
 

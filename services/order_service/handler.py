@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import Field
 
 from services.libs.messaging.dead_letters import DeadLetters
-from services.libs.messaging.messages import Message, event_in, order_id, validate
+from services.libs.messaging.incoming_events import event_in, order_id, parse_message
+from services.libs.messaging.messages import Message, validate
 from services.libs.messaging.queue_consumer import Kind, Outcome, QueueConsumer, validated
 from services.libs.observability.metrics import ORDER_PROCESSING_DURATION
 from services.libs.observability.request_metrics import RequestMetrics
@@ -16,12 +17,12 @@ from services.libs.observability.structured_logging import configure_logging
 from services.libs.runtime import aws_clients
 from services.libs.runtime.function_name import function_name
 from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, SqsEvent
-from services.libs.runtime.settings import StoreSettings
 from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import InventoryTable
+from services.libs.store.store_settings import StoreSettings
 from services.order_service.domain import PlacedOrder
 from services.order_service.service import OrderService
-from services.shared.commits import Cause
+from services.shared.causes import Cause
 from services.shared.deadlines import DEADLINES_PASSED, DeadlinesPassed
 from services.shared.events.event import type_names
 from services.shared.events.order import OrderPlaced
@@ -58,6 +59,7 @@ class _Application:
             ),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(FUNCTION, settings.environment),
+            parse_message,
         )
 
     def _place(self, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:

@@ -16,7 +16,8 @@ from services.order_service.domain import (
     decide_all,
     expire,
 )
-from services.shared.commits import Cause, Commit, order_id_of, order_stream
+from services.shared.causes import Cause
+from services.shared.commits import Commit, order_id_of, order_stream
 from services.shared.faults import SecondsLeft, no_hurry
 from services.shared.inventory import StockItem
 from services.shared.order_lifecycle import DECISION, SETTLEMENT

@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import Field
 
 from services.libs.messaging.dead_letters import DeadLetters
-from services.libs.messaging.messages import Message, order_id
+from services.libs.messaging.incoming_events import order_id, parse_message
+from services.libs.messaging.messages import Message
 from services.libs.messaging.queue_consumer import Kind, Outcome, QueueConsumer, one_by_one, validated
 from services.libs.observability.metrics import PAYMENT_PROCESSING_DURATION
 from services.libs.observability.request_metrics import RequestMetrics
@@ -16,8 +17,8 @@ from services.libs.observability.structured_logging import configure_logging
 from services.libs.runtime import aws_clients
 from services.libs.runtime.function_name import function_name
 from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, SqsEvent
-from services.libs.runtime.settings import StoreSettings
 from services.libs.store.event_store import EventStore
+from services.libs.store.store_settings import StoreSettings
 from services.payment_service.service import CHARGES_AT_ONCE, PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.events.event import type_names
@@ -51,6 +52,7 @@ class _Application:
             ),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(FUNCTION, settings.environment),
+            parse_message,
         )
 
     def _pay(self, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:

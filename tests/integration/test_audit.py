@@ -10,7 +10,7 @@ from scripts.errors import UserError
 from services.libs.store.dynamodb_items import to_item
 from services.libs.store.event_store import EventStore
 from services.order_service.domain import PlacedOrder, decide
-from services.shared.commits import Cause
+from services.shared.causes import Cause
 from tests.integration.world import World, eventually
 
 _PAYMENT_TIMEOUT = timedelta(minutes=15)

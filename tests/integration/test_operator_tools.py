@@ -10,7 +10,7 @@ import pytest
 
 from scripts import logs, order_show, relay_catchup
 from scripts.dead_letter_queues import list_dead_letters, redrive
-from services.shared.commits import timestamp
+from services.shared.causes import timestamp
 from services.shared.events.order import OrderPlaced
 from tests.factories import event_body
 from tests.integration.world import World, eventually

@@ -13,7 +13,8 @@ from services.order_service.service import OrderService
 from services.payment_service.gateway import ChargeRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.shared.commits import Cause, Commit, order_stream
+from services.shared.causes import Cause
+from services.shared.commits import Commit, order_stream
 from services.shared.inventory import StockItem
 from tests.integration.meeting import Write
 from tests.integration.world import World

@@ -19,7 +19,8 @@ from services.libs.store.dynamodb_items import Item, to_item
 from services.order_service.domain import conclude
 from services.payment_service.domain import settle
 from services.payment_service.gateway import Charge
-from services.shared.commits import Cause, Commit
+from services.shared.causes import Cause
+from services.shared.commits import Commit
 from services.shared.json_types import JsonObject
 from tests.factories import decide, inventory, placed_order, seeding, stock_item
 from tests.integration.world import World, eventually

@@ -1,22 +1,15 @@
-"""What arrives on the queues: the EventBridge envelope and what every event's detail shares."""
+"""A message of a queue, whatever put it there, and how its content is checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, Field, StrictInt, StringConstraints, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from services.shared.commits import Cause
-from services.shared.events.event import Event, UnknownEventError, event_type
-from services.shared.events.order import OrderReference
+from services.shared.causes import Cause
 from services.shared.rejections import RejectedError, RejectionReason
 
-# Ids that are only handed on: ours read `order#<id>/<version>/<index>`, other producers have their own form.
-TraceId = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=200)]
-
 Model = TypeVar("Model", bound=BaseModel)
-E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,89 +18,27 @@ class Message:
     detail: Mapping[str, object]
     cause: Cause
     schema_version: int = 1
-
-    @property
-    def order_id(self) -> str:
-        """The order that it is about, for the logs: empty where what stands there is no id, and could be anything."""
-        try:
-            return OrderReference.model_validate(self.detail).order_id
-        except ValidationError:
-            return ""
-
-
-def order_id(message: Message) -> str:
-    """Raise RejectedError where the event is about no order."""
-    return validate(OrderReference, message.detail).order_id
-
-
-def parse_message(body: str, now: datetime) -> Message:
-    """Raise RejectedError where the body is not an event in our form."""
-    envelope = validate_json(_Envelope, body)
-    metadata = validate(EventDetail, envelope.detail).metadata or _Metadata()
-    newest = _newest_schema(envelope.detail_type)
-    if metadata.schema_version > newest:
-        detail = f"metadata.schemaVersion: unknown schema version, {newest} is the newest"
-        raise RejectedError(RejectionReason.VALIDATION_ERROR, detail)
-    cause = Cause(
-        event_id=metadata.event_id or envelope.id,
-        correlation_id=metadata.correlation_id or envelope.id,
-        at=now,
-    )
-    return Message(envelope.detail_type, envelope.detail, cause, metadata.schema_version)
-
-
-def event_in(message: Message, kind: type[E]) -> E:
-    """Raise RejectedError where the message's content is not what the event says."""
-    try:
-        return kind.of(message.detail, message.schema_version)
-    except ValidationError as error:
-        raise _rejected(error) from None  # its text quotes what was sent
-    except (KeyError, TypeError, ValueError):
-        # An upcaster finds nothing of what it reads, or something else.
-        detail = f"detail: not version {message.schema_version} of {kind.type_name()}"
-        raise RejectedError(RejectionReason.VALIDATION_ERROR, detail) from None
-
-
-def _newest_schema(name: str) -> int:
-    try:
-        return event_type(name).SCHEMA_VERSION
-    except UnknownEventError:
-        return 1
+    order_id: str = ""
+    """The order that it is about, for the logs."""
 
 
 def validate(model: type[Model], detail: Mapping[str, object]) -> Model:
+    """Raise RejectedError where the model refuses the content."""
     try:
         return model.model_validate(detail)
     except ValidationError as error:
-        raise _rejected(error) from None  # its text quotes what was sent
+        raise rejected(error) from None  # its text quotes what was sent
 
 
 def validate_json(model: type[Model], body: str) -> Model:
+    """Raise RejectedError where the model refuses the body."""
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise _rejected(error) from None
+        raise rejected(error) from None
 
 
-def _rejected(error: ValidationError) -> RejectedError:
+def rejected(error: ValidationError) -> RejectedError:
     problems = error.errors()
     detail = "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in problems[:5])
     return RejectedError(RejectionReason.VALIDATION_ERROR, detail)
-
-
-class _Metadata(BaseModel):
-    event_id: TraceId | None = Field(None, alias="eventId")
-    correlation_id: TraceId | None = Field(None, alias="correlationId")
-    schema_version: Annotated[StrictInt, Field(ge=1)] = Field(1, alias="schemaVersion")
-
-
-class EventDetail(BaseModel):
-    """What every event's detail has, whatever it is about."""
-
-    metadata: _Metadata | None = None
-
-
-class _Envelope(BaseModel):
-    id: TraceId
-    detail_type: str = Field(alias="detail-type")
-    detail: Mapping[str, object]

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from services.libs.messaging.dead_letters import DeadLetters
-from services.libs.messaging.messages import Message, parse_message
+from services.libs.messaging.messages import Message
 from services.libs.observability.request_metrics import RequestMetrics
 from services.libs.observability.structured_logging import log_fields, logger
 from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, SqsEvent, SqsRecord, seconds_left
-from services.shared.commits import Cause
+from services.shared.causes import Cause
 from services.shared.faults import DependencyError, OutOfTimeError, SecondsLeft, is_out_of_time
 from services.shared.rejections import RejectedError, RejectionReason
 
@@ -89,7 +89,7 @@ class QueueConsumer:
     kinds: Sequence[Kind]
     dead_letters: DeadLetters
     metrics: RequestMetrics
-    parse: Callable[[str, datetime], Message] = parse_message
+    parse: Callable[[str, datetime], Message]
     """Raises RejectedError."""
 
     def consume(self, event: SqsEvent, context: LambdaContext) -> BatchResponse:

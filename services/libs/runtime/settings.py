@@ -5,8 +5,6 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from services.libs.store.event_store import Tables
-
 
 class Settings(BaseModel):
     """A field `event_store_table` is the variable `EVENT_STORE_TABLE`; a missing one fails with that name."""
@@ -20,17 +18,3 @@ class Settings(BaseModel):
     @classmethod
     def from_environment(cls) -> Self:
         return cls.model_validate(os.environ)
-
-
-class StoreSettings(Settings):
-    """Settings of a service that writes commits."""
-
-    event_store_table: str
-    inventory_table: str
-    metrics_table: str
-    deadline_table: str | None = None
-    """None for a service whose commits have no deadline."""
-
-    @property
-    def tables(self) -> Tables:
-        return Tables(self.event_store_table, self.inventory_table, self.metrics_table, self.deadline_table)

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from services.libs.store.dynamodb_items import Item, from_item, to_item
-from services.shared.commits import Cause, Commit, timestamp
+from services.shared.causes import Cause, timestamp
+from services.shared.commits import Commit
 from services.shared.events.event import Event, event_type
 from services.shared.inventory import Move, StockLine, StockMove
 from services.shared.json_types import Json, JsonObject, integer, objects, text

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from services.libs.store.dynamodb_items import Item, from_item, to_item
-from services.shared.commits import timestamp
+from services.shared.causes import timestamp
 from services.shared.deadlines import DeadlineGroup, minute_of
 from services.shared.json_types import text, texts
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from services.libs.store.dynamodb_items import Item, to_item
-from services.shared.commits import timestamp
+from services.shared.causes import timestamp
 from services.shared.faults import DependencyError
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from services.libs.store.inventory_table import stock_to_item
 from services.order_service.domain import conclude
 from services.payment_service.domain import settle
 from services.payment_service.gateway import Charge
-from services.shared.commits import Cause
+from services.shared.causes import Cause
 from tests.factories import NOW, decide, inventory, placed_order, stock_item
 
 COUNTS = {"dynamodb_write_units": 10.0, "eventbridge_archived_bytes": 2_000.0, "log_bytes": 1_000.0}

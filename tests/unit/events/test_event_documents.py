@@ -19,8 +19,9 @@ from scripts.event_documents.schemas import event_schema, resolved
 from scripts.event_documents.traffic import Traffic, declared_events, declared_traffic
 from scripts.local.emulator import REPO_ROOT
 from services.libs.messaging.event_publisher import event_detail
-from services.libs.messaging.messages import parse_message
-from services.shared.commits import Cause, Commit
+from services.libs.messaging.incoming_events import parse_message
+from services.shared.causes import Cause
+from services.shared.commits import Commit
 from services.shared.events.event import Event, Fields
 from services.shared.events.order import OrderPlaced
 from services.shared.events.payment import RefundProcessed

@@ -14,7 +14,8 @@ from scripts.target import Target
 from services.libs.messaging.event_publisher import EventPublisher
 from services.libs.runtime.backoff import Backoff
 from services.libs.store.dynamodb_items import to_item
-from services.shared.commits import Commit, timestamp
+from services.shared.causes import timestamp
+from services.shared.commits import Commit
 from services.shared.events.event import Bus
 from services.shared.json_types import Json
 from tests.factories import CAUSE, NOW, decide, inventory, placed_order, seeding, stock_item

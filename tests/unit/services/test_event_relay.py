@@ -97,7 +97,7 @@ def test_a_bus_without_a_name_is_named_at_the_cold_start(monkeypatch: pytest.Mon
 def test_a_commit_that_could_not_be_published_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     commits = [seeding(sku) for sku in ("a", "b", "c")]
     refusing = SimpleNamespace(publish=lambda sent, _: [one for one in sent if one.stream_id == "sku#b"])
-    monkeypatch.setattr(relay._application(), "publisher", refusing)  # noqa: SLF001
+    monkeypatch.setattr(relay._application().relay, "_publisher", refusing)  # noqa: SLF001
 
     assert relay.handler(_stream_event(*commits), Context()) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
 
@@ -289,7 +289,7 @@ def test_a_record_behind_one_that_could_not_be_published_becomes_one_dead_letter
     for hopeless in (0, 2):
         event["Records"][hopeless]["dynamodb"]["NewImage"] = {}
     refusing = SimpleNamespace(publish=lambda sent, _: sent)
-    monkeypatch.setattr(relay._application(), "publisher", refusing)  # noqa: SLF001
+    monkeypatch.setattr(relay._application().relay, "_publisher", refusing)  # noqa: SLF001
 
     assert relay.handler(event, Context()) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
 

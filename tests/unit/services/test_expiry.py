@@ -17,7 +17,7 @@ from services.payment_service.gateway import ChargeRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.cancel_reasons import CancelReason
-from services.shared.commits import Cause
+from services.shared.causes import Cause
 from services.shared.events.event import Event
 from services.shared.events.order import OrderCancelled
 from services.shared.events.payment import PaymentProcessed, RefundProcessed, RefundRequested

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from services.libs.messaging.dead_letters import DeadLetters
-from services.libs.messaging.messages import Message, parse_message
+from services.libs.messaging.incoming_events import parse_message
+from services.libs.messaging.messages import Message
 from services.libs.messaging.queue_consumer import Kind, QueueConsumer, one_by_one
 from services.libs.observability.request_metrics import RequestMetrics
 from services.libs.observability.structured_logging import configure_logging, logger
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def _consumer(handle: Callable[[Message], None], dead_letters: DeadLetters) -> QueueConsumer:
     kind = Kind(one_by_one(handle), ("OrderPlaced",))
-    return QueueConsumer((kind,), dead_letters, RequestMetrics("order-service", "test"))
+    return QueueConsumer((kind,), dead_letters, RequestMetrics("order-service", "test"), parse_message)
 
 
 def test_a_fault_is_handed_back_and_its_neighbours_are_done(aws: Aws) -> None:
@@ -97,7 +98,7 @@ def test_messages_that_no_time_is_left_for_come_again(aws: Aws) -> None:
         context.remaining_milliseconds = 1000
 
     kinds = (Kind(one_by_one(handle), ("OrderPlaced",)), Kind(one_by_one(handle), ("PaymentFailed",)))
-    consumer = QueueConsumer(kinds, aws.dead_letters, RequestMetrics("order-service", "test"))
+    consumer = QueueConsumer(kinds, aws.dead_letters, RequestMetrics("order-service", "test"), parse_message)
     bodies = [event_body("PaymentFailed", orderId="a"), order_placed("b"), event_body("PaymentFailed", orderId="c")]
 
     response = consumer.consume(sqs_event(*bodies), context)
@@ -113,7 +114,7 @@ def test_messages_of_one_kind_are_handled_together_in_their_order(aws: Aws) -> N
         return [None] * len(messages)
 
     kinds = (Kind(handle, ("OrderPlaced",)), Kind(handle, ("PaymentProcessed", "PaymentFailed")))
-    consumer = QueueConsumer(kinds, aws.dead_letters, RequestMetrics("order-service", "test"))
+    consumer = QueueConsumer(kinds, aws.dead_letters, RequestMetrics("order-service", "test"), parse_message)
     bodies = [
         event_body("PaymentFailed", orderId="a"),
         order_placed("b"),
@@ -134,7 +135,7 @@ def test_a_fault_of_all_hands_all_back(aws: Aws) -> None:
         raise ContentionError("the table is away")
 
     consumer = QueueConsumer(
-        (Kind(handle, ("OrderPlaced",)),), aws.dead_letters, RequestMetrics("order-service", "test")
+        (Kind(handle, ("OrderPlaced",)),), aws.dead_letters, RequestMetrics("order-service", "test"), parse_message
     )
 
     response = consumer.consume(sqs_event(order_placed("a"), "not json", order_placed("b")), Context())
@@ -156,7 +157,7 @@ def test_a_message_that_breaks_its_batch_fails_alone(aws: Aws, capsys: pytest.Ca
         return [None] * len(messages)
 
     consumer = QueueConsumer(
-        (Kind(handle, ("OrderPlaced",)),), aws.dead_letters, RequestMetrics("order-service", "test")
+        (Kind(handle, ("OrderPlaced",)),), aws.dead_letters, RequestMetrics("order-service", "test"), parse_message
     )
 
     response = consumer.consume(sqs_event(*map(order_placed, ("a", "broken", "b"))), Context())
