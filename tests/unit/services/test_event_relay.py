@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ClientError
-from pydantic import ValidationError
 
 from services.event_relay import handler as relay
 from services.libs.runtime import aws_clients
@@ -85,13 +84,6 @@ def test_every_event_of_every_commit_is_published_to_its_bus(monkeypatch: pytest
         ("PaymentRequested", "test-payment-bus", "payment.service"),
     }
     assert len({json.loads(entry["Detail"])["metadata"]["eventId"] for entry in sent}) == 24
-
-
-def test_a_bus_without_a_name_is_named_at_the_cold_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BUS_NAMES", '{"order": "test-order-bus"}')
-
-    with pytest.raises(ValidationError, match="no name is given for payment"):
-        relay.RelaySettings.from_environment()
 
 
 def test_a_commit_that_could_not_be_published_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
