@@ -27,13 +27,20 @@ def with_settings(environ: Mapping[str, str] | None = None, **settings: object) 
 @contextmanager
 def deployed(settings: Mapping[str, str], on_start: Callable[[int], object] = lambda _: None) -> Iterator[Target]:
     """Deploy with these environment variables; `on_start` is told the port. Nothing of it is left at the end."""
+    with ready(settings, on_start) as target:
+        deploy(target)
+        yield target
+
+
+@contextmanager
+def ready(settings: Mapping[str, str], on_start: Callable[[int], object] = lambda _: None) -> Iterator[Target]:
+    """Give an embedded AWS that nothing is deployed to yet, with the packages built; it is gone at the end."""
     environ = {**os.environ, "PULSEQUEUE_PORT": "0", **settings}
     target = Target.from_environment("local", environ)
     target.emulator.stop()
     try:
         on_start(target.emulator.start(target.region, environ))
         build(target.name)
-        deploy(target)
         yield target
     finally:
         target.emulator.stop()

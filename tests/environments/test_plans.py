@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scripts import deployment
+from scripts.deployed import ready
 from scripts.target import Target
 
 _ENVIRONMENTS = ("dev", "staging", "prod")
@@ -19,6 +20,12 @@ _DIFFERENCES = {
     "aws_lambda_event_source_mapping.scaling_config.0.maximum_concurrency": {(2, 10, 10)},
     "deployment.allow_forced_payment_result": {(True, False, False)},
 }
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[Target]:
+    with ready({"ENVIRONMENT": "test", "PULSEQUEUE_INSTANCE": "plans"}) as target:
+        yield target
 
 
 @pytest.fixture(scope="module")
