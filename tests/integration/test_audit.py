@@ -53,6 +53,7 @@ def test_an_order_that_was_open_before_deadlines_were_written_expires_after_a_re
     writers.pause(world.target)
     try:
         order_id = _place_as_before(world, sku)
+        _lose_the_payment_request(world)
         world.sweep()
         assert _events(world, order_id) == ["OrderValidated", "PaymentRequested"]
         repair.run(world.target)
@@ -64,6 +65,13 @@ def test_an_order_that_was_open_before_deadlines_were_written_expires_after_a_re
     eventually(lambda: "RefundProcessed" in _events(world, order_id), "an order that has expired")
     assert world.stock(sku) == (10, 0, 10)
     audit.run(world.target)
+
+
+def _lose_the_payment_request(world: World) -> None:
+    """It would be paid for, once the services may go on."""
+    url = world.deployment.queues["payment"].url
+    eventually(lambda: world.waiting(url), "a payment request")
+    world.target.client("sqs").purge_queue(QueueUrl=url)
 
 
 def _place_as_before(world: World, sku: str) -> str:
