@@ -33,8 +33,8 @@ run "the_defaults_are_safe_and_names_start_with_the_environment" {
       } &&
       alltrue([for name, queue in output.deployment.queues : queue.name == "dev-${name}-queue" && contains([name, "${name}-service"], queue.service)]) &&
       alltrue([for name, queue in output.deployment.dead_letters : queue.name == "dev-${name}-dlq"]) &&
-      setsubtract(["notification", "order", "payment"], keys(output.deployment.queues)) == toset([]) &&
-      setsubtract(["notification", "order", "payment", "relay", "sweep"], keys(output.deployment.dead_letters)) == toset([]) &&
+      length(setsubtract(["notification", "order", "payment"], keys(output.deployment.queues))) == 0 &&
+      length(setsubtract(["notification", "order", "payment", "relay", "sweep"], keys(output.deployment.dead_letters))) == 0 &&
       output.deployment.functions["deadline-sweeper"].schedule == "dev-deadline-sweep"
     )
     error_message = "A name differs from the contract."
