@@ -95,6 +95,7 @@ def test_a_block_without_a_file_is_named() -> None:
 _FORGOTTEN = {
     "docs/events.md": "test_the_declared_events_are_the_documented_table",
     "tests/unit/services/every_commit.py": "test_every_form_of_a_commit_that_a_life_cycle_declares_is_among_them",
+    "tests/unit/services/test_loyalty_service.py": "test_each_service_has_unit_tests_of_its_own",
     "tests/golden/commits/points-awarded-move-stated.json": "test_each_event_that_is_published_is_a_golden_one",
 }
 
@@ -105,6 +106,7 @@ def test_each_forgotten_step_is_told_by_a_guard(tmp_path: Path) -> None:
         if step.path not in _FORGOTTEN:
             step.follow(tree.root)
 
-    told = tree.ended(sys.executable, "-m", "pytest", "-q", *_GUARDS).stdout
+    guards = [guard for guard in _GUARDS if (tree.root / guard).exists()]
+    told = tree.ended(sys.executable, "-m", "pytest", "-q", *guards).stdout
 
     assert {path: guard for path, guard in _FORGOTTEN.items() if guard not in told} == {}
