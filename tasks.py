@@ -35,6 +35,7 @@ _DEPLOYED = [
 _BEHIND_DEPLOYED = 10
 _CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis")
 _HELP = {
+    "deployed": "deploy that copy too, to an embedded AWS of its own",
     "checks": "run lint, typecheck and test-unit first",
     "check": "change nothing, and fail if something would change",
     "url": "where Grafana answers, for example http://127.0.0.1:3000",
@@ -294,6 +295,12 @@ def upgrade_tests(_: Context) -> None:
     run_tool("pytest", "tests/upgrade")
 
 
+@_command(name="test-growth")
+def growth_tests(_: Context, deployed: bool = False) -> None:
+    """Add a service to a copy of the tree as docs/add-a-service.md says, and check what follows from it."""
+    run_tool("pytest", "tests/growth" if deployed else "tests/growth/test_add_a_service.py")
+
+
 @_command(name="test-delivery")
 def delivery_tests(_: Context) -> None:
     """Take a deployment through its life: reviewed, applied, changed by hand, mended, restored, and taken down."""
@@ -317,6 +324,7 @@ def test(context: Context) -> None:
         "test-model": model_tests,
         "test-monitoring": monitoring_tests,
         "scan-infra": scan_infra,
+        "test-growth": growth_tests,
         "test-unit": unit_tests,
         "test-infra": infra_tests,
     }

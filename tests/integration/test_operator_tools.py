@@ -138,4 +138,4 @@ def test_what_the_functions_logged_of_an_order_is_shown(world: World, capsys: py
         logs.show(world.target, None, since="15m", order=history.order_id, errors=False)
         return [line.split()[1] for line in capsys.readouterr().out.splitlines()]
 
-    eventually(lambda: shown() == ["order-service", "payment-service", "order-service"], "a line of each batch")
+    eventually(lambda: shown()[:3] == ["order-service", "payment-service", "order-service"], "a line of each batch")

@@ -31,7 +31,7 @@ locals {
       sid       = "Count"
       actions   = ["dynamodb:UpdateItem"]
       resources = [commits.store.metrics.table_arn]
-    }],
+    } if commits.count],
     [for commits in var.commits[*] : {
       sid       = "MoveStock"
       actions   = ["dynamodb:UpdateItem"]

@@ -76,7 +76,7 @@ variable "serves" {
 }
 
 variable "commits" {
-  description = "The store that the service writes commits to, and whether they move stock or have deadlines: it is told the tables, and may do what such a transaction does. None by default."
+  description = "The store that the service writes commits to, and whether a business counter counts them, and whether they move stock or have deadlines: it is told the tables, and may do what such a transaction does. None by default."
   type = object({
     store = object({
       event_store = object({ table_name = string, table_arn = string })
@@ -84,6 +84,7 @@ variable "commits" {
       metrics     = object({ table_name = string, table_arn = string })
       deadline    = object({ table_name = string, table_arn = string })
     })
+    count          = optional(bool, true)
     move_stock     = optional(bool, false)
     have_deadlines = optional(bool, false)
   })

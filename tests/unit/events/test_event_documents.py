@@ -96,8 +96,8 @@ def test_the_document_says_who_sends_and_receives() -> None:
     said = {name: message["description"] for name, message in whole["components"]["messages"].items()}
 
     assert said["OrderPlaced"] == "Sent by producers outside. Received by order-service."
-    assert said["OrderConfirmed"] == (
-        "Sent by order-service. Received by no service of PulseQueue: it ends the order; others may ship what was paid."
+    assert said["RefundProcessed"] == (
+        "Sent by payment-service. Received by no service of PulseQueue: it closes the refund, and nothing follows."
     )
     assert whole["operations"]["payment-service.receives.payment-bus"]["messages"] == [
         {"$ref": "#/channels/payment-bus/messages/PaymentRequested"},

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts.lambdas_config import LAMBDAS, LambdaConfig, find
+from scripts.local.emulator import REPO_ROOT
 
 
 def test_each_handler_and_each_api_of_a_service_is_a_function(tmp_path: Path) -> None:
@@ -29,3 +30,10 @@ def test_the_functions_of_the_repository_are_found() -> None:
 def test_a_function_knows_its_own_name(config: LambdaConfig) -> None:
     """As its log, its metrics and the map of what is deployed have it."""
     assert config.function == config.load().FUNCTION
+
+
+def test_each_service_has_unit_tests_of_its_own() -> None:
+    services = {config.module.split(".")[1] for config in LAMBDAS}
+    tested = {file.stem.removeprefix("test_") for file in (REPO_ROOT / "tests" / "unit" / "services").glob("test_*.py")}
+
+    assert services - tested == set()

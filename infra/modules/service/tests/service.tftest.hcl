@@ -141,6 +141,27 @@ run "commits_without_stock_and_deadlines_need_fewer_rights" {
   }
 }
 
+run "commits_that_no_counter_is_about_need_fewer_still" {
+  command = plan
+
+  variables {
+    commits = {
+      store = {
+        event_store = { table_name = "dev-event-store-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-event-store-table" }
+        inventory   = { table_name = "dev-inventory-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-inventory-table" }
+        metrics     = { table_name = "dev-metrics-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-metrics-table" }
+        deadline    = { table_name = "dev-deadline-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-deadline-table" }
+      }
+      count = false
+    }
+  }
+
+  assert {
+    condition     = local.policy_statements[*].sid == ["CommitEvents"] && local.environment["METRICS_TABLE"] == "dev-metrics-table"
+    error_message = "It may count, although no counter is about its commits."
+  }
+}
+
 run "a_service_has_nothing_that_it_does_not_ask_for" {
   command = plan
 
