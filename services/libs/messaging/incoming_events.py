@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, Field, StrictInt, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, ValidationError
 
 from services.libs.messaging.messages import Message, rejected, validate, validate_json
 from services.shared.causes import Cause
@@ -67,19 +67,24 @@ def _newest_schema(name: str) -> int:
         return 1
 
 
-class _Metadata(BaseModel):
+class _Part(BaseModel):
+    # Built when the first message comes: a cold start imports it before that.
+    model_config = ConfigDict(defer_build=True)
+
+
+class _Metadata(_Part):
     event_id: TraceId | None = Field(None, alias="eventId")
     correlation_id: TraceId | None = Field(None, alias="correlationId")
     schema_version: Annotated[StrictInt, Field(ge=1)] = Field(1, alias="schemaVersion")
 
 
-class EventDetail(BaseModel):
+class EventDetail(_Part):
     """What every event's detail has, whatever it is about."""
 
     metadata: _Metadata | None = None
 
 
-class _Envelope(BaseModel):
+class _Envelope(_Part):
     id: TraceId
     detail_type: str = Field(alias="detail-type")
     detail: Mapping[str, object]

@@ -1,8 +1,7 @@
 """A message of a queue, whatever put it there, and how its content is checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -12,8 +11,7 @@ from services.shared.rejections import RejectedError, RejectionReason
 Model = TypeVar("Model", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     event_type: str
     detail: Mapping[str, object]
     cause: Cause

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -29,8 +29,7 @@ Outcome = Exception | None
 Handle = Callable[[Sequence[Message], SecondsLeft], Sequence[Outcome]]
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """What is done with messages of some types, and what else observes how long that took."""
 
     handle: Handle
@@ -71,8 +70,7 @@ def one_by_one(handle: Callable[[Message], None]) -> Handle:
     return lambda messages, seconds_left: [outcome(message, seconds_left) for message in messages]
 
 
-@dataclass(frozen=True)
-class _Received:
+class _Received(NamedTuple):
     record: SqsRecord
     parsed: "Message | Exception"
 

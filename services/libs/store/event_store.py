@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Required, TypedDict, cast
+from typing import TYPE_CHECKING, NamedTuple, Required, TypedDict, cast
 
 from services.libs.runtime.backoff import Backoff
 from services.libs.store.commit_items import commit_from_item, commit_to_item
@@ -39,8 +38,7 @@ class _CancellationReason(TypedDict, total=False):
     Item: Item
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(NamedTuple):
     """Names of the tables that a commit may be written to."""
 
     event_store: str
