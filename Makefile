@@ -23,8 +23,8 @@ test: $(READY) ## run all tests, beside a demo if there is one
 monitoring-tools: $(READY) ## get Prometheus and Alertmanager, without root
 	@$(INVOKE) monitoring-tools
 
-test-long: $(READY) ## run a million random operations, 10,000 orders under faults, and three environments in one account
-	@$(INVOKE) test-soak test-environments test-faults --orders 10000
+test-long: $(READY) ## run a million random operations, 10,000 orders under faults, three environments in one account, upgrades, and a service more
+	@$(INVOKE) test-soak test-environments test-upgrade test-growth --deployed test-faults --orders 10000
 
 lint: $(READY)
 	@$(INVOKE) lint typecheck

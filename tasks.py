@@ -25,10 +25,17 @@ _SEED_FILE = str(REPO_ROOT / "scripts" / "inventory-seed.json")
 _PICTURES = str(REPO_ROOT / "docs" / "images")
 _CAPACITY_PLOT = str(REPO_ROOT / "docs" / "images" / "capacity.svg")
 _MOST_DIGITS = 15
-# The first takes longest.
-_DEPLOYED = [("pytest", f"tests/{suite}") for suite in ("integration", "delivery", "metrics", "recovery", "faults")]
+# As many as run at once: to wait for SQS, as each apply does, costs no time of another. The longest come first.
+_DEPLOYED = [
+    ("pytest", "tests/integration"),
+    ("pytest", "tests/delivery"),
+    ("pytest", "tests/metrics"),
+    ("pytest", "tests/faults", "tests/environments/test_plans.py"),
+]
+_BEHIND_DEPLOYED = 10
 _CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis")
 _HELP = {
+    "deployed": "deploy that copy too, to an embedded AWS of its own",
     "checks": "run lint, typecheck and test-unit first",
     "check": "change nothing, and fail if something would change",
     "url": "where Grafana answers, for example http://127.0.0.1:3000",
@@ -50,7 +57,7 @@ _HELP = {
     "order": "the order's id",
     "service": "whose log, such as payment-service; all by default",
     "errors": "only warnings and errors",
-    "queue": "whose dead letters: order, payment or notification; all by default",
+    "queue": "whose dead letters, such as order; all by default",
     "max": "how many to move of each queue at most; all by default",
     "dry_run": "change nothing, only say what would be done",
     "include_permanent": "move those too that a service rejected as hopeless",
@@ -197,7 +204,7 @@ def audit_dependencies(_: Context) -> None:
 @_command(name="test-unit")
 def unit_tests(_: Context) -> None:
     """Run the tests that need nothing but Python."""
-    run_tool("pytest", "-n", "auto", "tests/unit")
+    run_tool("pytest", "-n", "auto", "--dist", "worksteal", "tests/unit")
 
 
 @_command(name="test-infra")
@@ -216,8 +223,10 @@ def scan_infra(_: Context) -> None:
 
 @_command(name="test-wiring")
 def wiring_tests(_: Context) -> None:
-    """Check on the plan of a deployment what the embedded AWS does not enforce: policies, dead letters, keys."""
-    run_tool("pytest", "tests/integration/test_wiring.py", "tests/integration/test_customer_key.py")
+    """Check on the plan of a deployment what the embedded AWS does not enforce, and that what is declared is wired."""
+    run_tool(
+        "pytest", *(f"tests/integration/test_{subject}.py" for subject in ("wiring", "declarations", "customer_key"))
+    )
 
 
 @_command()
@@ -270,8 +279,8 @@ def metrics_tests(_: Context) -> None:
 
 @_command(name="test-recovery")
 def recovery_tests(_: Context) -> None:
-    """Spoil and empty the tables of a deployment, and bring them back."""
-    run_tool("pytest", "tests/recovery")
+    """Spoil and empty the tables of a deployment, and bring them back; test-delivery does it too, on its own."""
+    run_tool("pytest", "tests/delivery/test_recovery.py")
 
 
 @_command(name="test-environments")
@@ -280,9 +289,21 @@ def environment_tests(_: Context) -> None:
     run_tool("pytest", "tests/environments")
 
 
+@_command(name="test-upgrade")
+def upgrade_tests(_: Context) -> None:
+    """Deploy what earlier commits were, upgrade that to this one, and see that nothing of it is lost."""
+    run_tool("pytest", "tests/upgrade")
+
+
+@_command(name="test-growth")
+def growth_tests(_: Context, deployed: bool = False) -> None:
+    """Add a service to a copy of the tree as docs/add-a-service.md says, and check what follows from it."""
+    run_tool("pytest", "tests/growth" if deployed else "tests/growth/test_add_a_service.py")
+
+
 @_command(name="test-delivery")
 def delivery_tests(_: Context) -> None:
-    """Take a deployment through its life: reviewed, applied, changed by hand, mended, and taken down."""
+    """Take a deployment through its life: reviewed, applied, changed by hand, mended, restored, and taken down."""
     run_tool("pytest", "tests/delivery")
 
 
@@ -296,17 +317,21 @@ def deployed_tests(_: Context) -> None:
 @_command()
 def test(context: Context) -> None:
     """Run every check and test, the failed ones listed at the end; deployments are made and tested meanwhile."""
+    # Those of many processes come last: they leave no core idle once the deployed suites have ended.
     checks = {
         "lint": lint,
         "typecheck": typecheck,
-        "test-unit": unit_tests,
         "test-model": model_tests,
-        "test-infra": infra_tests,
-        "scan-infra": scan_infra,
         "test-monitoring": monitoring_tests,
+        "scan-infra": scan_infra,
+        "test-growth": growth_tests,
+        "test-unit": unit_tests,
+        "test-infra": infra_tests,
     }
     steps = [(command, functools.partial(check, context)) for command, check in checks.items()]
     with started(*_DEPLOYED) as finish_deployed:
+        # A deployed suite waits more than it computes, and takes longest: what only computes fills the gaps.
+        os.nice(_BEHIND_DEPLOYED)
         run_steps([*steps, ("test-deployed", mistakes_explained()(finish_deployed))], keep_going=True)
 
 

@@ -22,19 +22,20 @@ from scripts.ledger import (
     SkuTotals,
     gateway_entry,
     histories,
-    lifecycle_of,
     read_commit,
     read_gateway,
     read_orders,
     readable_commits,
     scan,
 )
+from scripts.lifecycles import lifecycle_of
 from scripts.order_history import Problem, lateness, money_problems, state_of
 from scripts.target import Target
-from services.libs.dynamodb_items import Item, batch_get, to_item
-from services.libs.inventory_table import stock_item
-from services.libs.ledger_counters import LedgerCounters, UnreadableCountersError
-from services.shared.commits import ORDER_PREFIX, Commit, order_id_of, order_stream, sku_stream, timestamp
+from services.libs.store.dynamodb_items import Item, batch_get, to_item
+from services.libs.store.inventory_table import stock_item
+from services.libs.store.ledger_counters import LedgerCounters, UnreadableCountersError
+from services.shared.causes import timestamp
+from services.shared.commits import ORDER_PREFIX, Commit, order_id_of, order_stream, sku_stream
 from services.shared.events.payment import PaymentRequested
 from services.shared.inventory import Product, StockItem
 from services.shared.json_types import JsonObject
@@ -116,7 +117,7 @@ class Auditor:
     ) -> None:
         self._client = client
         self._deployment = deployment
-        self._counters = LedgerCounters(client, deployment.metrics_table_name)
+        self._counters = LedgerCounters(client, deployment.tables.metrics)
         self._deadlines = Deadlines(client, deployment)
         self._clock = clock
         self._sleep = sleep
@@ -138,7 +139,7 @@ class Auditor:
         """Read everything once."""
         shown = shown or Progress(disable=True)
         audit, counters = Audit(self._stock()), self._read_counters()
-        items = counted(shown, "commits read", scan(self._client, self._deployment.event_store_table_name))
+        items = counted(shown, "commits read", scan(self._client, self._deployment.tables.event_store))
         streams = histories(readable_commits(items, audit.unreadable))
         while batch := list(islice(streams, _ORDERS_A_BATCH)):
             audit.differences += self._streams(batch, audit)
@@ -162,7 +163,7 @@ class Auditor:
         return audit
 
     def _stock(self) -> dict[str, Item]:
-        return {item["item_id"]["S"]: item for item in scan(self._client, self._deployment.inventory_table_name)}
+        return {item["item_id"]["S"]: item for item in scan(self._client, self._deployment.tables.inventory)}
 
     def _read_counters(self) -> Mapping[str, int] | str:
         """Give why they cannot be read, where they cannot."""
@@ -210,7 +211,7 @@ class Auditor:
 
     def _gateway_entries(self, order_ids: Sequence[str]) -> dict[str, JsonObject]:
         keys = [to_item({"order_id": order_id}) for order_id in order_ids]
-        items = batch_get(self._client, self._deployment.simulated_gateway_table_name, keys)
+        items = batch_get(self._client, self._deployment.tables.simulated_gateway, keys)
         return {str(entry["order_id"]): entry for entry in map(gateway_entry, items)}
 
     def _charges(self, entries: Sequence[JsonObject]) -> Iterator[Difference]:

@@ -1,6 +1,6 @@
 """What is in the dead-letter queues and why, and the way back to the queues that it came from."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.letters import Letter
 from scripts.target import Target
-from services.shared.commits import timestamp
+from services.shared.causes import timestamp
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -25,6 +25,7 @@ _WAIT_SECONDS = 1
 # Time to go through a long queue; for as long a killed process leaves messages hidden.
 _HIDDEN_SECONDS = 15 * 60
 
+_ALWAYS = "mend the cause, which `invoke dlq-list` names"
 _INSTEAD = {
     "relay": "publish again what it gave up with `invoke relay-catchup --since TIME`; `invoke dlq-list` names the time",
     "bus": "make the key usable, publish again with `invoke relay-catchup --since TIME`, and have the producers send "
@@ -45,15 +46,8 @@ class DeadLetterQueue:
 
 
 def queues(deployment: Deployment) -> tuple[DeadLetterQueue, ...]:
-    bus = [DeadLetterQueue("bus", deployment.bus_dlq_url)] if deployment.bus_dlq_url else []
-    return (
-        DeadLetterQueue("order", deployment.order_dlq_url, deployment.order_queue_url),
-        DeadLetterQueue("payment", deployment.payment_dlq_url, deployment.payment_queue_url),
-        DeadLetterQueue("relay", deployment.relay_dlq_url),
-        DeadLetterQueue("sweep", deployment.sweep_dlq_url),
-        DeadLetterQueue("notification", deployment.notification_dlq_url, deployment.notification_queue_url),
-        *bus,
-    )
+    sources = {queue.dead_letters: queue.url for queue in deployment.queues.values()}
+    return tuple(DeadLetterQueue(name, queue.url, sources.get(name)) for name, queue in deployment.dead_letters.items())
 
 
 class Look:
@@ -189,7 +183,8 @@ def move_back(
 ) -> Moves:
     """Move messages to the queue that they came from; `dry_run` only counts those that would be."""
     if queue.source_url is None:
-        raise UserError(f"{queue.full_name} has no queue to move its messages back to: {_INSTEAD[queue.name]}")
+        instead = _INSTEAD.get(queue.name, _ALWAYS)
+        raise UserError(f"{queue.full_name} has no queue to move its messages back to: {instead}")
     moves = Moves()
     with closing(Look(client, queue)) as look:
         for letter in _shown(look):
@@ -235,10 +230,11 @@ def redrive(target: Target, *, queue: str | None, limit: int | None, dry_run: bo
     out.print(shown)
 
 
-def _chosen(known: Iterable[DeadLetterQueue], name: str | None) -> list[DeadLetterQueue]:
+def _chosen(known: Sequence[DeadLetterQueue], name: str | None) -> list[DeadLetterQueue]:
     chosen = [queue for queue in known if (queue.source_url if name is None else queue.name == name)]
     if not chosen:
-        raise UserError(f"there is no queue {name!r}: use order, payment or notification")
+        usable = ", ".join(queue.name for queue in known if queue.source_url)
+        raise UserError(f"there is no queue {name!r}: use one of {usable}")
     return chosen
 
 

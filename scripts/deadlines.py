@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from scripts.deployment import Deployment
-from services.libs.deadline_table import DeadlineTable
+from services.libs.store.deadline_table import DeadlineTable
 from services.shared.deadlines import MOST_STREAMS, DeadlineGroup, minute_of
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _AHEAD = timedelta(minutes=2)
 
 class Deadlines:
     def __init__(self, client: "DynamoDBClient", deployment: Deployment) -> None:
-        self._table = DeadlineTable(client, deployment.deadline_table_name)
+        self._table = DeadlineTable(client, deployment.tables.deadline)
 
     def missing(self, due: Mapping[str, datetime]) -> dict[str, datetime]:
         """Those of the streams, with their deadlines, that no group in the table tells of."""

@@ -3,17 +3,18 @@
 import json
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
 from botocore.exceptions import ClientError
+from pydantic import ValidationError, field_validator
 
 from scripts import github_access
 from scripts.build_lambda import DIST
 from scripts.console import out
 from scripts.errors import UserError
 from scripts.local.emulator import REPO_ROOT
+from scripts.outputs import DeadLetters, Function, MetricsApi, Part, Queue, TableNames
 from scripts.plan.drift import found as found_drift
 from scripts.plan.guard import (
     PLAN_FILE,
@@ -31,74 +32,62 @@ from scripts.plan.review import review
 from scripts.plan.terminal import show
 from scripts.target import Target
 from scripts.terraform import Terraform, terraform_path
-from services.libs.event_store import Tables
+from services.libs.store.event_store import Tables
 from services.shared.events.event import Bus
 
 _ENVIRONMENTS = REPO_ROOT / "infra" / "envs"
 _BOOTSTRAP_ROOT = REPO_ROOT / "infra" / "bootstrap"
 
 
-@dataclass(frozen=True)
-class Deployment:
-    order_bus_name: str
-    payment_bus_name: str
-    order_queue_url: str
-    payment_queue_url: str
-    order_dlq_url: str
-    payment_dlq_url: str
-    relay_dlq_url: str
-    sweep_dlq_url: str
-    notification_queue_url: str
-    notification_dlq_url: str
+class Deployment(Part):
+    """What Terraform made, by the names that its modules and the code share."""
+
+    environment: str
+    region: str
+    buses: Mapping[str, str]
+    queues: Mapping[str, Queue]
+    dead_letters: Mapping[str, DeadLetters]
+    tables: TableNames
+    functions: Mapping[str, Function]
+    """Such as order-service: those of scripts/lambdas_config.py."""
+    metrics_api: MetricsApi
     alarm_topic_arn: str
     runbook_url: str
-    metrics_api_id: str
-    metrics_api_gateway_url: str
     allow_forced_payment_result: bool
     payment_success_rate: float
-    deadline_sweep_rule_name: str
-    inventory_table_name: str
-    event_store_table_name: str
-    deadline_table_name: str
-    simulated_gateway_table_name: str
-    metrics_table_name: str
-    function_names: Mapping[str, str]
-    """By service, such as order-service."""
-    log_group_names: Mapping[str, str]
-    bus_dlq_url: str | None
-    """None without a customer's key."""
+
+    @field_validator("buses")
+    @classmethod
+    def _has_every_bus(cls, buses: Mapping[str, str]) -> Mapping[str, str]:
+        if missing := [bus.value for bus in Bus if bus not in buses]:
+            raise ValueError(f"there is no bus {', '.join(missing)}")
+        return buses
 
     @property
-    def tables(self) -> Tables:
-        return Tables(
-            self.event_store_table_name,
-            self.inventory_table_name,
-            self.metrics_table_name,
-            deadlines=self.deadline_table_name,
-        )
-
-    @property
-    def bus_names(self) -> Mapping[Bus, str]:
-        return {Bus.ORDER: self.order_bus_name, Bus.PAYMENT: self.payment_bus_name}
+    def store_tables(self) -> Tables:
+        names = self.tables
+        return Tables(names.event_store, names.inventory, names.metrics, deadlines=names.deadline)
 
     def metrics_url(self, target: Target) -> str:
         """Where the metrics are scraped; the embedded AWS serves an API elsewhere than its URL says."""
         if target.is_local:
-            return f"{target.endpoint_url}/_aws/execute-api/{self.metrics_api_id}/{target.environment}/metrics"
-        return self.metrics_api_gateway_url
+            return f"{target.endpoint_url}/_aws/execute-api/{self.metrics_api.id}/{target.environment}/metrics"
+        return self.metrics_api.url
 
     @classmethod
     def of(cls, target: Target) -> Self:
         made = _outputs(target).get("deployment", {})
-        names = {field.name for field in fields(cls)}
-        if missing := names - made.keys():
-            how = f"`invoke deploy-dev --target {target.name}`" if is_for_development(target) else _steps(target)
-            where = f"{target.environment} to {target.name}"
-            if made:
-                lacks = ", ".join(sorted(missing))
-                raise UserError(f"what is deployed as {where} is of an older revision, and does not say {lacks}: {how}")
+        how = f"`invoke deploy-dev --target {target.name}`" if is_for_development(target) else _steps(target)
+        where = f"{target.environment} to {target.name}"
+        if not made:
             raise UserError(f"nothing is deployed as {where}: {how}")
-        return cls(**{name: made[name] for name in names})
+        try:
+            return cls.model_validate(made)
+        except ValidationError as error:
+            lacks = ", ".join(dict.fromkeys(".".join(map(str, one["loc"])) for one in error.errors()))
+            raise UserError(
+                f"what is deployed as {where} is of another revision, and does not say {lacks} as this one does: {how}"
+            ) from error
 
 
 def check_ready(target: Target) -> None:

@@ -1,23 +1,50 @@
-"""The functions to package."""
+"""The functions: each `handler.py` and each `api.py` of a service is one."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from scripts.local.emulator import REPO_ROOT
+from services.libs.runtime.function_name import function_name
+
+_ENTRIES = ("handler.py", "api.py")
+
+NO_WORK: Mapping[str, object] = {
+    "Records": [],
+    "version": "2.0",
+    "rawPath": "/",
+    "headers": {},
+    "requestContext": {"http": {"method": "GET"}},
+}
+"""An event that any function takes, and finds nothing to do in."""
 
 
 @dataclass(frozen=True)
 class LambdaConfig:
     name: str
+    """Of its zip, such as order_service."""
     handler: str
 
     @property
     def module(self) -> str:
         return self.handler.rpartition(".")[0]
 
+    @property
+    def function(self) -> str:
+        """Its name in the map of what is deployed, such as order-service."""
+        return function_name(self.module)
 
-LAMBDAS = (
-    LambdaConfig("order_service", "services.order_service.handler.handler"),
-    LambdaConfig("payment_service", "services.payment_service.handler.handler"),
-    LambdaConfig("event_relay", "services.event_relay.handler.handler"),
-    LambdaConfig("deadline_sweeper", "services.deadline_sweeper.handler.handler"),
-    LambdaConfig("metrics_service", "services.metrics_service.handler.handler"),
-    LambdaConfig("notification_service", "services.notification_service.handler.handler"),
-)
+    def load(self) -> ModuleType:
+        return import_module(self.module)
+
+
+def find(root: Path) -> Iterator[LambdaConfig]:
+    """Give the functions of a source tree, by name."""
+    files = (file for entry in _ENTRIES for file in Path(root, "services").glob(f"*/{entry}"))
+    for module in sorted(f"services.{file.parent.name}.{file.stem}" for file in files):
+        yield LambdaConfig(function_name(module).replace("-", "_"), f"{module}.handler")
+
+
+LAMBDAS = tuple(find(REPO_ROOT))

@@ -10,18 +10,15 @@ from pydantic import ValidationError
 
 from scripts.deployment import Deployment
 from scripts.errors import UserError
-from services.libs.commit_items import commit_from_item
-from services.libs.dynamodb_items import Item, batch_get, from_item, to_item
-from services.libs.inventory_table import stock_item
+from services.libs.store.commit_items import commit_from_item
+from services.libs.store.dynamodb_items import Item, batch_get, from_item, to_item
+from services.libs.store.inventory_table import stock_item
 from services.shared.commits import Commit
 from services.shared.counters import counted
 from services.shared.events import every
 from services.shared.events.order import OrderCancelled, OrderConfirmed
 from services.shared.inventory import Product, StockItem
 from services.shared.json_types import JsonObject, integer, text
-from services.shared.lifecycle import Lifecycle
-from services.shared.order_lifecycle import ORDER
-from services.shared.sku_lifecycle import SKU
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 UNREADABLE = "unreadable"
 EVENTS = every.MODULES
 """Imported, so that the log can be read: it has events of every context."""
-LIFECYCLES: tuple[Lifecycle, ...] = (ORDER, SKU)
 # An order's whole life, for most orders.
 _VERSIONS_AT_ONCE = 4
 
@@ -111,10 +107,6 @@ def _problems(invalid: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in invalid.errors())
 
 
-def lifecycle_of(stream_id: str) -> Lifecycle | None:
-    return next((lifecycle for lifecycle in LIFECYCLES if stream_id.startswith(lifecycle.prefix)), None)
-
-
 def read_commit(item: Item) -> Commit:
     """Read it so that whatever is said of a commit can be said of this one; raise NoCommitError where it cannot."""
     try:
@@ -136,7 +128,7 @@ def readable_commits(items: Iterable[Item], unreadable: list[NoCommitError]) -> 
 
 def read_commits(client: "DynamoDBClient", deployment: Deployment) -> Iterator[Commit]:
     """Read the whole log: stream after stream, as a scan finds them, each with its oldest commit first."""
-    return chain.from_iterable(histories(map(read_commit, scan(client, deployment.event_store_table_name))))
+    return chain.from_iterable(histories(map(read_commit, scan(client, deployment.tables.event_store))))
 
 
 def read_orders(client: "DynamoDBClient", deployment: Deployment, streams: Iterable[str]) -> Iterator[Item]:
@@ -146,7 +138,7 @@ def read_orders(client: "DynamoDBClient", deployment: Deployment, streams: Itera
         versions = range(first, first + _VERSIONS_AT_ONCE)
         keys = [to_item({"stream_id": stream_id, "version": version}) for stream_id in left for version in versions]
         left = []
-        for item in batch_get(client, deployment.event_store_table_name, keys):
+        for item in batch_get(client, deployment.tables.event_store, keys):
             yield item
             if int(item["version"]["N"]) == versions[-1]:
                 left.append(item["stream_id"]["S"])
@@ -162,7 +154,7 @@ def histories(commits: Iterable[Commit]) -> Iterator[tuple[Commit, ...]]:
 
 def read_inventory(client: "DynamoDBClient", deployment: Deployment) -> list[StockItem]:
     """Raise UserError for an item that cannot be read."""
-    items = map(_read_stock_item, scan(client, deployment.inventory_table_name))
+    items = map(_read_stock_item, scan(client, deployment.tables.inventory))
     return sorted(items, key=lambda item: item.sku)
 
 
@@ -177,7 +169,7 @@ def _read_stock_item(item: Item) -> StockItem:
 
 def read_gateway(client: "DynamoDBClient", deployment: Deployment) -> Iterator[JsonObject]:
     """Read the simulated gateway's own ledger, an entry an order."""
-    return map(gateway_entry, scan(client, deployment.simulated_gateway_table_name))
+    return map(gateway_entry, scan(client, deployment.tables.simulated_gateway))
 
 
 def gateway_entry(item: Item) -> JsonObject:

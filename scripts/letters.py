@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import AfterValidator, AliasPath, AwareDatetime, BaseModel, Field, ValidationError
 
-from services.shared.commits import timestamp
+from services.shared.causes import timestamp
 from services.shared.deadlines import DEADLINES_PASSED
 from services.shared.events import every
 from services.shared.events.event import Identifier, event_type

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from scripts.lifecycles import LIFECYCLES
 from services.shared.lifecycle import Lifecycle, Transition
-from services.shared.order_lifecycle import ORDER
 
 
 def diagram(lifecycle: Lifecycle) -> str:
@@ -25,7 +25,7 @@ def _label(transition: Transition) -> str:
     return f"{transition.names} ({transition.writer})"
 
 
-DIAGRAMS: Mapping[str, Lifecycle] = {"order": ORDER}
+DIAGRAMS: Mapping[str, Lifecycle] = {life.prefix.removesuffix("#"): life for life in LIFECYCLES}
 """By the name that a page gives between `<!-- lifecycle: NAME -->` and `<!-- end -->`."""
 
 _PLACE = re.compile(r"(<!-- lifecycle: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -14,7 +14,7 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.target import Target
 from scripts.times import parse_past
-from services.shared.commits import timestamp
+from services.shared.causes import timestamp
 from services.shared.json_types import JsonObject
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Line:
 def show(target: Target, service: str | None, *, since: str, order: str | None, errors: bool) -> None:
     """Print what one service or all of them logged since then; `errors` leaves out what is no warning or error."""
     start = parse_past("--since", since, datetime.now(UTC))
-    groups = Deployment.of(target).log_group_names
+    groups = {name: function.log_group for name, function in Deployment.of(target).functions.items()}
     if service and service not in groups:
         raise UserError(f"--service {service}: there is none of that name; give one of {', '.join(sorted(groups))}")
     client = target.client("logs")

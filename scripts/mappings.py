@@ -24,7 +24,7 @@ class Mappings:
     def of_each(self) -> "Iterator[tuple[str, EventSourceMappingConfigurationTypeDef]]":
         """Yield each with its service."""
         for service in self._services:
-            name = self._deployment.function_names[service]
+            name = self._deployment.functions[service].name
             for mapping in self._lambda.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
                 yield service, mapping
 

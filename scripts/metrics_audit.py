@@ -14,8 +14,8 @@ from scripts.made_secrets import METRICS_TOKEN, required
 from scripts.target import Target
 from scripts.web import TIMEOUT_SECONDS, session, unreachable
 from scripts.writers import Writers
-from services.libs.ledger_counters import LedgerCounters
-from services.libs.metrics import DECLARATIONS, Source
+from services.libs.observability.metrics import DECLARATIONS, Source
+from services.libs.store.ledger_counters import LedgerCounters
 from services.shared.counters import counter
 
 Counters = Mapping[str, int]
@@ -49,7 +49,7 @@ def declared_series() -> set[str]:
         counter(name, **dict(zip(declaration.labels, values, strict=True)))
         for name, declaration in DECLARATIONS.items()
         if declaration.source is Source.LEDGER
-        for values in declaration.label_sets
+        for values in declaration.own_label_sets
     }
 
 
@@ -100,7 +100,7 @@ def run(target: Target, *, rebuild: bool) -> None:
 
 def _rebuild(target: Target, deployment: Deployment, count: Callable[[], Counters]) -> None:
     Writers(target, deployment).check_paused("rebuilt")
-    LedgerCounters(target.client("dynamodb"), deployment.metrics_table_name).replace(count())
+    LedgerCounters(target.client("dynamodb"), deployment.tables.metrics).replace(count())
     out.print("the counters are what the event store says; `invoke resume` lets the services write again")
 
 

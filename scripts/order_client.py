@@ -10,7 +10,7 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import read_orders
 from scripts.target import Target
-from services.libs.commit_items import commit_from_item
+from services.libs.store.commit_items import commit_from_item
 from services.shared.commits import Commit, order_stream
 from services.shared.events.order import OrderPlaced
 from services.shared.lifecycle import ImpossibleCommitError, State
@@ -63,7 +63,7 @@ class OrderClient:
             response = self._events.put_events(
                 Entries=[
                     {
-                        "EventBusName": self._deployment.order_bus_name,
+                        "EventBusName": self._deployment.buses[OrderPlaced.BUS],
                         "Source": OrderPlaced.BUS.source,
                         "DetailType": OrderPlaced.type_name(),
                         "Detail": json.dumps(order),

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.shared.commits import Commit, timestamp
+from services.shared.causes import timestamp
+from services.shared.commits import Commit
 from services.shared.events.order import OrderCancelled
 from services.shared.events.payment import (
     PaymentFailed,

@@ -11,9 +11,10 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.order_history import Problem, events_text, state_of
 from scripts.target import Target
-from services.libs.dynamodb_items import from_item, to_item
-from services.libs.event_store import EventStore
-from services.shared.commits import Commit, order_id_of, order_stream, timestamp
+from services.libs.store.dynamodb_items import from_item, to_item
+from services.libs.store.event_store import EventStore
+from services.shared.causes import timestamp
+from services.shared.commits import Commit, order_id_of, order_stream
 from services.shared.events.order import OrderCancelled
 from services.shared.events.payment import PaymentProcessed, RefundProcessed
 from services.shared.inventory import StockChange
@@ -28,7 +29,7 @@ def show(target: Target, order_id: str) -> None:
     """Print the order's timeline, what the payment gateway has of it, and where it stands."""
     deployment = Deployment.of(target)
     client = target.client("dynamodb")
-    print_order(EventStore(client, deployment.tables), client, deployment.simulated_gateway_table_name, order_id)
+    print_order(EventStore(client, deployment.store_tables), client, deployment.tables.simulated_gateway, order_id)
 
 
 def print_order(store: EventStore, client: "DynamoDBClient", gateway_table: str, order_id: str) -> None:

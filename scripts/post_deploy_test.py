@@ -24,8 +24,8 @@ from scripts.seed_inventory import Catalogue, Seeder
 from scripts.target import Target
 from scripts.waiting import wait_until
 from scripts.web import TIMEOUT_SECONDS, session
-from services.libs.dynamodb_items import from_item, to_item
-from services.libs.inventory_table import InventoryTable
+from services.libs.store.dynamodb_items import from_item, to_item
+from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.simulated_gateway import accepts
 from services.shared.inventory import StockItem
 
@@ -100,7 +100,7 @@ class _PostDeployTest:
         self._cases = [case for case in suite.cases if _possible(case, deployment)]
         self._seeder = Seeder.of(target, deployment)
         self._orders = OrderClient(target, deployment)
-        self._inventory = InventoryTable(self._dynamodb, deployment.inventory_table_name)
+        self._inventory = InventoryTable(self._dynamodb, deployment.tables.inventory)
         self._skus = [product.sku for product in suite.inventory]
 
     def checks(self) -> Iterator[Check]:
@@ -129,7 +129,7 @@ class _PostDeployTest:
 
     def _gateway_checks(self, case: Case, order_id: str) -> Iterator[Check]:
         found = self._dynamodb.get_item(
-            TableName=self._deployment.simulated_gateway_table_name,
+            TableName=self._deployment.tables.simulated_gateway,
             Key=to_item({"order_id": order_id}),
             ConsistentRead=True,
         )
@@ -143,7 +143,7 @@ class _PostDeployTest:
             yield Check(case.name, f"{service} logged the order", True, self._logged(service, order_id, started))  # noqa: FBT003
 
     def _logged(self, service: str, order_id: str, started: datetime) -> bool:
-        group = self._deployment.log_group_names[service]
+        group = self._deployment.functions[service].log_group
         since = int((started - timedelta(seconds=5)).timestamp() * 1000)
 
         def found() -> bool:

@@ -15,8 +15,8 @@ from scripts.ledger import read_inventory
 from scripts.order_client import History, OrderClient
 from scripts.order_history import events_text
 from scripts.target import Target
-from services.libs.inventory_table import InventoryTable
-from services.libs.messages import EventDetail
+from services.libs.messaging.incoming_events import EventDetail
+from services.libs.store.inventory_table import InventoryTable
 from services.order_service.domain import PlacedOrder, content_hash
 from services.shared.commits import Commit
 from services.shared.events.order import OrderPlaced
@@ -50,7 +50,7 @@ def put_order(  # noqa: PLR0913 - the options of the command
         out.print(f"order {order.order_id} was placed before: this is a repetition, which must change nothing")
     _check_skus(target, deployment, order)
     client.place([detail])
-    out.print(f"order {order.order_id} sent to {deployment.order_bus_name}")
+    out.print(f"order {order.order_id} sent to {deployment.buses[OrderPlaced.BUS]}")
     if wait:
         _tell(client.wait([order.order_id], _WAIT_SECONDS)[order.order_id])
 
@@ -91,7 +91,7 @@ def _item(text: str) -> dict[str, str | int]:
 
 
 def _check_skus(target: Target, deployment: Deployment, order: OrderPlaced) -> None:
-    inventory = InventoryTable(target.client("dynamodb"), deployment.inventory_table_name)
+    inventory = InventoryTable(target.client("dynamodb"), deployment.tables.inventory)
     skus = {item.sku for item in order.items}
     found = inventory.read(skus)
     unknown = sorted(skus - found.keys())

@@ -13,9 +13,10 @@ from scripts.errors import UserError
 from scripts.ledger import NoCommitError, readable_commits
 from scripts.target import Target
 from scripts.times import parse_past
-from services.libs.dynamodb_items import to_item
-from services.libs.event_publisher import EventPublisher
-from services.shared.commits import Commit, timestamp
+from services.libs.messaging.event_publisher import EventPublisher
+from services.libs.store.dynamodb_items import to_item
+from services.shared.causes import timestamp
+from services.shared.commits import Commit
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -40,7 +41,7 @@ def run(target: Target, since: str, *, dry_run: bool) -> None:
     deployment = Deployment.of(target)
     unreadable: list[NoCommitError] = []
     commits = commits_since(
-        target.client("dynamodb"), deployment.event_store_table_name, start - _LONGEST_FUNCTION, unreadable
+        target.client("dynamodb"), deployment.tables.event_store, start - _LONGEST_FUNCTION, unreadable
     )
     published = publish(commits, None if dry_run else publisher_of(target, deployment))
     said = f"{published.events} events of {published.commits} commits since {timestamp(start)}"
@@ -72,7 +73,7 @@ def commits_since(
 
 
 def publisher_of(target: Target, deployment: Deployment) -> EventPublisher:
-    return EventPublisher(target.client("events"), deployment.bus_names)
+    return EventPublisher(target.client("events"), deployment.buses)
 
 
 def publish(commits: Iterator[Commit], publisher: EventPublisher | None) -> Published:

@@ -16,10 +16,10 @@ from scripts.errors import UserError
 from scripts.stock_commits import StockCommits
 from scripts.target import Target
 from scripts.writers import Writers
-from services.libs.commit_items import commit_to_item
-from services.libs.dynamodb_items import Item, to_item
-from services.libs.event_store import EventStore
-from services.libs.inventory_table import stock_to_item
+from services.libs.store.commit_items import commit_to_item
+from services.libs.store.dynamodb_items import Item, to_item
+from services.libs.store.event_store import EventStore
+from services.libs.store.inventory_table import stock_to_item
 from services.shared.inventory import StockItem
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Repairer:
         self._clock = clock
         self._client = client
         self._deployment = deployment
-        self._commits = StockCommits(EventStore(client, deployment.tables), "repair")
+        self._commits = StockCommits(EventStore(client, deployment.store_tables), "repair")
         self._deadlines = Deadlines(client, deployment)
 
     def find(self, shown: Progress | None = None) -> Findings:
@@ -106,7 +106,7 @@ class Repairer:
         if right := repair.after:
             commit = self._commits.next(right.sku, right.product, right.stock, delta=0)
             put: PutTypeDef = {
-                "TableName": self._deployment.event_store_table_name,
+                "TableName": self._deployment.tables.event_store,
                 "Item": commit_to_item(commit),
                 "ConditionExpression": "attribute_not_exists(stream_id)",
             }
@@ -121,7 +121,7 @@ class Repairer:
 
     def _item(self, repair: Repair) -> "TransactWriteItemTypeDef":
         """Replace or remove the item only as long as each of its attributes is as it was compared."""
-        table = self._deployment.inventory_table_name
+        table = self._deployment.tables.inventory
         if repair.before is None:
             condition: _Condition = {"ConditionExpression": f"attribute_not_exists({_KEY})"}
         else:

@@ -14,8 +14,8 @@ from scripts.json_files import load_json
 from scripts.ledger import read_inventory
 from scripts.stock_commits import StockCommits
 from scripts.target import Target
-from services.libs.event_store import ContentionError, EventStore, StockRefusedError, VersionTakenError
-from services.libs.inventory_table import InventoryTable
+from services.libs.store.event_store import ContentionError, EventStore, StockRefusedError, VersionTakenError
+from services.libs.store.inventory_table import InventoryTable
 from services.shared.events.event import Sku
 from services.shared.inventory import Product, StockItem
 
@@ -91,7 +91,7 @@ class Seeder:
     @classmethod
     def of(cls, target: Target, deployment: Deployment) -> Self:
         client = target.client("dynamodb")
-        return cls(EventStore(client, deployment.tables), InventoryTable(client, deployment.inventory_table_name))
+        return cls(EventStore(client, deployment.store_tables), InventoryTable(client, deployment.tables.inventory))
 
     def seed(self, products: Sequence[SeedProduct]) -> Iterable[Change]:
         standing = self._inventory.read(product.sku for product in products)

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from services.libs.event_store import EventStore
-from services.shared.commits import Cause, Commit, sku_stream
+from services.libs.store.event_store import EventStore
+from services.shared.causes import Cause
+from services.shared.commits import Commit, sku_stream
 from services.shared.events.catalog import ProductInventoryUpdated
 from services.shared.inventory import Move, Product, StockMove
 

@@ -19,6 +19,8 @@ from scripts.processes import run_to_end
 from scripts.target import Target
 from scripts.terraform_progress import Progress
 
+_CHANGES_AT_ONCE = 40
+"""After each queue and each policy of one the provider waits 25 s for SQS: for all at once, and beside functions."""
 _NO_REGISTRY = ("could not connect to registry", "Failed to query available provider packages")
 
 
@@ -50,7 +52,7 @@ class Terraform:
         self._follow("plan", [f"-out={out_file}", *options], variables)
 
     def apply(self, plan_file: Path) -> Progress:
-        return self._follow("apply", [str(plan_file)], {})
+        return self._follow("apply", [f"-parallelism={_CHANGES_AT_ONCE}", str(plan_file)], {})
 
     def outputs(self) -> Mapping[str, Any]:
         result = self._require(self.call("output", "-json"), "output")

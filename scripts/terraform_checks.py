@@ -8,11 +8,13 @@ from pathlib import Path
 
 from scripts.console import err, out
 from scripts.errors import UserError
-from scripts.local.emulator import REPO_ROOT, Emulator
+from scripts.lambdas_config import LAMBDAS
+from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT, Emulator
 from scripts.target import Target
 from scripts.terraform import Terraform
 
 _INFRA = REPO_ROOT / "infra"
+_STAND_INS = LOCAL_FOLDER / "stand-ins"
 _AT_ONCE = 2
 
 
@@ -30,6 +32,7 @@ def run() -> None:
     if formatting.returncode:
         err.print(formatting.stdout + formatting.stderr, markup=False)
         raise UserError("`terraform fmt -recursive infra` would change these files")
+    _make_stand_ins()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         failures = sum(pool.map(lambda folder: not _passes(Terraform(folder, target)), discover(_INFRA)))
     if failures:
@@ -39,6 +42,13 @@ def run() -> None:
 def discover(infra: Path) -> Iterator[Path]:
     """Find every folder that Terraform can run in."""
     yield from sorted({file.parent for file in infra.rglob("*.tf") if not {".terraform", "tests"} & {*file.parts}})
+
+
+def _make_stand_ins() -> None:
+    """A plan wants the zips of the functions to be there; what is in them matters to none of these tests."""
+    _STAND_INS.mkdir(parents=True, exist_ok=True)
+    for config in LAMBDAS:
+        Path(_STAND_INS, f"{config.name}.zip").touch()
 
 
 def _passes(terraform: Terraform) -> bool:

@@ -14,7 +14,6 @@ from scripts.target import Target
 if TYPE_CHECKING:
     from types_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
 
-_WRITERS = ("order-service", "payment-service")
 # How long EventBridge tries to hand a tick over, and Lambda to begin with it: infra/modules/eventbridge/schedule.
 _TICK_SECONDS = 60 + 60
 # How far this machine's clock may be behind AWS's.
@@ -22,28 +21,37 @@ _CLOCK_SECONDS = 5
 
 
 class Writers:
-    """The queues' event source mappings of the services, and the sweeper's schedule."""
+    """The event source mappings of all functions that write commits, and every schedule: what it sends may lead there.
+
+    Raises UserError where a function that writes commits has neither, so that no pause could hold it.
+    """
 
     def __init__(self, target: Target, deployment: Deployment, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._lambda = target.client("lambda")
         self._events = target.client("events")
-        self._deployment = deployment
-        self._mappings = Mappings(target, deployment, _WRITERS)
+        functions = deployment.functions
+        writing = [service for service, function in functions.items() if function.writes_commits]
+        if beyond := [service for service in writing if not (functions[service].queue or functions[service].schedule)]:
+            raise UserError(f"{', '.join(beyond)} can be paused by no queue's mapping and by no schedule")
+        self._schedules = {service: rule for service, function in functions.items() if (rule := function.schedule)}
+        self._mappings = Mappings(target, deployment, writing)
+        self._timeout_seconds = max(functions[service].timeout_seconds for service in (*writing, *self._schedules))
         self._tick_seconds = 0 if target.is_local else _TICK_SECONDS
         self._sleep = sleep
 
     def pause(self) -> None:
         """Return once no invocation that was asked for before can still write."""
-        self._events.disable_rule(Name=self._deployment.deadline_sweep_rule_name)
+        for rule in self._schedules.values():
+            self._events.disable_rule(Name=rule)
         self._mappings.switch(enabled=False)
         seconds = self._seconds_under_way()
         with out.status(f"waiting {seconds} s for invocations under way"):
             self._sleep(seconds)
 
     def resume(self) -> None:
-        """The sweeper comes last: what was paid for during the pause is settled before it is swept, if it can be."""
+        """Schedules come last: what was paid for during the pause is settled before it is swept, if it can be."""
         self._mappings.switch(enabled=True)
-        self._events.enable_rule(Name=self._deployment.deadline_sweep_rule_name)
+        for rule in self._schedules.values():
+            self._events.enable_rule(Name=rule)
 
     def check_paused(self, undone: str) -> None:
         """Raise UserError where somebody may be writing; `undone` says what is not done then."""
@@ -53,18 +61,19 @@ class Writers:
     def active(self) -> list[str]:
         """Name what is not paused, or so lately that an invocation may be under way: a pause may be interrupted.
 
-        A pause disables the rule first, so what of the sweeper is under way is no younger than the mappings' change.
+        A pause disables the rules first, so what of a schedule is under way is no younger than the mappings' change.
         """
         ended = datetime.now(UTC) - timedelta(seconds=self._seconds_under_way() - _CLOCK_SECONDS)
         active = [service for service, mapping in self._mappings.of_each() if not _stands_still(mapping, ended)]
-        rule = self._events.describe_rule(Name=self._deployment.deadline_sweep_rule_name)
-        return [*active, *(["deadline-sweeper"] if rule["State"] == "ENABLED" else [])]
+        return active + [
+            service
+            for service, rule in self._schedules.items()
+            if self._events.describe_rule(Name=rule)["State"] == "ENABLED"
+        ]
 
     def _seconds_under_way(self) -> int:
         """How long what was asked for before the pause may still write."""
-        names = [self._deployment.function_names[service] for service in (*_WRITERS, "deadline-sweeper")]
-        timeouts = [self._lambda.get_function_configuration(FunctionName=name)["Timeout"] for name in names]
-        return self._tick_seconds + max(timeouts)
+        return self._tick_seconds + self._timeout_seconds
 
 
 def _stands_still(mapping: "EventSourceMappingConfigurationTypeDef", ended: datetime) -> bool:

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from services.libs.lambda_types import SqsEvent, SqsRecord
+from services.libs.runtime.lambda_types import SqsEvent, SqsRecord
 from services.order_service.domain import PlacedOrder, expire
 from services.order_service.domain import decide as decide_order
 from services.order_service.service import OrderService
 from services.payment_service.domain import refunded
 from services.payment_service.service import PaymentService
-from services.shared.commits import Cause, Commit, sku_stream
+from services.shared.causes import Cause
+from services.shared.commits import Commit, sku_stream
 from services.shared.events.catalog import ProductInventoryUpdated
 from services.shared.events.order import ForcedResult
 from services.shared.events.payment import RefundRequested

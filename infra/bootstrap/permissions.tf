@@ -1,4 +1,4 @@
-# What the two roles may do: what infra/modules/order-system needs, on what bears the environment's name.
+# What the two roles may do: what infra/modules/pulsequeue needs, on what bears the environment's name.
 locals {
   arn = {
     for service in ["events", "sqs", "dynamodb", "lambda", "logs", "sns", "kms", "ssm"] :

@@ -13,7 +13,7 @@ DELIVERIES_AN_ORDER = 3
 """Events that a rule takes to a queue: OrderPlaced, PaymentRequested, PaymentProcessed."""
 MOST_BATCH_WITHOUT_WINDOW = 10
 _FIRST_POLLERS, _DOUBLING_MINUTES, _LAMBDA_SCALING_MINUTES = 5, 30, 1 / 6
-# As in services/libs/event_store.py.
+# As in services/libs/store/event_store.py.
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.02
 RESERVING_OTHERS, SETTLING_OTHERS = 2, 1

@@ -21,7 +21,7 @@ from scripts.deployed import deployed
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.json_files import check_writable
-from scripts.lambdas_config import LAMBDAS, LambdaConfig
+from scripts.lambdas_config import LAMBDAS, NO_WORK, LambdaConfig
 from scripts.local.emulator import emulator_python
 from scripts.target import Target
 
@@ -29,9 +29,6 @@ _PROBE = Path(__file__).parent / "cold_probe.py"
 _MODULES = 10
 _SETTINGS = {"ENVIRONMENT": "coldstart", "PULSEQUEUE_INSTANCE": "coldstart"}
 _IMPORT_TIME = re.compile(r"^import time:\s+(?P<self>\d+) \|\s+\d+ \|\s+(?P<module>\S+)$", re.MULTILINE)
-# What each takes without any work to do.
-_NO_RECORDS: Mapping[str, object] = {"Records": []}
-_EVENTS: Mapping[str, Mapping[str, object]] = {"deadline_sweeper": {}, "metrics_service": {"headers": {}}}
 
 _Parts = dict[str, Any]  # JSON
 
@@ -81,16 +78,15 @@ class _Measuring:
         self._repeat = repeat
         self._target = target
         self._client = target.client("lambda")
-        self._functions = Deployment.of(target).function_names
+        self._functions = Deployment.of(target).functions
         self._packages = DIST / target.name
 
     def measure(self, config: LambdaConfig) -> ColdStart:
         out.print(f"{config.name} …", markup=False)
         package = self._packages / f"{config.name}.zip"
-        event = _EVENTS.get(config.name, _NO_RECORDS)
         with _unpacked(package) as folder:
             environment = self._environment(config)
-            asked = {"folder": str(folder), "module": config.module, "event": event}
+            asked = {"folder": str(folder), "module": config.module, "event": NO_WORK}
             # The first leaves the bytecode behind, where that is wanted.
             clients = self._probe(asked, environment)["clients"]
             starts, references = [], []
@@ -101,7 +97,7 @@ class _Measuring:
         failed = next((start["error"] for start in starts if start["error"]), "")
         if failed:
             raise UserError(f"{config.name} does not start: {failed}")
-        invocations = [self._invoke_twice(config, package, event, number) for number in range(self._repeat)]
+        invocations = [self._invoke_twice(config, package, number) for number in range(self._repeat)]
         return ColdStart(
             function=config.name,
             zip_kb=package.stat().st_size / 1024,
@@ -119,7 +115,7 @@ class _Measuring:
         return parts
 
     def _name(self, config: LambdaConfig) -> str:
-        return self._functions[config.name.replace("_", "-")]
+        return self._functions[config.function].name
 
     def _environment(self, config: LambdaConfig) -> dict[str, str]:
         configuration = self._client.get_function_configuration(FunctionName=self._name(config))
@@ -127,19 +123,17 @@ class _Measuring:
         region = {"AWS_DEFAULT_REGION": self._target.region}
         return self._target.process_environment() | region | configuration["Environment"]["Variables"]
 
-    def _invoke_twice(
-        self, config: LambdaConfig, package: Path, event: Mapping[str, object], number: int
-    ) -> tuple[float, float]:
+    def _invoke_twice(self, config: LambdaConfig, package: Path, number: int) -> tuple[float, float]:
         """Deploy the same code with another hash, so that no worker is warm, and invoke it."""
         content = io.BytesIO(package.read_bytes())
         with zipfile.ZipFile(content, "a") as archive:
             archive.comment = f"cold start {number}".encode()
         self._client.update_function_code(FunctionName=self._name(config), ZipFile=content.getvalue())
-        return self._invoke(config, event), self._invoke(config, event)
+        return self._invoke(config), self._invoke(config)
 
-    def _invoke(self, config: LambdaConfig, event: Mapping[str, object]) -> float:
+    def _invoke(self, config: LambdaConfig) -> float:
         began = perf_counter()
-        response = self._client.invoke(FunctionName=self._name(config), Payload=json.dumps(event).encode())
+        response = self._client.invoke(FunctionName=self._name(config), Payload=json.dumps(NO_WORK).encode())
         answer = response["Payload"].read()
         if "FunctionError" in response:
             raise UserError(f"{config.name} failed: {answer[:500].decode()}")

@@ -8,18 +8,17 @@ from datetime import UTC, datetime
 from time import monotonic, time
 from uuid import uuid4
 
-from scripts.bench.usage import QUEUED, SERVICES, Meter, Usage
+from scripts.bench.usage import CONSUMERS, RELAY, SERVICES, Meter, Usage
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.mappings import Mappings
 from scripts.target import Target
-from services.libs.commit_items import commit_from_item
-from services.libs.dynamodb_items import Item, batch_get, to_item
-from services.libs.event_publisher import event_detail
+from services.libs.messaging.event_publisher import event_detail
+from services.libs.store.commit_items import commit_from_item
+from services.libs.store.dynamodb_items import Item, batch_get, to_item
 from services.shared.commits import order_stream
 from services.shared.events.event import Event
 from services.shared.events.order import OrderPlaced
-from services.shared.events.payment import PaymentRequested
 
 Record = Mapping[str, object]
 Order = Mapping[str, object]
@@ -44,9 +43,9 @@ class DirectRun:
         self._mappings = Mappings(target, deployment, SERVICES)
         self._meter = meter
         self._region = target.region
-        account = self._client.get_function_configuration(FunctionName=deployment.function_names["event-relay"])
+        account = self._client.get_function_configuration(FunctionName=deployment.functions[RELAY].name)
         self._account = account["FunctionArn"].split(":")[4]
-        table = self._dynamodb.describe_table(TableName=deployment.event_store_table_name)["Table"]
+        table = self._dynamodb.describe_table(TableName=deployment.tables.event_store)["Table"]
         self._stream_arn = table["LatestStreamArn"]
 
     @contextmanager
@@ -66,34 +65,37 @@ class DirectRun:
         return [
             first,
             self._relay(ids, 1, batch),
-            self._step("payment", "payment-service", self._published(ids, 1), batch),
+            self._consumed("payment", "payment-service", ids, 1, batch),
             self._relay(ids, 2, batch),
-            self._step("settlement", "order-service", self._published(ids, 2), batch),
+            self._consumed("settlement", "order-service", ids, 2, batch),
             self._relay(ids, 3, batch),
         ]
 
     def reserve(self, orders: Sequence[Order], batch: int) -> Step:
-        records = [self._message(OrderPlaced, order) for order in orders]
+        records = [self._message(OrderPlaced, order, "order-service") for order in orders]
         return self._step("reserve", "order-service", records, batch)
+
+    def _consumed(self, name: str, service: str, order_ids: Sequence[str], version: int, batch: int) -> Step:
+        return self._step(name, service, self._published(order_ids, version, service), batch)
 
     def _relay(self, order_ids: Sequence[str], version: int, batch: int) -> Step:
         records = [self._stream_record(item) for item in self._commits(order_ids, version)]
-        return self._step(f"relay {version}", "event-relay", records, batch)
+        return self._step(f"relay {version}", RELAY, records, batch)
 
-    def _published(self, order_ids: Sequence[str], version: int) -> list[Record]:
-        """Messages of the events of those commits that the rules put on a queue."""
+    def _published(self, order_ids: Sequence[str], version: int, service: str) -> list[Record]:
+        """Messages of the events of those commits that the rules put on the service's queue."""
         commits = map(commit_from_item, self._commits(order_ids, version))
         return [
-            self._message(type(event), event_detail(commit, index))
+            self._message(type(event), event_detail(commit, index), service)
             for commit in commits
             for index, event in enumerate(commit.events)
-            if event.type_name() in QUEUED
+            if type(event) in CONSUMERS[service]
         ]
 
     def _commits(self, order_ids: Sequence[str], version: int) -> list[Item]:
         """Those commits, in the order of the ids: a table hands items back as it likes."""
         keys = [to_item({"stream_id": order_stream(order_id), "version": version}) for order_id in order_ids]
-        found = batch_get(self._dynamodb, self._deployment.event_store_table_name, keys)
+        found = batch_get(self._dynamodb, self._deployment.tables.event_store, keys)
         items = {item["stream_id"]["S"]: item for item in found}
         missing = [order_id for order_id in order_ids if order_stream(order_id) not in items]
         if missing:
@@ -110,14 +112,14 @@ class DirectRun:
 
     def _invoke(self, service: str, records: Sequence[Record]) -> None:
         response = self._client.invoke(
-            FunctionName=self._deployment.function_names[service], Payload=json.dumps({"Records": records}).encode()
+            FunctionName=self._deployment.functions[service].name, Payload=json.dumps({"Records": records}).encode()
         )
         payload = json.loads(response["Payload"].read())
         failed = payload.get("batchItemFailures", []) if isinstance(payload, dict) else [payload]
         if "FunctionError" in response or failed:
             raise UserError(f"{service} failed with a batch of {len(records)}: {json.dumps(payload)[:500]}")
 
-    def _message(self, event: type[Event], detail: Mapping[str, object]) -> Record:
+    def _message(self, event: type[Event], detail: Mapping[str, object], service: str) -> Record:
         """A record of SQS, its body as EventBridge makes it."""
         now, source = datetime.now(UTC), event.BUS.source
         envelope: Record = {
@@ -131,8 +133,7 @@ class DirectRun:
             "resources": [],
             "detail": detail,
         }
-        queue = "payment" if event is PaymentRequested else "order"
-        url = {"payment": self._deployment.payment_queue_url, "order": self._deployment.order_queue_url}[queue]
+        (queue,) = [queue for queue in self._deployment.queues.values() if queue.service == service]
         milliseconds = str(int(now.timestamp() * 1000))
         return {
             "messageId": str(uuid4()),
@@ -147,7 +148,7 @@ class DirectRun:
             "messageAttributes": {},
             "md5OfBody": "",
             "eventSource": "aws:sqs",
-            "eventSourceARN": f"arn:aws:sqs:{self._region}:{self._account}:{url.rpartition('/')[2]}",
+            "eventSourceARN": f"arn:aws:sqs:{self._region}:{self._account}:{queue.name}",
             "awsRegion": self._region,
         }
 

@@ -15,7 +15,7 @@ from scripts.bench.direct import DirectRun, total
 from scripts.bench.scenarios import Scenario
 from scripts.bench.usage import GATEWAY, SERVICES, Meter, Usage
 from scripts.console import out, table
-from scripts.deployed import deployed
+from scripts.deployed import deployed, with_settings
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.local.workers import Worker, check_workers_can_be_found, workers
@@ -27,7 +27,7 @@ from scripts.target import Target
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 _MB_OF_A_CORE = 1769
 _SIZES_MB = (128, 256, 512, 1024, _MB_OF_A_CORE)
-_SETTINGS = {"ENVIRONMENT": "bench", "PULSEQUEUE_INSTANCE": "bench", "TF_VAR_payment_success_rate": "1"}
+_SETTINGS = {"ENVIRONMENT": "bench", "PULSEQUEUE_INSTANCE": "bench"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def run(orders: int, batch: int) -> None:
     """Measure on an embedded AWS of its own, and show what each amount of memory means."""
     check_workers_can_be_found()
     proxy = CountingProxy()
-    settings = {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}
+    settings = with_settings({**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}, payment_success_rate=1)
     with proxy.running(), deployed(settings, proxy.forward_to) as target:
         appetites = _measure(target, proxy, orders, batch)
     _print(appetites, read_prices(), f"{orders} orders of 2 SKUs, batches of {batch}")
@@ -64,9 +64,10 @@ def _measure(target: Target, proxy: CountingProxy, orders: int, batch: int) -> d
     scenario = Scenario("memory", skus=2)
     list(Seeder.of(target, deployment).seed(scenario.products(2 * orders)))
     with direct.mappings_disabled():
-        direct.run(scenario.details(batch, run="warm-up"), batch)
-        warm = {name: list(workers(target.emulator, deployment.function_names[name])) for name in SERVICES}
-        before = {service: _cpu_seconds(warm[service]) for service in SERVICES}
+        used = total(direct.run(scenario.details(batch, run="warm-up"), batch)).invocations
+        names = {service: deployment.functions[service].name for service in SERVICES if used[service]}
+        warm = {service: list(workers(target.emulator, name)) for service, name in names.items()}
+        before = {service: _cpu_seconds(found) for service, found in warm.items()}
         usage = total(direct.run(scenario.details(orders), batch))
     parameters = load_parameters()
     return {
@@ -76,7 +77,7 @@ def _measure(target: Target, proxy: CountingProxy, orders: int, batch: int) -> d
             invocations_an_order=usage.invocations[service] / orders,
             peak_mb=max(worker.peak_mb() for worker in warm[service]),
         )
-        for service in SERVICES
+        for service in warm
     }
 
 

@@ -31,7 +31,7 @@ from scripts.bench.result import (
 from scripts.bench.scenarios import Scenario
 from scripts.bench.usage import Meter
 from scripts.console import out
-from scripts.deployed import deployed
+from scripts.deployed import deployed, with_settings
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.json_files import check_writable, load_json
@@ -70,14 +70,12 @@ class Settings:
     """Through the counting proxy, which takes a little time of each call."""
 
     def environment(self, proxy_url: str) -> dict[str, str]:
-        variables = {
-            "ENVIRONMENT": "bench",
-            "PULSEQUEUE_INSTANCE": "bench",
-            "TF_VAR_batch_size": str(self.batch_size),
-            "TF_VAR_maximum_concurrency": str(self.concurrency),
-            # Every order goes the whole way.
-            "TF_VAR_payment_success_rate": "1",
-        }
+        variables = with_settings(
+            {"ENVIRONMENT": "bench", "PULSEQUEUE_INSTANCE": "bench"},
+            batch_size=self.batch_size,
+            maximum_concurrency=self.concurrency,
+            payment_success_rate=1,  # every order goes the whole way
+        )
         return variables | ({"PULSEQUEUE_WORKER_ENDPOINT": proxy_url} if self.counted else {})
 
 

@@ -14,21 +14,20 @@ from scripts.bench.calls import Call, CountingProxy, access_key, owner
 from scripts.bench.units import Key, UnitRules, Units, item_bytes
 from scripts.deployment import Deployment
 from scripts.errors import UserError
+from scripts.event_documents.traffic import declared_consumers
 from scripts.target import Target
-from services.order_service import handler as order_service
-from services.payment_service import handler as payment_service
-from services.shared.events.event import type_names
-from services.shared.events.order import OrderPlaced
 
-SERVICES = ("order-service", "payment-service", "event-relay")
+CONSUMERS = {service: events for service, events in declared_consumers().items() if events}
+RELAY = "event-relay"
+SERVICES = (*CONSUMERS, RELAY)
 """The functions that an order passes; what others do, such as the sweeper each minute, is no order's cost."""
 GATEWAY = "gateway"
 
 _REPORT = re.compile(r"^REPORT .*?\tDuration: (?P<ms>[\d.]+) ms.*?Memory Size: (?P<mb>\d+) MB", re.DOTALL)
 # CloudWatch Logs charges for the text of each line and 26 bytes.
 _LINE_BYTES = 26
-QUEUED = {*type_names(order_service.CONSUMES), *type_names(payment_service.CONSUMES)} - {OrderPlaced.type_name()}
-"""What the rules put on a queue, of the events that the relay publishes."""
+QUEUED = Counter(event.type_name() for events in CONSUMERS.values() for event in events if not event.FROM_OUTSIDE)
+"""On how many queues the rules put each event that the relay publishes."""
 
 _RECORDS_A_REQUEST = 10
 
@@ -86,7 +85,7 @@ class Usage:
 
     @property
     def _queue_invocations(self) -> int:
-        return self.invocations["order-service"] + self.invocations["payment-service"]
+        return sum(self.invocations[service] for service in CONSUMERS)
 
     def place(self, details: Sequence[Mapping[str, object]]) -> Self:
         """Add what the producer of these OrderPlaced events has EventBridge do."""
@@ -104,8 +103,8 @@ class Meter:
         self._dynamodb = target.client("dynamodb")
         client = target.client("lambda")
         configurations = {
-            service: client.get_function_configuration(FunctionName=name)
-            for service, name in deployment.function_names.items()
+            service: client.get_function_configuration(FunctionName=function.name)
+            for service, function in deployment.functions.items()
         }
         self._callers = {
             access_key(configuration["FunctionArn"], configuration["Role"]): service
@@ -128,7 +127,7 @@ class Meter:
         unknown = {call.name for call in calls if call.caller == "unknown"}
         if unknown:
             raise UserError(f"nobody knows who called {', '.join(sorted(unknown))}: see access_key in calls.py")
-        gateway = self._deployment.simulated_gateway_table_name
+        gateway = self._deployment.tables.simulated_gateway
         owned = [(owner(call, gateway), call) for call in calls]
         usage = Usage(calls=Counter(f"{by} {call.name}" for by, call in owned))
         mine = [call for by, call in owned if by in SERVICES]
@@ -149,7 +148,7 @@ class Meter:
 
     def _add_logs(self, usage: Usage, service: str) -> None:
         pages = self._logs.get_paginator("filter_log_events").paginate(
-            logGroupName=self._deployment.log_group_names[service], startTime=self._since_ms
+            logGroupName=self._deployment.functions[service].log_group, startTime=self._since_ms
         )
         add_logs(usage, service, (line["message"] for page in pages for line in page["events"]))
 
@@ -170,4 +169,4 @@ def add_events(usage: Usage, calls: Sequence[Call]) -> None:
         for entry in call.request["Entries"]:
             usage.events += 1
             usage.event_bytes += len(entry["Detail"].encode())
-            usage.messages += entry["DetailType"] in QUEUED
+            usage.messages += QUEUED[entry["DetailType"]]

@@ -68,12 +68,12 @@ class Planned:
 
     @property
     def metrics_refresh_seconds(self) -> float:
-        """As the function is told; a first plan does not know that yet, only its variable."""
+        """As the function is told; a first plan does not know that yet, only the settings."""
         for values in self.all("aws_lambda_function"):
             for block in values.get("environment") or ():
                 if seconds := (block.get("variables") or {}).get("REFRESH_SECONDS"):
                     return float(seconds)
-        return float(self.variables.get("metrics_refresh_seconds") or 60)
+        return float((self.variables.get("settings") or {}).get("metrics_refresh_seconds") or 60)
 
     @property
     def scrapes_expected(self) -> bool:

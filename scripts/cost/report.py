@@ -92,7 +92,7 @@ def make_report(planned: Planned, settings: Settings) -> Report:
         counts = counts_at(measured(settings.measured), settings.batch, planned.memory_gb)
     scraped = settings.scraped or planned.scrapes_expected
     bill = make_bill(planned, prices, counts, settings.orders_a_month, settings.months, scraped=scraped)
-    notes = [*_notes(planned, prices, settings, predicted), *assumptions(scraped=scraped)]
+    notes = [*_notes(planned, prices, settings, predicted), *assumptions(planned, scraped=scraped)]
     return Report(bill, prices, planned.region, notes, unpriced(planned))
 
 

@@ -22,8 +22,6 @@ _CHECKPOINT_UNITS, _TURN_UNITS = 13, 1
 # The inventory of 1,000 SKUs, the checkpoint alone and in the scan of its table, the counters, and twice how often they
 # were folded.
 SCRAPE_READ_UNITS = 12 + 4 + 4 + 1 + 2
-_WATCHED_QUEUES = 8
-_SUM_NAMES = len(list(declared_sums()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +32,24 @@ class Activity:
 
 
 def activities(planned: Planned, *, scraped: bool) -> list[Activity]:
-    found = [_sweeps(planned), _polls(planned), Activity("the functions' own metrics", {"metric": _SUM_NAMES})]
+    found = [_sweeps(planned), _polls(planned), Activity("the functions' own metrics", {"metric": sums(planned)})]
     return [*found, _scrapes(planned)] if scraped else found
 
 
-def assumptions(*, scraped: bool) -> list[str]:
+def sums(planned: Planned) -> int:
+    """How many sums the functions may write to CloudWatch."""
+    functions = [str(values.get("function_name")) for values in planned.all("aws_lambda_function")]
+    return len(list(declared_sums(functions)))
+
+
+def assumptions(planned: Planned, *, scraped: bool) -> list[str]:
     scrapes = (
         f"The metrics are scraped {SCRAPES_A_MINUTE} times a minute, with 1,000 SKUs in the inventory."
         if scraped
         else "Nobody scrapes the metrics, as the plan expects it: --scraped adds what a Prometheus costs."
     )
     return [
-        f"Each of the {_SUM_NAMES} metrics that the functions write has a value in every hour: the most there can be.",
+        f"Each of the {sums(planned)} metrics of the functions has a value in every hour: the most there can be.",
         scrapes,
         f"Lambda polls an empty queue {_POLLERS * _POLLS_A_MINUTE} times a minute.",
         "A key costs $1 a month more after each of its first two rotations, of which there is one a year: not counted.",
@@ -86,8 +90,8 @@ def _scrapes(planned: Planned) -> Activity:
     readings = HOURS_A_MONTH * 3600 / planned.metrics_refresh_seconds
     quantities = _invoked(planned, scrapes, _SCRAPE_SECONDS) | {
         "api_request": scrapes,
-        "metric_read": readings * (_SUM_NAMES + len(planned.queue_mappings)),
-        "sqs_requests": scrapes * _WATCHED_QUEUES,
+        "metric_read": readings * (sums(planned) + len(planned.queue_mappings)),
+        "sqs_requests": scrapes * len(planned.all("aws_sqs_queue")),
         "dynamodb_read_units": scrapes * SCRAPE_READ_UNITS,
         "dynamodb_write_units": readings * _CHECKPOINT_UNITS + scrapes * _TURN_UNITS,
     }

@@ -117,7 +117,8 @@ def _operation(service: str, verb: str, bus: str, names: Iterable[str]) -> Docum
 
 def _message(event: type[Event], traffic: Traffic) -> Document:
     name = event.type_name()
-    facts = [f"Sent by {_spoken(traffic.senders)}.", f"Received by {_spoken(traffic.receivers)}."]
+    why = f": {event.NO_CONSUMER}" if event.NO_CONSUMER else ""
+    facts = [f"Sent by {_spoken(traffic.senders)}.", f"Received by {_spoken(traffic.receivers)}{why}."]
     if event.FROM_OUTSIDE and event.SCHEMA_VERSION > 1:
         facts.append("Earlier schema versions are still accepted: their schemas are beside this one.")
     return {

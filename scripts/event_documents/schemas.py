@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
-from services.libs.messages import EventDetail
+from services.libs.messaging.incoming_events import EventDetail
 from services.shared.events.event import Event
 
 Schema: TypeAlias = dict[str, Any]

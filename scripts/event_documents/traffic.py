@@ -1,16 +1,16 @@
 """Who sends and who receives each event, as the code declares it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
-from types import ModuleType
 
-from scripts.local.emulator import REPO_ROOT
+from scripts.lambdas_config import LAMBDAS
+from scripts.lifecycles import LIFECYCLES
 from services.shared.events import every
 from services.shared.events.event import Event
-from services.shared.lifecycle import Lifecycle
+from services.shared.lifecycle import Transition
 
+TOOLS = "tools"
+"""The writer of what operators commit."""
 OUTSIDE = "outside"
 """The sender of what producers that are no part of PulseQueue send."""
 
@@ -46,8 +46,8 @@ def declared_events() -> tuple[type[Event], ...]:
 
 def declared_traffic() -> dict[type[Event], Traffic]:
     """Find the senders in the lifecycles, and the receivers in the handlers."""
-    written = {(event, step.writer) for life in _lifecycles() for step in life.transitions for event in step.events}
-    consumed = [(service, event) for service, events in _consumers().items() for event in events]
+    written = {(event, step.writer) for step in _transitions() for event in step.events}
+    consumed = [(service, event) for service, events in declared_consumers().items() for event in events]
     return {
         event: Traffic(
             bus=event.BUS.value,
@@ -61,16 +61,15 @@ def declared_traffic() -> dict[type[Event], Traffic]:
     }
 
 
-def _lifecycles() -> Iterator[Lifecycle]:
-    for module in _modules("shared/*_lifecycle.py"):
-        yield from (value for value in vars(module).values() if isinstance(value, Lifecycle))
+def declared_consumers() -> dict[str, tuple[type[Event], ...]]:
+    """What each function takes of a queue, by the function's name."""
+    return {config.function: getattr(config.load(), "CONSUMES", ()) for config in LAMBDAS}
 
 
-def _consumers() -> Mapping[str, tuple[type[Event], ...]]:
-    handlers = {module.__name__.split(".")[1]: module for module in _modules("*/handler.py")}
-    return {service.replace("_", "-"): getattr(module, "CONSUMES", ()) for service, module in handlers.items()}
+def declared_writers() -> set[str]:
+    """Name who writes commits: functions, and TOOLS."""
+    return {step.writer for step in _transitions()}
 
 
-def _modules(pattern: str) -> Iterator[ModuleType]:
-    for file in sorted(Path(REPO_ROOT, "services").glob(pattern)):
-        yield import_module(".".join(file.relative_to(REPO_ROOT).with_suffix("").parts))
+def _transitions() -> Iterator[Transition]:
+    return (step for lifecycle in LIFECYCLES for step in lifecycle.transitions)

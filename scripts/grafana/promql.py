@@ -5,7 +5,8 @@ Counts are the last sample less the first, so exact: `increase()` would extrapol
 
 from prometheus_client import Histogram
 
-from services.libs.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
+from scripts.lambdas_config import LAMBDAS
+from services.libs.observability.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
 
 ENVIRONMENT = "environment"
 """The label that Prometheus puts on the target, and the dashboards' variable that picks its value."""
@@ -33,7 +34,7 @@ def series(name: str, **labels: str) -> str:
 
 def values_of(declared: Declaration, label: str) -> set[str]:
     place = declared.labels.index(label)
-    return {values[place] for values in declared.label_sets}
+    return {values[place] for values in declared.label_sets(config.function for config in LAMBDAS)}
 
 
 def rate(counter: str, *by: str) -> str:

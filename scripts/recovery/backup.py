@@ -23,10 +23,10 @@ def run(target: Target, folder: Path | None, clock: Callable[[], datetime] = lam
     log, charges = "event-store.jsonl.gz", "simulated-gateway.jsonl.gz"
     with new_folder(folder) as unfinished, counts() as shown:
         log_file, charges_file = ItemsFile(unfinished / log), ItemsFile(unfinished / charges)
-        items = counted(shown, "commits read", scan(client, deployment.event_store_table_name))
+        items = counted(shown, "commits read", scan(client, deployment.tables.event_store))
         found = survey(log_file.through(items))
         # After the log, and so never without a charge that the log knows of.
-        charges_file.write(counted(shown, "charges read", scan(client, deployment.simulated_gateway_table_name)))
+        charges_file.write(counted(shown, "charges read", scan(client, deployment.tables.simulated_gateway)))
         manifest = Manifest(
             origin=Origin.of(target),
             taken_at=taken_at,

@@ -20,7 +20,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt, Strin
 from scripts.errors import UserError
 from scripts.json_files import load_json
 from scripts.target import Target
-from services.libs.dynamodb_items import Item
+from services.libs.store.dynamodb_items import Item
 
 _MANIFEST = "manifest.json"
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
-from scripts.ledger import Ledger, histories, lifecycle_of, read_commit
+from scripts.ledger import Ledger, histories, read_commit
+from scripts.lifecycles import lifecycle_of
 from scripts.order_history import state_of
-from services.libs.dynamodb_items import Item
+from services.libs.store.dynamodb_items import Item
 from services.shared.commits import Commit
 from services.shared.lifecycle import State
 

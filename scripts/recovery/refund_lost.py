@@ -35,7 +35,7 @@ def run(target: Target, *, dry_run: bool) -> None:
     if not dry_run:
         _check_log(client, deployment)
     # What a charge is decided by says nothing of its being called off.
-    gateway = SimulatedGateway(client, deployment.simulated_gateway_table_name, success_rate=0)
+    gateway = SimulatedGateway(client, deployment.tables.simulated_gateway, success_rate=0)
     for entry in lost:
         if not dry_run:
             gateway.call_off(str(entry["order_id"]))
@@ -45,7 +45,7 @@ def run(target: Target, *, dry_run: bool) -> None:
 def _check_log(client: "DynamoDBClient", deployment: Deployment) -> None:
     """To a log that is damaged good orders are unknown too."""
     with counts() as shown:
-        found = survey(counted(shown, "commits checked", scan(client, deployment.event_store_table_name)))
+        found = survey(counted(shown, "commits checked", scan(client, deployment.tables.event_store)))
     if not found.commits or found.damage:
         raise UserError(
             "nothing was given back: the event store is empty or damaged; `invoke restore` first\n"

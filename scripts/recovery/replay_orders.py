@@ -19,10 +19,11 @@ from scripts.errors import UserError
 from scripts.order_client import OrderClient
 from scripts.target import Target
 from scripts.times import parse_past
-from services.libs.event_store import EventStore
-from services.libs.messages import event_in, parse_message
+from services.libs.messaging.incoming_events import event_in, parse_message
+from services.libs.store.event_store import EventStore
 from services.order_service.domain import PlacedOrder
-from services.shared.commits import order_stream, timestamp
+from services.shared.causes import timestamp
+from services.shared.commits import order_stream
 from services.shared.events.order import OrderPlaced
 from services.shared.order_lifecycle import DECISION
 from services.shared.rejections import RejectedError
@@ -98,7 +99,7 @@ class OrderArchive:
     def __init__(self, target: Target, deployment: Deployment) -> None:
         self._events = target.client("events")
         self._sqs = target.client("sqs")
-        self._bus = deployment.order_bus_name
+        self._bus = deployment.buses[OrderPlaced.BUS]
         self._name = f"{target.environment}-replay-orders-{uuid4().hex[:8]}"
         self._rule_seconds = 0 if target.is_local else _RULE_SECONDS
 
@@ -183,7 +184,7 @@ def run(target: Target, since: str, *, dry_run: bool) -> None:
     now = datetime.now(UTC)
     start = parse_past("--since", since, now)
     deployment = Deployment.of(target)
-    store, client = EventStore(target.client("dynamodb"), deployment.tables), OrderClient(target, deployment)
+    store, client = EventStore(target.client("dynamodb"), deployment.store_tables), OrderClient(target, deployment)
     orders = _Orders()
     with counts() as shown:
         for bodies in counted(shown, "batches read", OrderArchive(target, deployment).placed(start, now)):

@@ -27,10 +27,11 @@ from scripts.recovery.restore_sources import Source, open_source
 from scripts.recovery.table_writes import TableWrites
 from scripts.target import Target
 from scripts.writers import Writers
-from services.libs.dynamodb_items import Item
-from services.libs.inventory_table import stock_to_item
-from services.libs.ledger_counters import LedgerCounters
-from services.shared.commits import Commit, timestamp
+from services.libs.store.dynamodb_items import Item
+from services.libs.store.inventory_table import stock_to_item
+from services.libs.store.ledger_counters import LedgerCounters
+from services.shared.causes import timestamp
+from services.shared.commits import Commit
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -66,14 +67,14 @@ class Restorer:
             raise _damaged(found.damage)
         surplus = self._compare(fingerprints, shown)
         if surplus and not replace:
-            raise _would_be_lost(surplus, self._deployment.event_store_table_name)
+            raise _would_be_lost(surplus, self._deployment.tables.event_store)
         inventory = {sku: stock_to_item(totals.stock_item(sku)) for sku, totals in found.ledger.skus.items()}
         restored = Restored(commits=found.commits, unfinished=found.unfinished)
         with _told_if_unfinished():
             self._write_log(source, fingerprints, surplus, restored, shown)
             restored.charges = self._write_charges(source, shown)
             restored.skus = self._write_inventory(inventory)
-            LedgerCounters(self._client, self._deployment.metrics_table_name).replace(found.ledger.counters)
+            LedgerCounters(self._client, self._deployment.tables.metrics).replace(found.ledger.counters)
             # The sweeper has passed theirs: without these nobody would release the stock of orders that are open again.
             Deadlines(self._client, self._deployment).write(found.due, datetime.now(UTC))
         return restored
@@ -81,7 +82,7 @@ class Restorer:
     def _compare(self, missing: set[bytes], shown: Progress) -> set[_Key]:
         """Take out of `missing` what is there; return the keys of what is there and should not be, or not like this."""
         surplus: set[_Key] = set()
-        live = scan(self._client, self._deployment.event_store_table_name)
+        live = scan(self._client, self._deployment.tables.event_store)
         for item in counted(shown, "commits of the event store compared", live):
             fingerprint = _fingerprint(item)
             if fingerprint in missing:
@@ -93,7 +94,7 @@ class Restorer:
     def _write_log(
         self, source: Source, missing: set[bytes], surplus: set[_Key], restored: Restored, shown: Progress
     ) -> None:
-        table = TableWrites(self._client, self._deployment.event_store_table_name)
+        table = TableWrites(self._client, self._deployment.tables.event_store)
 
         def to_write() -> Iterator[Item]:
             for item in source.commits() if missing else ():
@@ -112,14 +113,14 @@ class Restorer:
         """Add what the gateway's ledger has lost, and touch nothing else: what it has is what happened."""
         if source.charges is None:
             return 0
-        table = self._deployment.simulated_gateway_table_name
+        table = self._deployment.tables.simulated_gateway
         known = {item["order_id"]["S"] for item in scan(self._client, table)}
         charges = counted(shown, "charges read", source.charges())
         return sum(TableWrites(self._client, table).put(item for item in charges if item["order_id"]["S"] not in known))
 
     def _write_inventory(self, right: Mapping[str, Item]) -> int:
         """Write the SKUs that are not what the log says, and remove those that it does not know."""
-        name = self._deployment.inventory_table_name
+        name = self._deployment.tables.inventory
         live = {item["item_id"]["S"]: item for item in scan(self._client, name)}
         table = TableWrites(self._client, name)
         sum(table.delete({"item_id": {"S": sku}} for sku in live.keys() - right.keys()))
@@ -172,7 +173,7 @@ def run(target: Target, to: str, *, replace: bool, from_elsewhere: bool, accept_
     deployment = Deployment.of(target)
     began_at = datetime.now(UTC)
     client = target.client("dynamodb")
-    _check_table(client, deployment.event_store_table_name)
+    _check_table(client, deployment.tables.event_store)
     Writers(target, deployment).check_paused("restored")
     with open_source(to, target, deployment, from_elsewhere=from_elsewhere) as source:
         with counts() as shown:

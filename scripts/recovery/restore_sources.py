@@ -16,8 +16,8 @@ from scripts.ledger import scan
 from scripts.recovery.backup_files import Origin, read_items, read_manifest
 from scripts.target import Target
 from scripts.times import parse_past
-from services.libs.dynamodb_items import Item
-from services.shared.commits import timestamp
+from services.libs.store.dynamodb_items import Item
+from services.shared.causes import timestamp
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -39,7 +39,7 @@ class Source:
 @contextmanager
 def open_source(to: str, target: Target, deployment: Deployment, *, from_elsewhere: bool) -> Iterator[Source]:
     """Raise UserError where there is no such source, or it is damaged, or another's without consent."""
-    client, table = target.client("dynamodb"), deployment.event_store_table_name
+    client, table = target.client("dynamodb"), deployment.tables.event_store
     if Path(to).is_dir():
         yield _folder(Path(to), target, from_elsewhere=from_elsewhere)
         return

@@ -7,8 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from scripts.errors import UserError
-from services.libs.backoff import Backoff
-from services.libs.dynamodb_items import Item
+from services.libs.runtime.backoff import Backoff
+from services.libs.store.dynamodb_items import Item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -8,15 +8,17 @@ from typing import Annotated
 from pydantic import Field, Json
 
 from services.deadline_sweeper.service import DeadlineSweeper
-from services.libs import aws_clients
-from services.libs.deadline_notices import DeadlineNotices
-from services.libs.deadline_table import DeadlineTable
-from services.libs.lambda_types import LambdaContext, seconds_left
-from services.libs.metrics import ErrorType, Function
-from services.libs.request_metrics import RequestMetrics
-from services.libs.settings import Settings
-from services.libs.structured_logging import configure_logging
+from services.libs.messaging.deadline_notices import DeadlineNotices
+from services.libs.observability.metrics import ErrorType
+from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.observability.structured_logging import configure_logging
+from services.libs.runtime import aws_clients
+from services.libs.runtime.function_name import function_name
+from services.libs.runtime.lambda_types import LambdaContext, seconds_left
+from services.libs.runtime.settings import Settings
+from services.libs.store.deadline_table import DeadlineTable
 
+FUNCTION = function_name(__name__)
 CONSUMES = ()
 
 
@@ -29,13 +31,13 @@ class SweeperSettings(Settings):
 
 class _Application:
     def __init__(self, settings: SweeperSettings) -> None:
-        configure_logging(Function.DEADLINE_SWEEPER, settings.log_level)
+        configure_logging(FUNCTION, settings.log_level)
         self.sweeper = DeadlineSweeper(
             DeadlineTable(aws_clients.dynamodb(), settings.deadline_table),
             DeadlineNotices(aws_clients.sqs(), settings.queue_urls),
             timedelta(seconds=settings.writer_timeout_seconds),
         )
-        self.metrics = RequestMetrics(Function.DEADLINE_SWEEPER, settings.environment)
+        self.metrics = RequestMetrics(FUNCTION, settings.environment)
 
 
 @cache

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.deadline_sweeper.domain import Sweep
-from services.libs.deadline_notices import DeadlineNotices
-from services.libs.deadline_table import DeadlineTable
-from services.libs.structured_logging import logger
+from services.libs.messaging.deadline_notices import DeadlineNotices
+from services.libs.observability.structured_logging import logger
+from services.libs.store.deadline_table import DeadlineTable
 from services.shared.faults import SecondsLeft, is_out_of_time, no_hurry
 
 _LOGGED = 100

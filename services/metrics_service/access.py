@@ -2,7 +2,7 @@
 
 import hmac
 
-from services.libs.parameters import Parameters
+from services.libs.runtime.parameters import Parameters
 from services.shared.faults import DependencyError
 
 

@@ -6,7 +6,7 @@ from base64 import b64decode, b64encode
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from services.libs.dynamodb_items import to_item
+from services.libs.store.dynamodb_items import to_item
 from services.metrics_service.domain import Checkpoint
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from services.libs.embedded_metrics import ENVIRONMENT_DIMENSION, cloudwatch_names
-from services.libs.metrics import DECLARATIONS, NAMESPACE, QUEUE_OLDEST_MESSAGE_AGE, Source
+from services.libs.observability.embedded_metrics import ENVIRONMENT_DIMENSION, cloudwatch_names
+from services.libs.observability.metrics import DECLARATIONS, NAMESPACE, QUEUE_OLDEST_MESSAGE_AGE, Source
 from services.metrics_service.domain import MINUTE_SECONDS, MinuteSums
 from services.shared.counters import counter
 from services.shared.faults import DependencyError, SecondsLeft
@@ -31,13 +31,16 @@ class _Metric:
 
 
 class CloudWatchReader:
-    """`queues` are the queues' names in AWS, by the value of the label `queue`."""
+    """`functions` are those deployed; `queues` the queues' names in AWS, by the value of the label `queue`."""
 
-    def __init__(self, client: "CloudWatchClient", environment: str, queues: Mapping[str, str]) -> None:
+    def __init__(
+        self, client: "CloudWatchClient", environment: str, functions: Sequence[str], queues: Mapping[str, str]
+    ) -> None:
+        self.functions = functions
         self._client = client
         self._sums = [
             _Metric(counter(name, **labels), NAMESPACE, name, {ENVIRONMENT_DIMENSION: environment, **labels}, "Sum")
-            for name, labels in declared_sums()
+            for name, labels in declared_sums(functions)
         ]
         self._ages = [
             _Metric(label, "AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": name}, "Maximum")
@@ -106,10 +109,10 @@ def _query(query_id: str, metric: _Metric) -> "MetricDataQueryTypeDef":
     }
 
 
-def declared_sums() -> Iterator[tuple[str, dict[str, str]]]:
-    """Give the name and the labels of each metric that the functions write."""
+def declared_sums(functions: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Give the name and the labels of each metric that these functions may write."""
     for declaration in DECLARATIONS.values():
         if declaration.source is Source.CLOUDWATCH and declaration.metric is not QUEUE_OLDEST_MESSAGE_AGE:
-            for values in declaration.label_sets:
+            for values in declaration.label_sets(functions):
                 labels = dict(zip(declaration.labels, values, strict=True))
                 yield from ((name, labels) for name in cloudwatch_names(declaration))

@@ -1,6 +1,6 @@
 """The page that Prometheus reads: every declared metric with its values, in the form that the reader asks for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -8,8 +8,8 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import choose_encoder
 
-from services.libs.embedded_metrics import bucket_name
-from services.libs.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
+from services.libs.observability.embedded_metrics import bucket_name
+from services.libs.observability.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
 from services.shared.counters import counter
 
 # By kind, those that an Accept header may name. Whoever takes anything gets plain text.
@@ -30,10 +30,11 @@ class Values:
 
 
 class Page:
-    """Has what `prometheus_client` writes out: it takes this for a registry."""
+    """Has what `prometheus_client` writes out: it takes this for a registry. `functions` are those deployed."""
 
-    def __init__(self, values: Values) -> None:
+    def __init__(self, values: Values, functions: Sequence[str]) -> None:
         self._values = values
+        self._functions = functions
 
     def render(self, accept: str) -> tuple[str, str]:
         """Give the content type that suits an Accept header best, and the text."""
@@ -48,13 +49,13 @@ class Page:
 
     def _counter(self, name: str, text: str, declaration: Declaration) -> Metric:
         family = CounterMetricFamily(name, text, labels=declaration.labels)
-        for values, labels in _label_sets(declaration):
+        for values, labels in self._label_sets(declaration):
             family.add_metric(values, self._sum(name, labels))
         return family
 
     def _histogram(self, name: str, text: str, declaration: Declaration) -> Metric:
         family = HistogramMetricFamily(name, text, labels=declaration.labels)
-        for values, labels in _label_sets(declaration):
+        for values, labels in self._label_sets(declaration):
             inside = (self._sum(bucket_name(name, str(bound)), labels) for bound in BUCKETS_SECONDS)
             buckets = [(str(bound), total) for bound, total in zip(BUCKETS_SECONDS, accumulate(inside), strict=True)]
             # The parts reach CloudWatch each by itself. Neither of the two falls, so the larger does not.
@@ -67,6 +68,10 @@ class Page:
         for label, value in self._values.gauges.get(name, {}).items():
             family.add_metric([label] if declaration.labels else [], value)
         return family
+
+    def _label_sets(self, declaration: Declaration) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
+        for values in declaration.label_sets(self._functions):
+            yield values, dict(zip(declaration.labels, values, strict=True))
 
     def _sum(self, name: str, labels: Mapping[str, str]) -> float:
         return self._values.sums.get(counter(name, **labels), 0)
@@ -89,8 +94,3 @@ def _weight(text: str) -> float:
         return float(text)
     except ValueError:
         return 0
-
-
-def _label_sets(declaration: Declaration) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
-    for values in declaration.label_sets:
-        yield values, dict(zip(declaration.labels, values, strict=True))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from services.libs.inventory_table import stock_item
+from services.libs.store.inventory_table import stock_item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

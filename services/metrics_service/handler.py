@@ -7,14 +7,15 @@ from typing import Annotated
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field, Json
 
-from services.libs import aws_clients
-from services.libs.lambda_types import HttpRequest, HttpResponse, LambdaContext, seconds_left
-from services.libs.ledger_counters import LedgerCounters
-from services.libs.metrics import ErrorType, Function
-from services.libs.parameters import Parameters
-from services.libs.request_metrics import RequestMetrics
-from services.libs.settings import Settings
-from services.libs.structured_logging import configure_logging, logger
+from services.libs.observability.metrics import ErrorType
+from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.observability.structured_logging import configure_logging, logger
+from services.libs.runtime import aws_clients
+from services.libs.runtime.function_name import function_name
+from services.libs.runtime.lambda_types import HttpRequest, HttpResponse, LambdaContext, seconds_left
+from services.libs.runtime.parameters import Parameters
+from services.libs.runtime.settings import Settings
+from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service.access import BearerToken
 from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.cloudwatch_reader import CloudWatchReader
@@ -22,10 +23,14 @@ from services.metrics_service.gauges import QueueGauges, StockGauges
 from services.metrics_service.service import MetricsService
 from services.shared.faults import DependencyError
 
+FUNCTION = function_name(__name__)
+
 
 class MetricsSettings(Settings):
     metrics_table: str
     inventory_table: str
+    functions: Json[tuple[str, ...]]
+    """The values of the label `function_name`: each function that is deployed has its series from the beginning."""
     queue_urls: Json[dict[str, str]]
     """By the value of the label `queue`, dead-letter queues too."""
     metrics_token_parameter: str
@@ -34,13 +39,13 @@ class MetricsSettings(Settings):
 
 class _Application:
     def __init__(self, settings: MetricsSettings) -> None:
-        configure_logging(Function.METRICS_SERVICE, settings.log_level)
+        configure_logging(FUNCTION, settings.log_level)
         client = aws_clients.dynamodb()
         queues = {label: f"{settings.environment}-{label}" for label in settings.queue_urls if label.endswith("-queue")}
         self.token = BearerToken(Parameters(aws_clients.ssm()), settings.metrics_token_parameter)
         self.service = MetricsService(
             Checkpoints(client, settings.metrics_table),
-            CloudWatchReader(aws_clients.cloudwatch(), settings.environment, queues),
+            CloudWatchReader(aws_clients.cloudwatch(), settings.environment, settings.functions, queues),
             LedgerCounters(client, settings.metrics_table),
             (
                 StockGauges(client, settings.inventory_table),
@@ -48,7 +53,7 @@ class _Application:
             ),
             timedelta(seconds=settings.refresh_seconds),
         )
-        self.metrics = RequestMetrics(Function.METRICS_SERVICE, settings.environment)
+        self.metrics = RequestMetrics(FUNCTION, settings.environment)
 
 
 @cache

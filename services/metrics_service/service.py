@@ -6,8 +6,8 @@ from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from services.libs.ledger_counters import LedgerCounters
-from services.libs.structured_logging import logger
+from services.libs.observability.structured_logging import logger
+from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.cloudwatch_reader import CALL_SECONDS, CloudWatchReader
 from services.metrics_service.domain import Checkpoint
@@ -53,7 +53,7 @@ class MetricsService:
         for reader in self._gauges:
             gauges |= reader.read()
         errors = {"pulsequeue_metrics_refresh_errors_total": self._checkpoints.errors()}
-        return Page(Values(checkpoint.totals() | self._counters.read() | errors, gauges))
+        return Page(Values(checkpoint.totals() | self._counters.read() | errors, gauges), self._cloudwatch.functions)
 
     def _refreshed(self, now: datetime, seconds_left: SecondsLeft) -> Checkpoint:
         """Read CloudWatch in this reader's turn; at any other time, and upon a fault, what was last read stands."""

@@ -2,20 +2,22 @@
 
 from functools import cache, partial
 
-from services.libs import aws_clients
-from services.libs.dead_letters import DeadLetters
-from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
-from services.libs.messages import Message, validate
-from services.libs.metrics import Function
-from services.libs.parameters import Parameters
-from services.libs.queue_consumer import Kind, QueueConsumer, one_by_one
-from services.libs.request_metrics import RequestMetrics
-from services.libs.settings import Settings
-from services.libs.structured_logging import configure_logging
+from services.libs.messaging.dead_letters import DeadLetters
+from services.libs.messaging.messages import Message, validate
+from services.libs.messaging.queue_consumer import Kind, QueueConsumer, one_by_one
+from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.observability.structured_logging import configure_logging
+from services.libs.runtime import aws_clients
+from services.libs.runtime.function_name import function_name
+from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, SqsEvent
+from services.libs.runtime.parameters import Parameters
+from services.libs.runtime.settings import Settings
 from services.notification_service.domain import slack_message, teams_message
 from services.notification_service.messages import ALARM, AlarmMessage, parse_alarm
 from services.notification_service.service import Channel, NotificationService
 from services.notification_service.webhooks import Webhooks
+
+FUNCTION = function_name(__name__)
 
 
 class NotificationSettings(Settings):
@@ -26,7 +28,7 @@ class NotificationSettings(Settings):
 
 class _Application:
     def __init__(self, settings: NotificationSettings) -> None:
-        configure_logging(Function.NOTIFICATION_SERVICE, settings.log_level)
+        configure_logging(FUNCTION, settings.log_level)
         parameters = Parameters(aws_clients.ssm())
         channels = {
             "slack": Channel(partial(parameters.find, settings.slack_webhook_parameter), slack_message),
@@ -36,7 +38,7 @@ class _Application:
         self.consumer = QueueConsumer(
             (Kind(one_by_one(self._notify), (ALARM,)),),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
-            RequestMetrics(Function.NOTIFICATION_SERVICE, settings.environment),
+            RequestMetrics(FUNCTION, settings.environment),
             parse_alarm,
         )
 

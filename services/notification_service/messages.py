@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
-from services.libs.messages import Message, validate_json
+from services.libs.messaging.messages import Message, validate_json
 from services.notification_service.domain import Alarm
-from services.shared.commits import Cause
+from services.shared.causes import Cause
 
 ALARM = "Alarm"
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.libs.structured_logging import logger
+from services.libs.observability.structured_logging import logger
 from services.notification_service.domain import Alarm
 from services.notification_service.webhooks import WebhookError
 from services.shared.faults import DependencyError

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from services.shared.cancel_reasons import CancelReason
-from services.shared.commits import Cause, Commit, order_stream, stock_after
+from services.shared.causes import Cause
+from services.shared.commits import Commit, order_stream, stock_after
 from services.shared.events.order import (
     ForcedResult,
     OrderCancelled,

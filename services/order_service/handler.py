@@ -7,26 +7,29 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.libs import aws_clients
-from services.libs.dead_letters import DeadLetters
-from services.libs.event_store import EventStore
-from services.libs.inventory_table import InventoryTable
-from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
-from services.libs.messages import Message, event_in, order_id, validate
-from services.libs.metrics import ORDER_PROCESSING_DURATION, Function
-from services.libs.queue_consumer import Kind, Outcome, QueueConsumer, validated
-from services.libs.request_metrics import RequestMetrics
-from services.libs.settings import StoreSettings
-from services.libs.structured_logging import configure_logging
+from services.libs.messaging.dead_letters import DeadLetters
+from services.libs.messaging.incoming_events import event_in, order_id, parse_message
+from services.libs.messaging.messages import Message, validate
+from services.libs.messaging.queue_consumer import Kind, Outcome, QueueConsumer, validated
+from services.libs.observability.metrics import ORDER_PROCESSING_DURATION
+from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.observability.structured_logging import configure_logging
+from services.libs.runtime import aws_clients
+from services.libs.runtime.function_name import function_name
+from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, SqsEvent
+from services.libs.store.event_store import EventStore
+from services.libs.store.inventory_table import InventoryTable
+from services.libs.store.store_settings import StoreSettings
 from services.order_service.domain import PlacedOrder
 from services.order_service.service import OrderService
-from services.shared.commits import Cause
+from services.shared.causes import Cause
 from services.shared.deadlines import DEADLINES_PASSED, DeadlinesPassed
 from services.shared.events.event import type_names
 from services.shared.events.order import OrderPlaced
 from services.shared.events.payment import PaymentFailed, PaymentProcessed
 from services.shared.faults import SecondsLeft
 
+FUNCTION = function_name(__name__)
 PLACED, SETTLED = (OrderPlaced,), (PaymentProcessed, PaymentFailed)
 CONSUMES = (*PLACED, *SETTLED)
 
@@ -40,7 +43,7 @@ class OrderSettings(StoreSettings):
 
 class _Application:
     def __init__(self, settings: OrderSettings) -> None:
-        configure_logging(Function.ORDER_SERVICE, settings.log_level)
+        configure_logging(FUNCTION, settings.log_level)
         client = aws_clients.dynamodb()
         self._service = OrderService(
             EventStore(client, settings.tables),
@@ -55,7 +58,8 @@ class _Application:
                 Kind(self._expire, (DEADLINES_PASSED,)),
             ),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
-            RequestMetrics(Function.ORDER_SERVICE, settings.environment),
+            RequestMetrics(FUNCTION, settings.environment),
+            parse_message,
         )
 
     def _place(self, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from services.libs.event_store import ContentionError, EventStore
-from services.libs.group_writer import GroupWriter, Outcome
-from services.libs.inventory_table import InventoryTable
-from services.libs.structured_logging import logger
+from services.libs.observability.structured_logging import logger
+from services.libs.store.event_store import ContentionError, EventStore
+from services.libs.store.group_writer import GroupWriter, Outcome
+from services.libs.store.inventory_table import InventoryTable
 from services.order_service.domain import (
     MixedCurrenciesError,
     NotDueError,
@@ -16,7 +16,8 @@ from services.order_service.domain import (
     decide_all,
     expire,
 )
-from services.shared.commits import Cause, Commit, order_id_of, order_stream
+from services.shared.causes import Cause
+from services.shared.commits import Commit, order_id_of, order_stream
 from services.shared.faults import SecondsLeft, no_hurry
 from services.shared.inventory import StockItem
 from services.shared.order_lifecycle import DECISION, SETTLEMENT

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from services.payment_service.gateway import Charge, ChargeRequest
-from services.shared.commits import Cause, Commit
+from services.shared.causes import Cause
+from services.shared.commits import Commit
 from services.shared.events.order import OrderValidated
 from services.shared.events.payment import (
     FailureReason,

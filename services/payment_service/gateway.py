@@ -1,7 +1,6 @@
 """The port to a payment provider."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from services.shared.faults import DependencyError
 
@@ -14,8 +13,7 @@ class ChargeConflictError(Exception):
     """The order was asked for before with another amount: one idempotency key has one content, and never another."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChargeRequest:
+class ChargeRequest(NamedTuple):
     """`order_id` is the idempotency key; `forced_result` (SUCCESS or FAILURE) is honoured by the simulation only."""
 
     order_id: str
@@ -24,8 +22,7 @@ class ChargeRequest:
     forced_result: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     charge_id: str
     accepted: bool
 

@@ -7,22 +7,25 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.libs import aws_clients
-from services.libs.dead_letters import DeadLetters
-from services.libs.event_store import EventStore
-from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
-from services.libs.messages import Message, order_id
-from services.libs.metrics import PAYMENT_PROCESSING_DURATION, Function
-from services.libs.queue_consumer import Kind, Outcome, QueueConsumer, one_by_one, validated
-from services.libs.request_metrics import RequestMetrics
-from services.libs.settings import StoreSettings
-from services.libs.structured_logging import configure_logging
+from services.libs.messaging.dead_letters import DeadLetters
+from services.libs.messaging.incoming_events import order_id, parse_message
+from services.libs.messaging.messages import Message
+from services.libs.messaging.queue_consumer import Kind, Outcome, QueueConsumer, one_by_one, validated
+from services.libs.observability.metrics import PAYMENT_PROCESSING_DURATION
+from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.observability.structured_logging import configure_logging
+from services.libs.runtime import aws_clients
+from services.libs.runtime.function_name import function_name
+from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, SqsEvent
+from services.libs.store.event_store import EventStore
+from services.libs.store.store_settings import StoreSettings
 from services.payment_service.service import CHARGES_AT_ONCE, PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.events.event import type_names
 from services.shared.events.payment import PaymentRequested, RefundRequested
 from services.shared.faults import SecondsLeft
 
+FUNCTION = function_name(__name__)
 REQUESTED, REFUNDS = (PaymentRequested,), (RefundRequested,)
 CONSUMES = (*REQUESTED, *REFUNDS)
 
@@ -35,7 +38,7 @@ class PaymentSettings(StoreSettings):
 
 class _Application:
     def __init__(self, settings: PaymentSettings) -> None:
-        configure_logging(Function.PAYMENT_SERVICE, settings.log_level)
+        configure_logging(FUNCTION, settings.log_level)
         client = aws_clients.dynamodb()
         self._service = PaymentService(
             EventStore(client, settings.tables),
@@ -48,7 +51,8 @@ class _Application:
                 Kind(one_by_one(self._call_off), type_names(REFUNDS)),
             ),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
-            RequestMetrics(Function.PAYMENT_SERVICE, settings.environment),
+            RequestMetrics(FUNCTION, settings.environment),
+            parse_message,
         )
 
     def _pay(self, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:

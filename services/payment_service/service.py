@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-from services.libs.event_store import EventStore, VersionTakenError
-from services.libs.group_writer import GroupWriter, Outcome
-from services.libs.structured_logging import logger
+from services.libs.observability.structured_logging import logger
+from services.libs.store.event_store import EventStore, VersionTakenError
+from services.libs.store.group_writer import GroupWriter, Outcome
 from services.payment_service.domain import (
     NotReservedError,
     RefundNotRequestedError,
@@ -14,7 +14,8 @@ from services.payment_service.domain import (
     settle,
 )
 from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, PaymentGateway
-from services.shared.commits import Cause, Commit, order_stream
+from services.shared.causes import Cause
+from services.shared.commits import Commit, order_stream
 from services.shared.faults import RESERVE_SECONDS, OutOfTimeError, SecondsLeft, no_hurry
 from services.shared.inventory import StockItem
 from services.shared.order_lifecycle import DECISION, SETTLEMENT

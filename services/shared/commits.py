@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 
+from services.shared.causes import Cause
 from services.shared.events.event import Event
 from services.shared.inventory import NO_MOVE, Move, StockChange, StockItem, StockMove
 
@@ -12,19 +13,6 @@ ORDER_PREFIX = "order#"
 SKU_PREFIX = "sku#"
 
 E = TypeVar("E", bound=Event)
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What led to a commit, and when the commit is made (aware UTC)."""
-
-    event_id: str
-    correlation_id: str
-    at: datetime
-
-    @property
-    def occurred_at(self) -> str:
-        return timestamp(self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +59,6 @@ def stock_after(inventory: Mapping[str, StockItem], commits: Iterable[Commit]) -
     for commit in commits:
         left |= {change.sku: left[change.sku].after(change) for change in commit.stock_changes() if change.sku in left}
     return left
-
-
-def timestamp(time: datetime) -> str:
-    """A time as the events and the store say it: UTC to the millisecond, with a Z. Such texts sort as the times do."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def order_stream(order_id: str) -> str:

@@ -1,8 +1,7 @@
 """Deadlines: when a stream is to be looked at again, in groups as they were written."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -16,8 +15,7 @@ MINUTE = timedelta(minutes=1)
 StreamId = Annotated[str, StringConstraints(pattern=r"^[a-z]+#[A-Za-z0-9._#-]+$", max_length=256)]
 
 
-@dataclass(frozen=True, slots=True)
-class DeadlineGroup:
+class DeadlineGroup(NamedTuple):
     """Streams that one transaction gave a deadline: the latest of theirs, and when the writer's clock said it wrote."""
 
     stream_ids: tuple[str, ...]

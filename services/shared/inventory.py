@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(NamedTuple):
     name: str
     price_minor: int
     currency: str
@@ -54,8 +54,7 @@ class StockChange:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class StockLine:
+class StockLine(NamedTuple):
     """Units of one SKU."""
 
     sku: str
@@ -73,8 +72,7 @@ class Move(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class StockMove:
+class StockMove(NamedTuple):
     """The stock that a commit moves: for each of its lines the same."""
 
     move: Move

@@ -1,10 +1,10 @@
 """How the commits of a stream follow one another: declared once for each kind of stream, as data."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
 
 from services.shared.commits import Commit
 from services.shared.events.event import Event
@@ -12,16 +12,14 @@ from services.shared.events.event import Event
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """Something that is still to happen, and for how long it is normal to wait: from the deadline if there is one."""
 
     waits_for: str
     normal: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(NamedTuple):
     """Where a stream stands. It is final where it waits for nothing."""
 
     name: str
@@ -31,8 +29,7 @@ class Phase:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """Which events may follow one of the phases, in one commit; who writes it; and where it leads.
 
     `to` is None where the phase stays what it is.
@@ -52,8 +49,7 @@ IdOf: TypeAlias = Callable[[Any], str]
 """Finds the id of an obligation in an event of the type that it is declared for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Obligation:
+class Obligation(NamedTuple):
     """Something that one event opens and a later one closes, such as a refund; several may be open, each by its id."""
 
     name: str
@@ -62,16 +58,14 @@ class Obligation:
     wait: Wait
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """What a stream waits for, and after when that is longer than normal."""
 
     waits_for: str
     late_after: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """Where a stream stands: its phase, and what is open."""
 
     phase: Phase
@@ -80,7 +74,7 @@ class State:
     """When the phase was reached."""
     due_at: datetime | None = None
     """The deadline of the phase."""
-    open: Mapping[tuple[str, str], Waiting] = field(default_factory=dict)
+    open: Mapping[tuple[str, str], Waiting] = MappingProxyType({})
     """The obligations that are open, by name and id."""
 
     @property
@@ -110,8 +104,7 @@ class ImpossibleCommitError(ValueError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Lifecycle:
+class Lifecycle(NamedTuple):
     """The life of the streams whose ids begin with `prefix`."""
 
     prefix: str
@@ -132,9 +125,9 @@ class Lifecycle:
         if transition is None or commit.version != state.version + 1:
             raise ImpossibleCommitError(commit, state)
         opened = self._open_after(state, commit)
-        state = replace(state, version=commit.version, open=opened)
+        state = state._replace(version=commit.version, open=opened)
         if transition.to:
-            state = replace(state, phase=transition.to, since=commit.cause.at, due_at=commit.due_at)
+            state = state._replace(phase=transition.to, since=commit.cause.at, due_at=commit.due_at)
         return state
 
     def transition(self, phase: Phase, commit: Commit) -> Transition | None:

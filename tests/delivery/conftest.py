@@ -1,12 +1,14 @@
-"""One embedded AWS and one apply of the real Terraform, which these tests may change and take down."""
+"""One embedded AWS and one apply of the real Terraform, which these tests may change, spoil and take down."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
 
-from scripts.deployed import deployed
+from scripts.deployed import deployed, with_settings
+from scripts.deployment import Deployment
 from scripts.target import Target
+from tests.integration.world import World
 
 
 @pytest.fixture(scope="session")
@@ -15,5 +17,12 @@ def target() -> Iterator[Target]:
         "ENVIRONMENT": "test",
         "PULSEQUEUE_INSTANCE": f"{os.environ.get('PULSEQUEUE_INSTANCE', 'test')}-delivery",
     }
+    # A pause waits for as long, and what a function failed at is hidden for six times it.
+    settings = with_settings(settings, function_timeout_seconds=5)
     with deployed(settings) as target:
         yield target
+
+
+@pytest.fixture(scope="session")
+def world(target: Target) -> World:
+    return World(target, Deployment.of(target))

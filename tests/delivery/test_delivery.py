@@ -1,4 +1,4 @@
-"""The life of a deployment, on an embedded AWS of its own: reviewed, applied, changed by hand, mended, taken down."""
+"""The life of a deployment, on an embedded AWS of its own: reviewed, applied, changed by hand, mended."""
 
 import json
 import re
@@ -9,23 +9,21 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment, destroy, drift
+from scripts import deployment, drift
 from scripts.build_lambda import DIST
 from scripts.deployment import Deployment
 from scripts.errors import UserError
-from scripts.made_secrets import METRICS_TOKEN, read
 from scripts.plan.model import Action
 from scripts.target import Target
 from scripts.terraform import Terraform
 
-SYSTEM = "module.order_system"
-QUEUE = f"{SYSTEM}.module.order_queue.aws_sqs_queue.this"
-TARGET = f"{SYSTEM}.module.order_placed_rule.aws_cloudwatch_event_target.this"
-ROLE_POLICY = f'{SYSTEM}.module.function["order-service"].aws_iam_role_policy.this'
-ROLE = f'{SYSTEM}.module.function["payment-service"].aws_iam_role.this'
+SYSTEM = "module.pulsequeue"
+QUEUE = f"{SYSTEM}.module.order_service.module.queue[0].aws_sqs_queue.this"
+TARGET = f'{SYSTEM}.module.order_service.module.rule["order-placed"].aws_cloudwatch_event_target.this'
+ROLE_POLICY = f"{SYSTEM}.module.order_service.module.function.aws_iam_role_policy.this"
+ROLE = f"{SYSTEM}.module.payment_service.module.function.aws_iam_role.this"
 LOG_GROUP = f"{SYSTEM}.module.metrics_api.aws_cloudwatch_log_group.this"
-FUNCTION = f'{SYSTEM}.module.function["order-service"].aws_lambda_function.this'
-TABLE = f"{SYSTEM}.module.inventory_table.aws_dynamodb_table.this"
+FUNCTION = f"{SYSTEM}.module.order_service.module.function.aws_lambda_function.this"
 
 
 def drift_of(target: Target, monkeypatch: pytest.MonkeyPatch) -> tuple[int, set[tuple[str, str, str, str]]]:
@@ -49,7 +47,7 @@ def test_what_was_changed_by_hand_is_named_and_a_plan_from_a_folder_mends_it_onc
     target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     iam: Any = target.session().client("iam", endpoint_url=target.endpoint_url)
-    backdoor = {"RoleName": Deployment.of(target).function_names["payment-service"], "PolicyName": "backdoor"}
+    backdoor = {"RoleName": Deployment.of(target).functions["payment-service"].name, "PolicyName": "backdoor"}
     change_by_hand(target, iam)
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     iam.put_role_policy(**backdoor, PolicyDocument=json.dumps(everything))
@@ -58,7 +56,7 @@ def test_what_was_changed_by_hand_is_named_and_a_plan_from_a_folder_mends_it_onc
 
     assert code == 2
     assert found == {
-        (QUEUE, "visibility_timeout_seconds", "60", "5"),
+        (QUEUE, "visibility_timeout_seconds", "30", "5"),
         (TARGET, "", "there", "gone"),
         (ROLE_POLICY, "policy", "", "allow dynamodb:DeleteTable on *"),
         (ROLE, "inline_policy", "", "allow * on *"),
@@ -80,9 +78,9 @@ def test_what_was_changed_by_hand_is_named_and_a_plan_from_a_folder_mends_it_onc
 
 def change_by_hand(target: Target, iam: Any) -> None:  # noqa: ANN401 - there are no stubs for IAM here
     made, events = Deployment.of(target), target.client("events")
-    rule: Any = {"Rule": "test-order-placed", "EventBusName": made.order_bus_name}
-    name = made.function_names["order-service"]
-    target.client("sqs").set_queue_attributes(QueueUrl=made.order_queue_url, Attributes={"VisibilityTimeout": "5"})
+    rule: Any = {"Rule": "test-order-placed", "EventBusName": made.buses["order"]}
+    name = made.functions["order-service"].name
+    target.client("sqs").set_queue_attributes(QueueUrl=made.queues["order"].url, Attributes={"VisibilityTimeout": "5"})
     events.remove_targets(**rule, Ids=[each["Id"] for each in events.list_targets_by_rule(**rule)["Targets"]])
     policy = iam.get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"]
     policy["Statement"].append({"Effect": "Allow", "Action": "dynamodb:DeleteTable", "Resource": "*"})
@@ -121,7 +119,7 @@ def test_what_would_be_lost_wants_to_be_allowed_and_the_packages_must_be_those_o
     plan = Terraform.plan
     monkeypatch.setattr(Terraform, "plan", lambda *given: plan(*given, f"-replace={LOG_GROUP}"))
     made, client = Deployment.of(target), target.client("lambda")
-    before = client.get_function_configuration(FunctionName=made.function_names["order-service"])["CodeSha256"]
+    before = client.get_function_configuration(FunctionName=made.functions["order-service"].name)["CodeSha256"]
 
     review = deployment.plan(target, tmp_path)
 
@@ -138,30 +136,7 @@ def test_what_would_be_lost_wants_to_be_allowed_and_the_packages_must_be_those_o
     package.write_bytes(b"built again")
     with pytest.raises(UserError, match=r"built again or are gone: order_service\.zip;"):
         deployment.apply(target, tmp_path, [LOG_GROUP])
-    assert client.get_function_configuration(FunctionName=made.function_names["order-service"])["CodeSha256"] == before
+    assert client.get_function_configuration(FunctionName=made.functions["order-service"].name)["CodeSha256"] == before
     package.write_bytes(planned)
     deployment.apply(target, tmp_path, [LOG_GROUP])
-    assert client.get_function_configuration(FunctionName=made.function_names["order-service"])["CodeSha256"] != before
-
-
-def test_the_environment_is_taken_down_once_nothing_protects_it(
-    target: Target, capsys: pytest.CaptureFixture[str]
-) -> None:
-    client, table = target.client("dynamodb"), Deployment.of(target).inventory_table_name
-    client.update_table(TableName=table, DeletionProtectionEnabled=True)
-
-    with pytest.raises(UserError, match="deletion protection is on") as refused:
-        destroy.run(target, target.environment)
-    assert TABLE in str(refused.value)
-    assert table in client.list_tables()["TableNames"]
-    client.update_table(TableName=table, DeletionProtectionEnabled=False)
-    destroy.run(target, target.environment)
-
-    assert client.list_tables()["TableNames"] == []
-    assert target.client("sqs").list_queues().get("QueueUrls", []) == []
-    with pytest.raises(UserError, match="nothing is deployed as test"):
-        Deployment.of(target)
-    assert read(target, METRICS_TOKEN.name)
-    remains = capsys.readouterr().out.partition("what remains of test:")[2]
-    assert "pulsequeue-test-terraform-state" in remains
-    assert "/test/metrics-token" in remains
+    assert client.get_function_configuration(FunctionName=made.functions["order-service"].name)["CodeSha256"] != before

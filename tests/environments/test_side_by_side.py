@@ -1,6 +1,5 @@
 """Development, staging and production, applied at the same time to one account."""
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -8,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from scripts import audit, deployment, post_deploy_test
-from scripts.build_lambda import build
-from scripts.deployed import deploy
+from scripts.deployed import deploy, ready
 from scripts.deployment import Deployment
 from scripts.target import Target
 from tests.integration.test_deployment import changes
@@ -20,18 +18,11 @@ _ENVIRONMENTS = ("dev", "staging", "prod")
 
 @pytest.fixture(scope="module")
 def targets() -> Iterator[list[Target]]:
-    environ = {**os.environ, "PULSEQUEUE_PORT": "0", "PULSEQUEUE_INSTANCE": "environments", "ENVIRONMENT": "dev"}
-    target = Target.from_environment("local", environ)
-    target.emulator.stop()
-    try:
-        target.emulator.start(target.region, environ)
-        build(target.name)
+    with ready({"PULSEQUEUE_INSTANCE": "environments", "ENVIRONMENT": "dev"}) as target:
         targets = [replace(target, environment=name) for name in _ENVIRONMENTS]
         with ThreadPoolExecutor(len(targets)) as pool:
             list(pool.map(deploy, targets))
         yield targets
-    finally:
-        target.emulator.stop()
 
 
 def test_each_passes_the_post_deploy_test_and_knows_its_own_orders_alone(targets: list[Target]) -> None:
@@ -63,7 +54,7 @@ def _order_streams(target: Target) -> set[str]:
     pages = (
         target.client("dynamodb")
         .get_paginator("scan")
-        .paginate(TableName=Deployment.of(target).event_store_table_name, ConsistentRead=True)
+        .paginate(TableName=Deployment.of(target).tables.event_store, ConsistentRead=True)
     )
     streams = {item["stream_id"]["S"] for page in pages for item in page["Items"]}
     return {stream for stream in streams if stream.startswith("order#")}

@@ -65,7 +65,7 @@ class Deployer:
         package = io.BytesIO((self._packages / f"{service.replace('-', '_')}.zip").read_bytes())
         with zipfile.ZipFile(package, "a") as archive:
             archive.comment = f"deployment {self.deployed}".encode()
-        name = self._deployment.function_names[service]
+        name = self._deployment.functions[service].name
         self._client.update_function_code(FunctionName=name, ZipFile=package.getvalue())
 
 
@@ -74,7 +74,7 @@ class Sweeping:
 
     def __init__(self, target: Target, deployment: Deployment) -> None:
         self._client = target.client("lambda")
-        self._function = deployment.function_names["deadline-sweeper"]
+        self._function = deployment.functions["deadline-sweeper"].name
 
     def sweep(self) -> None:
         # The next sweep makes up for one that fails.

@@ -14,7 +14,7 @@ from scripts.local.proxy import Proxy, headers_of
 if TYPE_CHECKING:
     from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
-# Longer than the functions' clients wait for an answer: services/libs/aws_clients.py.
+# Longer than the functions' clients wait for an answer: services/libs/runtime/aws_clients.py.
 _HANG_SECONDS = 3.5
 # The SDK repeats a failed call twice and so hides most faults from the functions: this share outlasts it.
 _OUTLASTING_SHARE = 0.5

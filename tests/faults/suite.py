@@ -9,9 +9,10 @@ from time import monotonic, sleep
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from scripts.audit import Auditor
+from scripts.bench.usage import SERVICES
 from scripts.console import out
 from scripts.dead_letter_queues import Look, move_back, queues
-from scripts.deployed import deployed
+from scripts.deployed import deployed, with_settings
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.ledger import read_gateway, read_inventory
@@ -33,10 +34,10 @@ _FAULT_RATE = 0.04
 _SETTINGS = {
     "ENVIRONMENT": "faults",
     "PULSEQUEUE_INSTANCE": "faults",
-    "TF_VAR_function_timeout_seconds": "6",
-    # Shorter than copies take at most: where the first payment request failed, they and the expiry race.
-    "TF_VAR_payment_timeout_seconds": "12",
 }
+_FUNCTION_TIMEOUT_SECONDS = 6
+# Shorter than copies take at most: where the first payment request failed, they and the expiry race.
+_PAYMENT_TIMEOUT_SECONDS = 12
 _EVENTS_A_SECOND = 40
 _BATCH = 10
 # More than that waiting, and the sender waits too: what is tested is faults, not load.
@@ -47,9 +48,9 @@ _EVENTS_A_KILL = 60
 _SWEEP_SECONDS = 5
 _REPEAT_SECONDS = 0.1
 # What failed so often becomes a dead letter, so that there is something to redrive.
-_ORDER_RECEIVES, _PAYMENT_RECEIVES = 2, 1
+_RECEIVES = 2
+_RECEIVES_OF = {"payment": 1}
 _LOOK_SECONDS = 1.0
-_DEPLOYED = ("order-service", "payment-service", "event-relay")
 
 _CALM_SECONDS = 3
 _QUIET_SECONDS = 10
@@ -61,7 +62,11 @@ _SETTLE_SECONDS = 600
 def run(orders: int, seed: int, fault_rate: float = _FAULT_RATE) -> Report:
     """Deploy to an embedded AWS of its own, run `orders` orders through it with faults on, and look at what is left."""
     proxy = FaultProxy(fault_rate, seed)
-    settings = {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}
+    settings = with_settings(
+        {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url},
+        function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS,
+        payment_timeout_seconds=_PAYMENT_TIMEOUT_SECONDS,
+    )
     with proxy.running(), deployed(settings, proxy.forward_to) as target:
         return _Run(target, Deployment.of(target), proxy, orders, seed).run()
 
@@ -76,7 +81,11 @@ class _Run:
         self._events, self._sqs = target.client("events"), target.client("sqs")
         self._dynamodb = target.client("dynamodb")
         self._client = OrderClient(target, deployment)
-        self._queue_urls = (deployment.order_queue_url, deployment.payment_queue_url)
+        self._queues = {
+            name: queue.url
+            for name, queue in deployment.queues.items()
+            if deployment.functions[queue.service].writes_commits
+        }
         self._killer = Killer(target, dice)
         self._deployer = Deployer(target, deployment)
         self._sweeping = Sweeping(target, deployment)
@@ -103,7 +112,8 @@ class _Run:
         return self._report(redriven, monotonic() - began)
 
     def _shorten_retries(self) -> None:
-        for url, receives in zip(self._queue_urls, (_ORDER_RECEIVES, _PAYMENT_RECEIVES), strict=True):
+        for name, url in self._queues.items():
+            receives = _RECEIVES_OF.get(name, _RECEIVES)
             attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]
             policy = json.loads(attributes["RedrivePolicy"]) | {"maxReceiveCount": receives}
             self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
@@ -118,7 +128,8 @@ class _Run:
 
     def _send_all(self) -> None:
         began = looked = monotonic()
-        deploy_at = {len(self._deliveries) * (n + 1) // 4 // _BATCH: name for n, name in enumerate(_DEPLOYED)}
+        parts = len(SERVICES) + 1
+        deploy_at = {len(self._deliveries) * n // parts // _BATCH: name for n, name in enumerate(SERVICES, start=1)}
         for number, batch in enumerate(batches(self._deliveries, _BATCH)):
             if number in deploy_at:
                 self._deployer.deploy(deploy_at[number])
@@ -135,7 +146,7 @@ class _Run:
         response = self._events.put_events(
             Entries=[
                 {
-                    "EventBusName": self._deployment.bus_names[delivery.event.BUS],
+                    "EventBusName": self._deployment.buses[delivery.event.BUS],
                     "Source": delivery.event.BUS.source,
                     "DetailType": delivery.event.type_name(),
                     "Detail": json.dumps(delivery.detail),
@@ -153,7 +164,7 @@ class _Run:
     def _hold_back(self) -> float:
         """Wait while the functions lag behind; return for how long."""
         began = monotonic()
-        while max(self._waiting(url) for url in self._queue_urls) > _BACKLOG:
+        while max(self._waiting(url) for url in self._queues.values()) > _BACKLOG:
             if monotonic() - began > _STANDSTILL_SECONDS:
                 raise UserError(f"the functions did not catch up within {_STANDSTILL_SECONDS} s")
             sleep(0.5)
@@ -178,7 +189,7 @@ class _Run:
     def _is_busy(self) -> bool:
         if self._proxy.hanging or self._repeater.waiting:
             return True
-        return any(self._waiting(url, in_flight=True) for url in self._queue_urls)
+        return any(self._waiting(url, in_flight=True) for url in self._queues.values())
 
     def _waiting(self, queue_url: str, *, in_flight: bool = False) -> int:
         attributes = self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]

@@ -1,20 +1,21 @@
 """One embedded AWS and one apply of the real Terraform, shared by all integration tests."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from scripts import deployment
 from scripts.bench.calls import CountingProxy
-from scripts.deployed import deployed
+from scripts.deployed import deployed, with_settings
 from scripts.deployment import Deployment
 from scripts.target import Target
+from tests.integration.plans import Resource, resources_of
 from tests.integration.world import World
 
 # A failed batch is hidden for six function timeouts: short ones, so that a test need not wait for a minute.
-_FUNCTION_TIMEOUT_SECONDS = "5"
+_FUNCTION_TIMEOUT_SECONDS = 5
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +31,8 @@ def target(proxy: CountingProxy) -> Iterator[Target]:
         "ENVIRONMENT": "test",
         "PULSEQUEUE_INSTANCE": os.environ.get("PULSEQUEUE_INSTANCE", "test"),
         "PULSEQUEUE_WORKER_ENDPOINT": proxy.url,
-        "TF_VAR_function_timeout_seconds": _FUNCTION_TIMEOUT_SECONDS,
     }
+    settings = with_settings(settings, function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS)
     with deployed(settings, proxy.forward_to) as target:
         yield target
 
@@ -41,6 +42,11 @@ def plan(target: Target) -> dict[str, Any]:
     """What Terraform would change in what it has just deployed, with every value known, ARNs too."""
     deployment.plan(target)
     return deployment.read_plan(target)
+
+
+@pytest.fixture(scope="session")
+def resources(plan: Mapping[str, Any]) -> list[Resource]:
+    return list(resources_of(plan["planned_values"]["root_module"]))
 
 
 @pytest.fixture(scope="session")

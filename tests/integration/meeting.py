@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from scripts.errors import UserError
 from scripts.target import Target
-from services.libs.event_store import StockRefusedError, VersionTakenError
+from services.libs.store.event_store import StockRefusedError, VersionTakenError
 from services.payment_service.gateway import ChargeConflictError, GatewayError
 
 if TYPE_CHECKING:

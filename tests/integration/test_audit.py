@@ -7,10 +7,10 @@ import pytest
 
 from scripts import audit, deadlines, repair, writers
 from scripts.errors import UserError
-from services.libs.dynamodb_items import to_item
-from services.libs.event_store import EventStore
+from services.libs.store.dynamodb_items import to_item
+from services.libs.store.event_store import EventStore
 from services.order_service.domain import PlacedOrder, decide
-from services.shared.commits import Cause
+from services.shared.causes import Cause
 from tests.integration.world import World, eventually
 
 _PAYMENT_TIMEOUT = timedelta(minutes=15)
@@ -69,7 +69,7 @@ def test_an_order_that_was_open_before_deadlines_were_written_expires_after_a_re
 
 def _lose_the_payment_request(world: World) -> None:
     """It would be paid for, once the services may go on."""
-    url = world.deployment.payment_queue_url
+    url = world.deployment.queues["payment"].url
     eventually(lambda: world.waiting(url), "a payment request")
     world.target.client("sqs").purge_queue(QueueUrl=url)
 
@@ -79,18 +79,18 @@ def _place_as_before(world: World, sku: str) -> str:
     client, deployment = world.target.client("dynamodb"), world.deployment
     order = PlacedOrder(f"order-{uuid4().hex[:12]}", "customer-1", {sku: 3})
     cause = Cause("event-1", "correlation-1", datetime.now(UTC) - timedelta(minutes=30))
-    store = EventStore(client, deployment.tables)
+    store = EventStore(client, deployment.store_tables)
     store.append(decide(order, world.inventory.read([sku]), cause, _PAYMENT_TIMEOUT))
     client.update_item(
-        TableName=deployment.event_store_table_name,
+        TableName=deployment.tables.event_store,
         Key=to_item({"stream_id": order.stream_id, "version": 1}),
         UpdateExpression="SET due_shard = :shard REMOVE stock_move",
         ExpressionAttributeValues=to_item({":shard": "3"}),
     )
-    for item in client.scan(TableName=deployment.deadline_table_name)["Items"]:
+    for item in client.scan(TableName=deployment.tables.deadline)["Items"]:
         if order.stream_id in str(item):
             key = {name: item[name] for name in ("minute_shard", "group_id")}
-            client.delete_item(TableName=deployment.deadline_table_name, Key=key)
+            client.delete_item(TableName=deployment.tables.deadline, Key=key)
     return order.order_id
 
 
@@ -100,7 +100,7 @@ def _events(world: World, order_id: str) -> list[str]:
 
 def _tamper(world: World, sku: str) -> None:
     world.target.client("dynamodb").update_item(
-        TableName=world.deployment.inventory_table_name,
+        TableName=world.deployment.tables.inventory,
         Key=to_item({"item_id": sku}),
         UpdateExpression="SET stock = :stock, reserved = :reserved, available = :available",
         ExpressionAttributeValues=to_item({":stock": 99, ":reserved": 5, ":available": 1}),

@@ -47,7 +47,7 @@ def test_each_bad_order_is_a_dead_letter_at_once_and_its_neighbours_are_served(w
     began = monotonic()
     world.publish(OrderPlaced, *mixed)
     letters = {
-        name: world.take_dead_letter(world.deployment.order_dlq_url, str(detail["customerId"]))
+        name: world.take_dead_letter(world.deployment.dead_letters["order"].url, str(detail["customerId"]))
         for name, detail in bad.items()
     }
     histories = world.wait(*(str(order["orderId"]) for order in good))
@@ -69,9 +69,9 @@ def test_a_body_straight_on_the_queue_that_is_no_object_is_a_dead_letter(world: 
     marker = uuid4().hex
     body = form.replace("{}", json.dumps(marker) if form == "[{}]" else marker)
 
-    world.send(world.deployment.order_queue_url, body)
+    world.send(world.deployment.queues["order"].url, body)
 
-    letter = world.take_dead_letter(world.deployment.order_dlq_url, marker)
+    letter = world.take_dead_letter(world.deployment.dead_letters["order"].url, marker)
     assert (letter["body"], letter["reason"]) == (body, "validation_error")
 
 
@@ -93,7 +93,7 @@ def test_another_order_under_a_taken_id_is_a_conflict(world: World) -> None:
 
     world.publish(OrderPlaced, order | {"customerId": marker})
 
-    assert world.take_dead_letter(world.deployment.order_dlq_url, marker)["reason"] == "conflict"
+    assert world.take_dead_letter(world.deployment.dead_letters["order"].url, marker)["reason"] == "conflict"
     assert world.stock(sku) == (9, 0, 9)
 
 
@@ -102,7 +102,8 @@ def test_a_payment_for_an_order_that_was_never_placed_takes_no_money(world: Worl
 
     world.publish(PaymentRequested, {"orderId": order_id, "amountMinor": 100, "currency": "GBP"})
 
-    assert world.take_dead_letter(world.deployment.payment_dlq_url, order_id)["reason"] == "order_not_reserved"
+    letter = world.take_dead_letter(world.deployment.dead_letters["payment"].url, order_id)
+    assert letter["reason"] == "order_not_reserved"
     assert world.charge(order_id) == {}
 
 
@@ -111,7 +112,7 @@ def test_a_payment_for_a_refused_order_takes_no_money(world: World) -> None:
 
     world.publish(PaymentRequested, {"orderId": history.order_id})
 
-    letter = world.take_dead_letter(world.deployment.payment_dlq_url, history.order_id)
+    letter = world.take_dead_letter(world.deployment.dead_letters["payment"].url, history.order_id)
     assert letter["reason"] == "order_not_reserved"
     assert world.charge(history.order_id) == {}
 
@@ -121,6 +122,6 @@ def test_a_settlement_that_never_happened_confirms_nothing(world: World) -> None
 
     world.publish(PaymentProcessed, {"orderId": history.order_id})
 
-    letter = world.take_dead_letter(world.deployment.order_dlq_url, history.order_id)
+    letter = world.take_dead_letter(world.deployment.dead_letters["order"].url, history.order_id)
     assert letter["reason"] == "payment_not_settled"
     assert len(world.orders.histories([history.order_id])[history.order_id].commits) == 1

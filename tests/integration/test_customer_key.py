@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scripts import deployment
+from scripts.deployed import with_settings
 from tests.integration.plans import all_of, as_list, resources_of, statements
 from tests.integration.world import World
 
@@ -22,7 +23,7 @@ _ENCRYPTED_BY = {
 
 @pytest.fixture(scope="module")
 def plan(world: World) -> Mapping[str, Any]:
-    target = replace(world.target, environ={**world.target.environ, "TF_VAR_customer_key": "true"})
+    target = replace(world.target, environ=with_settings(world.target.environ, customer_key=True))
     deployment.plan(target)
     plan = deployment.read_plan(target)
     (target.state_folder / "deployment.tfplan").unlink()  # nobody shall apply it
@@ -36,7 +37,7 @@ def test_the_key_reaches_all_that_is_kept_and_all_that_waits(plan: Mapping[str, 
 
     without = [resource["address"] for resource in kept if not _gets_the_new_key(resource)]
 
-    assert without == ["module.order_system.module.bus_dead_letter_queue[0].aws_sqs_queue.this"]
+    assert without == ["module.pulsequeue.module.bus_dead_letter_queue[0].aws_sqs_queue.this"]
 
 
 def _gets_the_new_key(resource: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from scripts import deployment, post_deploy_test
+from scripts.deployed import with_settings
 from scripts.errors import UserError
 from scripts.put_order import put_order
 from scripts.seed_inventory import seed
@@ -43,7 +44,7 @@ def test_the_embedded_aws_answers_in_one_piece(target: Target) -> None:
 
 
 def test_monitoring_on_ecs_can_be_planned(world: World) -> None:
-    target = replace(world.target, environ={**world.target.environ, "TF_VAR_monitoring_enabled": "true"})
+    target = replace(world.target, environ=with_settings(world.target.environ, monitoring_enabled=True))
 
     deployment.plan(target)
     plan = deployment.read_plan(target)
@@ -60,9 +61,9 @@ def test_monitoring_on_ecs_can_be_planned(world: World) -> None:
         "grafana/provisioning/datasources/prometheus.yml",
     }
     assert not [address for address in added if "ingress_rule" in address]
-    assert added["module.order_system.module.monitoring[0].aws_ecs_service.this"]["launch_type"] == "FARGATE"
-    not_scraped = "module.order_system.module.cloudwatch.aws_cloudwatch_metric_alarm.not_scraped[0]"
-    assert planned[not_scraped]["after"]["dimensions"] == {"ApiId": world.deployment.metrics_api_id, "Stage": "test"}
+    assert added["module.pulsequeue.module.monitoring[0].aws_ecs_service.this"]["launch_type"] == "FARGATE"
+    not_scraped = "module.pulsequeue.module.cloudwatch.aws_cloudwatch_metric_alarm.not_scraped[0]"
+    assert planned[not_scraped]["after"]["dimensions"] == {"ApiId": world.deployment.metrics_api.id, "Stage": "test"}
 
 
 def test_the_post_deploy_test_passes_and_can_be_run_again(target: Target) -> None:

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from services.libs.event_store import EventStore
+from services.libs.store.event_store import EventStore
 from services.order_service.domain import PlacedOrder, decide
-from services.shared.commits import Cause
+from services.shared.causes import Cause
 from tests.integration.world import World, eventually
 
 _PAYMENT_TIMEOUT = timedelta(minutes=15)
@@ -45,7 +45,7 @@ def _place_in_the_past(world: World, sku: str) -> str:
     order = PlacedOrder(f"order-{uuid4().hex[:12]}", "customer-1", {sku: 3})
     cause = Cause("event-1", "correlation-1", placed)
     commit = decide(order, world.inventory.read([sku]), cause, _PAYMENT_TIMEOUT)
-    EventStore(world.target.client("dynamodb"), world.deployment.tables).append(commit)
+    EventStore(world.target.client("dynamodb"), world.deployment.store_tables).append(commit)
     return order.order_id
 
 

@@ -83,7 +83,7 @@ def test_a_payment_service_that_may_not_charge_for_a_while_loses_nothing(world: 
 def _denied(world: World, service: str, action: str) -> Iterator[None]:
     """Take a right away from a function's role: enforcement is on, so its calls fail from now on."""
     iam = world.target.session().client("iam", endpoint_url=world.target.endpoint_url)
-    role = world.deployment.function_names[service]
+    role = world.deployment.functions[service].name
     statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam.put_role_policy(RoleName=role, PolicyName="denied-by-test", PolicyDocument=policy)
@@ -95,6 +95,6 @@ def _denied(world: World, service: str, action: str) -> Iterator[None]:
 
 def _last_log(world: World, service: str) -> str:
     logs = world.target.client("logs")
-    group = world.deployment.log_group_names[service]
+    group = world.deployment.functions[service].log_group
     pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, filterPattern="ERROR")
     return "\n".join(event["message"] for page in pages for event in page["events"])

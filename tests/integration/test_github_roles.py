@@ -233,7 +233,7 @@ def test_the_boundary_stops_no_function_of_what_its_role_allows(
     iam, own = world.target.client("iam"), world.target.environment
     allowed = [(action, resource.replace(_ENVIRONMENT, own)) for _, action, resource in grants(policies["boundary"])]
 
-    for function in world.deployment.function_names.values():
+    for function in [each.name for each in world.deployment.functions.values()]:
         document: Any = iam.get_role_policy(RoleName=function, PolicyName=function)["PolicyDocument"]
         for _, action, resource in grants(document["Statement"]):
             assert any(action == kind and fnmatchcase(resource, pattern) for kind, pattern in allowed), (

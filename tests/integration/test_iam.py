@@ -1,7 +1,7 @@
 """Each role against each call, with the credentials that its function really has: what is not listed is denied."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from services.libs.dynamodb_items import to_item
+from scripts.deployment import Deployment
+from scripts.lambdas_config import LAMBDAS, NO_WORK
+from services.libs.store.dynamodb_items import to_item
+from services.shared.events.event import Bus
 from tests.integration.world import World
 
 if TYPE_CHECKING:
@@ -22,15 +25,7 @@ if TYPE_CHECKING:
 
 ORDER, PAYMENT, RELAY, SWEEPER = "order-service", "payment-service", "event-relay", "deadline-sweeper"
 METRICS, NOTIFICATION = "metrics-service", "notification-service"
-# What each role's function is invoked with, to have a worker: nothing that changes anything.
-ROLES: Mapping[str, Mapping[str, object]] = {
-    ORDER: {"Records": []},
-    PAYMENT: {"Records": []},
-    RELAY: {"Records": []},
-    NOTIFICATION: {"Records": []},
-    SWEEPER: {},
-    METRICS: {"version": "2.0", "rawPath": "/metrics", "headers": {}, "requestContext": {"http": {"method": "GET"}}},
-}
+_ROLES = [config.function for config in LAMBDAS]
 
 # A write that is allowed and still changes nothing.
 _NEVER = "attribute_exists(there_is_no_such_attribute)"
@@ -45,12 +40,21 @@ class Call:
     allowed: frozenset[str]
 
 
-def _table_calls(table: str, key: Mapping[str, str | int], allowed: Mapping[str, set[str]]) -> list[Call]:
-    """Every way to a table; `allowed` names the roles for those ways that any role has."""
+@dataclass(frozen=True)
+class TableRow:
+    """The key of an item that is not there, and the roles for those ways to a table that any role has."""
+
+    key: Mapping[str, str | int]
+    allowed: Mapping[str, set[str]]
+
+
+def _table_calls(table: str, row: TableRow) -> list[Call]:
+    """Every way to a table."""
+    key, allowed = row.key, row.allowed
 
     def call(action: str, session: boto3.Session, world: World) -> object:
         client: DynamoDBClient = session.client("dynamodb", endpoint_url=world.target.endpoint_url)
-        name: str = getattr(world.deployment, f"{table}_table_name")
+        name: str = world.deployment.tables.by_name()[table]
         item = to_item(dict(key))
         calls: dict[str, Callable[[], object]] = {
             "GetItem": lambda: client.get_item(TableName=name, Key=item),
@@ -91,10 +95,9 @@ def _query(client: "DynamoDBClient", table: str, key: str, value: object) -> obj
     )
 
 
-def _queue_calls(queue: str, sender: set[str], consumer: set[str]) -> list[Call]:
+def _queue_calls(queue: str, url: str, sender: set[str], consumer: set[str]) -> list[Call]:
     def call(action: str, session: boto3.Session, world: World) -> object:
         client = session.client("sqs", endpoint_url=world.target.endpoint_url)
-        url: str = getattr(world.deployment, f"{queue}_url")
         calls: dict[str, Callable[[], object]] = {
             "SendMessage": lambda: client.send_message(QueueUrl=url, MessageBody="from test_iam"),
             "ReceiveMessage": lambda: client.receive_message(QueueUrl=url, VisibilityTimeout=0),
@@ -112,9 +115,19 @@ def _queue_calls(queue: str, sender: set[str], consumer: set[str]) -> list[Call]
     return [Call(f"{action} on {queue}", partial(call, action), frozenset(roles)) for action, roles in allowed.items()]
 
 
+def _calls_of_every_queue(deployment: Deployment) -> Iterator[Call]:
+    """A queue's service takes from it, and gives up to its dead letters; nobody else sends but those who are named."""
+    services = {queue.dead_letters: queue.service for queue in deployment.queues.values()}
+    for name, queue in deployment.queues.items():
+        yield from _queue_calls(queue.name, queue.url, _SENDERS.get(name, set()), {queue.service})
+    for name, letters in deployment.dead_letters.items():
+        giving_up = {services[name]} if name in services else _GIVING_UP.get(name, set())
+        yield from _queue_calls(letters.name, letters.url, giving_up, set())
+
+
 def _put_event(bus: str, session: boto3.Session, world: World) -> object:
     entry = {
-        "EventBusName": getattr(world.deployment, f"{bus}_bus_name"),
+        "EventBusName": world.deployment.buses[bus],
         "Source": f"{bus}.service",
         "DetailType": "NothingMatchesThis",
         "Detail": "{}",
@@ -124,7 +137,7 @@ def _put_event(bus: str, session: boto3.Session, world: World) -> object:
 
 def _invoke(session: boto3.Session, world: World) -> object:
     client = session.client("lambda", endpoint_url=world.target.endpoint_url)
-    return client.invoke(FunctionName=world.deployment.function_names[SWEEPER], Payload=b"{}")
+    return client.invoke(FunctionName=world.deployment.functions[SWEEPER].name, Payload=b"{}")
 
 
 def _get_parameter(name: str, session: boto3.Session, world: World) -> object:
@@ -155,14 +168,11 @@ def _list_roles(session: boto3.Session, world: World) -> object:
     return session.client("iam", endpoint_url=world.target.endpoint_url).list_roles()
 
 
-CALLS = [
-    *_table_calls(
-        "inventory",
-        {"item_id": "x"},
-        {"BatchGetItem": {ORDER}, "UpdateItem": {ORDER, PAYMENT}, "Scan": {METRICS}},
+_TABLES = {
+    "inventory": TableRow(
+        {"item_id": "x"}, {"BatchGetItem": {ORDER}, "UpdateItem": {ORDER, PAYMENT}, "Scan": {METRICS}}
     ),
-    *_table_calls(
-        "event_store",
+    "event-store": TableRow(
         {"stream_id": "x", "version": 1},
         {
             "BatchGetItem": {ORDER, PAYMENT},
@@ -171,8 +181,7 @@ CALLS = [
             "Query": {PAYMENT},
         },
     ),
-    *_table_calls(
-        "deadline",
+    "deadline": TableRow(
         {"minute_shard": "x", "group_id": "x"},
         {
             "GetItem": {SWEEPER},
@@ -181,9 +190,8 @@ CALLS = [
             "Scan": {SWEEPER},
         },
     ),
-    *_table_calls("simulated_gateway", {"order_id": "x"}, {"UpdateItem": {PAYMENT}}),
-    *_table_calls(
-        "metrics",
+    "simulated-gateway": TableRow({"order_id": "x"}, {"UpdateItem": {PAYMENT}}),
+    "metrics": TableRow(
         {"id": "x"},
         {
             "GetItem": {METRICS},
@@ -193,34 +201,43 @@ CALLS = [
             "DeleteItem": {METRICS},
         },
     ),
-    *_queue_calls("order_queue", sender={SWEEPER}, consumer={ORDER}),
-    *_queue_calls("payment_queue", sender=set(), consumer={PAYMENT}),
-    *_queue_calls("order_dlq", sender={ORDER}, consumer=set()),
-    *_queue_calls("payment_dlq", sender={PAYMENT}, consumer=set()),
-    *_queue_calls("relay_dlq", sender={RELAY}, consumer=set()),
-    *_queue_calls("sweep_dlq", sender=set(), consumer=set()),
-    *_queue_calls("notification_queue", sender=set(), consumer={NOTIFICATION}),
-    *_queue_calls("notification_dlq", sender={NOTIFICATION}, consumer=set()),
+}
+_SENDERS = {"order": {SWEEPER}}
+"""Who sends straight to a queue."""
+_GIVING_UP = {"relay": {RELAY}}
+"""Who sends to dead letters that are of no queue."""
+
+CALLS = [
+    *(call for table, row in _TABLES.items() for call in _table_calls(table, row)),
+    *(Call(f"PutEvents on the {bus} bus", partial(_put_event, bus), frozenset({RELAY})) for bus in Bus),
     Call("GetParameter of the metrics' token", partial(_get_parameter, "metrics-token"), frozenset({METRICS})),
     Call("GetParameter of Slack", partial(_get_parameter, "slack-webhook-url"), frozenset({NOTIFICATION})),
     Call("GetParameter of Teams", partial(_get_parameter, "teams-webhook-url"), frozenset({NOTIFICATION})),
     Call("GetParameter of Grafana", partial(_get_parameter, "grafana-admin-password"), frozenset()),
     Call("GetMetricData", _get_metric_data, frozenset({METRICS})),
     Call("Publish to the alarms' topic", _publish_alarm, frozenset()),
-    Call("PutEvents on the order bus", partial(_put_event, "order"), frozenset({RELAY})),
-    Call("PutEvents on the payment bus", partial(_put_event, "payment"), frozenset({RELAY})),
     Call("Invoke", _invoke, frozenset()),
     Call("ListBuckets", _list_buckets, frozenset()),
     Call("ListRoles", _list_roles, frozenset()),
 ]
 
 
-@pytest.fixture(scope="module", params=ROLES)
+def test_everything_that_is_deployed_has_its_row(world: World) -> None:
+    deployment = world.deployment
+
+    assert deployment.tables.by_name().keys() == _TABLES.keys()
+    assert deployment.buses.keys() == set(Bus)
+    assert deployment.functions.keys() == set(_ROLES)
+    assert _SENDERS.keys() <= deployment.queues.keys()
+    assert _GIVING_UP.keys() <= deployment.dead_letters.keys()
+
+
+@pytest.fixture(scope="module", params=_ROLES)
 def role(request: pytest.FixtureRequest, world: World) -> tuple[str, boto3.Session]:
     """A role, and a session with the credentials of a worker that runs in it."""
     service: str = request.param
-    payload = json.dumps(ROLES[service])
-    world.target.client("lambda").invoke(FunctionName=world.deployment.function_names[service], Payload=payload)
+    name = world.deployment.functions[service].name
+    world.target.client("lambda").invoke(FunctionName=name, Payload=json.dumps(NO_WORK))
     for worker in world.workers(service):
         with suppress(OSError):
             environ = dict(
@@ -239,13 +256,23 @@ def role(request: pytest.FixtureRequest, world: World) -> tuple[str, boto3.Sessi
 def test_a_role_may_do_what_its_function_does_and_nothing_else(
     role: tuple[str, boto3.Session], call: Call, world: World
 ) -> None:
-    service, session = role
+    assert _wrong(*role, call, world) is None
 
+
+def test_a_role_may_take_and_send_what_its_function_does_and_nothing_else(
+    role: tuple[str, boto3.Session], world: World
+) -> None:
+    wrong = [_wrong(*role, call, world) for call in _calls_of_every_queue(world.deployment)]
+
+    assert [each for each in wrong if each] == []
+
+
+def _wrong(service: str, session: boto3.Session, call: Call, world: World) -> str | None:
+    """Say what came of a call that was refused to a role that may make it, or not to another."""
     refused = None
     try:
         call.make(session, world)
     except ClientError as error:
         refused = error.response["Error"]["Code"]
-
     denied = refused in {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
-    assert denied == (service not in call.allowed), f"{service}: {call.name}: {refused or 'went through'}"
+    return None if denied == (service not in call.allowed) else f"{service}: {call.name}: {refused or 'went through'}"

@@ -47,13 +47,13 @@ def _received(receiver: Receiver, marker: str) -> list[str]:
 
 def test_an_alarm_on_the_topic_reaches_slack_and_teams(world: World, webhooks: dict[str, Receiver]) -> None:
     name = f"test-alarm-{uuid4().hex}"
-    given_up = world.waiting(world.deployment.notification_dlq_url)
+    given_up = world.waiting(world.deployment.dead_letters["notification"].url)
 
     _publish(world, alarm_message(AlarmName=name))
 
     for channel, receiver in webhooks.items():
         eventually(lambda receiver=receiver: _received(receiver, name), f"a message to {channel}")  # type: ignore[misc]
-    assert world.waiting(world.deployment.notification_dlq_url) == given_up
+    assert world.waiting(world.deployment.dead_letters["notification"].url) == given_up
 
 
 def test_a_webhook_that_fails_for_a_moment_is_tried_again_and_the_other_hears_once(
@@ -66,7 +66,7 @@ def test_a_webhook_that_fails_for_a_moment_is_tried_again_and_the_other_hears_on
 
     eventually(lambda: len(_received(webhooks["slack"], name)) == 2, "a second try at slack")
     eventually(lambda: _received(webhooks["teams"], name), "a message to teams")
-    eventually(lambda: world.waiting(world.deployment.notification_queue_url) == 0, "an end of the message")
+    eventually(lambda: world.waiting(world.deployment.queues["notification"].url) == 0, "an end of the message")
     assert (len(_received(webhooks["slack"], name)), len(_received(webhooks["teams"], name))) == (2, 1)
 
 
@@ -89,6 +89,6 @@ def test_what_is_no_alarm_is_a_dead_letter_with_its_reason(world: World, webhook
 
     _publish(world, marker)
 
-    letter = world.take_dead_letter(world.deployment.notification_dlq_url, marker)
+    letter = world.take_dead_letter(world.deployment.dead_letters["notification"].url, marker)
     assert letter["reason"] == "validation_error"
     assert not [receiver for receiver in webhooks.values() if _received(receiver, marker)]

@@ -96,5 +96,5 @@ def test_the_same_payment_requested_ten_times_charges_and_settles_once(world: Wo
 
 def _settle_down(world: World) -> None:
     """Wait until no delivery is left that could still do harm."""
-    queues = (world.deployment.order_queue_url, world.deployment.payment_queue_url)
-    eventually(lambda: not any(world.waiting(queue) for queue in queues), "a moment with empty queues")
+    queues = world.deployment.queues.values()
+    eventually(lambda: not any(world.waiting(queue.url) for queue in queues), "a moment with empty queues")

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 
 from scripts.errors import UserError
-from services.libs.event_store import EventStore
-from services.libs.inventory_table import stock_to_item, stock_update
-from services.libs.ledger_counters import LedgerCounters
+from services.libs.store.event_store import EventStore
+from services.libs.store.inventory_table import stock_to_item, stock_update
+from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.domain import Checkpoint
 from services.order_service.domain import decide
@@ -136,7 +136,7 @@ def test_a_deadline_that_two_messages_tell_of_takes_effect_once(world: World, wr
 @pytest.mark.parametrize("move", [Move.SETTLE, Move.RELEASE])
 def test_reserved_units_leave_once(world: World, move: Move) -> None:
     """Versions see to that already; a SKU that no log knows shows that the inventory does too."""
-    client, table = world.target.client("dynamodb"), world.deployment.inventory_table_name
+    client, table = world.target.client("dynamodb"), world.deployment.tables.inventory
     item = StockItem(f"unlogged-{uuid4().hex[:12]}", Product("Unlogged", 500, "GBP"), 10, 3, 7)
     client.put_item(TableName=table, Item=stock_to_item(item))
     (change,) = StockMove(move, (StockLine(item.sku, 3),)).changes()
@@ -242,7 +242,7 @@ def _count_one(store: EventStore) -> None:
 
 
 def test_of_two_foldings_of_a_counter_one_adds_it_up(world: World, writes: Writes) -> None:
-    table = world.deployment.metrics_table_name
+    table = world.deployment.tables.metrics
     counters = LedgerCounters(world.target.client("dynamodb"), table)
     _count_one(writes.store())
     before = counters.read()
@@ -255,7 +255,7 @@ def test_of_two_foldings_of_a_counter_one_adds_it_up(world: World, writes: Write
 
 
 def test_a_counter_that_is_added_to_while_it_is_folded_loses_nothing(world: World, writes: Writes) -> None:
-    table = world.deployment.metrics_table_name
+    table = world.deployment.tables.metrics
     counters, store = LedgerCounters(world.target.client("dynamodb"), table), writes.store()
     _count_one(store)
     before = counters.read()[_UNKNOWN_SKUS]
@@ -272,7 +272,7 @@ def test_a_counter_that_is_added_to_while_it_is_folded_loses_nothing(world: Worl
 
 
 def test_of_two_readers_of_cloudwatch_one_saves_its_checkpoint(world: World) -> None:
-    table = world.deployment.metrics_table_name
+    table = world.deployment.tables.metrics
     checkpoints = Checkpoints(world.target.client("dynamodb"), table)
     standing = checkpoints.read() or Checkpoint.first(datetime.now(UTC))
     mine, yours = (replace(standing, version=standing.version + 1, read_at=time() + number) for number in range(2))
@@ -287,7 +287,7 @@ def test_of_two_readers_of_cloudwatch_one_saves_its_checkpoint(world: World) -> 
 
 
 def test_of_two_readers_of_cloudwatch_one_takes_the_turn(world: World) -> None:
-    table, turn = world.deployment.metrics_table_name, int(time())
+    table, turn = world.deployment.tables.metrics, int(time())
 
     met = at_once(world.target, *[lambda client: Checkpoints(client, table).take_turn(turn)] * 2)
 
@@ -333,7 +333,7 @@ def test_of_two_repairs_of_one_sku_one_is_made(world: World, writes: Writes) -> 
     sku = world.new_sku(stock=10)
     right = world.inventory.read([sku])[sku]
     wrong = replace(right, available=9)
-    table = world.deployment.inventory_table_name
+    table = world.deployment.tables.inventory
     world.target.client("dynamodb").put_item(TableName=table, Item=stock_to_item(wrong))
 
     met = at_once(world.target, writes.repair(wrong, right), writes.repair(wrong, right))

@@ -5,19 +5,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import pytest
-
 from scripts.local.emulator import REPO_ROOT
-from tests.integration.plans import Resource, all_of, as_list, resources_of, statements
+from tests.integration.plans import Resource, all_of, as_list, statements
+from tests.integration.wiring import permissions
 from tests.integration.world import World
 from tests.unit.monitoring.rules import Selector, rules, selectors
 
 _ACTIONS_WITHOUT_RESOURCES = {"cloudwatch:GetMetricData": "metrics are no resources that a policy could name"}
-
-
-@pytest.fixture(scope="module")
-def resources(plan: Mapping[str, Any]) -> list[Resource]:
-    return list(resources_of(plan["planned_values"]["root_module"]))
 
 
 def test_every_queue_admits_exactly_the_rules_and_topics_that_send_to_it(resources: list[Resource]) -> None:
@@ -90,20 +84,6 @@ def test_the_bucket_of_the_state_refuses_plain_http(world: World) -> None:
     assert set(denial["Resource"]) == {f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"}
 
 
-def _permissions(resources: list[Resource], function_arn: str) -> dict[str, set[str]]:
-    """The actions that the function's role may do, by resource."""
-    role = next(
-        function["role"] for function in all_of(resources, "aws_lambda_function") if function["arn"] == function_arn
-    ).rpartition("/")[2]
-    allowed: dict[str, set[str]] = {}
-    for policy in all_of(resources, "aws_iam_role_policy"):
-        if policy["role"] == role:
-            for statement in statements(policy["policy"]):
-                for resource in as_list(statement["Resource"]):
-                    allowed.setdefault(resource, set()).update(as_list(statement["Action"]))
-    return allowed
-
-
 def test_every_mapping_may_read_its_source(resources: list[Resource]) -> None:
     for mapping in all_of(resources, "aws_lambda_event_source_mapping"):
         source = mapping["event_source_arn"]
@@ -113,7 +93,7 @@ def test_every_mapping_may_read_its_source(resources: list[Resource]) -> None:
             else {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
         )
 
-        assert needed <= _permissions(resources, mapping["function_arn"]).get(source, set())
+        assert needed <= permissions(resources, mapping["function_arn"]).get(source, set())
 
 
 def test_every_mapping_reports_partial_failures(resources: list[Resource]) -> None:
@@ -238,6 +218,24 @@ def test_every_dead_letter_queue_and_every_function_has_its_alarm(resources: lis
     assert watched >= {(metric, name) for metric in ("Errors", "Throttles") for name in functions}
     assert ("IteratorAge", "test-event-relay-handler") in watched
     assert all(alarm["alarm_actions"] == [topic["arn"]] for alarm in alarms)
+
+
+def test_every_service_and_every_queue_is_in_what_the_tasks_are_told(
+    plan: Mapping[str, Any], resources: list[Resource]
+) -> None:
+    """A service that the list in infra/modules/pulsequeue/services.tf lacks runs, and nobody pauses or watches it."""
+    told = plan["planned_values"]["outputs"]["deployment"]["value"]
+    packaged = {handler.parent.name.replace("_", "-") for handler in (REPO_ROOT / "services").glob("*/handler.py")}
+    functions = {function["function_name"] for function in all_of(resources, "aws_lambda_function")}
+    queues = {queue["name"] for queue in all_of(resources, "aws_sqs_queue")}
+
+    assert functions == {f"test-{service}-handler" for service in packaged}
+    assert {service: each["name"] for service, each in told["functions"].items()} == {
+        service: f"test-{service}-handler" for service in packaged
+    }
+    assert {each["name"] for kind in ("queues", "dead_letters") for each in told[kind].values()} == queues
+    assert set(told["tables"].values()) == {table["name"] for table in all_of(resources, "aws_dynamodb_table")}
+    assert set(told["buses"].values()) == {bus["name"] for bus in all_of(resources, "aws_cloudwatch_event_bus")}
 
 
 def test_no_alert_takes_both_paths(resources: list[Resource]) -> None:

@@ -14,8 +14,8 @@ from scripts.local.workers import workers
 from scripts.order_client import History, OrderClient
 from scripts.seed_inventory import Seeder, SeedProduct
 from scripts.target import Target
-from services.libs.dynamodb_items import from_item, to_item
-from services.libs.inventory_table import InventoryTable
+from services.libs.store.dynamodb_items import from_item, to_item
+from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.gateway import ChargeRequest
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.events.event import Event
@@ -34,7 +34,7 @@ class World:
         self._dynamodb = target.client("dynamodb")
         self._events = target.client("events")
         self._sqs = target.client("sqs")
-        self.inventory = InventoryTable(self._dynamodb, deployment.inventory_table_name)
+        self.inventory = InventoryTable(self._dynamodb, deployment.tables.inventory)
         self._seeder = Seeder.of(target, deployment)
 
     def new_sku(self, stock: int = 10, price_minor: int = 500) -> str:
@@ -71,8 +71,7 @@ class World:
         return [histories[order_id] for order_id in order_ids]
 
     def _where_they_may_be(self) -> str:
-        queues = [self.deployment.order_queue_url, self.deployment.payment_queue_url]
-        waiting = {url.rpartition("/")[2]: self.waiting(url) for url in queues}
+        waiting = {queue.name: self.waiting(queue.url) for queue in self.deployment.queues.values()}
         dead = {
             queue.full_name: {cause: (group.count, group.oldest) for cause, group in found.items()}
             for queue in dead_letter_queues.queues(self.deployment)
@@ -87,7 +86,7 @@ class World:
             response = self._events.put_events(
                 Entries=[
                     {
-                        "EventBusName": self.deployment.bus_names[event.BUS],
+                        "EventBusName": self.deployment.buses[event.BUS],
                         "Source": event.BUS.source,
                         "DetailType": event.type_name(),
                         "Detail": json.dumps(detail),
@@ -109,7 +108,7 @@ class World:
     def charge(self, order_id: str) -> JsonObject:
         """Read the gateway's ledger entry, empty where it was never asked."""
         found = self._dynamodb.get_item(
-            TableName=self.deployment.simulated_gateway_table_name,
+            TableName=self.deployment.tables.simulated_gateway,
             Key=to_item({"order_id": order_id}),
             ConsistentRead=True,
         )
@@ -133,12 +132,12 @@ class World:
 
     def charge_at_the_gateway(self, order_id: str, amount_minor: int) -> None:
         """Take the money as the payment service would, had it died right after."""
-        gateway = SimulatedGateway(self._dynamodb, self.deployment.simulated_gateway_table_name, success_rate=1.0)
+        gateway = SimulatedGateway(self._dynamodb, self.deployment.tables.simulated_gateway, success_rate=1.0)
         assert gateway.charge(ChargeRequest(order_id, amount_minor, "GBP")).accepted
 
     def sweep(self) -> dict[str, int]:
         """Run the sweeper now, as its schedule does each minute."""
-        response = self.target.client("lambda").invoke(FunctionName=self.deployment.function_names["deadline-sweeper"])
+        response = self.target.client("lambda").invoke(FunctionName=self.deployment.functions["deadline-sweeper"].name)
         assert "FunctionError" not in response
         swept: dict[str, int] = json.loads(response["Payload"].read())
         return swept
@@ -147,7 +146,7 @@ class World:
     def paused(self, service: str) -> Iterator[None]:
         """Let a service's messages wait in their queue."""
         client = self.target.client("lambda")
-        name = self.deployment.function_names[service]
+        name = self.deployment.functions[service].name
         (mapping,) = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
         try:
@@ -157,7 +156,8 @@ class World:
 
     def workers(self, service: str = "") -> list[int]:
         """Find the embedded AWS's Lambda workers, of one function or of all, by the folder that they run in."""
-        return [each.pid for each in workers(self.target.emulator, self.deployment.function_names.get(service, ""))]
+        name = self.deployment.functions[service].name if service else ""
+        return [each.pid for each in workers(self.target.emulator, name)]
 
     def waiting(self, queue_url: str) -> int:
         """Count the messages of a queue, in flight ones too."""

@@ -6,14 +6,15 @@ from uuid import uuid4
 
 from scripts.repair import Repair, Repairer
 from scripts.seed_inventory import Seeder, SeedProduct
-from services.libs.event_store import EventStore
-from services.libs.inventory_table import InventoryTable, stock_to_item
+from services.libs.store.event_store import EventStore
+from services.libs.store.inventory_table import InventoryTable, stock_to_item
 from services.order_service.domain import PlacedOrder
 from services.order_service.service import OrderService
 from services.payment_service.gateway import ChargeRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.shared.commits import Cause, Commit, order_stream
+from services.shared.causes import Cause
+from services.shared.commits import Commit, order_stream
 from services.shared.inventory import StockItem
 from tests.integration.meeting import Write
 from tests.integration.world import World
@@ -43,7 +44,7 @@ class Writes:
         return self.store().read(order_stream(order.order_id))
 
     def store(self, client: "DynamoDBClient | None" = None) -> EventStore:
-        return EventStore(client or self._world.target.client("dynamodb"), self._world.deployment.tables)
+        return EventStore(client or self._world.target.client("dynamodb"), self._world.deployment.store_tables)
 
     def place(self, *orders: PlacedOrder) -> Write:
         return lambda client: self._orders(client).place_all([(order, CAUSE) for order in orders])
@@ -82,7 +83,7 @@ class Writes:
         return lambda client: Repairer(client, self._world.deployment).write(repair)
 
     def _inventory(self, client: "DynamoDBClient") -> InventoryTable:
-        return InventoryTable(client, self._world.deployment.inventory_table_name)
+        return InventoryTable(client, self._world.deployment.tables.inventory)
 
     def _orders(self, client: "DynamoDBClient") -> OrderService:
         return OrderService(self.store(client), self._inventory(client), PAYMENT_TIMEOUT)
@@ -92,4 +93,4 @@ class Writes:
         return PaymentService(self.store(client), self._gateway(self._world.target.client("dynamodb")))
 
     def _gateway(self, client: "DynamoDBClient") -> SimulatedGateway:
-        return SimulatedGateway(client, self._world.deployment.simulated_gateway_table_name, success_rate=1.0)
+        return SimulatedGateway(client, self._world.deployment.tables.simulated_gateway, success_rate=1.0)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from scripts import monitoring
-from scripts.deployed import deployed
+from scripts.deployed import deployed, with_settings
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.local import monitoring_tools
@@ -22,9 +22,9 @@ _SETTINGS = {
     "PULSEQUEUE_INSTANCE": "metrics",
     "PULSEQUEUE_PROMETHEUS_PORT": "0",
     "PULSEQUEUE_ALERTMANAGER_PORT": "0",
-    # What a killed worker held comes again after six of them.
-    "TF_VAR_function_timeout_seconds": "5",
 }
+# What a killed worker held comes again after six of them.
+_FUNCTION_TIMEOUT_SECONDS = 5
 _SCRAPE_INTERVAL = "3s"
 
 
@@ -47,7 +47,9 @@ def proxy() -> Iterator[HoldingProxy]:
 
 @pytest.fixture(scope="session")
 def target(_tools: None, proxy: HoldingProxy) -> Iterator[Target]:
-    with deployed({**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}, proxy.forward_to) as target:
+    environ = {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}
+    settings = with_settings(environ, function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS)
+    with deployed(settings, proxy.forward_to) as target:
         yield target
 
 

@@ -2,7 +2,7 @@
 
 import requests
 
-from services.libs.metrics import DECLARATIONS
+from services.libs.observability.metrics import DECLARATIONS
 
 JOBS = ("pulsequeue", "pulsequeue-again")
 _ALL = "24h"

@@ -12,25 +12,30 @@ from typing import Any
 
 import pytest
 
+from scripts.bench.usage import SERVICES
 from scripts.dead_letter_queues import redrive
 from scripts.errors import UserError
 from scripts.ledger import Ledger, read_commits
 from scripts.made_secrets import METRICS_TOKEN, required
 from scripts.metrics_audit import declared_series, read_page
 from scripts.waiting import wait_until
-from services.libs.metrics import BUCKETS_SECONDS
+from services.libs.observability.metrics import BUCKETS_SECONDS
 from tests.integration.world import World, eventually
 from tests.metrics.prometheus import JOBS, Prometheus
 from tests.metrics.scrapes import HoldingProxy, callers
 from tests.panels import without_data
 
+_OWN_DURATIONS = {
+    "OrderPlaced": "order_processing_duration_seconds",
+    "PaymentRequested": "payment_processing_duration_seconds",
+}
 _CALM_ORDERS, _ORDERS = 150, 500
 _DUPLICATES = 0.2
 _BATCH = 20
 # CloudWatch is asked once a minute.
 _REFRESH_SECONDS = 150
 _SETTLE_SECONDS = 200
-# Shorter than the functions' clients wait for an answer: services/libs/aws_clients.py.
+# Shorter than the functions' clients wait for an answer: services/libs/runtime/aws_clients.py.
 _HOLD_SECONDS = 1.8
 # What the embedded AWS answers for a function that ended under its call.
 _KILLED = "Worker process died"
@@ -64,7 +69,7 @@ def _settle(world: World, order_ids: list[str]) -> None:
 def _batches(world: World, service: str) -> Iterator[dict[str, Any]]:
     """What the function logged of each batch: the type of its events, how many ended how, and how long it took."""
     pages = world.target.client("logs").get_paginator("filter_log_events")
-    for page in pages.paginate(logGroupName=world.deployment.log_group_names[service]):
+    for page in pages.paginate(logGroupName=world.deployment.functions[service].log_group):
         for event in page["events"]:
             with suppress(ValueError):
                 line: dict[str, Any] = json.loads(event["message"])
@@ -75,17 +80,17 @@ def _batches(world: World, service: str) -> Iterator[dict[str, Any]]:
 def _logged_histograms(world: World) -> dict[tuple[str, str], list[float]]:
     """Durations by metric and function: each message took as long as its batch."""
     found: dict[tuple[str, str], list[float]] = {}
-    own = {
-        "OrderPlaced": "order_processing_duration_seconds",
-        "PaymentRequested": "payment_processing_duration_seconds",
-    }
-    for service in ("order-service", "payment-service", "event-relay"):
+    for service in SERVICES:
         for batch in _batches(world, service):
             seconds, messages = [batch["duration_seconds"]], batch["succeeded"] + batch["failed"]
             found.setdefault(("lambda_request_duration_seconds", service), []).extend(seconds * messages)
-            if metric := own.get(batch.get("event_types", [""])[0]):
+            if metric := _OWN_DURATIONS.get(batch.get("event_types", [""])[0]):
                 found.setdefault((metric, ""), []).extend(seconds * batch["succeeded"])
     return found
+
+
+def _writers(world: World) -> list[str]:
+    return [service for service, function in world.deployment.functions.items() if function.writes_commits]
 
 
 def _buckets(durations: list[float]) -> dict[str, int]:
@@ -113,14 +118,14 @@ def test_each_histogram_has_the_buckets_of_the_durations_that_were_logged(
 
     def agree() -> bool:
         logged = _logged_histograms(world)
-        return len(logged) == 5 and all(
+        return len(logged) == len(SERVICES) + len(_OWN_DURATIONS) and all(
             _shown_buckets(prometheus, *metric) == _buckets(durations) for metric, durations in logged.items()
         )
 
     eventually(agree, f"agreement, as in {_logged_histograms(world).keys()}", _REFRESH_SECONDS)
     for metric, durations in _logged_histograms(world).items():
         assert _shown_buckets(prometheus, *metric) == _buckets(durations)
-        assert len(durations) >= _CALM_ORDERS or metric[1] == "event-relay" or "payment" in metric[0] + metric[1]
+        assert len(durations) >= _CALM_ORDERS or "order" not in metric[0] + metric[1]
 
 
 def test_each_business_counter_is_what_the_event_store_says_whoever_is_killed(
@@ -136,7 +141,7 @@ def test_each_business_counter_is_what_the_event_store_says_whoever_is_killed(
         eventually(lambda job=job: _shown_counters(prometheus, job) == _all_declared(counted), "agreement")  # type: ignore[misc]
         orders = prometheus.recorded("orders_processed_total", job)
         assert sum(values[-1] - values[0] for values in orders.values()) == _CALM_ORDERS + _ORDERS
-    assert killer.killed.keys() == {"order-service", "payment-service", "metrics-service"}
+    assert killer.killed.keys() == {*_writers(world), "metrics-service"}
     # Of those killed, some worked for Prometheus.
     assert 0 < killer.cut_off <= killer.killed["metrics-service"]
 
@@ -153,7 +158,7 @@ class _Killer:
         self._world = world
         self._url = world.deployment.metrics_url(world.target)
         self._token = required(world.target, METRICS_TOKEN)
-        self._turns = ["metrics-service", "order-service", "metrics-service", "payment-service"]
+        self._turns = [service for writer in _writers(world) for service in ("metrics-service", writer)]
 
     def kill(self) -> None:
         """Kill one of the service whose turn it is; while none is to be had, one of the next, and the turn stays."""

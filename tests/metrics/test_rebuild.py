@@ -4,7 +4,7 @@ import pytest
 
 from scripts import metrics_audit, writers
 from scripts.errors import UserError
-from services.libs.dynamodb_items import to_item
+from services.libs.store.dynamodb_items import to_item
 from services.shared.json_types import JsonObject
 from tests.integration.world import World
 
@@ -21,7 +21,7 @@ def test_a_spoilt_counter_is_found_and_rebuilt_once_nobody_writes(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stray: JsonObject = {"id": "counters#stray", _SERIES: 5, "writes": 1, "updated_at": "2026-01-01T00:00:00.000Z"}
-    world.target.client("dynamodb").put_item(TableName=world.deployment.metrics_table_name, Item=to_item(stray))
+    world.target.client("dynamodb").put_item(TableName=world.deployment.tables.metrics, Item=to_item(stray))
 
     with pytest.raises(UserError, match="1 counters differ"):
         metrics_audit.run(world.target, rebuild=False)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, cast
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from services.libs.backoff import Backoff
-from services.libs.commit_items import commit_from_item
-from services.libs.deadline_table import DeadlineTable
-from services.libs.dynamodb_items import Item, from_item
-from services.libs.event_store import EventStore
-from services.libs.inventory_table import InventoryTable, stock_item
+from services.libs.runtime.backoff import Backoff
+from services.libs.store.commit_items import commit_from_item
+from services.libs.store.deadline_table import DeadlineTable
+from services.libs.store.dynamodb_items import Item, from_item
+from services.libs.store.event_store import EventStore
+from services.libs.store.inventory_table import InventoryTable, stock_item
 from services.payment_service.gateway import PaymentGateway
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.commits import Commit

@@ -6,15 +6,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
-from services.libs.deadline_table import DeadlineTable
-from services.libs.event_store import (
+from services.libs.store.deadline_table import DeadlineTable
+from services.libs.store.event_store import (
     ContentionError,
     EventStore,
     GroupRefusedError,
     StockRefusedError,
     VersionTakenError,
 )
-from services.libs.inventory_table import InventoryTable
+from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, PaymentGateway
 from services.shared.commits import Commit
 from services.shared.counters import counted

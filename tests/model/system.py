@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.libs.deadline_table import DeadlineTable
-from services.libs.event_store import EventStore
-from services.libs.inventory_table import InventoryTable
+from services.libs.store.deadline_table import DeadlineTable
+from services.libs.store.event_store import EventStore
+from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.gateway import PaymentGateway
 from services.shared.commits import Commit
 from services.shared.inventory import StockItem

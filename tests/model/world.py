@@ -15,13 +15,14 @@ from botocore.exceptions import ClientError
 from scripts.seed_inventory import Seeder, SeedProduct
 from services.deadline_sweeper.domain import CLOCK_ERROR
 from services.deadline_sweeper.service import DeadlineSweeper
-from services.libs.backoff import Backoff
-from services.libs.deadline_notices import DeadlineNotices
-from services.libs.event_publisher import EventPublisher
-from services.libs.event_store import ContentionError
-from services.libs.messages import Message, event_in, parse_message, validate
-from services.libs.messages import order_id as order_id_of
-from services.libs.queue_consumer import one_by_one, validated
+from services.libs.messaging.deadline_notices import DeadlineNotices
+from services.libs.messaging.event_publisher import EventPublisher
+from services.libs.messaging.incoming_events import event_in, parse_message
+from services.libs.messaging.incoming_events import order_id as order_id_of
+from services.libs.messaging.messages import Message, validate
+from services.libs.messaging.queue_consumer import one_by_one, validated
+from services.libs.runtime.backoff import Backoff
+from services.libs.store.event_store import ContentionError
 from services.order_service.domain import NotDueError, PlacedOrder
 from services.order_service.service import OrderService
 from services.payment_service.gateway import GatewayError

@@ -14,12 +14,13 @@ from scripts.deployed import deployed
 from scripts.deployment import Deployment
 from scripts.recovery import backup, restore
 from scripts.recovery.backup_files import ItemsFile, Manifest, Origin, new_folder, write_manifest
-from services.libs.commit_items import commit_to_item
-from services.libs.dynamodb_items import Item, to_item
+from services.libs.store.commit_items import commit_to_item
+from services.libs.store.dynamodb_items import Item, to_item
 from services.order_service.domain import conclude
 from services.payment_service.domain import settle
 from services.payment_service.gateway import Charge
-from services.shared.commits import Cause, Commit
+from services.shared.causes import Cause
+from services.shared.commits import Commit
 from services.shared.json_types import JsonObject
 from tests.factories import decide, inventory, placed_order, seeding, stock_item
 from tests.integration.world import World, eventually
@@ -83,7 +84,7 @@ def _order_id(number: int) -> str:
 
 
 def _idle(world: World) -> bool:
-    return not world.waiting(world.deployment.order_queue_url) + world.waiting(world.deployment.payment_queue_url)
+    return not any(world.waiting(queue.url) for queue in world.deployment.queues.values())
 
 
 @contextmanager

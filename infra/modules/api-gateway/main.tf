@@ -40,31 +40,3 @@ resource "aws_apigatewayv2_stage" "this" {
     })
   }
 }
-
-resource "aws_apigatewayv2_integration" "this" {
-  for_each = var.routes
-
-  api_id                 = aws_apigatewayv2_api.this.id
-  integration_type       = "AWS_PROXY"
-  integration_uri        = each.value.function_invoke_arn
-  payload_format_version = "2.0"
-}
-
-resource "aws_apigatewayv2_route" "this" {
-  #checkov:skip=CKV_AWS_309:The function itself compares the caller's bearer token, in constant time; an authorizer would be one more function that does the same
-  for_each = var.routes
-
-  api_id    = aws_apigatewayv2_api.this.id
-  route_key = each.key
-  target    = "integrations/${aws_apigatewayv2_integration.this[each.key].id}"
-}
-
-resource "aws_lambda_permission" "this" {
-  for_each = var.routes
-
-  statement_id  = "Admit-${replace(each.key, "/[^A-Za-z0-9]/", "-")}"
-  action        = "lambda:InvokeFunction"
-  function_name = each.value.function_name
-  principal     = "apigateway.amazonaws.com"
-  source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/${var.stage_name}/${replace(each.key, " ", "")}"
-}

@@ -24,16 +24,6 @@ variable "stage_name" {
   }
 }
 
-variable "routes" {
-  description = "The function behind each route, by method and path such as \"GET /metrics\". Nothing else is answered."
-  type        = map(object({ function_name = string, function_invoke_arn = string }))
-
-  validation {
-    condition     = length(var.routes) > 0 && alltrue([for route in keys(var.routes) : can(regex("^(GET|POST|PUT|PATCH|DELETE|HEAD) (/[A-Za-z0-9._-]+)+$", route))])
-    error_message = "A route is one method and one path, like \"GET /metrics\"."
-  }
-}
-
 variable "requests_per_second" {
   description = "Requests a second that are let through in the long run."
   type        = number

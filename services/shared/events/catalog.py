@@ -10,6 +10,7 @@ class ProductInventoryUpdated(Event):
     """A SKU is named and priced, and its stock on hand is set: `stock_delta` is what led to it."""
 
     BUS: ClassVar[Bus] = Bus.ORDER
+    NO_CONSUMER: ClassVar[str] = "the inventory changes with its commit; others may keep a catalogue"
 
     sku: Sku
     name: str

@@ -64,6 +64,8 @@ class Event(BaseModel):
     model_config = _CONFIG
 
     BUS: ClassVar[Bus]
+    NO_CONSUMER: ClassVar[str] = ""
+    """Why no service of PulseQueue receives it; empty where one does."""
     FROM_OUTSIDE: ClassVar[bool] = False
     """Whether producers that are no part of PulseQueue may send it."""
     SCHEMA_VERSION: ClassVar[int] = 1

@@ -66,6 +66,7 @@ class OrderValidated(Event):
     """The order is accepted: its stock is reserved, and its prices are frozen."""
 
     BUS: ClassVar[Bus] = Bus.ORDER
+    NO_CONSUMER: ClassVar[str] = "the payment is asked for by PaymentRequested, of the same commit"
 
     order_id: Identifier
     customer_id: Identifier
@@ -84,6 +85,7 @@ class OrderConfirmed(Event):
     """The order is paid, and its goods are the customer's."""
 
     BUS: ClassVar[Bus] = Bus.ORDER
+    NO_CONSUMER: ClassVar[str] = "it ends the order; others may ship what was paid"
 
     order_id: Identifier
     customer_id: Identifier
@@ -95,6 +97,7 @@ class OrderCancelled(Event):
     """The order was refused when it was placed, or ended later without its goods."""
 
     BUS: ClassVar[Bus] = Bus.ORDER
+    NO_CONSUMER: ClassVar[str] = "it ends the order; others may tell the customer"
 
     order_id: Identifier
     customer_id: Identifier

@@ -62,6 +62,7 @@ class RefundProcessed(Event):
     """`refunded_minor` was given back: 0 where nothing had been taken."""
 
     BUS: ClassVar[Bus] = Bus.PAYMENT
+    NO_CONSUMER: ClassVar[str] = "it closes the refund, and nothing follows"
 
     order_id: Identifier
     customer_id: Identifier

@@ -10,7 +10,7 @@ REPORT = """\
 import time: self [us] | cumulative | imported package
 import time:       300 |        300 |   pydantic.types
 import time:       200 |        500 | pydantic
-import time:       100 |        600 | services.libs.messages
+import time:       100 |        600 | services.libs.messaging.messages
 import time:        50 |        650 | services.order_service.handler
 """
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from scripts.bench import memory
 from scripts.bench.capacity_parameters import load_parameters
 from scripts.bench.memory import Appetite, appetite_table, size_table, waited_ms
-from scripts.bench.usage import SERVICES, Usage
+from scripts.bench.usage import Usage
 from scripts.errors import UserError
 from scripts.local import workers as found
 from scripts.local.emulator import Emulator
@@ -36,9 +36,10 @@ def test_a_function_waits_for_aws_as_the_model_has_it_and_not_for_the_embedded_o
         "gateway dynamodb:UpdateItem": 200,
         "event-relay events:PutEvents": 40,
     }
-    usage = Usage(calls=Counter(calls), invocations=Counter(dict.fromkeys(SERVICES, 10)))
+    services = ("order-service", "payment-service", "event-relay")
+    usage = Usage(calls=Counter(calls), invocations=Counter(dict.fromkeys(services, 10)))
 
-    order, payment, relay = (waited_ms(usage, service, parameters) / 1000 for service in SERVICES)
+    order, payment, relay = (waited_ms(usage, service, parameters) / 1000 for service in services)
 
     assert order == pytest.approx(aws.transact.mean() + 2 * aws.read.mean())
     # 20 charges an invocation, 10 side by side.

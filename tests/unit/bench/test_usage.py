@@ -1,7 +1,7 @@
 import pytest
 
 from scripts.bench.calls import Call
-from scripts.bench.usage import Usage, add_events, add_logs
+from scripts.bench.usage import QUEUED, Usage, add_events, add_logs
 
 REPORT = "REPORT RequestId: 1\tDuration: 200 ms\tBilled Duration: 200 ms\tMemory Size: 512 MB\tMax Memory Used: 60 MB"
 
@@ -35,6 +35,15 @@ def test_events_that_a_rule_puts_on_a_queue_are_messages_too() -> None:
     add_events(usage, [Call("event-relay", "events", "PutEvents", 200, {"Entries": entries})])
 
     assert (usage.events, usage.messages, usage.event_bytes) == (3, 2, 5 + 2 + 2)
+
+
+def test_an_event_that_two_queues_get_is_two_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(QUEUED, "PaymentRequested", 2)
+    usage = Usage()
+
+    add_events(usage, [Call("event-relay", "events", "PutEvents", 200, {"Entries": [entry("PaymentRequested")]})])
+
+    assert (usage.events, usage.messages) == (1, 2)
 
 
 def test_a_placed_order_is_an_event_and_a_message() -> None:

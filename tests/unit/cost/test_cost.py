@@ -20,12 +20,12 @@ from scripts.errors import UserError
 from scripts.local.emulator import REPO_ROOT
 from scripts.prices import PRICES_FILE, read_prices
 from scripts.target import Target
-from services.libs.commit_items import commit_to_item
-from services.libs.inventory_table import stock_to_item
+from services.libs.store.commit_items import commit_to_item
+from services.libs.store.inventory_table import stock_to_item
 from services.order_service.domain import conclude
 from services.payment_service.domain import settle
 from services.payment_service.gateway import Charge
-from services.shared.commits import Cause
+from services.shared.causes import Cause
 from tests.factories import NOW, decide, inventory, placed_order, stock_item
 
 COUNTS = {"dynamodb_write_units": 10.0, "eventbridge_archived_bytes": 2_000.0, "log_bytes": 1_000.0}
@@ -186,7 +186,7 @@ def test_without_recovery_and_retention_nothing_is_paid_for_one_and_all_is_kept_
 
 
 def test_scrapes_cost_what_the_monitoring_page_says() -> None:
-    planned = plan(mapping(), mapping(), mapping(), function(REFRESH_SECONDS="60"))
+    planned = plan(*(mapping() for _ in range(3)), *(function(REFRESH_SECONDS="60") for _ in range(6)))
 
     watched, idle = bill(planned, scraped=True), bill(planned)
 
@@ -216,9 +216,10 @@ def test_the_settings_are_the_plans() -> None:
     assert (planned.memory_gb, planned.region, planned.scrapes_expected) == (1, "eu-west-2", True)
 
 
-def test_a_first_plan_knows_the_refresh_only_as_a_variable() -> None:
+def test_a_first_plan_knows_the_refresh_only_from_the_settings() -> None:
     root = {"resources": [resource("aws_lambda_function", environment=[{}])]}
-    document = {"variables": {"metrics_refresh_seconds": {"value": 120}}, "planned_values": {"root_module": root}}
+    variables = {"settings": {"value": {"metrics_refresh_seconds": 120}}}
+    document = {"variables": variables, "planned_values": {"root_module": root}}
 
     assert Planned.of(document).metrics_refresh_seconds == 120
 

@@ -18,9 +18,10 @@ from scripts.event_documents.run import FOLDER, check_documents, write_documents
 from scripts.event_documents.schemas import event_schema, resolved
 from scripts.event_documents.traffic import Traffic, declared_events, declared_traffic
 from scripts.local.emulator import REPO_ROOT
-from services.libs.event_publisher import event_detail
-from services.libs.messages import parse_message
-from services.shared.commits import Cause, Commit
+from services.libs.messaging.event_publisher import event_detail
+from services.libs.messaging.incoming_events import parse_message
+from services.shared.causes import Cause
+from services.shared.commits import Commit
 from services.shared.events.event import Event, Fields
 from services.shared.events.order import OrderPlaced
 from services.shared.events.payment import RefundProcessed
@@ -95,7 +96,9 @@ def test_the_document_says_who_sends_and_receives() -> None:
     said = {name: message["description"] for name, message in whole["components"]["messages"].items()}
 
     assert said["OrderPlaced"] == "Sent by producers outside. Received by order-service."
-    assert said["OrderConfirmed"] == "Sent by order-service. Received by no service of PulseQueue."
+    assert said["RefundProcessed"] == (
+        "Sent by payment-service. Received by no service of PulseQueue: it closes the refund, and nothing follows."
+    )
     assert whole["operations"]["payment-service.receives.payment-bus"]["messages"] == [
         {"$ref": "#/channels/payment-bus/messages/PaymentRequested"},
         {"$ref": "#/channels/payment-bus/messages/RefundRequested"},

@@ -8,7 +8,8 @@ import pytest
 from pydantic import Field
 
 from scripts.event_documents.schemas import event_schema
-from scripts.event_documents.traffic import OUTSIDE, declared_events, declared_traffic
+from scripts.event_documents.traffic import OUTSIDE, TOOLS, declared_events, declared_traffic, declared_writers
+from scripts.lambdas_config import LAMBDAS
 from scripts.local.emulator import REPO_ROOT
 from services.shared.events import every
 from services.shared.events.event import Bus, Event, EventPart, Fields, Stored, UnknownEventError, event_type
@@ -83,13 +84,27 @@ def test_each_event_has_a_sender_that_is_declared() -> None:
     assert [event.type_name() for event, traffic in declared_traffic().items() if not traffic.senders] == []
 
 
+def test_each_event_has_a_consumer_or_a_note_that_none_is_meant() -> None:
+    unsettled = [
+        event.type_name()
+        for event, traffic in declared_traffic().items()
+        if bool(traffic.receivers) == bool(event.NO_CONSUMER)
+    ]
+
+    assert unsettled == []
+
+
+def test_each_writer_is_a_function_or_the_tools() -> None:
+    assert declared_writers() - {TOOLS} <= {config.function for config in LAMBDAS}
+
+
 def test_senders_and_receivers_are_those_of_lifecycles_and_handlers() -> None:
     found = {event.type_name(): (traffic.senders, traffic.receivers) for event, traffic in declared_traffic().items()}
 
     assert found["OrderPlaced"] == ((OUTSIDE,), ("order-service",))
     assert found["PaymentRequested"] == (("order-service",), ("payment-service",))
     assert found["PaymentProcessed"] == (("payment-service",), ("order-service",))
-    assert found["OrderConfirmed"] == (("order-service",), ())
+    assert found["ProductInventoryUpdated"] == ((TOOLS,), ())
 
 
 @pytest.mark.parametrize("event", declared_events(), ids=lambda event: event.type_name())

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from prometheus_client import Histogram
 
+from scripts.grafana.promql import values_of
 from scripts.local.emulator import REPO_ROOT
-from services.libs.metrics import DECLARATIONS, Declaration
+from services.libs.observability.metrics import DECLARATIONS, Declaration
 from tests.unit.monitoring.rules import Selector, grouping_labels, rule_tests, rules, selectors
 
 TARGET_LABELS = {"environment", "instance", "job"}
@@ -44,10 +45,9 @@ def problems(selector: Selector) -> Iterator[str]:
     for label, operator, value in selector.matchers:
         if label not in labels | TARGET_LABELS:
             yield f"{selector.metric} has no label {label}"
-        elif operator in {"=", "!="} and declared.label_sets and label in declared.labels:
-            place = declared.labels.index(label)
-            if value not in {values[place] for values in declared.label_sets}:
-                yield f"{label} of {selector.metric} is never {value}"
+        elif operator in {"=", "!="} and declared.own_label_sets and label in declared.labels:
+            never = value not in values_of(declared, label)
+            yield from [f"{label} of {selector.metric} is never {value}"] if never else []
 
 
 @pytest.mark.parametrize("query", QUERIES)

@@ -5,7 +5,7 @@ from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.events.order import ForcedResult
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
-from tests.unit.conftest import GATEWAY_TABLE, Aws
+from tests.unit.conftest import GATEWAY_TABLE, Aws, stand_in
 
 DUE = NOW + PAYMENT_TIMEOUT
 
@@ -13,6 +13,11 @@ DUE = NOW + PAYMENT_TIMEOUT
 @pytest.fixture
 def busy(aws: Aws) -> Aws:
     """Orders in every state that a healthy system has."""
+    stand_in("busy", lambda: _make_busy(aws))
+    return aws
+
+
+def _make_busy(aws: Aws) -> None:
     aws.store.append(seeding("prod-001", stock=100))
     orders = OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
     payments = PaymentService(aws.store, SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=1.0))
@@ -32,4 +37,3 @@ def busy(aws: Aws) -> Aws:
     assert orders.expire_all(["order#expired"], DUE) == {}
     payments.call_off("expired", CAUSE)
     place(orders, placed_order("open", {"prod-001": 2}), CAUSE)
-    return aws

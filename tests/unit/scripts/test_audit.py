@@ -15,11 +15,11 @@ from scripts.errors import UserError
 from scripts.repair import Repair, Repairer
 from scripts.target import Target
 from scripts.writers import Writers
-from services.libs.commit_items import commit_to_item
-from services.libs.deadline_table import DeadlineTable
-from services.libs.dynamodb_items import Item, to_item
-from services.libs.inventory_table import stock_to_item
-from services.libs.ledger_counters import LedgerCounters
+from services.libs.store.commit_items import commit_to_item
+from services.libs.store.deadline_table import DeadlineTable
+from services.libs.store.dynamodb_items import Item, to_item
+from services.libs.store.inventory_table import stock_to_item
+from services.libs.store.ledger_counters import LedgerCounters
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway

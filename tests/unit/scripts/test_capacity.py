@@ -9,7 +9,7 @@ import simpy
 
 from scripts.bench import capacity_tables
 from scripts.bench import simulate as simulating
-from scripts.bench.capacity_measured import load_runs
+from scripts.bench.capacity_measured import Run, load_runs
 from scripts.bench.capacity_model import Deployment, Model, Workload, distinct, raised, ramp_minutes
 from scripts.bench.capacity_parameters import PARAMETERS_FILE, Duration, Parameters, Profile, load_parameters
 from scripts.bench.capacity_predictions import (
@@ -17,6 +17,7 @@ from scripts.bench.capacity_predictions import (
     MODES,
     SETTINGS,
     SETTINGS_RATES,
+    Comparison,
     Mix,
     Mode,
     compare,
@@ -54,6 +55,16 @@ def run(
 ) -> Result:
     deployment = deployment or raised(parameters, parameters.profiles["aws"], workload)
     return simulate(Pipeline(parameters, parameters.profiles["aws"], workload, deployment, seed), orders)
+
+
+_compared: dict[Run, Comparison] = {}
+
+
+def compared(parameters: Parameters, run: Run) -> Comparison:
+    """Simulate each measured run once, whichever tests look at it: a seed gives the same each time."""
+    if run not in _compared:
+        (_compared[run],) = compare(parameters, [run], seed=1)
+    return _compared[run]
 
 
 def hot_sku(rate: float | None, batch_size: int = 10, *, group_commit: bool = False) -> Workload:
@@ -246,7 +257,7 @@ def test_nothing_was_measured_to_be_faster_than_a_quiet_machine_is_predicted_to_
     runs = [run for file in files for run in load_runs(file)]
 
     assert len(runs) >= 8
-    for comparison in compare(parameters, runs, seed=1):
+    for comparison in (compared(parameters, run) for run in runs):
         # One hot SKU is faster than the model says, docs/capacity.md tells by how much.
         slowest, quickest = (0.8, 2.0) if comparison.run.name.startswith("hot") else (0.95, 1.25)
         assert comparison.rate_ratio > slowest, comparison.run
@@ -261,7 +272,7 @@ def test_prediction_agrees_with_what_was_measured_while_the_machine_was_quiet(
 ) -> None:
     runs = [run for run in load_runs(simulating.MEASURED_FILE) if run.name == name]
 
-    (comparison,) = compare(parameters, runs, seed=1)
+    (comparison,) = (compared(parameters, run) for run in runs)
 
     assert comparison.rate_ratio == pytest.approx(1, abs=0.1)
     assert comparison.p50_ratio == pytest.approx(1, abs=0.25)
@@ -396,7 +407,7 @@ def test_every_table_has_a_place_in_the_pages(parameters: Parameters) -> None:
 
 
 def test_tables_in_the_pages_are_what_the_code_says(parameters: Parameters, tmp_path: Path) -> None:
-    comparisons = compare(parameters, load_runs(simulating.MEASURED_FILE), seed=1)
+    comparisons = [compared(parameters, run) for run in load_runs(simulating.MEASURED_FILE)]
     trades = [
         predict(parameters, read_prices(), mode, MIXES[1], rate, seed=1) for mode in SETTINGS for rate in SETTINGS_RATES
     ]

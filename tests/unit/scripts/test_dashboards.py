@@ -11,7 +11,7 @@ import yaml
 from scripts.errors import UserError
 from scripts.grafana import dashboards, promql
 from scripts.grafana.dashboards import FOLDER
-from services.libs.metrics import DECLARATIONS
+from services.libs.observability.metrics import DECLARATIONS
 
 _PROVISIONING = FOLDER.parent / "provisioning"
 _BUILT = {name: json.loads(text) for name, text in dashboards.build().items()}

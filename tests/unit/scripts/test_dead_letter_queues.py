@@ -13,7 +13,7 @@ from scripts.errors import UserError
 from scripts.target import Target
 from services.shared.rejections import RejectedError, RejectionReason
 from tests.factories import NOW, order_placed
-from tests.unit.conftest import REGION, Aws
+from tests.unit.conftest import REGION, Aws, make_deployment
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import MessageAttributeValueTypeDef, MessageTypeDef
@@ -26,6 +26,7 @@ _RULE_FAILURE = {
     "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
     "RETRY_ATTEMPTS": "185",
 }
+_OTHERS = ("parcel", "relay", "sweep", "bus", "weather")
 _GIVEN_UP = json.dumps({"DDBStreamBatchInfo": {"approximateArrivalOfFirstRecord": NOW.isoformat(), "batchSize": 3}})
 
 
@@ -42,11 +43,17 @@ def queue(aws: Aws) -> DeadLetterQueue:
 
 @pytest.fixture
 def target(aws: Aws, queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> Target:
-    """A target with all queues, all but the order's empty."""
-    urls = {"order_dlq_url": queue.url, "order_queue_url": queue.source_url, "bus_dlq_url": None}
-    for name in ("payment_dlq", "payment_queue", "relay_dlq", "sweep_dlq", "notification_dlq", "notification_queue"):
-        urls[f"{name}_url"] = aws.sqs.create_queue(QueueName=name.replace("_", "-"))["QueueUrl"]
-    monkeypatch.setattr(Deployment, "of", lambda _: SimpleNamespace(**urls))
+    """A target with queues of some services, all but the order's empty, and dead letters that came from no queue."""
+
+    def created(name: str) -> str:
+        return aws.sqs.create_queue(QueueName=name)["QueueUrl"]
+
+    assert queue.source_url
+    made = make_deployment(
+        queues={"order": queue.source_url, "parcel": created("parcel-queue")},
+        dead_letters={"order": queue.url, **{name: created(f"{name}-dlq") for name in _OTHERS}},
+    )
+    monkeypatch.setattr(Deployment, "of", lambda _: made)
     return cast("Target", SimpleNamespace(client=lambda _: aws.sqs))
 
 
@@ -341,22 +348,8 @@ def test_the_list_shows_every_queue(aws: Aws, target: Target, capsys: pytest.Cap
     list_dead_letters(target)
 
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    queues = ["test-dlq", "payment-dlq", "relay-dlq", "sweep-dlq", "notification-dlq"]
-    assert [line[0] for line in lines] == ["queue", *queues]
+    assert [line[0] for line in lines] == ["queue", "test-dlq", *(f"{name}-dlq" for name in _OTHERS)]
     assert " ".join(lines[1]).startswith("test-dlq rejected: conflict (permanent) 2 ")
-
-
-def test_with_a_customer_key_the_list_shows_what_could_not_be_encrypted(
-    aws: Aws, target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    made = vars(Deployment.of(target)) | {"bus_dlq_url": aws.sqs.create_queue(QueueName="bus-dlq")["QueueUrl"]}
-    monkeypatch.setattr(Deployment, "of", lambda _: SimpleNamespace(**made))
-
-    list_dead_letters(target)
-
-    assert capsys.readouterr().out.splitlines()[-1].split()[0] == "bus-dlq"
-    with pytest.raises(UserError, match="make the key usable"):
-        redrive(target, queue="bus", limit=None, dry_run=True, include_permanent=False)
 
 
 def test_redriving_tells_what_it_moved_of_each_queue(
@@ -370,9 +363,8 @@ def test_redriving_tells_what_it_moved_of_each_queue(
 
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[0][:4] == ["queue", "would", "be", "moved"]
-    empty = [["payment-dlq", "0", "0", "0"], ["notification-dlq", "0", "0", "0"]]
-    assert lines[1:4] == [["test-dlq", "2", "1", "0"], *empty]
-    assert lines[5:] == [["test-dlq", "1", "1", "1"]]
+    assert lines[1:3] == [["test-dlq", "2", "1", "0"], ["parcel-dlq", "0", "0", "0"]]
+    assert lines[4:] == [["test-dlq", "1", "1", "1"]]
 
 
 @pytest.mark.parametrize(
@@ -380,8 +372,10 @@ def test_redriving_tells_what_it_moved_of_each_queue(
     [
         ("relay", "relay-dlq has no queue to move its messages back to: .*invoke relay-catchup --since TIME"),
         ("sweep", "the next sweep takes up what that one left"),
-        ("orders", "there is no queue 'orders': use order, payment or notification"),
-        ("", "there is no queue '': use order, payment or notification"),
+        ("bus", "make the key usable"),
+        ("weather", "weather-dlq has no queue to move its messages back to: mend the cause"),
+        ("orders", "there is no queue 'orders': use one of order, parcel$"),
+        ("", "there is no queue '': use one of order, parcel$"),
     ],
 )
 def test_what_cannot_be_redriven_is_told_with_what_to_do_instead(target: Target, name: str, message: str) -> None:

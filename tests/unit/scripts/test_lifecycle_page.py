@@ -32,4 +32,7 @@ def test_every_phase_of_an_order_is_in_its_table() -> None:
     table = "".join(line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| "))
 
     assert {phase for phase in phases if phase not in table} == set()
-    assert DIAGRAMS.keys() == {"order"}
+
+
+def test_each_kind_of_stream_can_be_drawn() -> None:
+    assert DIAGRAMS.keys() >= {"order", "sku"}

@@ -10,7 +10,7 @@ from scripts import logs
 from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.target import Target
-from tests.unit.conftest import REGION, Aws
+from tests.unit.conftest import REGION, Aws, make_deployment
 
 _GROUPS = {"order-service": "/aws/lambda/order", "payment-service": "/aws/lambda/payment"}
 _NOW_MS = int(time.time() * 1000)
@@ -46,7 +46,8 @@ def target(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Target:
         client.create_log_stream(logGroupName=group, logStreamName="1")
         events = [{"timestamp": _NOW_MS + since, "message": text} for since, text in sorted(_LOGGED[service].items())]
         client.put_log_events(logGroupName=group, logStreamName="1", logEvents=events)  # type: ignore[arg-type] # they are
-    monkeypatch.setattr(Deployment, "of", lambda _: SimpleNamespace(log_group_names=_GROUPS))
+    made = make_deployment(functions={service: {"log_group": group} for service, group in _GROUPS.items()})
+    monkeypatch.setattr(Deployment, "of", lambda _: made)
     return cast("Target", SimpleNamespace(client=lambda _: client))
 
 

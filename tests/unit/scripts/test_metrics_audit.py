@@ -45,9 +45,8 @@ def test_a_series_that_only_the_event_store_knows_is_a_difference() -> None:
 
 
 def test_the_business_counters_are_read_off_the_page_and_nothing_else() -> None:
-    _, page = Page(Values({_SERIES: 5, "lambda_requests_total|function_name=order-service|status=success": 9})).render(
-        ""
-    )
+    values = Values({_SERIES: 5, "lambda_requests_total|function_name=order-service|status=success": 9})
+    _, page = Page(values, ["order-service"]).render("")
 
     counters = business_counters(page)
 

@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import yaml
 from scripts.local.emulator import Emulator
 from scripts.monitoring_config import render_alertmanager, render_prometheus, render_rules
 from scripts.target import Target
-from tests.unit.conftest import Aws
+from tests.unit.conftest import make_deployment
 
 LOCAL_URL = "http://127.0.0.1:4566/_aws/execute-api/abc/dev/metrics"
 
@@ -75,10 +74,10 @@ def test_alertmanager_finds_templates_and_secrets_in_its_folder(tmp_path: Path) 
     assert "/etc/" not in path.read_text()
 
 
-def test_the_embedded_aws_serves_the_metrics_elsewhere_than_aws(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_embedded_aws_serves_the_metrics_elsewhere_than_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Emulator, "running_port", lambda _: 4800)
     url = "https://api.example/test/metrics"
-    deployment = replace(aws.deployment, metrics_api_id="api", metrics_api_gateway_url=url)
+    deployment = make_deployment(metrics_api={"id": "api", "url": url})
 
     assert deployment.metrics_url(Target("local", "dev")) == "http://127.0.0.1:4800/_aws/execute-api/api/dev/metrics"
     assert deployment.metrics_url(Target("aws", "test")) == url

@@ -9,7 +9,7 @@ from services.order_service.service import OrderService
 from services.payment_service.gateway import ChargeRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.shared.commits import Cause
+from services.shared.causes import Cause
 from tests.factories import NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
 from tests.unit.conftest import GATEWAY_TABLE, Aws
 

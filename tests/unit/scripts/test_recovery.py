@@ -21,10 +21,10 @@ from scripts.recovery import backup, refund_lost, restore, restore_sources, tabl
 from scripts.recovery.table_writes import TableWrites
 from scripts.target import Target
 from scripts.writers import Writers
-from services.libs.backoff import Backoff
-from services.libs.deadline_table import DeadlineTable
-from services.libs.dynamodb_items import Item, to_item
-from services.libs.ledger_counters import CounterWriter, LedgerCounters
+from services.libs.runtime.backoff import Backoff
+from services.libs.store.deadline_table import DeadlineTable
+from services.libs.store.dynamodb_items import Item, to_item
+from services.libs.store.ledger_counters import CounterWriter, LedgerCounters
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
@@ -116,6 +116,7 @@ def world(busy: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(Writers, "__init__", lambda *_: None)
     monkeypatch.setattr(Writers, "active", lambda _: [])
     monkeypatch.setattr(audit, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(restore_sources, "_POLL_SECONDS", 0)
     return World(busy, tmp_path / "backups" / "one")
 
 
@@ -642,9 +643,8 @@ class _TimeTravel:
 
 
 @pytest.fixture
-def travelling(world: World, monkeypatch: pytest.MonkeyPatch) -> _TimeTravel:
+def travelling(world: World) -> _TimeTravel:
     travel = _TimeTravel(world.aws.dynamodb)
-    monkeypatch.setattr(restore_sources, "_POLL_SECONDS", 0)
     world.aws.dynamodb = cast("DynamoDBClient", travel)
     return travel
 

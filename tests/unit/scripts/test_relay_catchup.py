@@ -11,10 +11,11 @@ from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.relay_catchup import Published, commits_since, publish, run
 from scripts.target import Target
-from services.libs.backoff import Backoff
-from services.libs.dynamodb_items import to_item
-from services.libs.event_publisher import EventPublisher
-from services.shared.commits import Commit, timestamp
+from services.libs.messaging.event_publisher import EventPublisher
+from services.libs.runtime.backoff import Backoff
+from services.libs.store.dynamodb_items import to_item
+from services.shared.causes import timestamp
+from services.shared.commits import Commit
 from services.shared.events.event import Bus
 from services.shared.json_types import Json
 from tests.factories import CAUSE, NOW, decide, inventory, placed_order, seeding, stock_item
@@ -46,7 +47,7 @@ class _Events:
 
 
 def _publisher(events: _Events) -> EventPublisher:
-    names = {Bus.ORDER: "order-bus", Bus.PAYMENT: "payment-bus"}
+    names: dict[str, str] = {Bus.ORDER: "order-bus", Bus.PAYMENT: "payment-bus"}
     return EventPublisher(cast("EventBridgeClient", events), names, backoff=Backoff(attempts=3, first_pause_seconds=0))
 
 

@@ -1,15 +1,14 @@
 """What the tests of several services share."""
 
+import json
 import random
 from collections.abc import Iterator
 
 import pytest
 
-from services.deadline_sweeper import handler as deadline_sweeper
-from services.event_relay import handler as relay
-from services.libs.structured_logging import logger
-from services.order_service import handler as order_service
-from services.payment_service import handler as payment_service
+from scripts.lambdas_config import LAMBDAS
+from services.libs.observability.structured_logging import logger
+from services.shared.events.event import Bus
 from tests.unit.conftest import DEADLINE_TABLE, EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
 
 
@@ -28,13 +27,12 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "DEAD_LETTER_QUEUE_URL": aws.dead_letter_queue_url,
         "ALLOW_FORCED_PAYMENT_RESULT": "true",
         "PAYMENT_SUCCESS_RATE": "1",
-        "ORDER_BUS": "test-order-bus",
-        "PAYMENT_BUS": "test-payment-bus",
+        "BUS_NAMES": json.dumps({bus: f"test-{bus}-bus" for bus in Bus}),
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    for module in (order_service, payment_service, relay, deadline_sweeper):
-        module._application.cache_clear()  # noqa: SLF001
+    for config in LAMBDAS:
+        config.load()._application.cache_clear()  # noqa: SLF001
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from dataclasses import replace
 from services.order_service.domain import conclude, expire
 from services.payment_service.domain import settle
 from services.payment_service.gateway import Charge
-from services.shared.commits import Cause, Commit
+from services.shared.causes import Cause
+from services.shared.commits import Commit
 from tests.factories import NOW, PAYMENT_TIMEOUT, decide, inventory, placed_order, refund, seeding, stock_item
 
 

@@ -1,7 +1,7 @@
 import pytest
 from botocore.client import BaseClient
 
-from services.libs import aws_clients
+from services.libs.runtime import aws_clients
 from services.metrics_service.cloudwatch_reader import CALL_SECONDS
 
 _FUNCTION_TIMEOUT_SECONDS = 10

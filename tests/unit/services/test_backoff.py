@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services.libs.backoff import Backoff
+from services.libs.runtime.backoff import Backoff
 
 
 def _paused(take: Callable[[Backoff], object], **settings: float) -> list[float]:

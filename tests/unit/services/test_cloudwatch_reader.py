@@ -7,7 +7,7 @@ from itertools import chain
 import pytest
 from botocore.stub import Stubber
 
-from services.libs import aws_clients
+from services.libs.runtime import aws_clients
 from services.metrics_service.cloudwatch_reader import CALL_SECONDS, CloudWatchReader
 from services.shared.faults import DependencyError, no_hurry
 from tests.factories import NOW
@@ -35,7 +35,7 @@ def _result(query: str, status: str = "Complete", **values: float) -> dict[str, 
 
 
 def _reader(queues: dict[str, str] = _QUEUES) -> CloudWatchReader:
-    return CloudWatchReader(aws_clients.cloudwatch(), "test", queues)
+    return CloudWatchReader(aws_clients.cloudwatch(), "test", ["order-service"], queues)
 
 
 def test_the_rest_of_a_series_comes_on_a_later_page(cloudwatch: Stubber) -> None:

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import pytest
 
-from services.libs.commit_items import commit_from_item, commit_to_item
-from services.libs.dynamodb_items import from_item, to_item
+from scripts.lifecycles import LIFECYCLES
+from services.libs.store.commit_items import commit_from_item, commit_to_item
+from services.libs.store.dynamodb_items import from_item, to_item
 from services.order_service.domain import expire
 from services.shared.cancel_reasons import CancelReason
 from services.shared.commits import Commit
@@ -18,12 +19,10 @@ from services.shared.events.order import OrderCancelled
 from services.shared.events.payment import PaymentRequested, RefundRequested
 from services.shared.inventory import Move, StockLine, StockMove
 from services.shared.lifecycle import Transition
-from services.shared.order_lifecycle import ORDER
-from services.shared.sku_lifecycle import SKU
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, decide, inventory, placed_order, stock_item
 from tests.unit.services.every_commit import COMMITS
 
-_TRANSITIONS = [one for lifecycle in (ORDER, SKU) for one in lifecycle.transitions]
+_TRANSITIONS = [one for lifecycle in LIFECYCLES for one in lifecycle.transitions]
 _EVERY_COMMIT = pytest.mark.parametrize("commit", COMMITS.values(), ids=COMMITS.keys())
 
 

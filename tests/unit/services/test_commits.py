@@ -1,6 +1,6 @@
 from datetime import datetime, timedelta, timezone
 
-from services.shared.commits import timestamp
+from services.shared.causes import timestamp
 from tests.factories import decide, inventory, placed_order, stock_item
 
 

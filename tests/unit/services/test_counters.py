@@ -1,7 +1,7 @@
 from collections import Counter
 
 from scripts.ledger import Ledger, read_commits
-from services.libs.ledger_counters import LedgerCounters
+from services.libs.store.ledger_counters import LedgerCounters
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway

@@ -14,11 +14,11 @@ from botocore.exceptions import ClientError
 
 from services.deadline_sweeper.domain import Sweep
 from services.deadline_sweeper.service import DeadlineSweeper, Swept
-from services.libs import deadline_table
-from services.libs.deadline_notices import DeadlineNotices
-from services.libs.deadline_table import DeadlineTable
-from services.libs.dynamodb_items import to_item
-from services.libs.structured_logging import configure_logging
+from services.libs.messaging.deadline_notices import DeadlineNotices
+from services.libs.observability.structured_logging import configure_logging
+from services.libs.store import deadline_table
+from services.libs.store.deadline_table import DeadlineTable
+from services.libs.store.dynamodb_items import to_item
 from services.shared.deadlines import DeadlineGroup, minute_of
 from tests.factories import NOW
 from tests.model.faults import Fault, FaultError, Faults, ProcessDiedError, Unreliable

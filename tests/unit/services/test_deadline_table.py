@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from services.libs.deadline_table import SHARDS, DeadlineTable, DeadlineWriter
-from services.libs.dynamodb_items import from_item, to_item
-from services.libs.event_store import EventStore, GroupRefusedError
+from services.libs.store.deadline_table import SHARDS, DeadlineTable, DeadlineWriter
+from services.libs.store.dynamodb_items import from_item, to_item
+from services.libs.store.event_store import EventStore, GroupRefusedError
 from services.shared.deadlines import DeadlineGroup
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, decide, inventory, placed_order, seeding, stock_item
 from tests.unit.conftest import AT_ONCE, DEADLINE_TABLE, TABLES, Aws
 
 if TYPE_CHECKING:
-    from services.libs.dynamodb_items import Item
+    from services.libs.store.dynamodb_items import Item
     from services.shared.json_types import JsonObject
 
 DUE = NOW + PAYMENT_TIMEOUT
@@ -58,7 +58,7 @@ def test_a_group_is_kept_under_the_minute_in_which_it_is_due_for_30_days() -> No
 def test_the_minute_is_that_of_utc() -> None:
     summer = timezone(timedelta(hours=5, minutes=30))
 
-    assert _minute(replace(GROUP, due_at=DUE.astimezone(summer))) == "2026-01-01T12:15"
+    assert _minute(GROUP._replace(due_at=DUE.astimezone(summer))) == "2026-01-01T12:15"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_minute_is_that_of_utc() -> None:
     ],
 )
 def test_nothing_is_written_into_a_minute_before_the_present_one(due_in: timedelta, minute: str) -> None:
-    assert _minute(replace(GROUP, due_at=NOW + due_in)) == minute
+    assert _minute(GROUP._replace(due_at=NOW + due_in)) == minute
 
 
 def test_a_writer_stays_in_its_shard_and_never_uses_a_number_twice() -> None:
@@ -97,17 +97,17 @@ def test_what_is_there_is_never_written_over(aws: Aws) -> None:
     writer._numbers = count(1)  # noqa: SLF001 - a number that was used
 
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
-        aws.dynamodb.put_item(**writer.put(replace(GROUP, stream_ids=("order#other",))))
+        aws.dynamodb.put_item(**writer.put(GROUP._replace(stream_ids=("order#other",))))
 
     assert [item["stream_ids"] for item in _items(aws)] == [["order#order-1", "order#order-2"]]
 
 
 def test_the_groups_of_a_minute_are_read_from_all_its_shards_and_from_no_other(aws: Aws, table: DeadlineTable) -> None:
-    groups = [replace(GROUP, stream_ids=(f"order#order-{number}",)) for number in range(60)]
+    groups = [GROUP._replace(stream_ids=(f"order#order-{number}",)) for number in range(60)]
     for group in groups:
         DeadlineTable(aws.dynamodb, DEADLINE_TABLE).write(group)
     for wait in (-1, 1):
-        table.write(replace(GROUP, due_at=DUE + timedelta(minutes=wait)))
+        table.write(GROUP._replace(due_at=DUE + timedelta(minutes=wait)))
 
     read = list(table.due_in(DUE.replace(second=0, microsecond=0)))
 
@@ -117,8 +117,8 @@ def test_the_groups_of_a_minute_are_read_from_all_its_shards_and_from_no_other(a
 @pytest.mark.usefixtures("_one_item_a_page")
 def test_a_minute_is_read_to_its_end_whatever_fits_on_a_page(table: DeadlineTable) -> None:
     for number in range(5):
-        table.write(replace(GROUP, stream_ids=(f"order#order-{number}",)))
-    table.write(replace(GROUP, due_at=DUE + timedelta(days=1)))
+        table.write(GROUP._replace(stream_ids=(f"order#order-{number}",)))
+    table.write(GROUP._replace(due_at=DUE + timedelta(days=1)))
 
     assert len(list(table.due_in(DUE))) == 5
     assert table.first_minute() == DUE.replace(second=0, microsecond=0)
@@ -194,7 +194,7 @@ def test_a_transaction_that_is_refused_leaves_no_deadline(aws: Aws) -> None:
 
 def test_a_writer_that_was_given_no_table_writes_no_commit_with_a_deadline(aws: Aws) -> None:
     aws.store.append(seeding(stock=10))
-    store = EventStore(aws.dynamodb, replace(TABLES, deadlines=None), backoff=AT_ONCE)
+    store = EventStore(aws.dynamodb, TABLES._replace(deadlines=None), backoff=AT_ONCE)
 
     with pytest.raises(ValueError, match="order#order-1 has a deadline"):
         store.append(decide(placed_order(), inventory(stock_item())))

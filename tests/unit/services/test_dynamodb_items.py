@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from services.libs.dynamodb_items import _BACKOFF, Item, ReadThrottledError, batch_get, to_item
+from services.libs.store.dynamodb_items import _BACKOFF, Item, ReadThrottledError, batch_get, to_item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.libs.embedded_metrics import EmbeddedMetrics
+from services.libs.observability.embedded_metrics import EmbeddedMetrics
 
 # Published in the specification that the module names.
 _SCHEMA: dict[str, Any] = {

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
-from services.libs.event_publisher import _BACKOFF, EventPublisher
-from services.libs.structured_logging import configure_logging
+from services.libs.messaging.event_publisher import _BACKOFF, EventPublisher
+from services.libs.observability.structured_logging import configure_logging
 from services.shared.events.event import Bus
 from tests.factories import NOW, decide, inventory, placed_order, seeding, stock_item
 
@@ -48,7 +48,7 @@ class _Refusing:
         return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}
 
     def publisher(self) -> EventPublisher:
-        names = {Bus.ORDER: "order-bus", Bus.PAYMENT: "payment-bus"}
+        names: dict[str, str] = {Bus.ORDER: "order-bus", Bus.PAYMENT: "payment-bus"}
         backoff = replace(_BACKOFF, sleep=self.pauses.append)
         return EventPublisher(cast("EventBridgeClient", self), names, backoff=backoff)
 

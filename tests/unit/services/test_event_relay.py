@@ -10,17 +10,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 from services.event_relay import handler as relay
-from services.libs import aws_clients
-from services.libs.commit_items import commit_to_item
-from services.libs.lambda_types import BatchResponse, StreamEvent
+from services.libs.runtime import aws_clients
+from services.libs.runtime.lambda_types import BatchResponse, StreamEvent
+from services.libs.store.commit_items import commit_to_item
 from services.shared.commits import Commit
+from services.shared.events.event import Bus
 from tests.factories import Context, decide, inventory, placed_order, seeding, stock_item
 from tests.unit.conftest import Aws
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-    from services.libs.dynamodb_items import Item
+    from services.libs.store.dynamodb_items import Item
 
 _DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "PutEvents")
 DONE: BatchResponse = {"batchItemFailures": []}
@@ -57,6 +58,21 @@ def _record_entries(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     return sent
 
 
+def test_a_relay_that_is_not_told_of_a_bus_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = {bus: f"test-{bus}-bus" for bus in Bus if bus is not Bus.PAYMENT}
+    monkeypatch.setenv("BUS_NAMES", json.dumps(others))
+
+    with pytest.raises(ValueError, match="BUS_NAMES lacks payment, whose events could not be published"):
+        relay.handler(_stream_event(), Context())
+
+
+def test_a_relay_may_be_told_of_a_bus_that_is_newer(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {name: f"test-{name}-bus" for name in (*Bus, "shop")}
+    monkeypatch.setenv("BUS_NAMES", json.dumps(names))
+
+    assert relay.handler(_stream_event(), Context()) == DONE
+
+
 def test_every_event_of_every_commit_is_published_to_its_bus(monkeypatch: pytest.MonkeyPatch) -> None:
     sent = _record_entries(monkeypatch)
     commits = [decide(placed_order(f"order-{number}"), inventory(stock_item())) for number in range(12)]
@@ -73,7 +89,7 @@ def test_every_event_of_every_commit_is_published_to_its_bus(monkeypatch: pytest
 def test_a_commit_that_could_not_be_published_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     commits = [seeding(sku) for sku in ("a", "b", "c")]
     refusing = SimpleNamespace(publish=lambda sent, _: [one for one in sent if one.stream_id == "sku#b"])
-    monkeypatch.setattr(relay._application(), "publisher", refusing)  # noqa: SLF001
+    monkeypatch.setattr(relay._application().relay, "_publisher", refusing)  # noqa: SLF001
 
     assert relay.handler(_stream_event(*commits), Context()) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
 
@@ -265,7 +281,7 @@ def test_a_record_behind_one_that_could_not_be_published_becomes_one_dead_letter
     for hopeless in (0, 2):
         event["Records"][hopeless]["dynamodb"]["NewImage"] = {}
     refusing = SimpleNamespace(publish=lambda sent, _: sent)
-    monkeypatch.setattr(relay._application(), "publisher", refusing)  # noqa: SLF001
+    monkeypatch.setattr(relay._application().relay, "_publisher", refusing)  # noqa: SLF001
 
     assert relay.handler(event, Context()) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from services.libs.deadline_table import DeadlineTable
-from services.libs.event_store import (
+from services.libs.store.deadline_table import DeadlineTable
+from services.libs.store.event_store import (
     _BACKOFF,
     ContentionError,
     EventStore,
@@ -258,7 +258,7 @@ def test_a_transaction_that_dynamodb_finds_faulty_is_not_tried_again(aws: Aws, c
 
 
 def test_another_error_is_not_swallowed(aws: Aws) -> None:
-    store = EventStore(aws.dynamodb, replace(TABLES, event_store="no-such-table"))
+    store = EventStore(aws.dynamodb, TABLES._replace(event_store="no-such-table"))
 
     with pytest.raises(ClientError, match="ResourceNotFound"):
         store.append(seeding())

@@ -1,6 +1,7 @@
 """What is published, against the table in docs/events.md, and how an event of any version is read."""
 
 import pkgutil
+import re
 from collections.abc import Iterator
 from types import MappingProxyType
 from typing import ClassVar
@@ -8,7 +9,8 @@ from typing import ClassVar
 import pytest
 from pydantic import ValidationError
 
-from services.libs.event_publisher import event_detail
+from scripts.local.emulator import REPO_ROOT
+from services.libs.messaging.event_publisher import event_detail
 from services.shared import events
 from services.shared.commits import Commit
 from services.shared.events import event as events_of_any_kind
@@ -18,18 +20,20 @@ from services.shared.events.order import OrderPlaced
 from tests.factories import decide, inventory, placed_order, stock_item
 from tests.unit.services.every_commit import COMMITS
 
-PUBLISHED = {
-    "OrderPlaced": ("order.service", {"orderId", "customerId", "items"}),
-    "OrderValidated": ("order.service", {"orderId", "customerId", "items", "amountMinor", "currency"}),
-    "OrderConfirmed": ("order.service", {"orderId", "customerId", "amountMinor", "currency"}),
-    "OrderCancelled": ("order.service", {"orderId", "customerId", "reason"}),
-    "ProductInventoryUpdated": ("order.service", {"sku", "name", "priceMinor", "currency", "stock", "stockDelta"}),
-    "PaymentRequested": ("payment.service", {"orderId", "customerId", "amountMinor", "currency"}),
-    "PaymentProcessed": ("payment.service", {"orderId", "customerId", "amountMinor", "currency", "chargeId"}),
-    "PaymentFailed": ("payment.service", {"orderId", "customerId", "amountMinor", "currency", "reason"}),
-    "RefundRequested": ("payment.service", {"orderId", "customerId", "amountMinor", "currency", "reason"}),
-    "RefundProcessed": ("payment.service", {"orderId", "customerId", "refundedMinor", "currency"}),
-}
+_PAGE = (REPO_ROOT / "docs" / "events.md").read_text("utf-8")
+_ROW = re.compile(r"^\| (?:`\S+-bus`)? ?\| (?:`(.+)`)? ?\| `(\w+)`(?: \(in\))? \| (.+) \|$", re.MULTILINE)
+
+
+def _documented() -> Iterator[tuple[str, tuple[str, set[str]]]]:
+    """Each event of the table, with its source and fields: only the first row of a bus names the source."""
+    source = ""
+    for named, event, content in _ROW.findall(_PAGE):
+        source = named or source
+        # What follows a colon are the values of the last field.
+        yield event, (source, set(re.findall(r"`(\w+)[`\[]", content.partition(":")[0])))
+
+
+PUBLISHED = dict(_documented())
 
 
 def _events() -> Iterator[type[Event]]:

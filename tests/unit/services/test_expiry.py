@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.libs.dynamodb_items import to_item
-from services.libs.event_store import EventStore, StockRefusedError
-from services.libs.lambda_types import BatchResponse
-from services.libs.structured_logging import configure_logging
+from services.libs.observability.structured_logging import configure_logging
+from services.libs.runtime.lambda_types import BatchResponse
+from services.libs.store.dynamodb_items import to_item
+from services.libs.store.event_store import EventStore, StockRefusedError
 from services.order_service import handler as order_service
 from services.order_service.domain import NotDueError
 from services.order_service.service import OrderService
@@ -17,7 +17,7 @@ from services.payment_service.gateway import ChargeRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.cancel_reasons import CancelReason
-from services.shared.commits import Cause
+from services.shared.causes import Cause
 from services.shared.events.event import Event
 from services.shared.events.order import OrderCancelled
 from services.shared.events.payment import PaymentProcessed, RefundProcessed, RefundRequested

@@ -16,7 +16,7 @@ _HISTOGRAM = "order_processing_duration_seconds"
 
 
 def _rendered(accept: str, sums: dict[str, float]) -> tuple[str, str]:
-    return Page(Values({counter(name): value for name, value in sums.items()})).render(accept)
+    return Page(Values({counter(name): value for name, value in sums.items()}), []).render(accept)
 
 
 def test_a_histogram_whose_buckets_came_before_its_count_is_valid() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from services.libs.commit_items import commit_from_item, commit_to_item
-from services.libs.event_publisher import event_detail
+from services.libs.messaging.event_publisher import event_detail
+from services.libs.store.commit_items import commit_from_item, commit_to_item
 
 GOLDEN = sorted((Path(__file__).parents[2] / "golden" / "commits").glob("*.json"))
 

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.libs import event_store
-from services.libs.event_store import ContentionError, EventStore, TransactionFaultError, first_group
+from services.libs.store import event_store
+from services.libs.store.event_store import ContentionError, EventStore, TransactionFaultError, first_group
 from services.order_service.domain import PlacedOrder
 from services.order_service.service import OrderService
 from services.payment_service.gateway import Charge, ChargeRequest, GatewayError
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.shared.commits import Cause, Commit, order_stream
+from services.shared.causes import Cause
+from services.shared.commits import Commit, order_stream
 from services.shared.faults import DependencyError
 from services.shared.inventory import Move, StockLine, StockMove, merged
 from services.shared.rejections import RejectedError

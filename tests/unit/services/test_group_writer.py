@@ -4,15 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 
 import pytest
 
-from services.libs import event_store
-from services.libs.event_store import (
+from services.libs.store import event_store
+from services.libs.store.event_store import (
     ContentionError,
     EventStore,
     GroupRefusedError,
     StockRefusedError,
     TransactionFaultError,
 )
-from services.libs.group_writer import Decide, GroupWriter, Outcome
+from services.libs.store.group_writer import Decide, GroupWriter, Outcome
 from services.order_service.domain import decide_all
 from services.shared.cancel_reasons import CancelReason
 from services.shared.commits import Commit

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from services.deadline_sweeper import handler as deadline_sweeper
 from services.deadline_sweeper.service import DeadlineSweeper, Swept
-from services.libs.lambda_types import BatchResponse, LambdaContext, SqsEvent
+from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, SqsEvent
 from services.order_service import handler as order_service
 from services.order_service.domain import expire
 from services.payment_service import handler as payment_service

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.libs.event_store import StockRefusedError
+from services.libs.store.event_store import StockRefusedError
 from services.payment_service.domain import settle
 from services.payment_service.gateway import Charge
 from tests.factories import CAUSE, decide, inventory, placed_order, seeding, stock_item

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.libs.dynamodb_items import to_item
-from services.libs.ledger_counters import CounterWriter, LedgerCounters, UnreadableCountersError
+from services.libs.store.dynamodb_items import to_item
+from services.libs.store.ledger_counters import CounterWriter, LedgerCounters, UnreadableCountersError
 from services.shared.faults import DependencyError
 from services.shared.json_types import Json
 from tests.factories import NOW

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pytest
 
-from services.libs.messages import event_in, order_id, parse_message
+from services.libs.messaging.incoming_events import event_in, order_id, parse_message
 from services.order_service.domain import PlacedOrder
 from services.shared.events import event as events_of_any_kind
 from services.shared.events.event import Bus, Event

@@ -1,4 +1,4 @@
-from services.libs.metrics import DECLARATIONS, Source
+from services.libs.observability.metrics import DECLARATIONS, Source
 from services.shared.counters import counted, counter
 from tests.factories import decide, inventory, placed_order, stock_item
 
@@ -32,7 +32,7 @@ def test_what_a_commit_counts_is_a_declared_series() -> None:
         counter(name, **dict(zip(declaration.labels, values, strict=True)))
         for name, declaration in DECLARATIONS.items()
         if declaration.source is Source.LEDGER
-        for values in declaration.label_sets
+        for values in declaration.own_label_sets
     }
     stock = inventory(stock_item(stock=5))
     accepted = decide(placed_order(), stock)

@@ -10,10 +10,10 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from services.libs import aws_clients
-from services.libs.lambda_types import HttpRequest, HttpResponse
-from services.libs.ledger_counters import LedgerCounters
-from services.libs.metrics import DECLARATIONS
+from services.libs.observability.metrics import DECLARATIONS
+from services.libs.runtime import aws_clients
+from services.libs.runtime.lambda_types import HttpRequest, HttpResponse
+from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service import handler as metrics_handler
 from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.cloudwatch_reader import CloudWatchReader
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
 
 _MINUTE = timedelta(minutes=1)
+_FUNCTIONS = ("order-service", "event-relay")
 _REQUESTS = {"function_name": "order-service", "status": "success"}
 CloudWatch: TypeAlias = "CloudWatchClient"
 NewService = Callable[..., MetricsService]
@@ -44,7 +45,7 @@ def new_service(aws: Aws, cloudwatch: CloudWatch) -> NewService:
     def new(reader: CloudWatchReader | None = None, refresh: timedelta = _MINUTE) -> MetricsService:
         return MetricsService(
             Checkpoints(aws.dynamodb, METRICS_TABLE),
-            reader or CloudWatchReader(cloudwatch, "test", {"order-queue": "test-order-queue"}),
+            reader or CloudWatchReader(cloudwatch, "test", _FUNCTIONS, {"order-queue": "test-order-queue"}),
             LedgerCounters(aws.dynamodb, METRICS_TABLE),
             (),
             refresh,
@@ -94,7 +95,7 @@ def test_every_series_is_there_at_0_before_its_first_event(new_service: NewServi
     samples = _samples(new_service(), NOW)
 
     for name, declaration in DECLARATIONS.items():
-        for values in declaration.label_sets:
+        for values in declaration.label_sets(_FUNCTIONS):
             labels = dict(zip(declaration.labels, values, strict=True))
             is_histogram = next(iter(declaration.metric.describe())).type == "histogram"
             if name.endswith("_timestamp_seconds"):
@@ -172,7 +173,7 @@ def test_a_reader_that_dies_in_its_turn_takes_nothing_with_it(new_service: NewSe
     _samples(new_service(), NOW)
     _emit(cloudwatch, "lambda_requests_total", 1, _REQUESTS)
     with pytest.raises(SystemExit):
-        _samples(new_service(DyingReader(cloudwatch, "test", {})), NOW + _MINUTE)
+        _samples(new_service(DyingReader(cloudwatch, "test", _FUNCTIONS, {})), NOW + _MINUTE)
 
     in_its_turn = _samples(new_service(), NOW + _MINUTE)
     in_the_next = _samples(new_service(), NOW + 2 * _MINUTE)
@@ -201,7 +202,7 @@ def test_a_cloudwatch_fault_shows_the_last_good_values_and_is_counted(
 ) -> None:
     _emit(cloudwatch, "lambda_requests_total", 6, _REQUESTS)
     _samples(new_service(), NOW)
-    broken = new_service(_BrokenReader(cloudwatch, "test", {}))
+    broken = new_service(_BrokenReader(cloudwatch, "test", _FUNCTIONS, {}))
 
     for minute in (1, 2):
         samples = _samples(broken, NOW + minute * _MINUTE)
@@ -225,7 +226,7 @@ def test_a_cloudwatch_that_hangs_leaves_the_time_for_a_page_of_the_last_good_val
         raise ReadTimeoutError(endpoint_url="https://monitoring")
 
     hanging.meta.events.register("before-send.cloudwatch.GetMetricData", hang)
-    service = new_service(CloudWatchReader(hanging, "test", {"order-queue": "test-order-queue"}))
+    service = new_service(CloudWatchReader(hanging, "test", _FUNCTIONS, {"order-queue": "test-order-queue"}))
 
     samples = _parsed(service.page(NOW + _MINUTE, lambda: seconds_left[0]).render("")[1])
 
@@ -238,7 +239,7 @@ class _HourlyReader(CloudWatchReader):
     """Knows of one request at every full hour; each call takes a time of its own, and may fail."""
 
     def __init__(self, call_seconds: float = 0, seconds_left: float = 20, good_calls: int = 100) -> None:
-        super().__init__(aws_clients.cloudwatch(), "test", {})
+        super().__init__(aws_clients.cloudwatch(), "test", _FUNCTIONS, {})
         self.seconds_left = seconds_left
         self._call_seconds = call_seconds
         self._good_calls = good_calls
@@ -300,7 +301,7 @@ def test_of_two_that_read_at_once_one_saves_and_both_show_it(
             _samples(other, NOW + _MINUTE)
             return found
 
-    samples = _samples(new_service(SlowReader(cloudwatch, "test", {})), NOW)
+    samples = _samples(new_service(SlowReader(cloudwatch, "test", _FUNCTIONS, {})), NOW)
 
     assert _sample(samples, "lambda_requests_total", **_REQUESTS) == 7
     checkpoint = Checkpoints(aws.dynamodb, METRICS_TABLE).read()
@@ -335,6 +336,7 @@ class TestEndpoint:
             name: aws.sqs.create_queue(QueueName=f"test-{name}")["QueueUrl"] for name in ("order-queue", "order-dlq")
         }
         monkeypatch.setenv("QUEUE_URLS", json.dumps(urls))
+        monkeypatch.setenv("FUNCTIONS", json.dumps(_FUNCTIONS))
         monkeypatch.setenv("METRICS_TOKEN_PARAMETER", "/test/metrics-token")
         monkeypatch.setenv("REFRESH_SECONDS", "60")
         monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
@@ -389,6 +391,12 @@ class TestEndpoint:
         assert _sample(samples, "stock_reserved", sku="prod-001") == 2
         assert _sample(samples, "queue_messages", queue="order-queue") == 1
         assert _sample(samples, "dead_letters", queue="order-dlq") == 1
+
+    def test_each_function_that_is_deployed_has_its_series_before_it_is_called(self) -> None:
+        samples = _parsed(self._get()["body"])
+
+        labels = {dict(labels).get("function_name") for name, labels in samples if name == "lambda_requests_total"}
+        assert labels == set(_FUNCTIONS)
 
     def test_the_page_comes_in_the_form_that_is_asked_for(self) -> None:
         text = self._get()

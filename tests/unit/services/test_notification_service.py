@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import boto3
 import pytest
 
-from services.libs.parameters import Parameters
+from services.libs.runtime.parameters import Parameters
 from services.notification_service import handler as notification_service
 from services.notification_service.domain import Alarm, slack_message, teams_message
 from services.notification_service.service import Channel, NotificationError, NotificationService

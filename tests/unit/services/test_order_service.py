@@ -2,8 +2,8 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from services.libs.event_store import EventStore
-from services.libs.inventory_table import InventoryTable
+from services.libs.store.event_store import EventStore
+from services.libs.store.inventory_table import InventoryTable
 from services.order_service.service import OrderService
 from services.payment_service.domain import settle
 from services.payment_service.gateway import Charge

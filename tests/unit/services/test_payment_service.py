@@ -1,6 +1,6 @@
 import pytest
 
-from services.libs.dynamodb_items import from_item, to_item
+from services.libs.store.dynamodb_items import from_item, to_item
 from services.order_service.service import OrderService
 from services.payment_service.gateway import Charge, ChargeRequest, PaymentGateway
 from services.payment_service.service import PaymentService

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from services.libs.dead_letters import DeadLetters
-from services.libs.event_store import ContentionError
-from services.libs.messages import Message, parse_message
-from services.libs.metrics import Function
-from services.libs.queue_consumer import Kind, QueueConsumer, one_by_one
-from services.libs.request_metrics import RequestMetrics
-from services.libs.structured_logging import configure_logging, logger
+from services.libs.messaging.dead_letters import DeadLetters
+from services.libs.messaging.incoming_events import parse_message
+from services.libs.messaging.messages import Message
+from services.libs.messaging.queue_consumer import Kind, QueueConsumer, one_by_one
+from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.observability.structured_logging import configure_logging, logger
+from services.libs.store.event_store import ContentionError
 from services.shared.faults import SecondsLeft
 from services.shared.rejections import RejectedError, RejectionReason
 from tests.factories import Context, event_body, order_placed, sqs_event
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def _consumer(handle: Callable[[Message], None], dead_letters: DeadLetters) -> QueueConsumer:
     kind = Kind(one_by_one(handle), ("OrderPlaced",))
-    return QueueConsumer((kind,), dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test"))
+    return QueueConsumer((kind,), dead_letters, RequestMetrics("order-service", "test"), parse_message)
 
 
 def test_a_fault_is_handed_back_and_its_neighbours_are_done(aws: Aws) -> None:
@@ -98,7 +98,7 @@ def test_messages_that_no_time_is_left_for_come_again(aws: Aws) -> None:
         context.remaining_milliseconds = 1000
 
     kinds = (Kind(one_by_one(handle), ("OrderPlaced",)), Kind(one_by_one(handle), ("PaymentFailed",)))
-    consumer = QueueConsumer(kinds, aws.dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test"))
+    consumer = QueueConsumer(kinds, aws.dead_letters, RequestMetrics("order-service", "test"), parse_message)
     bodies = [event_body("PaymentFailed", orderId="a"), order_placed("b"), event_body("PaymentFailed", orderId="c")]
 
     response = consumer.consume(sqs_event(*bodies), context)
@@ -114,7 +114,7 @@ def test_messages_of_one_kind_are_handled_together_in_their_order(aws: Aws) -> N
         return [None] * len(messages)
 
     kinds = (Kind(handle, ("OrderPlaced",)), Kind(handle, ("PaymentProcessed", "PaymentFailed")))
-    consumer = QueueConsumer(kinds, aws.dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test"))
+    consumer = QueueConsumer(kinds, aws.dead_letters, RequestMetrics("order-service", "test"), parse_message)
     bodies = [
         event_body("PaymentFailed", orderId="a"),
         order_placed("b"),
@@ -135,7 +135,7 @@ def test_a_fault_of_all_hands_all_back(aws: Aws) -> None:
         raise ContentionError("the table is away")
 
     consumer = QueueConsumer(
-        (Kind(handle, ("OrderPlaced",)),), aws.dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test")
+        (Kind(handle, ("OrderPlaced",)),), aws.dead_letters, RequestMetrics("order-service", "test"), parse_message
     )
 
     response = consumer.consume(sqs_event(order_placed("a"), "not json", order_placed("b")), Context())
@@ -157,7 +157,7 @@ def test_a_message_that_breaks_its_batch_fails_alone(aws: Aws, capsys: pytest.Ca
         return [None] * len(messages)
 
     consumer = QueueConsumer(
-        (Kind(handle, ("OrderPlaced",)),), aws.dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test")
+        (Kind(handle, ("OrderPlaced",)),), aws.dead_letters, RequestMetrics("order-service", "test"), parse_message
     )
 
     response = consumer.consume(sqs_event(*map(order_placed, ("a", "broken", "b"))), Context())
@@ -175,7 +175,7 @@ def test_a_parser_that_breaks_on_a_message_fails_it_alone(aws: Aws) -> None:
         return parse_message(body, now)
 
     kind = Kind(one_by_one(lambda _: None), ("OrderPlaced",))
-    consumer = QueueConsumer((kind,), aws.dead_letters, RequestMetrics(Function.ORDER_SERVICE, "test"), parse)
+    consumer = QueueConsumer((kind,), aws.dead_letters, RequestMetrics("order-service", "test"), parse)
 
     response = consumer.consume(sqs_event(order_placed(), "strange"), Context())
 

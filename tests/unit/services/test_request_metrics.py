@@ -5,10 +5,10 @@ import pytest
 from botocore.exceptions import ClientError
 from prometheus_client import CollectorRegistry, Histogram
 
-from services.libs.event_store import ContentionError
-from services.libs.metrics import REGISTRY, Function
-from services.libs.request_metrics import RequestMetrics
-from services.libs.structured_logging import configure_logging
+from services.libs.observability.metrics import REGISTRY
+from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.observability.structured_logging import configure_logging
+from services.libs.store.event_store import ContentionError
 from services.shared.rejections import RejectedError, RejectionReason
 
 _LABELS = {"function_name": "order-service"}
@@ -16,7 +16,7 @@ _LABELS = {"function_name": "order-service"}
 
 @pytest.fixture
 def metrics() -> RequestMetrics:
-    return RequestMetrics(Function.ORDER_SERVICE, "test")
+    return RequestMetrics("order-service", "test")
 
 
 def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

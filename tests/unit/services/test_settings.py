@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from services.libs.settings import StoreSettings
+from services.libs.store.store_settings import StoreSettings
 
 
 def test_a_missing_setting_is_named_and_no_other_is_shown() -> None:

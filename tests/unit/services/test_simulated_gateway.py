@@ -2,7 +2,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from services.libs.dynamodb_items import from_item, to_item
+from services.libs.store.dynamodb_items import from_item, to_item
 from services.payment_service.gateway import ChargeConflictError, ChargeRequest, GatewayError
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.json_types import JsonObject

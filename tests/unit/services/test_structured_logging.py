@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from services.libs.structured_logging import bind_log_fields, configure_logging, log_fields, logger
+from services.libs.observability.structured_logging import bind_log_fields, configure_logging, log_fields, logger
 
 
 def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:

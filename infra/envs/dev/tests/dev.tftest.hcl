@@ -8,13 +8,19 @@ mock_provider "aws" {
 
 # The packages are not built when the inputs are checked.
 override_module {
-  target = module.order_system
+  target = module.pulsequeue
 
   outputs = {
     deployment                     = {}
     metrics_api_gateway_url        = ""
     grafana_access_instructions    = ""
     prometheus_access_instructions = ""
+
+    settings = {
+      allow_forced_payment_result = true
+      deletion_protection         = false
+      log_level                   = "INFO"
+    }
   }
 }
 
@@ -22,12 +28,24 @@ variables {
   packages_dir = "packages"
 }
 
-run "a_developer_may_have_an_environment_of_their_own" {
+run "a_developer_may_have_an_environment_and_settings_of_their_own" {
   command = plan
 
   variables {
     environment = "dev-ada"
+    settings    = { log_level = "DEBUG" }
   }
+}
+
+run "a_setting_that_is_none_is_refused" {
+  command = plan
+
+  variables {
+    environment = "dev-ada"
+    settings    = { log_levle = "DEBUG" }
+  }
+
+  expect_failures = [output.deployment]
 }
 
 run "production_is_refused" {

@@ -16,29 +16,6 @@ mock_provider "aws" {
 variables {
   name       = "dev-metrics-api"
   stage_name = "dev"
-  routes = {
-    "GET /metrics" = {
-      function_name       = "dev-metrics-service-handler"
-      function_invoke_arn = "arn:aws:apigateway:eu-west-2:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-2:123456789012:function:dev-metrics-service-handler/invocations"
-    }
-  }
-}
-
-run "a_route_invokes_its_function_and_only_this_api_stage_and_route_may" {
-  assert {
-    condition     = aws_apigatewayv2_integration.this["GET /metrics"].integration_type == "AWS_PROXY" && aws_apigatewayv2_integration.this["GET /metrics"].payload_format_version == "2.0"
-    error_message = "The function does not get the request as it came."
-  }
-
-  assert {
-    condition     = aws_lambda_permission.this["GET /metrics"].source_arn == "arn:aws:execute-api:eu-west-2:123456789012:abc123/dev/GET/metrics"
-    error_message = "Another API, stage or route may invoke the function, or none."
-  }
-
-  assert {
-    condition     = aws_lambda_permission.this["GET /metrics"].principal == "apigateway.amazonaws.com"
-    error_message = "Another service may invoke the function."
-  }
 }
 
 run "the_stage_is_throttled_and_deploys_itself" {
@@ -89,7 +66,6 @@ run "bad_inputs_are_refused" {
   variables {
     name                = "no spaces"
     stage_name          = "$default"
-    routes              = { "$default" = { function_name = "any", function_invoke_arn = "any" } }
     requests_per_second = 0
     burst_requests      = 0
     log_retention_days  = 0
@@ -99,7 +75,6 @@ run "bad_inputs_are_refused" {
   expect_failures = [
     var.name,
     var.stage_name,
-    var.routes,
     var.requests_per_second,
     var.burst_requests,
     var.log_retention_days,

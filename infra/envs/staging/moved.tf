@@ -1,0 +1,4 @@
+moved {
+  from = module.order_system
+  to   = module.pulsequeue
+}

@@ -1,0 +1,25 @@
+# An order reserves its stock, waits for its payment, and is confirmed or cancelled.
+module "order_service" {
+  source = "../service"
+  system = local.system
+  name   = "order-service"
+
+  listens_to = {
+    order-placed    = { bus = local.bus.order, events = ["OrderPlaced"] }
+    payment-settled = { bus = local.bus.payment, events = ["PaymentProcessed", "PaymentFailed"] }
+  }
+
+  commits = { store = local.store, move_stock = true, have_deadlines = true }
+  owns    = ["order"]
+
+  told = {
+    PAYMENT_TIMEOUT_SECONDS     = var.settings.payment_timeout_seconds
+    ALLOW_FORCED_PAYMENT_RESULT = var.settings.allow_forced_payment_result
+  }
+
+  may = {
+    ReadStock    = { actions = ["dynamodb:BatchGetItem"], resources = [local.store.inventory.table_arn] }
+    ReadEvents   = { actions = ["dynamodb:BatchGetItem"], resources = [local.store.event_store.table_arn] }
+    InsertEvents = { actions = ["dynamodb:PartiQLInsert"], resources = [local.store.event_store.table_arn] }
+  }
+}

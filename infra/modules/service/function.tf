@@ -1,0 +1,80 @@
+# The function, what it is told, and what it may do.
+locals {
+  package = replace(var.name, "-", "_")
+
+  # Where the service itself leaves what can never succeed. A tick of a schedule is nothing to keep.
+  rejects = concat(
+    local.has_queue ? [{ url = module.queue[0].dead_letter_queue_url, arn = module.queue[0].dead_letter_queue_arn }] : [],
+    local.has_stream ? [{ url = module.stream_dead_letter_queue[0].queue_url, arn = module.stream_dead_letter_queue[0].queue_arn }] : [],
+  )
+
+  environment = merge(concat(
+    [{ ENVIRONMENT = local.env, LOG_LEVEL = var.system.log_level }],
+    [for queue in local.rejects : { DEAD_LETTER_QUEUE_URL = queue.url }],
+    [for commits in var.commits[*] : {
+      EVENT_STORE_TABLE = commits.store.event_store.table_name
+      INVENTORY_TABLE   = commits.store.inventory.table_name
+      METRICS_TABLE     = commits.store.metrics.table_name
+    }],
+    [for commits in var.commits[*] : { DEADLINE_TABLE = commits.store.deadline.table_name } if commits.have_deadlines],
+    [var.told],
+  )...)
+
+  # A transaction needs the right to each put and update in it.
+  policy_statements = concat(
+    [for commits in var.commits[*] : {
+      sid       = "CommitEvents"
+      actions   = ["dynamodb:PutItem"]
+      resources = [commits.store.event_store.table_arn]
+    }],
+    [for commits in var.commits[*] : {
+      sid       = "Count"
+      actions   = ["dynamodb:UpdateItem"]
+      resources = [commits.store.metrics.table_arn]
+    } if commits.count],
+    [for commits in var.commits[*] : {
+      sid       = "MoveStock"
+      actions   = ["dynamodb:UpdateItem"]
+      resources = [commits.store.inventory.table_arn]
+    } if commits.move_stock],
+    [for commits in var.commits[*] : {
+      sid       = "WriteDeadlines"
+      actions   = ["dynamodb:PutItem"]
+      resources = [commits.store.deadline.table_arn]
+    } if commits.have_deadlines],
+    [for queue in local.rejects : {
+      sid       = "SendDeadLetters"
+      actions   = ["sqs:SendMessage"]
+      resources = [queue.arn]
+    }],
+    [for sid, statement in var.may : merge(statement, { sid = sid })],
+  )
+}
+
+module "function" {
+  source = "../lambda/lambda-function"
+
+  name               = "${local.env}-${var.name}-handler"
+  handler            = "services.${local.package}.handler.handler"
+  package_path       = "${var.system.packages_dir}/${local.package}.zip"
+  memory_mb          = var.system.memory_mb
+  timeout_seconds    = local.timeout_seconds
+  log_retention_days = var.system.log_retention_days
+  environment        = local.environment
+  policy_statements  = local.policy_statements
+
+  queue_trigger = local.has_queue ? {
+    queue_arn               = module.queue[0].queue_arn
+    batch_size              = local.batch.size
+    batching_window_seconds = local.batch.window_seconds
+    maximum_concurrency     = local.batch.maximum_concurrency
+  } : null
+
+  stream_trigger = local.has_stream ? {
+    stream_arn           = var.stream.arn
+    on_failure_queue_arn = module.stream_dead_letter_queue[0].queue_arn
+  } : null
+
+  permissions_boundary_arn = var.system.permissions_boundary_arn
+  kms_key_arn              = var.system.kms_key_arn
+}

@@ -1,0 +1,268 @@
+mock_provider "aws" {
+  mock_data "aws_iam_policy_document" {
+    defaults = {
+      json = "{}"
+    }
+  }
+
+  mock_resource "aws_sqs_queue" {
+    defaults = {
+      arn = "arn:aws:sqs:eu-west-2:123456789012:dev-some-queue"
+    }
+  }
+
+  mock_resource "aws_cloudwatch_event_rule" {
+    defaults = {
+      arn = "arn:aws:events:eu-west-2:123456789012:rule/dev-order-bus/dev-some-rule"
+    }
+  }
+}
+
+# The packages are not built when the inputs are checked.
+override_module {
+  target = module.function
+
+  outputs = {
+    function_name  = "dev-cart-service-handler"
+    function_arn   = "arn:aws:lambda:eu-west-2:123456789012:function:dev-cart-service-handler"
+    invoke_arn     = "arn:aws:apigateway:eu-west-2:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-2:123456789012:function:dev-cart-service-handler/invocations"
+    log_group_name = "/aws/lambda/dev-cart-service-handler"
+  }
+}
+
+variables {
+  name = "cart-service"
+
+  system = {
+    environment              = "dev"
+    packages_dir             = "packages"
+    permissions_boundary_arn = null
+    kms_key_arn              = null
+    log_level                = "INFO"
+    log_retention_days       = 14
+    memory_mb                = 512
+    timeout_seconds          = 10
+    batch                    = { size = 50, window_seconds = 1, maximum_concurrency = 2 }
+  }
+}
+
+run "a_service_that_listens_and_commits_has_what_that_takes" {
+  variables {
+    listens_to = {
+      order-placed    = { bus = { name = "dev-order-bus", source = "order.service" }, events = ["OrderPlaced"] }
+      payment-settled = { bus = { name = "dev-payment-bus", source = "payment.service" }, events = ["PaymentProcessed", "PaymentFailed"] }
+    }
+
+    commits = {
+      store = {
+        event_store = { table_name = "dev-event-store-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-event-store-table" }
+        inventory   = { table_name = "dev-inventory-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-inventory-table" }
+        metrics     = { table_name = "dev-metrics-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-metrics-table" }
+        deadline    = { table_name = "dev-deadline-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-deadline-table" }
+      }
+      move_stock     = true
+      have_deadlines = true
+    }
+
+    owns = ["cart"]
+    told = { CART_LIFETIME_SECONDS = 900 }
+    may  = { ReadStock = { actions = ["dynamodb:BatchGetItem"], resources = ["arn:aws:dynamodb:eu-west-2:123456789012:table/dev-inventory-table"] } }
+  }
+
+  assert {
+    condition     = { for name, rule in module.rule : name => rule.rule_name } == { order-placed = "dev-order-placed", payment-settled = "dev-payment-settled" }
+    error_message = "There is not a rule for each of what it listens to."
+  }
+
+  assert {
+    condition = (
+      output.service.queues["cart"].name == "dev-cart-queue" && output.service.queues["cart"].owns == toset(["cart"]) &&
+      output.service.dead_letters["cart"].name == "dev-cart-dlq" && length(output.service.dead_letters) == 1
+    )
+    error_message = "The queue or its dead letters are not named after the service."
+  }
+
+  assert {
+    condition = output.service.function == {
+      name            = "dev-cart-service-handler"
+      log_group       = "/aws/lambda/dev-cart-service-handler"
+      timeout_seconds = 10
+      queue           = "cart"
+      schedule        = null
+      writes_commits  = true
+    } && output.service.writes_deadlines
+    error_message = "Others are told something else of it."
+  }
+
+  assert {
+    condition = local.environment == {
+      ENVIRONMENT           = "dev"
+      LOG_LEVEL             = "INFO"
+      DEAD_LETTER_QUEUE_URL = output.service.dead_letters["cart"].url
+      EVENT_STORE_TABLE     = "dev-event-store-table"
+      INVENTORY_TABLE       = "dev-inventory-table"
+      METRICS_TABLE         = "dev-metrics-table"
+      DEADLINE_TABLE        = "dev-deadline-table"
+      CART_LIFETIME_SECONDS = "900"
+    }
+    error_message = "It is not told the tables of its commits, its dead letters and what it asks for, or more."
+  }
+
+  assert {
+    condition = { for statement in local.policy_statements : statement.sid => "${join(",", statement.actions)} ${join(",", [for arn in statement.resources : reverse(split(":", arn))[0]])}" } == {
+      CommitEvents    = "dynamodb:PutItem table/dev-event-store-table"
+      Count           = "dynamodb:UpdateItem table/dev-metrics-table"
+      MoveStock       = "dynamodb:UpdateItem table/dev-inventory-table"
+      WriteDeadlines  = "dynamodb:PutItem table/dev-deadline-table"
+      SendDeadLetters = "sqs:SendMessage dev-some-queue"
+      ReadStock       = "dynamodb:BatchGetItem table/dev-inventory-table"
+    }
+    error_message = "It may do other than what its commits need, and what it asks for."
+  }
+}
+
+run "commits_without_stock_and_deadlines_need_fewer_rights" {
+  command = plan
+
+  variables {
+    commits = {
+      store = {
+        event_store = { table_name = "dev-event-store-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-event-store-table" }
+        inventory   = { table_name = "dev-inventory-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-inventory-table" }
+        metrics     = { table_name = "dev-metrics-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-metrics-table" }
+        deadline    = { table_name = "dev-deadline-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-deadline-table" }
+      }
+    }
+  }
+
+  assert {
+    condition     = local.policy_statements[*].sid == ["CommitEvents", "Count"] && !contains(keys(local.environment), "DEADLINE_TABLE") && !output.service.writes_deadlines
+    error_message = "It may move stock, or write deadlines, that it does not have."
+  }
+}
+
+run "commits_that_no_counter_is_about_need_fewer_still" {
+  command = plan
+
+  variables {
+    commits = {
+      store = {
+        event_store = { table_name = "dev-event-store-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-event-store-table" }
+        inventory   = { table_name = "dev-inventory-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-inventory-table" }
+        metrics     = { table_name = "dev-metrics-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-metrics-table" }
+        deadline    = { table_name = "dev-deadline-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-deadline-table" }
+      }
+      count = false
+    }
+  }
+
+  assert {
+    condition     = local.policy_statements[*].sid == ["CommitEvents"] && local.environment["METRICS_TABLE"] == "dev-metrics-table"
+    error_message = "It may count, although no counter is about its commits."
+  }
+}
+
+run "a_service_has_nothing_that_it_does_not_ask_for" {
+  command = plan
+
+  assert {
+    condition     = length(module.rule) + length(module.queue) + length(module.stream_dead_letter_queue) + length(module.schedule) + length(module.schedule_dead_letter_queue) == 0
+    error_message = "It has a queue or a trigger that nobody asked for."
+  }
+
+  assert {
+    condition     = local.policy_statements == [] && local.environment == { ENVIRONMENT = "dev", LOG_LEVEL = "INFO" } && !output.service.function.writes_commits
+    error_message = "It may do or is told something that nobody asked for."
+  }
+}
+
+run "a_service_may_read_a_stream_and_run_on_a_schedule" {
+  variables {
+    stream          = { arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-event-store-table/stream/2026-01-01T00:00:00.000", dead_letters = "relay" }
+    schedule        = { name = "cart-sweep", expression = "rate(1 minute)", dead_letters = "sweep" }
+    timeout_seconds = 30
+  }
+
+  assert {
+    condition     = { for name, queue in output.service.dead_letters : name => queue.name } == { relay = "dev-relay-dlq", sweep = "dev-sweep-dlq" }
+    error_message = "Records that are given up, or ticks, have no dead letters of their own."
+  }
+
+  assert {
+    condition     = output.service.function.schedule == "dev-cart-sweep" && output.service.function.timeout_seconds == 30 && length(output.service.queues) == 0
+    error_message = "It has no schedule, or a queue."
+  }
+
+  assert {
+    condition     = local.environment.DEAD_LETTER_QUEUE_URL == output.service.dead_letters["relay"].url && local.policy_statements[*].sid == ["SendDeadLetters"]
+    error_message = "It cannot reject a record of the stream."
+  }
+}
+
+run "a_service_may_hear_topics_and_serve_routes" {
+  variables {
+    has_queue = true
+    topics    = { alarms = "arn:aws:sns:eu-west-2:123456789012:dev-alarms" }
+    batch     = { size = 1, maximum_concurrency = 2 }
+
+    serves = {
+      api    = { api_id = "abc123", execution_arn = "arn:aws:execute-api:eu-west-2:123456789012:abc123", stage_name = "dev" }
+      routes = ["GET /metrics"]
+    }
+  }
+
+  assert {
+    condition = (
+      aws_sns_topic_subscription.this["alarms"].endpoint == output.service.queues["cart"].arn &&
+      aws_sns_topic_subscription.this["alarms"].raw_message_delivery &&
+      jsondecode(aws_sns_topic_subscription.this["alarms"].redrive_policy) == { deadLetterTargetArn = output.service.dead_letters["cart"].arn }
+    )
+    error_message = "The topic does not send to the queue, or loses what it cannot deliver."
+  }
+
+  assert {
+    condition     = local.batch == { size = 1, window_seconds = 0, maximum_concurrency = 2 }
+    error_message = "It takes batches as the system says, not as it says itself."
+  }
+
+  assert {
+    condition = (
+      aws_apigatewayv2_integration.this["GET /metrics"].integration_type == "AWS_PROXY" &&
+      aws_apigatewayv2_integration.this["GET /metrics"].payload_format_version == "2.0" &&
+      aws_apigatewayv2_route.this["GET /metrics"].target == "integrations/${aws_apigatewayv2_integration.this["GET /metrics"].id}"
+    )
+    error_message = "The function does not get the request as it came."
+  }
+
+  assert {
+    condition     = aws_lambda_permission.this["GET /metrics"].source_arn == "arn:aws:execute-api:eu-west-2:123456789012:abc123/dev/GET/metrics"
+    error_message = "Another API, stage or route may invoke the function, or none."
+  }
+
+  assert {
+    condition     = aws_lambda_permission.this["GET /metrics"].principal == "apigateway.amazonaws.com"
+    error_message = "Another service may invoke the function."
+  }
+}
+
+run "bad_inputs_are_refused" {
+  command = plan
+
+  variables {
+    name   = "Cart_Service"
+    topics = { alarms = "arn:aws:sns:eu-west-2:123456789012:dev-alarms" }
+    owns   = ["cart"]
+    serves = { api = { api_id = "abc123", execution_arn = "arn:aws:execute-api:eu-west-2:123456789012:abc123", stage_name = "dev" }, routes = ["$default"] }
+  }
+
+  override_module {
+    target = module.queue
+  }
+
+  expect_failures = [
+    var.name,
+    var.topics,
+    var.owns,
+    var.serves,
+  ]
+}

@@ -1,0 +1,42 @@
+"""A message of a queue, whatever put it there, and how its content is checked."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from services.shared.causes import Cause
+from services.shared.rejections import RejectedError, RejectionReason
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Message(NamedTuple):
+    event_type: str
+    detail: Mapping[str, object]
+    cause: Cause
+    schema_version: int = 1
+    order_id: str = ""
+    """The order that it is about, for the logs."""
+
+
+def validate(model: type[Model], detail: Mapping[str, object]) -> Model:
+    """Raise RejectedError where the model refuses the content."""
+    try:
+        return model.model_validate(detail)
+    except ValidationError as error:
+        raise rejected(error) from None  # its text quotes what was sent
+
+
+def validate_json(model: type[Model], body: str) -> Model:
+    """Raise RejectedError where the model refuses the body."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise rejected(error) from None
+
+
+def rejected(error: ValidationError) -> RejectedError:
+    problems = error.errors()
+    detail = "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in problems[:5])
+    return RejectedError(RejectionReason.VALIDATION_ERROR, detail)

@@ -1,0 +1,185 @@
+"""Consume an SQS batch: the messages of one kind together, and yet none takes its neighbours down with it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from services.libs.messaging.dead_letters import DeadLetters
+from services.libs.messaging.messages import Message
+from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.observability.structured_logging import log_fields, logger
+from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, SqsEvent, SqsRecord, seconds_left
+from services.shared.causes import Cause
+from services.shared.faults import DependencyError, OutOfTimeError, SecondsLeft, is_out_of_time
+from services.shared.rejections import RejectedError, RejectionReason
+
+if TYPE_CHECKING:
+    from prometheus_client import Histogram
+
+# Faults that would be the same for each message by itself.
+_SHARED_FAULTS = (DependencyError, ClientError, BotoCoreError)
+
+_Content = TypeVar("_Content")
+
+Outcome = Exception | None
+"""Why a message failed: upon RejectedError it goes to the dead letters, upon any other error it comes again."""
+Handle = Callable[[Sequence[Message], SecondsLeft], Sequence[Outcome]]
+
+
+class Kind(NamedTuple):
+    """What is done with messages of some types, and what else observes how long that took."""
+
+    handle: Handle
+    types: Sequence[str]
+    duration_metric: "Histogram | None" = None
+
+
+def validated(
+    messages: Sequence[Message],
+    content: Callable[[Message], _Content],
+    handle: Callable[[Sequence[tuple[_Content, Cause]]], Sequence[Outcome]],
+) -> list[Outcome]:
+    """Handle together what `content` finds valid; what it rejects fails by itself."""
+    valid: list[tuple[_Content, Cause]] = []
+    rejected: dict[int, RejectedError] = {}
+    for place, message in enumerate(messages):
+        try:
+            valid.append((content(message), message.cause))
+        except RejectedError as error:
+            rejected[place] = error
+    outcomes = iter(handle(valid) if valid else ())
+    return [rejected[place] if place in rejected else next(outcomes) for place in range(len(messages))]
+
+
+def one_by_one(handle: Callable[[Message], None]) -> Handle:
+    """Make of a handler of one message a handler of many, which looks at the time before each."""
+
+    def outcome(message: Message, seconds_left: SecondsLeft) -> Outcome:
+        if is_out_of_time(seconds_left):
+            return OutOfTimeError()
+        with log_fields(correlation_id=message.cause.correlation_id, order_id=message.order_id):
+            try:
+                handle(message)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the others have nothing to do with it
+                return error
+        return None
+
+    return lambda messages, seconds_left: [outcome(message, seconds_left) for message in messages]
+
+
+class _Received(NamedTuple):
+    record: SqsRecord
+    parsed: "Message | Exception"
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        ids = {"message_id": self.record["messageId"]}
+        if isinstance(self.parsed, Message):
+            ids |= {"correlation_id": self.parsed.cause.correlation_id, "order_id": self.parsed.order_id}
+        return ids
+
+
+@dataclass(frozen=True)
+class QueueConsumer:
+    kinds: Sequence[Kind]
+    dead_letters: DeadLetters
+    metrics: RequestMetrics
+    parse: Callable[[str, datetime], Message]
+    """Raises RejectedError."""
+
+    def consume(self, event: SqsEvent, context: LambdaContext) -> BatchResponse:
+        """Handle the batch; what is named in the response comes again."""
+        with self.metrics.invocation():
+            received = [_Received(record, self._parsed(record)) for record in event["Records"]]
+            failures: dict[Exception, list[_Received]] = {}
+            for one, outcome in self._handled(received, seconds_left(context)):
+                if error := self._put_away(one, outcome, context):
+                    failures.setdefault(error, []).append(one)
+            for error, mine in failures.items():
+                _log_failure(error, mine)
+        failed = {one.record["messageId"] for mine in failures.values() for one in mine}
+        ids = [record["messageId"] for record in event["Records"]]
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in ids if message_id in failed]}
+
+    def _parsed(self, record: SqsRecord) -> Message | Exception:
+        try:
+            message = self.parse(record["body"], datetime.now(UTC))
+        except Exception as error:  # noqa: BLE001 - whatever it was, the others have nothing to do with it
+            return error
+        if not any(message.event_type in kind.types for kind in self.kinds):
+            return RejectedError(RejectionReason.UNKNOWN_EVENT, "detail-type: not one that this service takes")
+        return message
+
+    def _handled(self, received: Sequence[_Received], seconds_left: SecondsLeft) -> Iterator[tuple[_Received, Outcome]]:
+        hopeless = [(one, one.parsed) for one in received if isinstance(one.parsed, Exception)]
+        with self.metrics.batch(len(hopeless)) as batch:
+            batch.outcomes = [error for _, error in hopeless]
+        yield from hopeless
+        for kind in self.kinds:
+            mine = [
+                (one, one.parsed)
+                for one in received
+                if isinstance(one.parsed, Message) and one.parsed.event_type in kind.types
+            ]
+            outcomes = self._outcomes(kind, [message for _, message in mine], seconds_left)
+            yield from zip((one for one, _ in mine), outcomes, strict=True)
+
+    def _outcomes(self, kind: Kind, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
+        if not messages:
+            return []
+        if is_out_of_time(seconds_left):
+            return [OutOfTimeError()] * len(messages)
+        with self.metrics.batch(len(messages), kind.duration_metric) as batch:
+            # Where an order came from stands in the event store: what is logged of each is paid for each.
+            batch.fields = {
+                "event_types": sorted({message.event_type for message in messages}),
+                "order_ids": [message.order_id for message in messages],
+            }
+            batch.outcomes = outcomes = _handle(kind.handle, messages, seconds_left)
+        return outcomes
+
+    def _put_away(self, received: _Received, error: Outcome, context: LambdaContext) -> Outcome:
+        """Send a rejected message to the dead letters; return why the message is to come again, if it is."""
+        if not isinstance(error, RejectedError):
+            return error
+        try:
+            self.dead_letters.send(
+                received.record["body"],
+                error,
+                message_id=received.record["messageId"],
+                source_arn=received.record["eventSourceARN"],
+                function_name=context.function_name,
+            )
+        except Exception as failure:  # noqa: BLE001 - it comes again, and with it the next try
+            return failure
+        with log_fields(**received.ids):
+            logger.warning("message rejected", extra={"reason": error.reason.value, "detail": error.detail})
+        return None
+
+
+def _handle(handle: Handle, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
+    """Handle all together; if one of them breaks that, each by itself, so that only this one fails."""
+    try:
+        return handle(messages, seconds_left)
+    except _SHARED_FAULTS as fault:
+        return [fault] * len(messages)
+    except Exception as error:  # noqa: BLE001 - the queue retries what fails, and the DLQ keeps what never gets through
+        if len(messages) == 1:
+            return [error]
+    return [
+        OutOfTimeError() if is_out_of_time(seconds_left) else _handle(handle, [message], seconds_left)[0]
+        for message in messages
+    ]
+
+
+def _log_failure(error: Exception, failed: Sequence[_Received]) -> None:
+    """Once, however many messages it struck."""
+    names = ("message_id", "order_id", "correlation_id")
+    ids = {f"{name}s": [one.ids.get(name, "") for one in failed] for name in names}
+    if isinstance(error, OutOfTimeError):
+        logger.warning("no time left for messages", extra=ids)
+    else:
+        logger.error("messages failed", exc_info=error, extra=ids)

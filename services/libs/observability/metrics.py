@@ -1,0 +1,168 @@
+"""All metrics of the system, declared once: name, help, labels with every combination of their values, and source.
+
+A function observes its own with `prometheus_client`; the metrics service shows all; dashboards and alerts name them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import product
+from typing import TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
+
+from services.shared.cancel_reasons import CancelReason
+
+NAMESPACE = "PulseQueue"
+"""In CloudWatch."""
+FUNCTION_LABEL = "function_name"
+"""Its values are the functions that are deployed: each knows itself, and the metrics service is told of all."""
+BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+_M = TypeVar("_M", bound=MetricWrapperBase)
+
+
+class Status(StrEnum):
+    SUCCESS = "success"
+    ERROR = "error"
+
+
+class ErrorType(StrEnum):
+    """Why a message or request failed."""
+
+    VALIDATION_ERROR = "validation_error"
+    CONFLICT = "conflict"
+    DEPENDENCY_ERROR = "dependency_error"
+    UNKNOWN_ERROR = "unknown_error"
+
+
+class Source(StrEnum):
+    """Where a metric's values come from."""
+
+    LEDGER = "ledger"
+    """Counted in the transaction of the commit that is counted."""
+    CLOUDWATCH = "cloudwatch"
+    """Written by the functions as EMF, added up by CloudWatch."""
+    INVENTORY = "inventory"
+    QUEUES = "queues"
+    METRICS_SERVICE = "metrics_service"
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    metric: MetricWrapperBase
+    source: Source
+    labels: tuple[str, ...]
+    own_label_sets: tuple[tuple[str, ...], ...]
+    """The values of all labels but the function, which comes first; none where only run time knows, as of a SKU."""
+
+    def label_sets(self, functions: Iterable[str]) -> Iterator[tuple[str, ...]]:
+        """The label values of every series, where these functions are deployed."""
+        if FUNCTION_LABEL not in self.labels:
+            return iter(self.own_label_sets)
+        return ((function, *values) for function in functions for values in self.own_label_sets)
+
+
+REGISTRY = CollectorRegistry(auto_describe=True)
+DECLARATIONS: dict[str, Declaration] = {}
+"""By the name that queries use."""
+
+_Labels = Mapping[str, Sequence[str]]
+_LabelSets = Sequence[tuple[str, ...]]
+_NO_LABELS: _Labels = {}
+
+
+def _counter(
+    name: str, text: str, source: Source, labels: _Labels = _NO_LABELS, only: _LabelSets | None = None
+) -> Counter:
+    return _declared(name, Counter(name, text, tuple(labels), registry=REGISTRY), source, labels, only)
+
+
+def _histogram(name: str, text: str, labels: _Labels = _NO_LABELS) -> Histogram:
+    metric = Histogram(name, text, tuple(labels), buckets=BUCKETS_SECONDS, registry=REGISTRY)
+    return _declared(name, metric, Source.CLOUDWATCH, labels)
+
+
+def _gauge(name: str, text: str, source: Source, label: str | None = None) -> Gauge:
+    labels = {label: ()} if label else _NO_LABELS
+    return _declared(name, Gauge(name, text, tuple(labels), registry=REGISTRY), source, labels)
+
+
+def _declared(name: str, metric: _M, source: Source, labels: _Labels, only: _LabelSets | None = None) -> _M:
+    own = product(*(values for label, values in labels.items() if label != FUNCTION_LABEL)) if only is None else only
+    DECLARATIONS[name] = Declaration(metric, source, tuple(labels), tuple(tuple(map(str, one)) for one in own))
+    return metric
+
+
+ORDERS_PROCESSED = _counter(
+    "orders_processed_total",
+    "Orders decided: accepted with their stock reserved, or refused.",
+    Source.LEDGER,
+    {"status": tuple(Status), "error_type": ("none", CancelReason.INSUFFICIENT_STOCK, CancelReason.UNKNOWN_SKU)},
+    only=[
+        (Status.SUCCESS, "none"),
+        (Status.ERROR, CancelReason.INSUFFICIENT_STOCK),
+        (Status.ERROR, CancelReason.UNKNOWN_SKU),
+    ],
+)
+PAYMENTS_PROCESSED = _counter(
+    "payments_processed_total",
+    "Payments settled: taken, declined, or not settled in time.",
+    Source.LEDGER,
+    {"status": ("success", "failure"), "error_type": ("none", "declined", CancelReason.PAYMENT_TIMEOUT)},
+    only=[("success", "none"), ("failure", "declined"), ("failure", CancelReason.PAYMENT_TIMEOUT)],
+)
+STOCK_RESERVATIONS = _counter(
+    "stock_reservations_total",
+    "SKUs of orders, by whether the order's stock was reserved.",
+    Source.LEDGER,
+    {"status": ("success", CancelReason.INSUFFICIENT_STOCK, CancelReason.UNKNOWN_SKU)},
+)
+INVENTORY_OPERATIONS = _counter(
+    "inventory_operations_total",
+    "Changes of a SKU's inventory.",
+    Source.LEDGER,
+    {"operation_type": ("reserve", "decrement_reserved", "decrement_stock"), "status": tuple(Status)},
+)
+
+LAMBDA_REQUESTS = _counter(
+    "lambda_requests_total",
+    "Messages and requests that functions handled.",
+    Source.CLOUDWATCH,
+    {FUNCTION_LABEL: (), "status": tuple(Status)},
+)
+LAMBDA_ERRORS = _counter(
+    "lambda_errors_total",
+    "Messages and requests that failed, by why.",
+    Source.CLOUDWATCH,
+    {FUNCTION_LABEL: (), "error_type": tuple(ErrorType)},
+)
+LAMBDA_REQUEST_DURATION = _histogram(
+    "lambda_request_duration_seconds", "How long a function took for a message or request.", {FUNCTION_LABEL: ()}
+)
+ORDER_PROCESSING_DURATION = _histogram(
+    "order_processing_duration_seconds", "How long the order service took to decide an order."
+)
+PAYMENT_PROCESSING_DURATION = _histogram(
+    "payment_processing_duration_seconds", "How long the payment service took to settle a payment."
+)
+
+STOCK_QUANTITY = _gauge("stock_quantity", "Units in stock, those reserved included.", Source.INVENTORY, "sku")
+STOCK_RESERVED = _gauge("stock_reserved", "Units held for orders that are not paid yet.", Source.INVENTORY, "sku")
+QUEUE_MESSAGES = _gauge("queue_messages", "Messages in a queue, those in flight included.", Source.QUEUES, "queue")
+DEAD_LETTERS = _gauge("dead_letters", "Messages in a dead-letter queue.", Source.QUEUES, "queue")
+QUEUE_OLDEST_MESSAGE_AGE = _gauge(
+    "queue_oldest_message_age_seconds", "Age of a queue's oldest message.", Source.CLOUDWATCH, "queue"
+)
+REFRESH_ERRORS = _counter(
+    "pulsequeue_metrics_refresh_errors_total",
+    "Times that CloudWatch could not be read, and the last good values were shown.",
+    Source.METRICS_SERVICE,
+)
+LAST_REFRESH = _gauge(
+    "pulsequeue_metrics_last_refresh_timestamp_seconds",
+    "When CloudWatch was last read without a fault (Unix time).",
+    Source.METRICS_SERVICE,
+)

@@ -1,0 +1,21 @@
+"""A service's settings: its environment variables as one validated model, read once at cold start."""
+
+import os
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Settings(BaseModel):
+    """A field `event_store_table` is the variable `EVENT_STORE_TABLE`; a missing one fails with that name."""
+
+    # The input is the whole environment, credentials too: an error must not show it. Only the settings that a service
+    # reads are built, and not those that they extend.
+    model_config = ConfigDict(frozen=True, alias_generator=str.upper, hide_input_in_errors=True, defer_build=True)
+
+    environment: str
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        return cls.model_validate(os.environ)

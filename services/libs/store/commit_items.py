@@ -1,0 +1,108 @@
+"""A commit as the event store's table holds it.
+
+`body` holds the fields of all its events, each name once. `stock_move` says what happens to the stock of `stock_lines`,
+or of the body's `items` where there are no such lines. `schema_versions` is there only where one is not 1.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from services.libs.store.dynamodb_items import Item, from_item, to_item
+from services.shared.causes import Cause, timestamp
+from services.shared.commits import Commit
+from services.shared.events.event import Event, event_type
+from services.shared.inventory import Move, StockLine, StockMove
+from services.shared.json_types import Json, JsonObject, integer, objects, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+_ITEMS = "items"
+
+
+def commit_to_item(commit: Commit) -> Item:
+    """Raise ValueError where two of its events say different things under one name."""
+    body = _body(commit.events)
+    versions: list[Json] = [event.SCHEMA_VERSION for event in commit.events]
+    values: JsonObject = {
+        "stream_id": commit.stream_id,
+        "version": commit.version,
+        "events": [event.type_name() for event in commit.events],
+        "body": body,
+        "stock_move": commit.stock_move.move.value,
+        "correlation_id": commit.cause.correlation_id,
+        "causation_id": commit.cause.event_id,
+        "committed_at": commit.cause.occurred_at,
+    }
+    if any(version != 1 for version in versions):
+        values["schema_versions"] = versions
+    lines = commit.stock_move.lines
+    if lines and lines != _lines(body, _ITEMS):
+        values["stock_lines"] = [{"sku": line.sku, "quantity": line.quantity} for line in lines]
+    if commit.due_at:
+        values["due_at"] = timestamp(commit.due_at)
+    return to_item(values)
+
+
+def commit_from_item(item: "Mapping[str, AttributeValueTypeDef]") -> Commit:
+    """Raise KeyError, TypeError or ValueError where the item is not a commit, UnknownEventError if of a newer kind."""
+    values = from_item(item)
+    names, body = values["events"], values["body"]
+    if not isinstance(names, list) or not names or not isinstance(body, dict):
+        raise TypeError("events or body of the commit are of the wrong kind")
+    versions = values.get("schema_versions", [1] * len(names))
+    if not isinstance(versions, list):
+        raise TypeError("schema_versions of the commit are of the wrong kind")
+    events = tuple(
+        event_type(str(name)).of(body, int(str(version))) for name, version in zip(names, versions, strict=True)
+    )
+    return Commit(
+        stream_id=text(values, "stream_id"),
+        version=integer(values, "version"),
+        events=events,
+        cause=Cause(
+            event_id=text(values, "causation_id"),
+            correlation_id=text(values, "correlation_id"),
+            at=datetime.fromisoformat(text(values, "committed_at")),
+        ),
+        stock_move=_stock_move(values, body, events),
+        due_at=datetime.fromisoformat(text(values, "due_at")) if "due_at" in values else None,
+    )
+
+
+def _body(events: "Sequence[Event]") -> JsonObject:
+    body: JsonObject = {}
+    for event in events:
+        for name, value in event.stored().items():
+            if body.setdefault(name, value) != value:
+                raise ValueError(f"the events of a commit differ in {name}")
+    return body
+
+
+def _stock_move(values: JsonObject, body: JsonObject, events: "Sequence[Event]") -> StockMove:
+    move = Move(text(values, "stock_move")) if "stock_move" in values else _move_before_it_was_stated(events)
+    if move in {Move.ADJUST, Move.NONE}:
+        return StockMove(move)
+    return StockMove(move, _lines(values, "stock_lines") if "stock_lines" in values else _lines(body, _ITEMS))
+
+
+def _move_before_it_was_stated(events: "Sequence[Event]") -> Move:
+    """Upcast a commit of the time when its stock move followed from its events' names."""
+    moves = (_MOVES_BY_EVENT[event.type_name()] for event in events if event.type_name() in _MOVES_BY_EVENT)
+    return next(moves, Move.NONE)
+
+
+_MOVES_BY_EVENT = {
+    "OrderValidated": Move.RESERVE,
+    "PaymentProcessed": Move.SETTLE,
+    "PaymentFailed": Move.RELEASE,
+    "RefundRequested": Move.RELEASE,
+    "ProductInventoryUpdated": Move.ADJUST,
+}
+
+
+def _lines(values: JsonObject, field: str) -> tuple[StockLine, ...]:
+    lines = objects(values, field) if field in values else []
+    return tuple(StockLine(text(line, "sku"), integer(line, "quantity")) for line in lines)

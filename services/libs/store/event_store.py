@@ -1,0 +1,292 @@
+"""The event store: append-only streams of commits, each written with the stock that it moves or not at all."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Required, TypedDict, cast
+
+from services.libs.runtime.backoff import Backoff
+from services.libs.store.commit_items import commit_from_item, commit_to_item
+from services.libs.store.deadline_table import DeadlineWriter
+from services.libs.store.dynamodb_items import Item, batch_get, to_item
+from services.libs.store.inventory_table import stock_item, stock_update
+from services.libs.store.ledger_counters import CounterWriter
+from services.shared.commits import Commit
+from services.shared.counters import counted
+from services.shared.deadlines import DeadlineGroup
+from services.shared.faults import DependencyError
+from services.shared.inventory import StockChange, StockItem, merged
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import (
+        BatchStatementRequestTypeDef,
+        PutTypeDef,
+        TransactWriteItemTypeDef,
+    )
+
+_BACKOFF = Backoff(attempts=5, first_pause_seconds=0.04)
+_REFUSED = "ConditionalCheckFailed"
+_DUPLICATE = "DuplicateItem"
+_TRANSIENT = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+# Of DynamoDB; the commits of as many items stay far below its 4 MB.
+_ITEMS_A_TRANSACTION = 100
+_STATEMENTS_A_CALL = 25
+
+
+class _CancellationReason(TypedDict, total=False):
+    Code: Required[str]
+    Item: Item
+
+
+class Tables(NamedTuple):
+    """Names of the tables that a commit may be written to."""
+
+    event_store: str
+    inventory: str
+    metrics: str
+    deadlines: str | None = None
+    """None for a writer whose commits have no deadline."""
+
+
+class VersionTakenError(Exception):
+    """Somebody wrote this version first; `existing` is what stands there."""
+
+    def __init__(self, existing: Commit) -> None:
+        super().__init__(f"{existing.stream_id} has a version {existing.version}")
+        self.existing = existing
+
+
+class StockRefusedError(Exception):
+    """The inventory did not allow the commit; `found` holds each refusing SKU as it stands, None where missing."""
+
+    def __init__(self, found: Mapping[str, StockItem | None]) -> None:
+        super().__init__(f"refused by {', '.join(sorted(found))}")
+        self.found = found
+
+
+class GroupRefusedError(Exception):
+    """Nothing of a group was written; `taken` and `found` say what stands in its way, by stream and by SKU."""
+
+    def __init__(self, taken: Mapping[str, Commit], found: Mapping[str, StockItem | None]) -> None:
+        super().__init__(f"refused by {', '.join(sorted([*taken, *found]))}")
+        self.taken = taken
+        self.found = found
+
+
+class ContentionError(DependencyError):
+    """Other transactions held the items for all attempts; nothing was written."""
+
+
+class TransactionFaultError(DependencyError):
+    """DynamoDB cancelled the transaction for a reason that no retry or decision mends, such as an item too large."""
+
+
+class EventStore:
+    def __init__(self, client: "DynamoDBClient", tables: Tables, *, backoff: Backoff = _BACKOFF) -> None:
+        self._client = client
+        self._table = tables.event_store
+        self._inventory = tables.inventory
+        self._backoff = backoff
+        self._counters = CounterWriter(tables.metrics)
+        self._deadlines = DeadlineWriter(tables.deadlines) if tables.deadlines else None
+
+    def read(self, stream_id: str) -> tuple[Commit, ...]:
+        """All commits of a stream as of now, oldest first."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="stream_id = :stream_id",
+            ExpressionAttributeValues=to_item({":stream_id": stream_id}),
+            ConsistentRead=True,
+        )
+        return tuple(commit_from_item(item) for page in pages for item in page["Items"])
+
+    def without_version(self, stream_ids: Sequence[str], version: int) -> list[str]:
+        """Those of the streams that have no such version yet.
+
+        A version that is there once is there for good, so only those that a read at half the price misses are read as
+        of now.
+        """
+        left = list(dict.fromkeys(stream_ids))
+        for consistent in (False, True):
+            keys = [to_item({"stream_id": stream_id, "version": version}) for stream_id in left]
+            items = batch_get(self._client, self._table, keys, consistent=consistent)
+            found = {item["stream_id"]["S"] for item in items}
+            left = [stream_id for stream_id in left if stream_id not in found]
+        return left
+
+    def read_versions(self, stream_ids: Sequence[str], versions: Sequence[int]) -> dict[str, tuple[Commit, ...]]:
+        """Those versions of each stream, the oldest first; a stream that has none of them is left out.
+
+        The first of the versions is there if it is anywhere; a later one that was written a moment ago may be missed,
+        which the condition on the next write notices. A commit never changes, so a read at half the price will do, and
+        only where it misses the first version it is made again, as of now.
+        """
+        found = self._read_versions(stream_ids, versions, consistent=False)
+        seen = {stream for stream, commits in found.items() if commits[0].version == versions[0]}
+        missed = [stream for stream in stream_ids if stream not in seen]
+        return found | self._read_versions(missed, versions, consistent=True)
+
+    def _read_versions(
+        self, stream_ids: Sequence[str], versions: Sequence[int], *, consistent: bool
+    ) -> dict[str, tuple[Commit, ...]]:
+        keys = [to_item({"stream_id": stream, "version": version}) for stream in stream_ids for version in versions]
+        found: dict[str, tuple[Commit, ...]] = {}
+        items = batch_get(self._client, self._table, keys, consistent=consistent)
+        for commit in sorted(map(commit_from_item, items), key=lambda commit: commit.version):
+            found[commit.stream_id] = (*found.get(commit.stream_id, ()), commit)
+        return found
+
+    def latest_version(self, stream_id: str) -> int:
+        """Return 0 for a stream that has no commit yet."""
+        page = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="stream_id = :stream_id",
+            ExpressionAttributeValues=to_item({":stream_id": stream_id}),
+            ScanIndexForward=False,
+            Limit=1,
+            ConsistentRead=True,
+        )
+        return commit_from_item(page["Items"][0]).version if page["Items"] else 0
+
+    def append(self, commit: Commit) -> None:
+        """Write the commit and the stock changes it explains, all or none.
+
+        Raises VersionTakenError, StockRefusedError, or ContentionError once its attempts are used up.
+        """
+        if not commit.stock_changes() and not counted(commit) and not commit.due_at:
+            return self._put(commit)
+        try:
+            self.append_group([commit])
+        except GroupRefusedError as refused:
+            if existing := refused.taken.get(commit.stream_id):
+                raise VersionTakenError(existing) from refused
+            raise StockRefusedError(refused.found) from refused
+
+    def append_group(self, commits: Sequence[Commit]) -> None:
+        """Write commits of different streams, the sum of their stock changes and their deadlines, all or none.
+
+        No more than `first_group` gives. Raises GroupRefusedError, or as `append` does.
+        """
+        changes = merged(change for commit in commits for change in commit.stock_changes())
+        items: list[TransactWriteItemTypeDef] = [{"Put": self._put_request(commit)} for commit in commits]
+        items += [{"Update": stock_update(self._inventory, change)} for change in changes]
+        items += [*self._counting(commits), *self._deadline(commits)]
+        for _ in self._backoff.tries():
+            reasons = self._transact(items)
+            if reasons is None:
+                return
+            _raise_if_final(commits, changes, reasons)
+        raise ContentionError(f"{self._backoff.attempts} attempts each met another transaction")
+
+    def insert_all(self, commits: Sequence[Commit]) -> dict[str, DependencyError]:
+        """Write commits without stock, counters or deadline, each by itself; give those that failed, by stream.
+
+        A version that exists stays as it is, and is no failure.
+        """
+        failures: dict[str, DependencyError] = {}
+        waiting = list(commits)
+        for _ in self._backoff.tries():
+            codes = self._insert_once(waiting)
+            failures |= {
+                stream: TransactionFaultError(code) for stream, code in codes.items() if code not in _TRANSIENT
+            }
+            waiting = [commit for commit in waiting if codes.get(commit.stream_id) in _TRANSIENT]
+            if not waiting:
+                break
+        return failures | {commit.stream_id: ContentionError("each attempt was refused") for commit in waiting}
+
+    def _insert_once(self, commits: Sequence[Commit]) -> dict[str, str]:
+        """Give the error of each that was not written, by stream."""
+        codes: dict[str, str] = {}
+        for start in range(0, len(commits), _STATEMENTS_A_CALL):
+            batch = commits[start : start + _STATEMENTS_A_CALL]
+            statements = [self._insert(commit) for commit in batch]
+            responses = self._client.batch_execute_statement(Statements=statements)["Responses"]
+            for commit, response in zip(batch, responses, strict=True):
+                code = response.get("Error", {}).get("Code", _DUPLICATE)
+                if "Error" in response and code != _DUPLICATE:
+                    codes[commit.stream_id] = code
+        return codes
+
+    def _put(self, commit: Commit) -> None:
+        """A transaction on the same item, even one that fails, keeps it from being written."""
+        for _ in self._backoff.tries():
+            try:
+                self._client.put_item(**self._put_request(commit))
+            except self._client.exceptions.ConditionalCheckFailedException as failed:
+                existing = cast("Item", failed.response["Item"])  # type: ignore[typeddict-item] # missing in the stubs
+                raise VersionTakenError(commit_from_item(existing)) from failed
+            except self._client.exceptions.TransactionConflictException:
+                continue
+            return
+        raise ContentionError(f"{self._backoff.attempts} attempts each met another transaction")
+
+    def _transact(self, items: "Sequence[TransactWriteItemTypeDef]") -> "Sequence[_CancellationReason] | None":
+        """Return why it was cancelled, a reason for each item and in their order, or None where it was written."""
+        try:
+            self._client.transact_write_items(TransactItems=items)
+        except self._client.exceptions.TransactionCanceledException as cancelled:
+            # The stubs do not know that this error brings them.
+            return cast("Mapping[str, Sequence[_CancellationReason]]", cancelled.response)["CancellationReasons"]
+        return None
+
+    def _put_request(self, commit: Commit) -> "PutTypeDef":
+        return {
+            "TableName": self._table,
+            "Item": commit_to_item(commit),
+            "ConditionExpression": "attribute_not_exists(stream_id)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+
+    def _insert(self, commit: Commit) -> "BatchStatementRequestTypeDef":
+        item = commit_to_item(commit)
+        fields = ", ".join(f"'{name}': ?" for name in item)
+        return {"Statement": f'INSERT INTO "{self._table}" VALUE {{{fields}}}', "Parameters": list(item.values())}
+
+    def _counting(self, commits: Sequence[Commit]) -> "Iterator[TransactWriteItemTypeDef]":
+        added: Counter[str] = Counter()
+        for commit in commits:
+            added.update(counted(commit))
+        if added:
+            yield {"Update": self._counters.update(added, max(commit.cause.at for commit in commits))}
+
+    def _deadline(self, commits: Sequence[Commit]) -> "Iterator[TransactWriteItemTypeDef]":
+        due = {commit.stream_id: commit.due_at for commit in commits if commit.due_at}
+        if not due:
+            return
+        if self._deadlines is None:
+            raise ValueError(f"{next(iter(due))} has a deadline, and its writer was given no table for it")
+        written_at = min(commit.cause.at for commit in commits)
+        yield {"Put": self._deadlines.put(DeadlineGroup(tuple(due), max(due.values()), written_at))}
+
+
+def first_group(commits: Sequence[Commit]) -> Sequence[Commit]:
+    """As many of the commits, from the first on, as one transaction holds: at least one."""
+    skus: set[str] = set()
+    for number, commit in enumerate(commits):
+        skus.update(change.sku for change in commit.stock_changes())
+        counters_and_deadline = 2
+        if number and number + 1 + len(skus) + counters_and_deadline > _ITEMS_A_TRANSACTION:
+            return commits[:number]
+    return commits
+
+
+def _raise_if_final(
+    commits: Sequence[Commit], changes: Sequence[StockChange], reasons: "Sequence[_CancellationReason]"
+) -> None:
+    """Return only where nothing but other transactions stood in the way."""
+    taken = {
+        commit.stream_id: commit_from_item(reason["Item"])
+        for commit, reason in zip(commits, reasons, strict=False)
+        if reason["Code"] == _REFUSED
+    }
+    found = {
+        change.sku: stock_item(reason["Item"]) if reason.get("Item") else None
+        for change, reason in zip(changes, reasons[len(commits) :], strict=False)
+        if reason["Code"] == _REFUSED
+    }
+    if taken or found:
+        raise GroupRefusedError(taken, found)
+    faults = {reason["Code"] for reason in reasons} - _TRANSIENT - {"None"}
+    if faults:
+        raise TransactionFaultError(", ".join(sorted(faults)))
