@@ -24,11 +24,6 @@ def log_fields(**fields: str) -> Iterator[None]:
         _bound.reset(token)
 
 
-def bind_log_fields(**fields: str) -> None:
-    """Add `fields` to every line from here to the end of the enclosing `log_fields` block."""
-    _bound.set(_bound.get() | fields)
-
-
 def configure_logging(service: str, level: str) -> None:
     """Send the project's log lines to stdout, which Lambda ships to the function's log group."""
     handler = logging.StreamHandler(sys.stdout)

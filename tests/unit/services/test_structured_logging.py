@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from services.libs.observability.structured_logging import bind_log_fields, configure_logging, log_fields, logger
+from services.libs.observability.structured_logging import configure_logging, log_fields, logger
 
 
 def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
@@ -12,8 +12,7 @@ def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
 def test_bound_fields_end_with_their_block(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("test-service", "INFO")
 
-    with log_fields(message_id="message-1"):
-        bind_log_fields(order_id="order-1")
+    with log_fields(message_id="message-1"), log_fields(order_id="order-1"):
         logger.info("inside", extra={"reason": "conflict"})
     logger.info("outside")
 
