@@ -1,10 +1,11 @@
 """Terraform on one root: each call in the target's environment, its working files in the target's state folder."""
 
 import fcntl
+import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,11 @@ from scripts.terraform_progress import Progress
 
 _CHANGES_AT_ONCE = 40
 """After each queue and each policy of one the provider waits 25 s for SQS: for all at once, and beside functions."""
+_GARBAGE_COLLECTION = "400"
+"""Terraform and its provider read a schema of many megabytes each time: Go's default, 100, adds a third to that."""
+_INFRA = REPO_ROOT / "infra"
+_SHOWN: dict[str, str] = {}
+"""The plan shown last, by its file's digest: to show one takes seconds, and a deployment needs it twice."""
 _NO_REGISTRY = ("could not connect to registry", "Failed to query available provider packages")
 
 
@@ -30,9 +36,15 @@ class Terraform:
     target: Target
 
     def init(self, backend: Mapping[str, str] | None) -> None:
-        """Initialise with this backend configuration; with None, without a backend, for checks."""
+        """Initialise with this backend configuration; with None, without a backend, for checks.
+
+        Nothing is done where that was done before, and neither the backend nor any configuration has changed since.
+        """
         options = ["-reconfigure", *(f"-backend-config={key}={value}" for key, value in (backend or {}).items())]
         arguments = ["init", *(["-backend=false"] if backend is None else options)]
+        wanted, done = self._configuration(arguments), self.data_folder / "initialised"
+        if self._has_providers() and done.exists() and done.read_text() == wanted:
+            return
         with _one_init_at_a_time():
             mirror = provider_mirror.remembered()
             result = self.call(*arguments, *_from_mirror(mirror))
@@ -47,6 +59,19 @@ class Terraform:
                 provider_mirror.remember(mirror)
                 result = self.call(*arguments, *_from_mirror(mirror))
         self._require(result, "init")
+        done.write_text(wanted)
+
+    def _configuration(self, arguments: Sequence[str]) -> str:
+        """Give a digest of what an initialisation depends on: its arguments, and every module and lock file."""
+        digest = hashlib.sha256("\0".join(arguments).encode())
+        for file in sorted([*_INFRA.rglob("*.tf"), *_INFRA.rglob(".terraform.lock.hcl")]):
+            digest.update(str(file.relative_to(_INFRA)).encode() + b"\0" + file.read_bytes())
+        return digest.hexdigest()
+
+    def _has_providers(self) -> bool:
+        """Say whether the links to Terraform's plugin cache lead somewhere."""
+        links = list((self.data_folder / "providers").glob("*/*/*/*/*"))
+        return bool(links) and all(link.exists() for link in links)
 
     def plan(self, out_file: Path, variables: Mapping[str, str], *options: str) -> None:
         self._follow("plan", [f"-out={out_file}", *options], variables)
@@ -59,7 +84,11 @@ class Terraform:
         return {name: output["value"] for name, output in json.loads(result.stdout).items()}
 
     def show_plan(self, plan_file: Path) -> dict[str, Any]:
-        plan: dict[str, Any] = json.loads(self._require(self.call("show", "-json", str(plan_file)), "show").stdout)
+        digest = hashlib.sha256(plan_file.read_bytes()).hexdigest()
+        if digest not in _SHOWN:
+            _SHOWN.clear()
+            _SHOWN[digest] = self._require(self.call("show", "-json", str(plan_file)), "show").stdout
+        plan: dict[str, Any] = json.loads(_SHOWN[digest])
         return plan
 
     def state(self) -> State:
@@ -128,7 +157,7 @@ class Terraform:
         plugin_cache.mkdir(parents=True, exist_ok=True)
         self.data_folder.mkdir(parents=True, exist_ok=True)
         return (
-            {"TF_PLUGIN_CACHE_DIR": str(plugin_cache)}
+            {"TF_PLUGIN_CACHE_DIR": str(plugin_cache), "GOGC": _GARBAGE_COLLECTION}
             | self.target.process_environment()
             | {
                 "TF_DATA_DIR": str(self.data_folder),

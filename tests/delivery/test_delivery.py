@@ -39,10 +39,6 @@ def drift_of(target: Target, monkeypatch: pytest.MonkeyPatch) -> tuple[int, set[
     return code, gone | {(each.address, row.path, row.before, row.after) for each in found for row in each.attributes}
 
 
-def test_a_fresh_deployment_has_not_drifted(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert drift_of(target, monkeypatch) == (0, set())
-
-
 def test_what_was_changed_by_hand_is_named_and_a_plan_from_a_folder_mends_it_once(
     target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,8 @@ from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT, emulator_python
 from tests.growth.steps import Step, steps
 
 PAGE = REPO_ROOT / "docs" / "add-a-service.md"
+# What mypy knows of the modules that the copy does not change.
+_TYPES = REPO_ROOT / ".mypy_cache"
 # What takes long to install, and is the same for the copy.
 _SHARED = ("emulator-venv-py*", "packages", "terraform-plugins", "provider-mirror")
 
@@ -77,6 +79,8 @@ def share_installations(tree: Tree) -> None:
         for path in LOCAL_FOLDER.glob(pattern):
             if path.suffix != ".lock":
                 (tree.root / LOCAL_FOLDER.name / path.name).symlink_to(path)
+    if _TYPES.is_dir():
+        shutil.copytree(_TYPES, tree.root / _TYPES.name)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terraform:
     monkeypatch.setattr(Emulator, "running_port", lambda _: 4800)
     monkeypatch.setattr(terraform, "REPO_ROOT", tmp_path)
     monkeypatch.setattr(terraform, "LOCAL_FOLDER", tmp_path / ".local")
+    monkeypatch.setattr(terraform, "_INFRA", tmp_path / "infra")
     monkeypatch.setattr("scripts.local.emulator.LOCAL_FOLDER", tmp_path / ".local")
     monkeypatch.setattr(provider_mirror, "_MEMORY", tmp_path / "provider-mirror")
     monkeypatch.setattr(provider_mirror, "_INSTALL_ROOTS", [str(tmp_path / "opt")])
@@ -55,9 +56,27 @@ def test_a_provider_mirror_is_found_used_and_remembered_when_the_registry_is_out
     calls = pretend_terraform(tmp_path, monkeypatch, needs_mirror)
 
     root.init({})
-    root.init({})
+    root.init({"bucket": "another"})
 
     assert ["-plugin-dir" in call for call in calls.read_text().splitlines()] == [False, True, True]
+
+
+def test_what_is_initialised_is_not_initialised_again_until_something_of_it_changes(
+    root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = f"{root.data_folder}/providers/registry/hashicorp/aws/5.100.0/linux"
+    calls = pretend_terraform(tmp_path, monkeypatch, f"mkdir -p {provider}")
+
+    def initialised(**backend: str) -> int:
+        root.init(backend)
+        return len(calls.read_text().splitlines())
+
+    assert [initialised(), initialised()] == [1, 1]
+    assert [initialised(bucket="another"), initialised(bucket="another")] == [2, 2]
+    (root.root / "versions.tf").write_text("terraform {}")
+    assert [initialised(bucket="another"), initialised(bucket="another")] == [3, 3]
+    Path(provider).rmdir()
+    assert initialised(bucket="another") == 4
 
 
 def test_without_registry_and_mirror_a_person_is_told_what_to_do(
