@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from scripts import deployment
 from scripts.build_lambda import build
@@ -46,10 +47,16 @@ def ready(settings: Mapping[str, str], on_start: Callable[[int], object] = lambd
         target.emulator.stop()
 
 
+def make_state_bucket(target: Target) -> None:
+    """Make what `invoke bootstrap` makes, as far as an embedded AWS that is soon gone needs it, in a moment."""
+    location: Any = {"LocationConstraint": target.region}
+    target.client("s3").create_bucket(Bucket=deployment.state_bucket(target), CreateBucketConfiguration=location)
+
+
 def deploy(target: Target) -> None:
     """Deploy to an embedded AWS that is up; where that fails, keep what it said."""
     try:
-        deployment.bootstrap(target)
+        make_state_bucket(target)
         deployment.plan(target)
         deployment.apply(target)
         ensure(target, METRICS_TOKEN)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scripts import deployment
-from scripts.deployed import ready
+from scripts.deployed import make_state_bucket, ready
 from scripts.target import Target
 
 _ENVIRONMENTS = ("dev", "staging", "prod")
@@ -36,8 +36,7 @@ def plans(target: Target) -> list[dict[str, Any]]:
 
 
 def _plan(target: Target) -> dict[str, Any]:
-    location: Any = {"LocationConstraint": target.region}
-    target.client("s3").create_bucket(Bucket=f"{target.prefix}-terraform-state", CreateBucketConfiguration=location)
+    make_state_bucket(target)
     deployment.plan(target)
     return deployment.read_plan(target)
 

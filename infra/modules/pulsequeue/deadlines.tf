@@ -5,8 +5,8 @@ module "deadline_sweeper" {
   name   = "deadline-sweeper"
 
   schedule = { name = "deadline-sweep", expression = "rate(1 minute)", dead_letters = "sweep" }
-  # It works off a backlog, half a minute of each.
-  timeout_seconds = 30
+  # It works off a backlog: half a minute of each by default.
+  timeout_seconds = 3 * local.system.timeout_seconds
 
   told = {
     DEADLINE_TABLE = module.deadline_table.table_name
