@@ -11,27 +11,13 @@ variables {
   environment = "staging"
 }
 
-run "the_bucket_has_its_name" {
+run "the_bucket_has_its_name_and_nobody_may_deploy_unless_a_repository_is_named" {
   command = plan
 
   assert {
     condition     = output.state_bucket_name == "pulsequeue-terraform-state"
     error_message = "The bucket is not named {prefix}-terraform-state."
   }
-}
-
-run "a_prefix_that_is_no_bucket_name_is_refused" {
-  command = plan
-
-  variables {
-    prefix = "Pulse_Queue"
-  }
-
-  expect_failures = [var.prefix]
-}
-
-run "nobody_may_deploy_unless_a_repository_is_named" {
-  command = plan
 
   assert {
     condition = length(concat(
@@ -65,6 +51,22 @@ run "a_repository_gets_one_role_to_plan_and_one_to_deploy" {
       "pulsequeue-staging-plan", "pulsequeue-staging-deploy",
     ]
     error_message = "A role that is named as the environment's own could be changed by the deploying role."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for statement in data.aws_iam_policy_document.deploy.statement : [
+        for grant in setproduct(statement.actions, statement.resources) : "${grant[0]} ${split("/", grant[1])[1]}"
+      ] if statement.sid != "WriteTables" && anytrue([for action in statement.actions : startswith(action, "dynamodb:")])
+      ])) == toset([
+      "dynamodb:BatchGetItem staging-event-store-table",
+      "dynamodb:BatchGetItem staging-inventory-table",
+      "dynamodb:GetItem staging-simulated-gateway-table",
+      "dynamodb:PutItem staging-event-store-table",
+      "dynamodb:Query staging-event-store-table",
+      "dynamodb:UpdateItem staging-inventory-table",
+    ])
+    error_message = "A deployment could change money, counters or sweeps, or read more than it is tested by."
   }
 }
 
@@ -109,32 +111,16 @@ run "a_key_of_the_state_is_named_once" {
   }
 }
 
-run "who_deploys_reads_and_writes_only_the_items_that_the_post_deploy_test_needs" {
-  command = plan
-
-  assert {
-    condition = toset(flatten([
-      for statement in data.aws_iam_policy_document.deploy.statement : [
-        for grant in setproduct(statement.actions, statement.resources) : "${grant[0]} ${split("/", grant[1])[1]}"
-      ] if statement.sid != "WriteTables" && anytrue([for action in statement.actions : startswith(action, "dynamodb:")])
-      ])) == toset([
-      "dynamodb:BatchGetItem staging-event-store-table",
-      "dynamodb:BatchGetItem staging-inventory-table",
-      "dynamodb:GetItem staging-simulated-gateway-table",
-      "dynamodb:PutItem staging-event-store-table",
-      "dynamodb:Query staging-event-store-table",
-      "dynamodb:UpdateItem staging-inventory-table",
-    ])
-    error_message = "A deployment could change money, counters or sweeps, or read more than it is tested by."
-  }
-}
-
-run "a_repository_with_a_wildcard_is_refused" {
+run "bad_inputs_are_refused" {
   command = plan
 
   variables {
+    prefix            = "Pulse_Queue"
     github_repository = "us/*"
   }
 
-  expect_failures = [var.github_repository]
+  expect_failures = [
+    var.prefix,
+    var.github_repository,
+  ]
 }

@@ -1,4 +1,6 @@
 mock_provider "aws" {
+  override_during = plan
+
   mock_resource "aws_apigatewayv2_api" {
     defaults = {
       id            = "abc123"
@@ -18,7 +20,9 @@ variables {
   stage_name = "dev"
 }
 
-run "the_stage_is_throttled_and_deploys_itself" {
+run "the_stage_is_throttled_and_its_access_log_does_not_say_who_called" {
+  command = plan
+
   assert {
     condition = (
       aws_apigatewayv2_stage.this.name == "dev" &&
@@ -28,9 +32,7 @@ run "the_stage_is_throttled_and_deploys_itself" {
     )
     error_message = "The stage has another name, no limit, or stays behind its routes."
   }
-}
 
-run "the_access_log_ends_and_does_not_say_who_called" {
   assert {
     condition     = aws_cloudwatch_log_group.this.retention_in_days == 30
     error_message = "The log group keeps its logs for ever."

@@ -6,7 +6,7 @@ variables {
   emails    = ["ops@example.org"]
 }
 
-run "a_month_has_a_limit_and_people_hear_before_and_when_it_is_reached" {
+run "the_whole_account_has_a_monthly_limit_and_people_hear_before_and_when_it_is_reached" {
   command = plan
 
   assert {
@@ -30,10 +30,6 @@ run "a_month_has_a_limit_and_people_hear_before_and_when_it_is_reached" {
     condition     = alltrue([for notification in aws_budgets_budget.this.notification : notification.subscriber_email_addresses == toset(var.emails)])
     error_message = "Somebody else hears of it."
   }
-}
-
-run "the_whole_account_counts_unless_a_tag_is_given" {
-  command = plan
 
   assert {
     condition     = length(aws_budgets_budget.this.cost_filter) == 0

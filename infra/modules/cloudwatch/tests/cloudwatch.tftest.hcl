@@ -48,7 +48,27 @@ variables {
   runbook_url                         = "https://example.org/docs/runbook.md"
 }
 
-run "every_dead_letter_queue_and_function_has_its_alarms" {
+run "alarms_ring_for_what_they_watch_and_only_they_may_publish" {
+  command = plan
+
+  override_resource {
+    target          = aws_sns_topic.alarms
+    override_during = plan
+
+    values = {
+      arn = "arn:aws:sns:eu-west-2:123456789012:dev-alarms"
+    }
+  }
+
+  override_resource {
+    target          = module.key.aws_kms_key.this
+    override_during = plan
+
+    values = {
+      arn = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
+    }
+  }
+
   assert {
     condition = toset(keys(aws_cloudwatch_metric_alarm.above_zero)) == toset([
       "DeadLettersNotEmpty-order-dlq",
@@ -96,9 +116,7 @@ run "every_dead_letter_queue_and_function_has_its_alarms" {
     ])
     error_message = "An alarm tells nobody that it began, or that it is over."
   }
-}
 
-run "a_description_ends_with_its_entry_in_the_runbook" {
   assert {
     condition = (
       endswith(aws_cloudwatch_metric_alarm.above_zero["DeadLettersNotEmpty-relay-dlq"].alarm_description, " Runbook: https://example.org/docs/runbook.md#deadlettersnotempty") &&
@@ -107,9 +125,7 @@ run "a_description_ends_with_its_entry_in_the_runbook" {
     )
     error_message = "A description does not link to the runbook's entry."
   }
-}
 
-run "a_relay_that_is_a_minute_behind_rings" {
   assert {
     condition = (
       aws_cloudwatch_metric_alarm.relay_behind.alarm_name == "dev-RelayBehind" &&
@@ -123,9 +139,7 @@ run "a_relay_that_is_a_minute_behind_rings" {
     )
     error_message = "Nobody hears of commits that are not published."
   }
-}
 
-run "silence_rings_where_scrapes_are_expected_and_a_refused_scrape_is_none" {
   assert {
     condition = (
       aws_cloudwatch_metric_alarm.not_scraped[0].alarm_name == "dev-MetricsNotScraped" &&
@@ -140,9 +154,44 @@ run "silence_rings_where_scrapes_are_expected_and_a_refused_scrape_is_none" {
     )
     error_message = "Nobody hears of a Prometheus that is down, or one that is refused rings here too."
   }
+
+  assert {
+    condition     = length(aws_sns_topic.mail) + length(aws_sns_topic_subscription.mail) + length(aws_cloudwatch_metric_alarm.notifications_failing) == 0
+    error_message = "There is a topic for mail without an address."
+  }
+
+  assert {
+    condition     = aws_sns_topic.alarms.name == "dev-alarms" && aws_sns_topic.alarms.kms_master_key_id == module.key.key_arn
+    error_message = "The topic is not {env}-alarms, encrypted with its own key."
+  }
+
+  assert {
+    condition     = data.aws_iam_policy_document.topic["alarms"].statement[0].effect == "Deny" && contains(data.aws_iam_policy_document.topic["alarms"].statement[0].condition[*].variable, "aws:SecureTransport")
+    error_message = "Plain HTTP is not denied."
+  }
+
+  assert {
+    condition = (
+      one(data.aws_iam_policy_document.topic["alarms"].statement[1].principals).identifiers == toset(["cloudwatch.amazonaws.com"]) &&
+      toset(flatten(data.aws_iam_policy_document.topic["alarms"].statement[1].condition[*].values)) == toset(["123456789012", "arn:aws:cloudwatch:eu-west-2:123456789012:alarm:dev-*"])
+    )
+    error_message = "Another than this environment's alarms may publish."
+  }
+
+  assert {
+    condition     = length(data.aws_iam_policy_document.topic["alarms"].statement) == 2
+    error_message = "Somebody else is admitted to the topic."
+  }
+
+  assert {
+    condition     = !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "&") && length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 8
+    error_message = "The dashboard lacks a widget, or has an ampersand."
+  }
 }
 
-run "and_nowhere_else" {
+run "silence_does_not_ring_where_no_scrapes_are_expected" {
+  command = plan
+
   variables {
     scrapes_expected = false
   }
@@ -153,14 +202,10 @@ run "and_nowhere_else" {
   }
 }
 
-run "nobody_gets_mail_unless_asked_for" {
-  assert {
-    condition     = length(aws_sns_topic.mail) + length(aws_sns_topic_subscription.mail) + length(aws_cloudwatch_metric_alarm.notifications_failing) == 0
-    error_message = "There is a topic for mail without an address."
-  }
-}
-
+# A plan does not know the overridden document.
 run "mail_tells_of_alarms_that_webhooks_did_not_take_and_of_nothing_else" {
+  command = apply
+
   variables {
     alarm_email = "ops@example.org"
   }
@@ -221,38 +266,6 @@ run "mail_tells_of_alarms_that_webhooks_did_not_take_and_of_nothing_else" {
       aws_sns_topic_policy.mail[0].arn == aws_sns_topic.mail[0].arn && jsondecode(aws_sns_topic_policy.mail[0].policy) == { Id = "mail" }
     )
     error_message = "The topic for mail is not guarded as the alarms' own."
-  }
-}
-
-run "only_this_environments_alarms_may_publish_and_only_encrypted" {
-  assert {
-    condition     = aws_sns_topic.alarms.name == "dev-alarms" && aws_sns_topic.alarms.kms_master_key_id == module.key.key_arn
-    error_message = "The topic is not {env}-alarms, encrypted with its own key."
-  }
-
-  assert {
-    condition     = data.aws_iam_policy_document.topic["alarms"].statement[0].effect == "Deny" && contains(data.aws_iam_policy_document.topic["alarms"].statement[0].condition[*].variable, "aws:SecureTransport")
-    error_message = "Plain HTTP is not denied."
-  }
-
-  assert {
-    condition = (
-      one(data.aws_iam_policy_document.topic["alarms"].statement[1].principals).identifiers == toset(["cloudwatch.amazonaws.com"]) &&
-      toset(flatten(data.aws_iam_policy_document.topic["alarms"].statement[1].condition[*].values)) == toset(["123456789012", "arn:aws:cloudwatch:eu-west-2:123456789012:alarm:dev-*"])
-    )
-    error_message = "Another than this environment's alarms may publish."
-  }
-
-  assert {
-    condition     = length(data.aws_iam_policy_document.topic["alarms"].statement) == 2
-    error_message = "Somebody else is admitted to the topic."
-  }
-}
-
-run "the_dashboard_has_no_text_that_the_embedded_aws_breaks_on" {
-  assert {
-    condition     = !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "&") && length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 8
-    error_message = "The dashboard lacks a widget, or has an ampersand."
   }
 }
 

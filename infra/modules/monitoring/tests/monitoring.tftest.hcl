@@ -1,4 +1,6 @@
 mock_provider "aws" {
+  override_during = plan
+
   mock_data "aws_iam_policy_document" {
     defaults = {
       json = "{}"
@@ -42,6 +44,12 @@ mock_provider "aws" {
     }
   }
 
+  mock_resource "aws_default_security_group" {
+    defaults = {
+      ingress = []
+    }
+  }
+
   mock_resource "aws_ecs_cluster" {
     defaults = {
       arn = "arn:aws:ecs:eu-west-2:123456789012:cluster/dev-monitoring"
@@ -65,7 +73,9 @@ variables {
   webhook_parameter_arns               = { slack = "arn:aws:ssm:eu-west-2:123456789012:parameter/dev/slack-webhook-url" }
 }
 
-run "nobody_may_call_in" {
+run "nobody_may_call_in_and_the_servers_get_their_configuration_and_secrets" {
+  command = plan
+
   assert {
     condition     = length(aws_vpc_security_group_ingress_rule.allowed) == 0
     error_message = "A port is open."
@@ -85,27 +95,7 @@ run "nobody_may_call_in" {
     condition     = aws_ecs_service.this.enable_execute_command && strcontains(output.grafana_access_instructions, "aws ssm start-session") && strcontains(output.prometheus_access_instructions, "portNumber=9090")
     error_message = "There is no other way in, or nobody is told of it."
   }
-}
 
-run "a_named_network_may_open_grafana_and_prometheus" {
-  command = plan
-
-  variables {
-    allowed_cidr_blocks = ["192.0.2.0/24"]
-  }
-
-  assert {
-    condition     = toset(values(aws_vpc_security_group_ingress_rule.allowed)[*].from_port) == toset([3000, 9090])
-    error_message = "The two ports are not open."
-  }
-
-  assert {
-    condition     = toset(values(aws_vpc_security_group_ingress_rule.allowed)[*].cidr_ipv4) == toset(["192.0.2.0/24"])
-    error_message = "Another network is admitted."
-  }
-}
-
-run "the_configuration_is_delivered_and_its_tests_are_not" {
   assert {
     condition = toset(keys(aws_s3_object.bundle)) == toset([
       "alertmanager/alertmanager.yml",
@@ -134,25 +124,7 @@ run "the_configuration_is_delivered_and_its_tests_are_not" {
     }]
     error_message = "Prometheus is not told what to scrape."
   }
-}
 
-run "a_customer_key_encrypts_the_logs_and_the_task_may_read_its_configuration" {
-  variables {
-    kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
-  }
-
-  assert {
-    condition     = aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
-    error_message = "The customer's key is not used."
-  }
-
-  assert {
-    condition     = data.aws_iam_policy_document.task.statement[2].actions == toset(["kms:Decrypt"]) && data.aws_iam_policy_document.task.statement[2].resources == toset([var.kms_key_arn])
-    error_message = "The task cannot read its configuration, or may use the key for more."
-  }
-}
-
-run "the_servers_start_once_their_configuration_is_there" {
   assert {
     condition     = jsondecode(aws_ecs_task_definition.this.container_definitions)[*].name == ["deliver", "alertmanager", "grafana", "prometheus"]
     error_message = "A container is missing."
@@ -177,9 +149,7 @@ run "the_servers_start_once_their_configuration_is_there" {
     condition     = aws_ecs_service.this.deployment_maximum_percent == 100
     error_message = "Two tasks at once would tell people twice."
   }
-}
 
-run "secrets_come_from_the_parameter_store_and_each_server_gets_its_own" {
   assert {
     condition = jsondecode(aws_ecs_task_definition.this.container_definitions)[0].secrets == [
       { name = "METRICS_TOKEN", valueFrom = var.metrics_token_parameter_arn },
@@ -212,9 +182,7 @@ run "secrets_come_from_the_parameter_store_and_each_server_gets_its_own" {
     ])
     error_message = "ECS may read other secrets than these."
   }
-}
 
-run "the_task_may_fetch_its_bundle_and_be_reached" {
   assert {
     condition = [for statement in data.aws_iam_policy_document.task.statement : statement.resources if statement.sid != "ForwardPorts"] == [
       toset([module.bundle_bucket.bucket_arn]),
@@ -233,6 +201,42 @@ run "the_task_may_fetch_its_bundle_and_be_reached" {
       "ssmmessages:OpenDataChannel",
     ])
     error_message = "The task may do more."
+  }
+}
+
+run "a_named_network_may_open_grafana_and_prometheus" {
+  command = plan
+
+  variables {
+    allowed_cidr_blocks = ["192.0.2.0/24"]
+  }
+
+  assert {
+    condition     = toset(values(aws_vpc_security_group_ingress_rule.allowed)[*].from_port) == toset([3000, 9090])
+    error_message = "The two ports are not open."
+  }
+
+  assert {
+    condition     = toset(values(aws_vpc_security_group_ingress_rule.allowed)[*].cidr_ipv4) == toset(["192.0.2.0/24"])
+    error_message = "Another network is admitted."
+  }
+}
+
+run "a_customer_key_encrypts_the_logs_and_the_task_may_read_its_configuration" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
+    error_message = "The customer's key is not used."
+  }
+
+  assert {
+    condition     = data.aws_iam_policy_document.task.statement[2].actions == toset(["kms:Decrypt"]) && data.aws_iam_policy_document.task.statement[2].resources == toset([var.kms_key_arn])
+    error_message = "The task cannot read its configuration, or may use the key for more."
   }
 }
 

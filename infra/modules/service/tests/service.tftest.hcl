@@ -1,4 +1,6 @@
 mock_provider "aws" {
+  override_during = plan
+
   mock_data "aws_iam_policy_document" {
     defaults = {
       json = "{}"
@@ -14,6 +16,12 @@ mock_provider "aws" {
   mock_resource "aws_cloudwatch_event_rule" {
     defaults = {
       arn = "arn:aws:events:eu-west-2:123456789012:rule/dev-order-bus/dev-some-rule"
+    }
+  }
+
+  mock_resource "aws_apigatewayv2_integration" {
+    defaults = {
+      id = "def456"
     }
   }
 }
@@ -47,6 +55,8 @@ variables {
 }
 
 run "a_service_that_listens_and_commits_has_what_that_takes" {
+  command = plan
+
   variables {
     listens_to = {
       order-placed    = { bus = { name = "dev-order-bus", source = "order.service" }, events = ["OrderPlaced"] }
@@ -177,6 +187,8 @@ run "a_service_has_nothing_that_it_does_not_ask_for" {
 }
 
 run "a_service_may_read_a_stream_and_run_on_a_schedule" {
+  command = plan
+
   variables {
     stream          = { arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-event-store-table/stream/2026-01-01T00:00:00.000", dead_letters = "relay" }
     schedule        = { name = "cart-sweep", expression = "rate(1 minute)", dead_letters = "sweep" }
@@ -200,6 +212,8 @@ run "a_service_may_read_a_stream_and_run_on_a_schedule" {
 }
 
 run "a_service_may_hear_topics_and_serve_routes" {
+  command = plan
+
   variables {
     has_queue = true
     topics    = { alarms = "arn:aws:sns:eu-west-2:123456789012:dev-alarms" }

@@ -5,7 +5,7 @@ variables {
   hash_key = { name = "order_id", type = "S" }
 }
 
-run "every_table_is_on_demand_recoverable_encrypted_and_protected" {
+run "every_table_is_on_demand_recoverable_encrypted_and_protected_and_keeps_its_items" {
   command = plan
 
   assert {
@@ -32,6 +32,11 @@ run "every_table_is_on_demand_recoverable_encrypted_and_protected" {
     condition     = !aws_dynamodb_table.this.stream_enabled && output.stream_arn == null
     error_message = "The table has a stream nobody asked for."
   }
+
+  assert {
+    condition     = length(aws_dynamodb_table.this.ttl) == 0
+    error_message = "Items may be removed that nobody asked to end."
+  }
 }
 
 run "a_stream_carries_new_images" {
@@ -57,15 +62,6 @@ run "both_keys_are_declared" {
   assert {
     condition     = { for attribute in aws_dynamodb_table.this.attribute : attribute.name => attribute.type } == { order_id = "S", version = "N" }
     error_message = "The declared attributes are not exactly the keys."
-  }
-}
-
-run "items_end_only_where_an_attribute_says_when" {
-  command = plan
-
-  assert {
-    condition     = length(aws_dynamodb_table.this.ttl) == 0
-    error_message = "Items may be removed that nobody asked to end."
   }
 }
 

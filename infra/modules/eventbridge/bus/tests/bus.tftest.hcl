@@ -1,4 +1,6 @@
 mock_provider "aws" {
+  override_during = plan
+
   mock_resource "aws_cloudwatch_event_bus" {
     defaults = {
       arn = "arn:aws:events:eu-west-2:123456789012:event-bus/dev-order-bus"
@@ -11,6 +13,8 @@ variables {
 }
 
 run "a_bus_archives_its_own_events" {
+  command = plan
+
   assert {
     condition     = aws_cloudwatch_event_archive.this.event_source_arn == output.bus_arn
     error_message = "The archive listens to another bus."
@@ -28,6 +32,8 @@ run "a_bus_archives_its_own_events" {
 }
 
 run "a_customer_key_comes_with_a_queue_for_what_it_cannot_encrypt" {
+  command = plan
+
   variables {
     kms_key_arn           = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
     dead_letter_queue_arn = "arn:aws:sqs:eu-west-2:123456789012:dev-bus-dlq"

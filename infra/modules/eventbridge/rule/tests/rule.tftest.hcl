@@ -8,7 +8,7 @@ variables {
   dead_letter_queue_arn = "arn:aws:sqs:eu-west-2:123456789012:dev-order-dlq"
 }
 
-run "a_rule_matches_source_and_detail_type_and_never_a_replay" {
+run "a_rule_matches_no_replay_and_its_target_retries_for_a_day_and_then_dead_letters" {
   command = plan
 
   assert {
@@ -19,10 +19,6 @@ run "a_rule_matches_source_and_detail_type_and_never_a_replay" {
     }
     error_message = "The pattern is not source, detail type and no replay."
   }
-}
-
-run "a_target_retries_for_a_day_and_then_dead_letters" {
-  command = plan
 
   assert {
     condition     = aws_cloudwatch_event_target.this.arn == var.target_queue_arn

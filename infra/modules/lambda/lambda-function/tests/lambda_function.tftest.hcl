@@ -1,4 +1,6 @@
 mock_provider "aws" {
+  override_during = plan
+
   mock_data "aws_iam_policy_document" {
     defaults = {
       json = "{}"
@@ -30,7 +32,9 @@ variables {
   package_path = "tests/package.zip"
 }
 
-run "a_function_may_do_nothing_but_write_its_own_logs" {
+run "a_function_runs_its_package_and_may_do_nothing_but_write_its_own_logs" {
+  command = plan
+
   assert {
     condition     = one(data.aws_iam_policy_document.this.statement).actions == toset(["logs:CreateLogStream", "logs:PutLogEvents"])
     error_message = "The role may do more than write logs."
@@ -50,9 +54,7 @@ run "a_function_may_do_nothing_but_write_its_own_logs" {
     condition     = length(aws_lambda_event_source_mapping.queue) + length(aws_lambda_event_source_mapping.stream) == 0
     error_message = "The function has a trigger nobody asked for."
   }
-}
 
-run "a_function_runs_its_package_and_logs_plain_lines_with_a_retention" {
   assert {
     condition     = aws_lambda_function.this.runtime == "python3.13" && aws_lambda_function.this.architectures == tolist(["arm64"])
     error_message = "The function is not Python 3.13 on arm64."
@@ -75,6 +77,8 @@ run "a_function_runs_its_package_and_logs_plain_lines_with_a_retention" {
 }
 
 run "statements_reach_the_role_with_their_conditions" {
+  command = plan
+
   variables {
     policy_statements = [{
       sid        = "PublishOrderEvents"
@@ -91,6 +95,8 @@ run "statements_reach_the_role_with_their_conditions" {
 }
 
 run "metrics_may_be_read_as_no_policy_can_name_them" {
+  command = plan
+
   variables {
     policy_statements = [{ sid = "ReadMetrics", actions = ["cloudwatch:GetMetricData"], resources = ["*"] }]
   }
@@ -112,6 +118,8 @@ run "no_other_action_comes_with_it" {
 }
 
 run "a_queue_trigger_reports_partial_failures_and_may_only_consume" {
+  command = plan
+
   variables {
     queue_trigger = {
       queue_arn           = "arn:aws:sqs:eu-west-2:123456789012:dev-order-queue"
@@ -139,6 +147,8 @@ run "a_queue_trigger_reports_partial_failures_and_may_only_consume" {
 }
 
 run "a_stream_trigger_misses_no_insert_and_reports_what_it_gives_up" {
+  command = plan
+
   variables {
     stream_trigger = {
       stream_arn           = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-event-store-table/stream/2026-01-01T00:00:00.000"
@@ -180,6 +190,8 @@ run "a_stream_trigger_misses_no_insert_and_reports_what_it_gives_up" {
 }
 
 run "a_customer_key_encrypts_environment_and_logs_and_the_role_may_use_it" {
+  command = plan
+
   variables {
     kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
   }

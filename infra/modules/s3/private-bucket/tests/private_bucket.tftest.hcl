@@ -1,4 +1,6 @@
 mock_provider "aws" {
+  override_during = plan
+
   mock_data "aws_iam_policy_document" {
     defaults = {
       json = "{}"
@@ -16,7 +18,9 @@ variables {
   name = "pulsequeue-terraform-state"
 }
 
-run "a_bucket_is_versioned_encrypted_and_private" {
+run "a_bucket_is_versioned_encrypted_and_private_and_denies_plain_http" {
+  command = plan
+
   assert {
     condition     = aws_s3_bucket.this.bucket == "pulsequeue-terraform-state" && !aws_s3_bucket.this.force_destroy
     error_message = "The bucket has another name, or goes with all that is in it."
@@ -42,9 +46,7 @@ run "a_bucket_is_versioned_encrypted_and_private" {
     ])
     error_message = "The bucket can be made public."
   }
-}
 
-run "plain_http_is_denied_for_the_bucket_and_all_in_it" {
   assert {
     condition = (
       one(data.aws_iam_policy_document.tls_only.statement).effect == "Deny" &&
@@ -64,6 +66,8 @@ run "plain_http_is_denied_for_the_bucket_and_all_in_it" {
 }
 
 run "a_customer_key_encrypts_by_a_key_of_the_bucket" {
+  command = plan
+
   variables {
     kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
   }

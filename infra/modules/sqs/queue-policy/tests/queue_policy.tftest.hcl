@@ -1,4 +1,6 @@
 mock_provider "aws" {
+  override_during = plan
+
   mock_data "aws_iam_policy_document" {
     defaults = {
       json = "{}"
@@ -12,6 +14,8 @@ variables {
 }
 
 run "only_the_named_rules_may_send" {
+  command = plan
+
   variables {
     rule_arns = ["arn:aws:events:eu-west-2:123456789012:rule/dev-order-bus/dev-order-placed"]
   }
@@ -36,6 +40,8 @@ run "only_the_named_rules_may_send" {
 }
 
 run "only_the_named_topics_may_send" {
+  command = plan
+
   variables {
     topic_arns = ["arn:aws:sns:eu-west-2:123456789012:dev-alarms"]
   }
@@ -55,6 +61,8 @@ run "only_the_named_topics_may_send" {
 }
 
 run "only_the_named_buses_may_send" {
+  command = plan
+
   variables {
     bus_arns = ["arn:aws:events:eu-west-2:123456789012:event-bus/dev-order-bus"]
   }
@@ -70,6 +78,8 @@ run "only_the_named_buses_may_send" {
 }
 
 run "without_senders_nobody_is_admitted_and_plain_http_is_denied" {
+  command = plan
+
   assert {
     condition     = one(data.aws_iam_policy_document.this.statement).effect == "Deny"
     error_message = "The policy is not the one denial."

@@ -1,4 +1,6 @@
 mock_provider "aws" {
+  override_during = plan
+
   mock_data "aws_iam_policy_document" {
     defaults = {
       json = "{}"
@@ -14,7 +16,9 @@ variables {
 }
 
 override_resource {
-  target = aws_sqs_queue.this
+  target          = aws_sqs_queue.this
+  override_during = plan
+
   values = {
     arn = "arn:aws:sqs:eu-west-2:123456789012:dev-order-queue"
   }
@@ -29,7 +33,9 @@ override_module {
   }
 }
 
-run "a_message_stays_hidden_for_six_timeouts_and_the_window" {
+run "a_message_outlives_timeouts_and_pauses_and_ends_in_its_own_dead_letter_queue" {
+  command = plan
+
   assert {
     condition     = aws_sqs_queue.this.visibility_timeout_seconds == 61
     error_message = "The visibility timeout is not 6 x the timeout + the window."
@@ -39,16 +45,12 @@ run "a_message_stays_hidden_for_six_timeouts_and_the_window" {
     condition     = aws_sqs_queue.this.name == "dev-order-queue" && aws_sqs_queue.this.sqs_managed_sse_enabled
     error_message = "The queue is not {name}-queue, encrypted."
   }
-}
 
-run "a_message_outlives_a_long_pause" {
   assert {
     condition     = aws_sqs_queue.this.message_retention_seconds == 1209600
     error_message = "A message is not kept for 14 days, the most that SQS offers."
   }
-}
 
-run "the_tenth_failure_moves_a_message_to_its_own_dead_letter_queue" {
   assert {
     condition = jsondecode(aws_sqs_queue_redrive_policy.this.redrive_policy) == {
       deadLetterTargetArn = output.dead_letter_queue_arn
@@ -67,6 +69,8 @@ run "the_tenth_failure_moves_a_message_to_its_own_dead_letter_queue" {
 }
 
 run "a_customer_key_takes_the_place_of_sqs_own" {
+  command = plan
+
   variables {
     kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
   }
