@@ -28,7 +28,7 @@ run "the_bucket_has_its_name_and_nobody_may_deploy_unless_a_repository_is_named"
   }
 }
 
-run "a_repository_gets_one_role_to_plan_and_one_to_deploy" {
+run "a_repository_gets_one_role_to_plan_and_one_that_deploys_and_writes_few_items" {
   command = plan
 
   variables {
@@ -70,16 +70,24 @@ run "a_repository_gets_one_role_to_plan_and_one_to_deploy" {
   }
 }
 
-run "a_provider_that_the_account_has_is_used" {
+run "a_provider_and_a_key_that_the_account_has_are_used" {
   command = plan
 
   variables {
     github_repository = "us@123/shop@456"
+    kms_key_arn       = "arn:aws:kms:eu-west-2:123456789012:key/1"
   }
 
   assert {
     condition     = length(aws_iam_openid_connect_provider.github) == 0 && length(aws_iam_role.deploy) == 1
     error_message = "A second provider of the same address is refused by AWS."
+  }
+
+  assert {
+    condition = [
+      for statement in data.aws_iam_policy_document.plan.statement : statement.resources if statement.sid == "UseKeyOfState"
+    ] == [toset([var.kms_key_arn])]
+    error_message = "AWS takes no policy in which two statements have one Sid."
   }
 }
 
@@ -93,21 +101,6 @@ run "the_provider_stays_for_others_when_the_roles_go" {
   assert {
     condition     = length(aws_iam_openid_connect_provider.github) == 1 && length(aws_iam_role.deploy) == 0
     error_message = "Other environments and repositories of the account can no longer sign in."
-  }
-}
-
-run "a_key_of_the_state_is_named_once" {
-  command = plan
-
-  variables {
-    kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/1"
-  }
-
-  assert {
-    condition = [
-      for statement in data.aws_iam_policy_document.plan.statement : statement.resources if statement.sid == "UseKeyOfState"
-    ] == [toset([var.kms_key_arn])]
-    error_message = "AWS takes no policy in which two statements have one Sid."
   }
 }
 

@@ -204,11 +204,12 @@ run "nobody_may_call_in_and_the_servers_get_their_configuration_and_secrets" {
   }
 }
 
-run "a_named_network_may_open_grafana_and_prometheus" {
+run "a_named_network_may_open_the_servers_and_a_customer_key_encrypts_the_logs" {
   command = plan
 
   variables {
     allowed_cidr_blocks = ["192.0.2.0/24"]
+    kms_key_arn         = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
   }
 
   assert {
@@ -219,14 +220,6 @@ run "a_named_network_may_open_grafana_and_prometheus" {
   assert {
     condition     = toset(values(aws_vpc_security_group_ingress_rule.allowed)[*].cidr_ipv4) == toset(["192.0.2.0/24"])
     error_message = "Another network is admitted."
-  }
-}
-
-run "a_customer_key_encrypts_the_logs_and_the_task_may_read_its_configuration" {
-  command = plan
-
-  variables {
-    kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
   }
 
   assert {

@@ -39,50 +39,29 @@ run "every_table_is_on_demand_recoverable_encrypted_and_protected_and_keeps_its_
   }
 }
 
-run "a_stream_carries_new_images" {
+run "stream_range_key_end_of_items_and_customer_key_are_there_when_asked_for" {
   command = plan
 
   variables {
     stream_enabled = true
+    range_key      = { name = "version", type = "N" }
+    ttl_attribute  = "expires_at"
+    kms_key_arn    = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
   }
 
   assert {
     condition     = aws_dynamodb_table.this.stream_view_type == "NEW_IMAGE"
     error_message = "The stream does not carry new images."
   }
-}
-
-run "both_keys_are_declared" {
-  command = plan
-
-  variables {
-    range_key = { name = "version", type = "N" }
-  }
 
   assert {
     condition     = { for attribute in aws_dynamodb_table.this.attribute : attribute.name => attribute.type } == { order_id = "S", version = "N" }
     error_message = "The declared attributes are not exactly the keys."
   }
-}
-
-run "items_end_at_the_time_of_their_attribute" {
-  command = plan
-
-  variables {
-    ttl_attribute = "expires_at"
-  }
 
   assert {
     condition     = one(aws_dynamodb_table.this.ttl).attribute_name == "expires_at" && one(aws_dynamodb_table.this.ttl).enabled
     error_message = "Items stay for ever."
-  }
-}
-
-run "a_customer_key_takes_the_place_of_dynamodbs_own" {
-  command = plan
-
-  variables {
-    kms_key_arn = "arn:aws:kms:eu-west-2:123456789012:key/some-key"
   }
 
   assert {
