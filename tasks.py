@@ -11,17 +11,26 @@ from typing import Any
 from invoke.context import Context
 from invoke.tasks import task
 
-from scripts import deployment, requirements, secret_scan, terraform_checks
-from scripts.build_lambda import DIST
 from scripts.build_lambda import build as build_packages
-from scripts.console import out
-from scripts.errors import UserError
-from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT, Emulator
-from scripts.steps import mistakes_explained, run_program, run_steps, run_tool, started
-from scripts.target import Target
-from scripts.terraform import terraform_path
+from scripts.check import requirements, secret_scan, terraform_checks
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.cli.paths import (
+    CAPACITY_PARAMETERS_FILE,
+    DIST,
+    LOCAL_FOLDER,
+    MEASURED_COUNTS_FILE,
+    MEASURED_RATES_FILE,
+    REPO_ROOT,
+    SEED_FILE,
+)
+from scripts.cli.steps import mistakes_explained, run_program, run_steps, run_tool, started
+from scripts.deploy import deployment
+from scripts.deploy.target import Target
+from scripts.deploy.terraform import terraform_path
+from scripts.local.emulator import Emulator
 
-_SEED_FILE = str(REPO_ROOT / "scripts" / "inventory-seed.json")
+_SEED_FILE = str(SEED_FILE)
 _PICTURES = str(REPO_ROOT / "docs" / "images")
 _CAPACITY_PLOT = str(REPO_ROOT / "docs" / "images" / "capacity.svg")
 _MOST_DIGITS = 15
@@ -91,15 +100,15 @@ _HELP = {
     "compiled": "as if the zips brought bytecode, which Lambda cannot keep",
     "repeat": "how often; the median counts, and for bench the quickest run",
     "compare": "figures that an earlier run wrote, to compare with",
-    "ci": "only compare requests and units with scripts/bench/baseline.json, and fail if any has grown",
+    "ci": "only compare requests and units with scripts/measure/baseline.json, and fail if any has grown",
     "update_baseline": "make what is measured that baseline",
-    "parameters": "a JSON file in place of scripts/bench/capacity_parameters.json",
+    "parameters": "a JSON file in place of scripts/measure/capacity/parameters.json",
     "measured": "what `invoke bench --json` wrote, in place of docs/performance/rates.json or, for cost, after.json",
     "orders_per_month": "how many orders a month, 1 or more",
     "batch": "orders of a transaction, to take what bench counted of such; by default all is simulated",
     "months": "for how many months orders have come: what is kept of them gathers",
     "scraped": "a Prometheus scrapes the metrics, though the plan does not expect it",
-    "prices": "a JSON file in place of scripts/prices.json, for another region or contract",
+    "prices": "a JSON file in place of scripts/measure/prices.json, for another region or contract",
     "plot": "where the picture goes",
     "page": "a page to bring the tables of up to date: docs/capacity.md, docs/performance.md; give it once for each",
     "github_repository": "whose GitHub Actions may deploy: OWNER/REPO, as GitHub's tokens name it; '' for nobody's",
@@ -159,7 +168,7 @@ def _target(name: str) -> Target:
 @_command()
 def lint(_: Context) -> None:
     """Check style, secrets, the documents of the events, and that the workflows are safe."""
-    from scripts.event_documents import run as event_documents
+    from scripts.check.event_documents import run as event_documents
 
     run_tool("ruff", "check")
     run_tool("ruff", "format", "--check")
@@ -178,7 +187,7 @@ def fix(_: Context) -> None:
 @_command()
 def events(_: Context, check: bool = False, accept_breaking: bool = False) -> None:
     """Write docs/events/ from the code: a JSON Schema for each event, and AsyncAPI; not what would break others."""
-    from scripts.event_documents import run as event_documents
+    from scripts.check.event_documents import run as event_documents
 
     event_documents.run(check=check, accept_breaking=accept_breaking)
 
@@ -216,7 +225,7 @@ def infra_tests(_: Context) -> None:
 @_command()
 def scan_infra(_: Context) -> None:
     """Scan Terraform and workflows with checkov; each finding is mended, or explained where it is."""
-    from scripts import policy_scan
+    from scripts.check import policy_scan
 
     policy_scan.run()
 
@@ -372,7 +381,7 @@ def plan(
     json: str | None = None,
 ) -> None:
     """Plan a deployment for apply, and review it: what would change, the risks first."""
-    from scripts import plan_review
+    from scripts.deploy.plan import plan_review
 
     folder, markdown_file, json_file = (Path(path) if path else None for path in (out, markdown, json))
     plan_review.run(_target(target), folder=folder, markdown_file=markdown_file, json_file=json_file)
@@ -387,7 +396,7 @@ def apply(_: Context, allow: list[str], target: str = "local", plan: str | None 
 @_command()
 def drift(_: Context, target: str = "local") -> None:
     """Tell what was changed outside Terraform; exit code 2 where something was."""
-    from scripts import drift
+    from scripts.deploy import drift
 
     drift.run(_target(target))
 
@@ -395,7 +404,7 @@ def drift(_: Context, target: str = "local") -> None:
 @_command()
 def destroy_dev(_: Context, target: str = "local", yes_destroy: str | None = None) -> None:
     """Take an environment for development down, with all that is in it; asks for its name."""
-    from scripts import destroy
+    from scripts.deploy import destroy
 
     destroy.run(_target(target), yes_destroy)
 
@@ -436,8 +445,8 @@ def put_order(
 @_command()
 def audit(_: Context, target: str = "local", repair: bool = False) -> None:
     """Compare stock, orders, money and counters with the event store."""
-    from scripts import audit as auditing
-    from scripts import repair as repairing
+    from scripts.ledger import audit as auditing
+    from scripts.recovery import repair as repairing
 
     if repair:
         repairing.run(_target(target))
@@ -447,7 +456,7 @@ def audit(_: Context, target: str = "local", repair: bool = False) -> None:
 @_command(positional=["order"])
 def order_show(_: Context, order: str, target: str = "local") -> None:
     """Show one order's whole history: times, causes, stock and money."""
-    from scripts import order_show
+    from scripts.ledger import order_show
 
     order_show.show(_target(target), order)
 
@@ -462,7 +471,7 @@ def logs(
     errors: bool = False,
 ) -> None:
     """Show what the functions logged, one of them or all."""
-    from scripts import logs
+    from scripts.operate import logs
 
     logs.show(_target(target), service, since=since, order=order, errors=errors)
 
@@ -470,7 +479,7 @@ def logs(
 @_command()
 def dlq_list(_: Context, target: str = "local") -> None:
     """List what is in each dead-letter queue, and why."""
-    from scripts.dead_letter_queues import list_dead_letters
+    from scripts.operate.dead_letter_queues import list_dead_letters
 
     list_dead_letters(_target(target))
 
@@ -485,7 +494,7 @@ def redrive(
     include_permanent: bool = False,
 ) -> None:
     """Move dead letters back to the queues that they came from."""
-    from scripts.dead_letter_queues import redrive
+    from scripts.operate.dead_letter_queues import redrive
 
     limit = _count("max", max) if max else None
     redrive(_target(target), queue=queue, limit=limit, dry_run=dry_run, include_permanent=include_permanent)
@@ -494,7 +503,7 @@ def redrive(
 @_command()
 def relay_catchup(_: Context, since: str, target: str = "local", dry_run: bool = False) -> None:
     """Publish again every event since a time; harmless, as consumers take an event once."""
-    from scripts import relay_catchup
+    from scripts.operate import relay_catchup
 
     relay_catchup.run(_target(target), since, dry_run=dry_run)
 
@@ -502,17 +511,17 @@ def relay_catchup(_: Context, since: str, target: str = "local", dry_run: bool =
 @_command()
 def pause(_: Context, target: str = "local") -> None:
     """Stop the services from writing; what arrives waits in the queues."""
-    from scripts import writers
+    from scripts.operate import pausing
 
-    writers.pause(_target(target))
+    pausing.pause(_target(target))
 
 
 @_command()
 def resume(_: Context, target: str = "local") -> None:
     """Let the services write again."""
-    from scripts import writers
+    from scripts.operate import pausing
 
-    writers.resume(_target(target))
+    pausing.resume(_target(target))
 
 
 @_command()
@@ -557,7 +566,7 @@ def refund_lost(_: Context, target: str = "local", dry_run: bool = False) -> Non
 @_command(positional=["channel"])
 def set_webhook(_: Context, channel: str, target: str = "local", remove: bool = False) -> None:
     """Set where alarms go, slack or teams; the URL is asked for, or read from the standard input."""
-    from scripts import webhooks
+    from scripts.operate import webhooks
 
     if remove:
         webhooks.remove_webhook(_target(target), channel)
@@ -568,7 +577,7 @@ def set_webhook(_: Context, channel: str, target: str = "local", remove: bool = 
 @_command()
 def metrics_audit(_: Context, target: str = "local", rebuild: bool = False) -> None:
     """Recount the business counters from the event store, and compare with the metrics endpoint."""
-    from scripts import metrics_audit
+    from scripts.monitor import metrics_audit
 
     metrics_audit.run(_target(target), rebuild=rebuild)
 
@@ -576,17 +585,17 @@ def metrics_audit(_: Context, target: str = "local", rebuild: bool = False) -> N
 @_command()
 def metrics_token(_: Context, target: str = "local", rotate: bool = False, show: bool = False) -> None:
     """Make the token that the metrics endpoint wants, unless there is one."""
-    from scripts import made_secrets
+    from scripts.deploy import generated_secrets
 
-    made_secrets.run(_target(target), made_secrets.METRICS_TOKEN, rotate=rotate, show=show)
+    generated_secrets.run(_target(target), generated_secrets.METRICS_TOKEN, rotate=rotate, show=show)
 
 
 @_command()
 def grafana_password(_: Context, target: str = "local", rotate: bool = False, show: bool = False) -> None:
     """Make the password of the Grafana on ECS, unless there is one."""
-    from scripts import made_secrets
+    from scripts.deploy import generated_secrets
 
-    made_secrets.run(_target(target), made_secrets.GRAFANA_PASSWORD, rotate=rotate, show=show)
+    generated_secrets.run(_target(target), generated_secrets.GRAFANA_PASSWORD, rotate=rotate, show=show)
 
 
 @_command()
@@ -600,7 +609,7 @@ def monitoring_tools(_: Context) -> None:
 @_command()
 def monitoring_up(_: Context, target: str = "local") -> None:
     """Start a Prometheus and an Alertmanager on this machine, which watch a deployment."""
-    from scripts import monitoring
+    from scripts.monitor import monitoring
 
     monitoring.up(_target(target))
 
@@ -608,7 +617,7 @@ def monitoring_up(_: Context, target: str = "local") -> None:
 @_command()
 def monitoring_down(_: Context, target: str = "local") -> None:
     """Stop that Prometheus and Alertmanager."""
-    from scripts import monitoring
+    from scripts.monitor import monitoring
 
     monitoring.down(_target(target))
 
@@ -616,7 +625,7 @@ def monitoring_down(_: Context, target: str = "local") -> None:
 @_command()
 def dashboards(_: Context, check: bool = False) -> None:
     """Write the dashboards as the code builds them."""
-    from scripts.grafana import dashboards
+    from scripts.monitor.grafana import dashboards
 
     (dashboards.check if check else dashboards.write)()
 
@@ -642,7 +651,7 @@ def dashboard_picture(
     _: Context, prometheus: str, environment: str | None = None, minutes: str = "30", folder: str = _PICTURES
 ) -> None:
     """Draw the dashboards from what a Prometheus knows."""
-    from scripts.grafana import picture
+    from scripts.monitor.grafana import picture
 
     environment = environment or os.environ.get("ENVIRONMENT") or "dev"
     picture.draw(prometheus, environment, Path(folder), minutes=_count("minutes", minutes))
@@ -659,17 +668,17 @@ def simulate(
     plot: str = _CAPACITY_PLOT,
 ) -> None:
     """Predict throughput, latency and cost from 1 to 100,000 orders a second, and where each limit bites."""
-    from scripts.bench import capacity_parameters, simulate
+    from scripts.measure.capacity import report
 
-    report = simulate.run(
-        parameters_file=Path(parameters) if parameters else capacity_parameters.PARAMETERS_FILE,
-        measured_file=Path(measured) if measured else simulate.MEASURED_FILE,
+    found = report.run(
+        parameters_file=Path(parameters) if parameters else CAPACITY_PARAMETERS_FILE,
+        measured_file=Path(measured) if measured else MEASURED_RATES_FILE,
         seed=_count("seed", seed),
         as_json=json,
         plot=Path(plot),
     )
     for path in page:
-        simulate.fill(Path(path), report.sheets())
+        report.fill(Path(path), found.sheets())
 
 
 @_command()
@@ -699,15 +708,15 @@ def bench(
 ) -> None:
     """Measure speed, requests and cost of an order, on an embedded AWS of its own; docs/performance.md explains."""
     options = dict(locals())
-    from scripts.bench import run
-    from scripts.bench.scenarios import chosen
+    from scripts.measure import bench as benchmark
+    from scripts.measure.scenarios import chosen
 
     if ci or update_baseline:
         if others := _differing(bench.body, options) - {"ci", "update_baseline"}:
             raise UserError(f"--ci and --update-baseline make a run of their own: leave out {_listed(others)}")
-        run.check(update=update_baseline)
+        benchmark.check(update=update_baseline)
         return
-    settings = run.Settings(
+    settings = benchmark.Settings(
         scenarios=chosen("" if direct and not scenario else scenario or "all"),
         direct=[_count("direct", size) for size in direct.split(",")] if direct else (),
         orders=_count("orders", orders),
@@ -718,7 +727,7 @@ def bench(
         repeat=_count("repeat", repeat),
         counted=counted,
     )
-    run.run(settings, Path(json) if json else None, Path(compare) if compare else None)
+    benchmark.run(settings, Path(json) if json else None, Path(compare) if compare else None)
 
 
 @_command()
@@ -734,8 +743,8 @@ def cost(
     json: str | None = None,
 ) -> None:
     """Show what a month of the last plan costs, by service and line by line."""
-    from scripts.cost import load, report
-    from scripts.prices import PRICES_FILE
+    from scripts.cli.paths import PRICES_FILE
+    from scripts.measure.cost import report
 
     if measured and not batch:
         raise UserError("--measured has the counts that --batch takes: give --batch too")
@@ -744,7 +753,7 @@ def cost(
         batch=_count("batch", batch) if batch else None,
         months=_count("months", months),
         scraped=scraped,
-        measured=Path(measured) if measured else load.MEASURED_FILE,
+        measured=Path(measured) if measured else MEASURED_COUNTS_FILE,
         prices=Path(prices) if prices else PRICES_FILE,
     )
     report.run(_target(target), settings, Path(json) if json else None)
@@ -753,9 +762,9 @@ def cost(
 @_command()
 def right_size(_: Context, orders: str = "300", batch_size: str = "10") -> None:
     """Measure what memory the functions take and what more of it would bring, on an embedded AWS of its own."""
-    from scripts.bench import memory
+    from scripts.measure import right_size
 
-    memory.run(_count("orders", orders), _count("batch-size", batch_size))
+    right_size.run(_count("orders", orders), _count("batch-size", batch_size))
 
 
 @_command()
@@ -766,7 +775,7 @@ def coldstart(
     compiled: bool = False,
 ) -> None:
     """Measure how fast each function starts, on an embedded AWS of its own."""
-    from scripts.bench import coldstart as measuring
+    from scripts.measure import coldstart as measuring
 
     measuring.run(_count("repeat", repeat), Path(json) if json else None, compiled=compiled)
 
@@ -798,7 +807,7 @@ def deploy_dev(context: Context, target: str = "local", *, checks: bool = True) 
 @_command()
 def clean(_: Context) -> None:
     """Stop every embedded AWS of this checkout and what watches a deployment, and remove what the tasks made."""
-    from scripts import monitoring
+    from scripts.monitor import monitoring
 
     monitoring.stop_all()
     for emulator in Emulator.all():

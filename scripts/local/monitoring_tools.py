@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.console import out, table
-from scripts.errors import UserError
-from scripts.local.emulator import LOCAL_FOLDER
+from scripts.cli.console import out, table
+from scripts.cli.errors import UserError
+from scripts.cli.paths import LOCAL_FOLDER
 
 # Debian calls Alertmanager differently, as there is another program of its name.
 _NAMES = {

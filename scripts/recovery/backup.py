@@ -4,14 +4,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scripts.console import out
-from scripts.counting import counted, counts
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.ledger import scan
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.cli.progress import counted, counts
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.ledger.log_reader import scan
 from scripts.recovery.backup_files import ItemsFile, Manifest, Origin, new_folder, write_manifest
 from scripts.recovery.log_survey import Survey, survey
-from scripts.target import Target
 
 
 def run(target: Target, folder: Path | None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:

@@ -3,14 +3,14 @@
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from scripts.audit import charges_without_orders
-from scripts.console import out
-from scripts.counting import counted, counts
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.ledger import read_gateway, scan
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.cli.progress import counted, counts
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.ledger.audit import charges_without_orders
+from scripts.ledger.log_reader import read_gateway, scan
 from scripts.recovery.log_survey import survey
-from scripts.target import Target
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.json_types import JsonObject, integer
 

@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from scripts.console import out
-from scripts.counting import counted, counts
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.order_client import OrderClient
-from scripts.target import Target
-from scripts.times import parse_past
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.cli.progress import counted, counts
+from scripts.cli.times import parse_past
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.operate.order_client import OrderClient
 from services.libs.messaging.incoming_events import event_in, parse_message
 from services.libs.store.event_store import EventStore
 from services.order_service.domain import PlacedOrder

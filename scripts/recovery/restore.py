@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 
 from rich.progress import Progress
 
-from scripts import audit as auditing
-from scripts import relay_catchup
-from scripts.console import err, out
-from scripts.counting import counted, counts
-from scripts.deadlines import Deadlines
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.ledger import scan
+from scripts.cli.console import err, out
+from scripts.cli.errors import UserError
+from scripts.cli.progress import counted, counts
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.ledger import audit as auditing
+from scripts.ledger.deadlines import Deadlines
+from scripts.ledger.log_reader import scan
+from scripts.operate import relay_catchup
+from scripts.operate.pausing import Writers
 from scripts.recovery.log_survey import survey
 from scripts.recovery.restore_sources import Source, open_source
 from scripts.recovery.table_writes import TableWrites
-from scripts.target import Target
-from scripts.writers import Writers
 from services.libs.store.dynamodb_items import Item
 from services.libs.store.inventory_table import stock_to_item
 from services.libs.store.ledger_counters import LedgerCounters

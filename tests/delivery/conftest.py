@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.deployed import deployed, with_settings
-from scripts.deployment import Deployment
-from scripts.target import Target
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.own_deployment import deployed, with_settings
+from scripts.deploy.target import Target
 from tests.integration.world import World
 
 

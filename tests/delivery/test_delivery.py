@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment, drift
-from scripts.build_lambda import DIST
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.plan.model import Action
-from scripts.target import Target
-from scripts.terraform import Terraform
+from scripts.cli.errors import UserError
+from scripts.cli.paths import DIST
+from scripts.deploy import deployment, drift
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.plan.model import Action
+from scripts.deploy.target import Target
+from scripts.deploy.terraform import Terraform
 
 SYSTEM = "module.pulsequeue"
 QUEUE = f"{SYSTEM}.module.order_service.module.queue[0].aws_sqs_queue.this"

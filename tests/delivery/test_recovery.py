@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts import audit, metrics_audit, writers
-from scripts.errors import UserError
-from scripts.ledger import scan
+from scripts.cli.errors import UserError
+from scripts.ledger import audit
+from scripts.ledger.log_reader import scan
+from scripts.monitor import metrics_audit
+from scripts.operate import pausing
 from scripts.recovery import backup, refund_lost, replay_orders, restore
 from services.libs.store.dynamodb_items import Item, to_item
 from tests.integration.world import World, eventually
@@ -29,7 +31,7 @@ def test_a_system_is_restored_goes_on_with_open_orders_and_takes_new_ones(
     with pytest.raises(UserError, match=r"nothing was restored: .*order-service.* may be writing"):
         _restore(world, tmp_path / "backup")
 
-    writers.pause(world.target)
+    pausing.pause(world.target)
     with pytest.raises(UserError, match="They would be lost, so nothing was changed"):
         _restore(world, tmp_path / "backup")
     with pytest.raises(UserError, match="1 differences"):
@@ -45,7 +47,7 @@ def test_a_system_is_restored_goes_on_with_open_orders_and_takes_new_ones(
     assert world.stock(sku) == (8, 3, 5)
     with pytest.raises(UserError, match="can be restored to a time from"):
         restore.run(world.target, "5m", replace=False, from_elsewhere=False)
-    writers.resume(world.target)
+    pausing.resume(world.target)
 
     (went_on,) = world.wait(order_id)
     assert went_on.events[-1] == "OrderConfirmed"

@@ -2,11 +2,11 @@
 
 import pytest
 
-from scripts import destroy
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.made_secrets import METRICS_TOKEN, read
-from scripts.target import Target
+from scripts.cli.errors import UserError
+from scripts.deploy import destroy
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.generated_secrets import METRICS_TOKEN, read
+from scripts.deploy.target import Target
 
 TABLE = "module.pulsequeue.module.inventory_table.aws_dynamodb_table.this"
 

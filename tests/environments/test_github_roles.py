@@ -11,10 +11,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts import deployment, post_deploy_test
+from scripts import post_deploy_test
 from scripts.build_lambda import build
-from scripts.made_secrets import METRICS_TOKEN, ensure
-from scripts.target import Target
+from scripts.deploy import deployment
+from scripts.deploy.generated_secrets import METRICS_TOKEN, ensure
+from scripts.deploy.target import Target
 from tests.github_roles import REPOSITORY, Keys, take
 from tests.integration.test_deployment import changes
 from tests.integration.test_github_roles import listed

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment
-from scripts.deployed import ready
-from scripts.target import Target
+from scripts.deploy import deployment
+from scripts.deploy.own_deployment import ready
+from scripts.deploy.target import Target
 
 _ENVIRONMENTS = ("dev", "staging", "prod")
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from scripts import audit, deployment, post_deploy_test
-from scripts.deployed import deploy, ready
-from scripts.deployment import Deployment
-from scripts.target import Target
+from scripts import post_deploy_test
+from scripts.deploy import deployment
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.own_deployment import deploy, ready
+from scripts.deploy.target import Target
+from scripts.ledger import audit
 from tests.integration.test_deployment import changes
 from tests.integration.world import World
 

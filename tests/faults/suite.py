@@ -8,18 +8,18 @@ from time import monotonic, sleep
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from scripts.audit import Auditor
-from scripts.bench.usage import SERVICES
-from scripts.console import out
-from scripts.dead_letter_queues import Look, move_back, queues
-from scripts.deployed import deployed, with_settings
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.ledger import read_gateway, read_inventory
-from scripts.letters import Letter
-from scripts.order_client import History, OrderClient
-from scripts.seed_inventory import Seeder
-from scripts.target import Target
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.own_deployment import deployed, with_settings
+from scripts.deploy.target import Target
+from scripts.ledger.audit import Auditor
+from scripts.ledger.log_reader import read_gateway, read_inventory
+from scripts.measure.usage import SERVICES
+from scripts.operate.dead_letter_queues import Look, move_back, queues
+from scripts.operate.dead_letters import Letter
+from scripts.operate.order_client import History, OrderClient
+from scripts.operate.seeding import Seeder
 from services.shared.events.order import OrderPlaced
 from services.shared.events.payment import PaymentRequested
 from services.shared.order_lifecycle import ORDER

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment
-from scripts.bench.calls import CountingProxy
-from scripts.deployed import deployed, with_settings
-from scripts.deployment import Deployment
-from scripts.target import Target
+from scripts.deploy import deployment
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.own_deployment import deployed, with_settings
+from scripts.deploy.target import Target
+from scripts.measure.calls import CountingProxy
 from tests.integration.plans import Resource, resources_of
 from tests.integration.world import World
 

@@ -5,8 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from scripts import audit, deadlines, repair, writers
-from scripts.errors import UserError
+from scripts.cli.errors import UserError
+from scripts.ledger import audit, deadlines
+from scripts.operate import pausing
+from scripts.recovery import repair
 from services.libs.store.dynamodb_items import to_item
 from services.libs.store.event_store import EventStore
 from services.order_service.domain import PlacedOrder, decide
@@ -31,11 +33,11 @@ def test_a_tampered_inventory_is_found_and_repaired_while_the_writers_are_paused
         repair.run(world.target)
     assert world.stock(sku) == (99, 5, 1)
 
-    writers.pause(world.target)
+    pausing.pause(world.target)
     try:
         repair.run(world.target)
     finally:
-        writers.resume(world.target)
+        pausing.resume(world.target)
 
     assert world.stock(sku) == (7, 0, 7)
     audit.run(world.target)
@@ -50,7 +52,7 @@ def test_an_order_that_was_open_before_deadlines_were_written_expires_after_a_re
     monkeypatch.setattr(deadlines, "_AHEAD", timedelta())
     sku = world.new_sku(stock=10)
 
-    writers.pause(world.target)
+    pausing.pause(world.target)
     try:
         order_id = _place_as_before(world, sku)
         _lose_the_payment_request(world)
@@ -58,7 +60,7 @@ def test_an_order_that_was_open_before_deadlines_were_written_expires_after_a_re
         assert _events(world, order_id) == ["OrderValidated", "PaymentRequested"]
         repair.run(world.target)
     finally:
-        writers.resume(world.target)
+        pausing.resume(world.target)
     assert "deadlines written: 1;" in capsys.readouterr().out
     world.sweep()
 

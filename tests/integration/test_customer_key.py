@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment
-from scripts.deployed import with_settings
+from scripts.deploy import deployment
+from scripts.deploy.own_deployment import with_settings
 from tests.integration.plans import all_of, as_list, resources_of, statements
 from tests.integration.world import World
 

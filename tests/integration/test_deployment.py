@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment, post_deploy_test
-from scripts.deployed import with_settings
-from scripts.errors import UserError
+from scripts import post_deploy_test
+from scripts.cli.errors import UserError
+from scripts.cli.paths import ORDER_EVENTS_FILE
+from scripts.deploy import deployment
+from scripts.deploy.own_deployment import with_settings
+from scripts.deploy.target import Target
 from scripts.put_order import put_order
 from scripts.seed_inventory import seed
-from scripts.target import Target
 from tests.integration.world import World
 
 
@@ -75,11 +77,11 @@ def test_the_post_deploy_test_passes_and_can_be_run_again(target: Target) -> Non
 def test_the_post_deploy_test_names_what_does_not_hold(
     target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    suite = json.loads(post_deploy_test.EVENTS_FILE.read_text())
+    suite = json.loads(ORDER_EVENTS_FILE.read_text())
     suite["cases"][0]["expect"] |= {"gateway": "declined", "sold": {"test-kettle": 1}}
     altered = tmp_path / "events.json"
     altered.write_text(json.dumps(suite))
-    monkeypatch.setattr(post_deploy_test, "EVENTS_FILE", altered)
+    monkeypatch.setattr(post_deploy_test, "ORDER_EVENTS_FILE", altered)
 
     with pytest.raises(UserError) as failure:
         post_deploy_test.run(target)

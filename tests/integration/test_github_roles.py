@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts import deployment
-from scripts.local.emulator import REPO_ROOT
-from scripts.target import Target
+from scripts.cli.paths import REPO_ROOT
+from scripts.deploy import deployment
+from scripts.deploy.target import Target
 from tests.github_roles import REPOSITORY, take
 from tests.integration.world import World
 

@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from scripts import logs, order_show, relay_catchup
-from scripts.dead_letter_queues import list_dead_letters, redrive
+from scripts.ledger import order_show
+from scripts.operate import logs, relay_catchup
+from scripts.operate.dead_letter_queues import list_dead_letters, redrive
 from services.shared.causes import timestamp
 from services.shared.events.order import OrderPlaced
 from tests.factories import event_body

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from scripts import monitoring
-from scripts.deployed import deployed, with_settings
-from scripts.deployment import Deployment
-from scripts.errors import UserError
+from scripts.cli.errors import UserError
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.own_deployment import deployed, with_settings
+from scripts.deploy.target import Target
 from scripts.local import monitoring_tools
-from scripts.target import Target
+from scripts.monitor import monitoring
 from tests.integration.world import World
 from tests.metrics.prometheus import JOBS, Prometheus
 from tests.metrics.scrapes import HoldingProxy

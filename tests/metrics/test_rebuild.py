@@ -2,8 +2,9 @@
 
 import pytest
 
-from scripts import metrics_audit, writers
-from scripts.errors import UserError
+from scripts.cli.errors import UserError
+from scripts.monitor import metrics_audit
+from scripts.operate import pausing
 from services.libs.store.dynamodb_items import to_item
 from services.shared.json_types import JsonObject
 from tests.integration.world import World
@@ -29,8 +30,8 @@ def test_a_spoilt_counter_is_found_and_rebuilt_once_nobody_writes(
     with pytest.raises(UserError, match="nothing was rebuilt: order-service"):
         metrics_audit.run(world.target, rebuild=True)
 
-    writers.pause(world.target)
+    pausing.pause(world.target)
     metrics_audit.run(world.target, rebuild=True)
-    writers.resume(world.target)
+    pausing.resume(world.target)
 
     metrics_audit.run(world.target, rebuild=False)

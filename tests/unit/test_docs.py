@@ -10,7 +10,7 @@ from invoke.parser import Parser
 from invoke.parser.context import ParserContext
 
 import tasks
-from scripts.local.emulator import REPO_ROOT
+from scripts.cli.paths import REPO_ROOT
 
 _PAGES = [REPO_ROOT / "README.md", *sorted((REPO_ROOT / "docs").rglob("*.md"))]
 _INLINE = re.compile(r"`(?:\w+=\S+ |\.venv/bin/)*invoke ([^`]+)`")

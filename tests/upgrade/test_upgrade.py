@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts import audit, deployment
 from scripts.build_lambda import build
-from scripts.deployment import Deployment
-from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT
-from scripts.target import Target
+from scripts.cli.paths import LOCAL_FOLDER, REPO_ROOT
+from scripts.deploy import deployment
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.ledger import audit
 from tests.integration.test_deployment import changes
 from tests.integration.world import World
 

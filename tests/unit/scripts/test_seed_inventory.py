@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.errors import UserError
-from scripts.json_files import load_json
-from scripts.seed_inventory import CATALOGUE, Change, Seeder, SeedProduct
+from scripts.cli.errors import UserError
+from scripts.cli.json_files import load_json
+from scripts.operate.seeding import CATALOGUE, Change, Seeder, SeedProduct
 from services.order_service.service import OrderService
 from services.shared.events.catalog import ProductInventoryUpdated
 from tests.factories import CAUSE, PAYMENT_TIMEOUT, place, placed_order

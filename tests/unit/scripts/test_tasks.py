@@ -9,12 +9,12 @@ from invoke.context import Context
 from invoke.tasks import Task
 
 import tasks
-from scripts import deployment
-from scripts.bench import coldstart, run
-from scripts.cost import report
-from scripts.errors import UserError
-from scripts.json_files import check_writable
-from scripts.target import Target
+from scripts.cli.errors import UserError
+from scripts.cli.json_files import check_writable
+from scripts.deploy import deployment
+from scripts.deploy.target import Target
+from scripts.measure import bench, coldstart
+from scripts.measure.cost import report
 
 
 @pytest.fixture(autouse=True)
@@ -26,8 +26,8 @@ def nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append("measured")
         raise UserError("measured")
 
-    monkeypatch.setattr(run, "check", lambda *, update: asked.append("updated" if update else "checked"))
-    monkeypatch.setattr(run, "deployed", played)
+    monkeypatch.setattr(bench, "check", lambda *, update: asked.append("updated" if update else "checked"))
+    monkeypatch.setattr(bench, "deployed", played)
     monkeypatch.setattr(coldstart, "deployed", played)
     monkeypatch.setattr(deployment, "read_plan", played)
     return asked
@@ -88,7 +88,7 @@ def test_a_file_that_cannot_be_written_is_named_before_anything_is_measured(
 
     with pytest.raises(UserError, match=r"figures\.json cannot be written"):
         {
-            "bench": lambda: run.run(run.Settings(direct=(1,)), file, None),
+            "bench": lambda: bench.run(bench.Settings(direct=(1,)), file, None),
             "coldstart": lambda: coldstart.run(1, file),
             "cost": lambda: report.run(Target("local", "dev"), report.Settings(1), file),
         }[task]()

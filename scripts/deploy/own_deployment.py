@@ -1,0 +1,60 @@
+"""An embedded AWS that a suite or a benchmark has to itself, with the system deployed to it by the real Terraform."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from scripts.build_lambda import build
+from scripts.cli.console import err
+from scripts.cli.errors import UserError
+from scripts.cli.paths import LOCAL_FOLDER
+from scripts.deploy import deployment
+from scripts.deploy.generated_secrets import METRICS_TOKEN, ensure
+from scripts.deploy.target import Target
+
+_SETTINGS = "TF_VAR_settings"
+
+
+def with_settings(environ: Mapping[str, str] | None = None, **settings: object) -> dict[str, str]:
+    """Give the environment in which these settings of modules/pulsequeue hold too: in development, for a while."""
+    environ = environ or {}
+    held: dict[str, object] = json.loads(environ.get(_SETTINGS, "{}"))
+    return {**environ, _SETTINGS: json.dumps(held | settings)}
+
+
+@contextmanager
+def deployed(settings: Mapping[str, str], on_start: Callable[[int], object] = lambda _: None) -> Iterator[Target]:
+    """Deploy with these environment variables; `on_start` is told the port. Nothing of it is left at the end."""
+    with ready(settings, on_start) as target:
+        deploy(target)
+        yield target
+
+
+@contextmanager
+def ready(settings: Mapping[str, str], on_start: Callable[[int], object] = lambda _: None) -> Iterator[Target]:
+    """Give an embedded AWS that nothing is deployed to yet, with the packages built; it is gone at the end."""
+    environ = {**os.environ, "PULSEQUEUE_PORT": "0", **settings}
+    target = Target.from_environment("local", environ)
+    target.emulator.stop()
+    try:
+        on_start(target.emulator.start(target.region, environ))
+        build(target.name)
+        yield target
+    finally:
+        target.emulator.stop()
+
+
+def deploy(target: Target) -> None:
+    """Deploy to an embedded AWS that is up; where that fails, keep what it said."""
+    try:
+        deployment.bootstrap(target)
+        deployment.plan(target)
+        deployment.apply(target)
+        ensure(target, METRICS_TOKEN)
+    except UserError:
+        kept = LOCAL_FOLDER / f"{target.emulator.instance}-failed.log"
+        shutil.copy(target.emulator.log_file, kept)
+        err.print(f"what the embedded AWS said is in {kept}", markup=False)
+        raise
