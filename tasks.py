@@ -25,7 +25,8 @@ from scripts.cli.paths import (
     SEED_FILE,
 )
 from scripts.cli.steps import mistakes_explained, run_program, run_steps, run_tool, started
-from scripts.deploy import deployment
+from scripts.deploy import applying, destroy, environments, planning, terraform
+from scripts.deploy import bootstrap as bootstrapping
 from scripts.deploy.target import Target
 from scripts.deploy.terraform import terraform_path
 from scripts.local.emulator import Emulator
@@ -168,12 +169,12 @@ def _target(name: str) -> Target:
 @_command()
 def lint(_: Context) -> None:
     """Check style, secrets, the documents of the events, and that the workflows are safe."""
-    from scripts.check.event_documents import run as event_documents
+    from scripts.check.event_documents import update as event_documents
 
     run_tool("ruff", "check")
     run_tool("ruff", "format", "--check")
     secret_scan.scan()
-    event_documents.run(check=True)
+    event_documents.update_documents(check=True)
     run_program("zizmor", "--offline", "--no-progress", "--quiet", ".github")
 
 
@@ -187,9 +188,9 @@ def fix(_: Context) -> None:
 @_command()
 def events(_: Context, check: bool = False, accept_breaking: bool = False) -> None:
     """Write docs/events/ from the code: a JSON Schema for each event, and AsyncAPI; not what would break others."""
-    from scripts.check.event_documents import run as event_documents
+    from scripts.check.event_documents import update as event_documents
 
-    event_documents.run(check=check, accept_breaking=accept_breaking)
+    event_documents.update_documents(check=check, accept_breaking=accept_breaking)
 
 
 @_command()
@@ -219,7 +220,7 @@ def unit_tests(_: Context) -> None:
 @_command(name="test-infra")
 def infra_tests(_: Context) -> None:
     """Check the format of all Terraform, and validate and test every module and root."""
-    terraform_checks.run()
+    terraform_checks.check_terraform()
 
 
 @_command()
@@ -227,7 +228,7 @@ def scan_infra(_: Context) -> None:
     """Scan Terraform and workflows with checkov; each finding is mended, or explained where it is."""
     from scripts.check import policy_scan
 
-    policy_scan.run()
+    policy_scan.scan_policies()
 
 
 @_command(name="test-wiring")
@@ -356,7 +357,7 @@ def local_up(_: Context) -> None:
     target = _target("local")
     terraform_path()  # it makes the bucket, once the emulator is up
     target.emulator.start(target.region)
-    deployment.bootstrap(target)
+    bootstrapping.bootstrap(target)
 
 
 @_command()
@@ -369,7 +370,7 @@ def local_down(_: Context) -> None:
 @_command()
 def bootstrap(_: Context, target: str = "local", github_repository: str | None = None) -> None:
     """Make the bucket that keeps Terraform's state, and what lets a repository's GitHub Actions deploy."""
-    deployment.bootstrap(_target(target), github_repository)
+    bootstrapping.bootstrap(_target(target), github_repository)
 
 
 @_command()
@@ -381,16 +382,14 @@ def plan(
     json: str | None = None,
 ) -> None:
     """Plan a deployment for apply, and review it: what would change, the risks first."""
-    from scripts.deploy.plan import plan_review
-
     folder, markdown_file, json_file = (Path(path) if path else None for path in (out, markdown, json))
-    plan_review.run(_target(target), folder=folder, markdown_file=markdown_file, json_file=json_file)
+    planning.plan_with_review_files(_target(target), folder=folder, markdown_file=markdown_file, json_file=json_file)
 
 
 @_command(iterable=["allow"])
 def apply(_: Context, allow: list[str], target: str = "local", plan: str | None = None) -> None:
     """Do exactly what the last plan showed, unless it is stale or a risk blocks that is not allowed."""
-    deployment.apply(_target(target), Path(plan) if plan else None, allow)
+    applying.apply(_target(target), Path(plan) if plan else None, allow)
 
 
 @_command()
@@ -398,15 +397,13 @@ def drift(_: Context, target: str = "local") -> None:
     """Tell what was changed outside Terraform; exit code 2 where something was."""
     from scripts.deploy import drift
 
-    drift.run(_target(target))
+    drift.show_drift(_target(target))
 
 
 @_command()
 def destroy_dev(_: Context, target: str = "local", yes_destroy: str | None = None) -> None:
     """Take an environment for development down, with all that is in it; asks for its name."""
-    from scripts.deploy import destroy
-
-    destroy.run(_target(target), yes_destroy)
+    destroy.destroy_environment(_target(target), yes_destroy)
 
 
 @_command()
@@ -414,7 +411,7 @@ def post_deploy_test(_: Context, target: str = "local") -> None:
     """Send orders through what is deployed, and check what becomes of them."""
     from scripts import post_deploy_test
 
-    post_deploy_test.run(_target(target))
+    post_deploy_test.check_deployment(_target(target))
 
 
 @_command()
@@ -445,12 +442,12 @@ def put_order(
 @_command()
 def audit(_: Context, target: str = "local", repair: bool = False) -> None:
     """Compare stock, orders, money and counters with the event store."""
-    from scripts.ledger import audit as auditing
+    from scripts.ledger.audit.report import audit_deployment
     from scripts.recovery import repair as repairing
 
     if repair:
-        repairing.run(_target(target))
-    auditing.run(_target(target))
+        repairing.repair_tables(_target(target))
+    audit_deployment(_target(target))
 
 
 @_command(positional=["order"])
@@ -505,7 +502,7 @@ def relay_catchup(_: Context, since: str, target: str = "local", dry_run: bool =
     """Publish again every event since a time; harmless, as consumers take an event once."""
     from scripts.operate import relay_catchup
 
-    relay_catchup.run(_target(target), since, dry_run=dry_run)
+    relay_catchup.catch_up(_target(target), since, dry_run=dry_run)
 
 
 @_command()
@@ -529,7 +526,7 @@ def backup(_: Context, target: str = "local", to: str | None = None) -> None:
     """Write the event store and the gateway's ledger to files, below ~/pulsequeue-backups unless told otherwise."""
     from scripts.recovery import backup
 
-    backup.run(_target(target), Path(to) if to else None)
+    backup.back_up(_target(target), Path(to) if to else None)
 
 
 @_command()
@@ -544,7 +541,9 @@ def restore(
     """Bring the event store back to a time or a backup, derive stock and counters from it, and audit it as of then."""
     from scripts.recovery import restore
 
-    restore.run(_target(target), to, replace=replace, from_elsewhere=from_elsewhere, accept_damaged=accept_damaged)
+    restore.restore_tables(
+        _target(target), to, replace=replace, from_elsewhere=from_elsewhere, accept_damaged=accept_damaged
+    )
 
 
 @_command()
@@ -552,7 +551,7 @@ def replay_orders(_: Context, since: str, target: str = "local", dry_run: bool =
     """Place orders again that were placed since a time and that the event store has lost."""
     from scripts.recovery import replay_orders
 
-    replay_orders.run(_target(target), since, dry_run=dry_run)
+    replay_orders.replay_lost_orders(_target(target), since, dry_run=dry_run)
 
 
 @_command()
@@ -560,7 +559,7 @@ def refund_lost(_: Context, target: str = "local", dry_run: bool = False) -> Non
     """Give back what was charged for orders that the event store has lost."""
     from scripts.recovery import refund_lost
 
-    refund_lost.run(_target(target), dry_run=dry_run)
+    refund_lost.refund_lost_orders(_target(target), dry_run=dry_run)
 
 
 @_command(positional=["channel"])
@@ -579,7 +578,7 @@ def metrics_audit(_: Context, target: str = "local", rebuild: bool = False) -> N
     """Recount the business counters from the event store, and compare with the metrics endpoint."""
     from scripts.monitor import metrics_audit
 
-    metrics_audit.run(_target(target), rebuild=rebuild)
+    metrics_audit.audit_metrics(_target(target), rebuild=rebuild)
 
 
 @_command()
@@ -587,7 +586,7 @@ def metrics_token(_: Context, target: str = "local", rotate: bool = False, show:
     """Make the token that the metrics endpoint wants, unless there is one."""
     from scripts.deploy import generated_secrets
 
-    generated_secrets.run(_target(target), generated_secrets.METRICS_TOKEN, rotate=rotate, show=show)
+    generated_secrets.provide_secret(_target(target), generated_secrets.METRICS_TOKEN, rotate=rotate, show=show)
 
 
 @_command()
@@ -595,7 +594,7 @@ def grafana_password(_: Context, target: str = "local", rotate: bool = False, sh
     """Make the password of the Grafana on ECS, unless there is one."""
     from scripts.deploy import generated_secrets
 
-    generated_secrets.run(_target(target), generated_secrets.GRAFANA_PASSWORD, rotate=rotate, show=show)
+    generated_secrets.provide_secret(_target(target), generated_secrets.GRAFANA_PASSWORD, rotate=rotate, show=show)
 
 
 @_command()
@@ -670,7 +669,7 @@ def simulate(
     """Predict throughput, latency and cost from 1 to 100,000 orders a second, and where each limit bites."""
     from scripts.measure.capacity import report
 
-    found = report.run(
+    found = report.predict_capacity(
         parameters_file=Path(parameters) if parameters else CAPACITY_PARAMETERS_FILE,
         measured_file=Path(measured) if measured else MEASURED_RATES_FILE,
         seed=_count("seed", seed),
@@ -686,7 +685,7 @@ def demo(_: Context, target: str = "local", orders: str = "200") -> None:
     """Send orders and show what becomes of them, the stock and the money."""
     from scripts import demo
 
-    demo.run(_target(target), _count("orders", orders))
+    demo.run_demo(_target(target), _count("orders", orders))
 
 
 @_command()
@@ -727,7 +726,7 @@ def bench(
         repeat=_count("repeat", repeat),
         counted=counted,
     )
-    benchmark.run(settings, Path(json) if json else None, Path(compare) if compare else None)
+    benchmark.run_benchmark(settings, Path(json) if json else None, Path(compare) if compare else None)
 
 
 @_command()
@@ -756,7 +755,7 @@ def cost(
         measured=Path(measured) if measured else MEASURED_COUNTS_FILE,
         prices=Path(prices) if prices else PRICES_FILE,
     )
-    report.run(_target(target), settings, Path(json) if json else None)
+    report.show_bill(_target(target), settings, Path(json) if json else None)
 
 
 @_command()
@@ -764,7 +763,7 @@ def right_size(_: Context, orders: str = "300", batch_size: str = "10") -> None:
     """Measure what memory the functions take and what more of it would bring, on an embedded AWS of its own."""
     from scripts.measure import right_size
 
-    right_size.run(_count("orders", orders), _count("batch-size", batch_size))
+    right_size.measure_memory(_count("orders", orders), _count("batch-size", batch_size))
 
 
 @_command()
@@ -777,16 +776,16 @@ def coldstart(
     """Measure how fast each function starts, on an embedded AWS of its own."""
     from scripts.measure import coldstart as measuring
 
-    measuring.run(_count("repeat", repeat), Path(json) if json else None, compiled=compiled)
+    measuring.measure_cold_starts(_count("repeat", repeat), Path(json) if json else None, compiled=compiled)
 
 
 @_command()
 def deploy_dev(context: Context, target: str = "local", *, checks: bool = True) -> None:
     """Check, build, deploy and test an environment for development, in this order."""
-    deployment.check_ready(_target(target))  # what is missing should not wait for the checks
-    deployment.check_for_development(_target(target))
+    terraform.check_ready(_target(target))  # what is missing should not wait for the checks
+    environments.check_for_development(_target(target))
     if target == "local":
-        deployment.bootstrap(_target(target))  # of another environment than local-up's
+        bootstrapping.bootstrap(_target(target))  # of another environment than local-up's
     checking = {"lint": lint, "typecheck": typecheck, "test-unit": unit_tests} if checks else {}
     deploying = {
         "build": build,

@@ -58,7 +58,7 @@ class Outcome:
             yield items.get(sku), self.ledger.skus.get(sku, SkuTotals())
 
 
-def run(target: Target, orders: int) -> None:
+def run_demo(target: Target, orders: int) -> None:
     """Place `orders` orders; raise UserError where one stays without a final state or a check fails."""
     deployment = Deployment.of(target)
     if target.is_local:  # elsewhere the deployment has its own

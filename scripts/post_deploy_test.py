@@ -77,7 +77,7 @@ class Check:
         return self.expected == self.seen
 
 
-def run(target: Target) -> None:
+def check_deployment(target: Target) -> None:
     """Raise UserError naming each expectation that does not hold, with the values seen."""
     suite = load_json(ORDER_EVENTS_FILE, TypeAdapter(Suite))
     checks = list(_PostDeployTest(target, Deployment.of(target), suite).checks())

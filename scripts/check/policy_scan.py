@@ -35,7 +35,7 @@ class Report:
     findings: tuple[Finding, ...]
 
 
-def run() -> None:
+def scan_policies() -> None:
     """Raise UserError where something is neither right nor explained."""
     scanned = {"terraform": INFRA, "github_actions": REPO_ROOT / ".github"}
     findings: set[Finding] = set()

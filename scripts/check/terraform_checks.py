@@ -26,7 +26,7 @@ class _Nowhere(Target):
         return "http://127.0.0.1:9"
 
 
-def run() -> None:
+def check_terraform() -> None:
     target = _Nowhere("local", "checks", emulator=Emulator("terraform-checks"), environ=os.environ)
     formatting = Terraform(INFRA, target).call("fmt", "-check", "-recursive", "-diff")
     if formatting.returncode:

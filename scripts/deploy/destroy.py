@@ -6,14 +6,14 @@ from pathlib import Path
 
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
-from scripts.deploy import deployment, github_access
+from scripts.deploy import applying, environments, github_access, planning, remote_state
 from scripts.deploy.plan.risks import PROTECTED
 from scripts.deploy.target import Target
 
 
-def run(target: Target, confirmed: str | None) -> None:
+def destroy_environment(target: Target, confirmed: str | None) -> None:
     """Destroy all that Terraform made, once the environment's name is given as `confirmed` or typed in a terminal."""
-    if not deployment.is_for_development(target):
+    if not environments.is_for_development(target):
         raise UserError(f"{target.environment} is not an environment for development: no task takes it down")
     if confirmed is None and not sys.stdin.isatty():
         raise UserError(f"nobody can be asked here: give --yes-destroy {target.environment} if that is meant")
@@ -28,7 +28,7 @@ def run(target: Target, confirmed: str | None) -> None:
 
 
 def _destroy(target: Target, folder: Path, confirmed: str | None) -> None:
-    review = deployment.plan(target, folder, destroy=True)
+    review = planning.plan(target, folder, destroy=True)
     if protected := [risk.address for risk in review.risks if risk.kind == PROTECTED]:
         listed = "\n".join(f"  {address}" for address in protected)
         raise UserError(
@@ -41,7 +41,7 @@ def _destroy(target: Target, folder: Path, confirmed: str | None) -> None:
     if confirmed is None:
         out.print(f"All of this is lost for good, with what is in it. To go on, type {target.environment}:")
         _check_name(target, _answer())
-    deployment.apply(target, folder, [risk.address for risk in review.blocking], destroy=True)
+    applying.apply(target, folder, [risk.address for risk in review.blocking], destroy=True)
 
 
 def _answer() -> str:
@@ -58,7 +58,7 @@ def _check_name(target: Target, name: str) -> None:
 
 
 def _tell_what_remains(target: Target) -> None:
-    bucket, parameters = deployment.state_bucket(target), _parameters(target)
+    bucket, parameters = remote_state.state_bucket(target), _parameters(target)
     out.print(f"what remains of {target.environment}:")
     out.print(f"  the bucket {bucket} with every version of Terraform's state", markup=False)
     for name in parameters:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from scripts.cli.console import out, table
-from scripts.deploy import deployment
+from scripts.deploy import planning
 from scripts.deploy.plan.model import Action, ResourceChange
 from scripts.deploy.target import Target
 
@@ -11,9 +11,9 @@ EXIT_CODE = 2
 """Of the task where something was changed; an error is 1."""
 
 
-def run(target: Target) -> None:
+def show_drift(target: Target) -> None:
     """Print what was changed, and exit with 2 where anything was."""
-    found = deployment.drift(target)
+    found = planning.find_drift(target)
     if not found:
         out.print(f"{target.environment} on {target.name} is as Terraform left it")
         return

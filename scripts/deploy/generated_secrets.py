@@ -53,7 +53,7 @@ def ensure(target: Target, secret: MadeSecret) -> str:
     return read(target, secret.name) or _make(target, secret, replace=False)
 
 
-def run(target: Target, secret: MadeSecret, *, rotate: bool, show: bool) -> None:
+def provide_secret(target: Target, secret: MadeSecret, *, rotate: bool, show: bool) -> None:
     before = read(target, secret.name)
     value = _make(target, secret, replace=rotate) if rotate or not before else before
     out.print(f"{_path(target, secret.name)} {'is new' if value != before else 'exists already'}")

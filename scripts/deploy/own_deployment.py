@@ -10,7 +10,7 @@ from scripts.build_lambda import build
 from scripts.cli.console import err
 from scripts.cli.errors import UserError
 from scripts.cli.paths import LOCAL_FOLDER
-from scripts.deploy import deployment
+from scripts.deploy import applying, bootstrap, planning
 from scripts.deploy.generated_secrets import METRICS_TOKEN, ensure
 from scripts.deploy.target import Target
 
@@ -49,9 +49,9 @@ def ready(settings: Mapping[str, str], on_start: Callable[[int], object] = lambd
 def deploy(target: Target) -> None:
     """Deploy to an embedded AWS that is up; where that fails, keep what it said."""
     try:
-        deployment.bootstrap(target)
-        deployment.plan(target)
-        deployment.apply(target)
+        bootstrap.bootstrap(target)
+        planning.plan(target)
+        applying.apply(target)
         ensure(target, METRICS_TOKEN)
     except UserError:
         kept = LOCAL_FOLDER / f"{target.emulator.instance}-failed.log"

@@ -159,6 +159,13 @@ def _one_init_at_a_time() -> Iterator[None]:
         yield
 
 
+def check_ready(target: Target) -> None:
+    """Raise UserError where what every deployment needs is missing."""
+    terraform_path()
+    target.session()
+    target.process_environment()
+
+
 def terraform_path() -> str:
     """Raise UserError where there is no Terraform."""
     path = shutil.which("terraform")

@@ -80,7 +80,7 @@ class Settings:
 _CHECKED = Settings(direct=(1, 10, 50), orders=50)
 
 
-def run(settings: Settings, json_file: Path | None, compare: Path | None) -> None:
+def run_benchmark(settings: Settings, json_file: Path | None, compare: Path | None) -> None:
     if json_file:
         check_writable(json_file)
     if settings.direct and not settings.counted:

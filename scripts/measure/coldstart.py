@@ -54,7 +54,7 @@ class ColdStart:
         return (self.import_ms + self.clients_ms) / self.reference_ms
 
 
-def run(repeat: int, json_file: Path | None, *, compiled: bool = False) -> None:
+def measure_cold_starts(repeat: int, json_file: Path | None, *, compiled: bool = False) -> None:
     """Measure; `compiled` has Python keep the bytecode of what a zip brings, as if the zip brought that too."""
     if json_file:
         check_writable(json_file)

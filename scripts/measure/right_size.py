@@ -48,7 +48,7 @@ class Appetite:
         return self.milliseconds(memory_mb) / 1000 * memory_mb / 1024 * self.invocations_an_order
 
 
-def run(orders: int, batch: int) -> None:
+def measure_memory(orders: int, batch: int) -> None:
     """Measure on an embedded AWS of its own, and show what each amount of memory means."""
     check_workers_can_be_found()
     proxy = CountingProxy()

@@ -76,7 +76,7 @@ def read_page(url: str, token: str) -> str:
     return response.text
 
 
-def run(target: Target, *, rebuild: bool) -> None:
+def audit_metrics(target: Target, *, rebuild: bool) -> None:
     """Print each counter and its difference; raise UserError where there is one."""
     deployment = Deployment.of(target)
     url, token = deployment.metrics_url(target), required(target, METRICS_TOKEN)

@@ -35,7 +35,7 @@ class Published:
     refused: list[str] = field(default_factory=list)
 
 
-def run(target: Target, since: str, *, dry_run: bool) -> None:
+def catch_up(target: Target, since: str, *, dry_run: bool) -> None:
     """Publish every event since then again, or only count them; raise UserError where some cannot be."""
     start = parse_past("--since", since, datetime.now(UTC))
     deployment = Deployment.of(target)

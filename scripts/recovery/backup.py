@@ -14,7 +14,7 @@ from scripts.recovery.backup_files import ItemsFile, Manifest, Origin, new_folde
 from scripts.recovery.log_survey import Survey, survey
 
 
-def run(target: Target, folder: Path | None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+def back_up(target: Target, folder: Path | None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
     """Print where the backup is; raise UserError where what was read cannot have stood at one moment."""
     deployment = Deployment.of(target)
     taken_at = clock()

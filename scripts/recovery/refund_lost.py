@@ -8,7 +8,7 @@ from scripts.cli.errors import UserError
 from scripts.cli.progress import counted, counts
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.ledger.audit import charges_without_orders
+from scripts.ledger.audit.charges import charges_without_orders
 from scripts.ledger.log_reader import read_gateway, scan
 from scripts.recovery.log_survey import survey
 from services.payment_service.simulated_gateway import SimulatedGateway
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ENTRIES_AT_ONCE = 1000
 
 
-def run(target: Target, *, dry_run: bool) -> None:
+def refund_lost_orders(target: Target, *, dry_run: bool) -> None:
     """Call the charges off, or only list them; raise UserError where the event store cannot tell which they are.
 
     A payment is taken only for an order whose version 1 is committed, so none of an order under way is among them.

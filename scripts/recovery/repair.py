@@ -12,7 +12,8 @@ from scripts.cli.errors import UserError
 from scripts.cli.progress import counts
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.ledger.audit import Audit, Auditor
+from scripts.ledger.audit.auditor import Auditor
+from scripts.ledger.audit.findings import Audit
 from scripts.ledger.deadlines import Deadlines
 from scripts.ledger.stock_commits import StockCommits
 from scripts.operate.pausing import Writers
@@ -87,7 +88,7 @@ class Repairer:
 
     def find(self, shown: Progress | None = None) -> Findings:
         """Raise UserError where the log is no ground for any repair."""
-        audit = self._auditor.look(shown)
+        audit = self._auditor.compare_once(shown)
         _check(audit)
         repairs: list[Repair] = []
         left: list[str] = []
@@ -155,7 +156,7 @@ def _right(audit: Audit, sku: str) -> StockItem | None:
     return totals.stock_item(sku) if totals else None
 
 
-def run(target: Target) -> None:
+def repair_tables(target: Target) -> None:
     """Print each repair as soon as it is written; raise UserError where somebody may be writing, or some cannot be."""
     deployment = Deployment.of(target)
     writers, repairer = Writers(target, deployment), Repairer(target.client("dynamodb"), deployment)

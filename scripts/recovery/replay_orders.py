@@ -179,7 +179,7 @@ def _policy(queue_arn: str, rule_arn: str) -> dict[str, object]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def run(target: Target, since: str, *, dry_run: bool) -> None:
+def replay_lost_orders(target: Target, since: str, *, dry_run: bool) -> None:
     """Place each again that the event store does not know, or only count them."""
     now = datetime.now(UTC)
     start = parse_past("--since", since, now)

@@ -19,7 +19,7 @@ from scripts.cli.errors import UserError
 from scripts.cli.progress import counted, counts
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.ledger import audit as auditing
+from scripts.ledger.audit.report import audit_deployment
 from scripts.ledger.deadlines import Deadlines
 from scripts.ledger.log_reader import scan
 from scripts.operate import relay_catchup
@@ -168,7 +168,9 @@ def _told_if_unfinished() -> Iterator[None]:
         raise
 
 
-def run(target: Target, to: str, *, replace: bool, from_elsewhere: bool, accept_damaged: bool = False) -> None:
+def restore_tables(
+    target: Target, to: str, *, replace: bool, from_elsewhere: bool, accept_damaged: bool = False
+) -> None:
     """Restore, and audit as of then; raise UserError where something stands in the way or a difference stays."""
     deployment = Deployment.of(target)
     began_at = datetime.now(UTC)
@@ -184,7 +186,7 @@ def run(target: Target, to: str, *, replace: bool, from_elsewhere: bool, accept_
             refused = _publish(target, deployment, restored.unfinished)
     _print(restored, source.as_of, began_at)
     try:
-        auditing.run(target, source.as_of)
+        audit_deployment(target, source.as_of)
     except UserError as error:
         raise UserError(
             f"{error}. A charge without an order is of an order that came later: docs/runbook.md#charges-without-orders"

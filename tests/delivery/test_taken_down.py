@@ -18,11 +18,11 @@ def test_the_environment_is_taken_down_once_nothing_protects_it(
     client.update_table(TableName=table, DeletionProtectionEnabled=True)
 
     with pytest.raises(UserError, match="deletion protection is on") as refused:
-        destroy.run(target, target.environment)
+        destroy.destroy_environment(target, target.environment)
     assert TABLE in str(refused.value)
     assert table in client.list_tables()["TableNames"]
     client.update_table(TableName=table, DeletionProtectionEnabled=False)
-    destroy.run(target, target.environment)
+    destroy.destroy_environment(target, target.environment)
 
     assert client.list_tables()["TableNames"] == []
     assert target.client("sqs").list_queues().get("QueueUrls", []) == []

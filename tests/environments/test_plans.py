@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scripts.deploy import deployment
+from scripts.deploy import environments, planning
 from scripts.deploy.own_deployment import ready
 from scripts.deploy.target import Target
 
@@ -38,8 +38,8 @@ def plans(target: Target) -> list[dict[str, Any]]:
 def _plan(target: Target) -> dict[str, Any]:
     location: Any = {"LocationConstraint": target.region}
     target.client("s3").create_bucket(Bucket=f"{target.prefix}-terraform-state", CreateBucketConfiguration=location)
-    deployment.plan(target)
-    return deployment.read_plan(target)
+    planning.plan(target)
+    return planning.read_plan(target)
 
 
 def test_the_environments_differ_only_where_they_should(plans: list[dict[str, Any]]) -> None:
@@ -59,7 +59,7 @@ def test_each_environment_has_a_state_of_its_own(target: Target) -> None:
 
     assert len({one.prefix for one in targets}) == len(targets)
     assert len({one.state_folder for one in targets}) == len(targets)
-    assert len({deployment.root_of(one) for one in targets}) == len(targets)
+    assert len({environments.root_of(one) for one in targets}) == len(targets)
 
 
 def _planned(plan: dict[str, Any], environment: str) -> dict[tuple[str, str], object]:

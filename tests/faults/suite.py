@@ -13,7 +13,7 @@ from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.own_deployment import deployed, with_settings
 from scripts.deploy.target import Target
-from scripts.ledger.audit import Auditor
+from scripts.ledger.audit.auditor import Auditor
 from scripts.ledger.log_reader import read_gateway, read_inventory
 from scripts.measure.usage import SERVICES
 from scripts.operate.dead_letter_queues import Look, move_back, queues

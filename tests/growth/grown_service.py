@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from scripts.deploy.generated_secrets import METRICS_TOKEN, required
-from scripts.ledger import audit
+from scripts.ledger.audit.report import audit_deployment
 from scripts.monitor.metrics_audit import read_page
 from scripts.operate import dead_letter_queues, logs, pausing
 from services.libs.store.dynamodb_items import from_item
@@ -135,4 +135,4 @@ def test_the_audit_knows_its_streams(world: World) -> None:
     (history,) = world.run(world.order({world.new_sku(): 1}))
     eventually(lambda: _points(world, history.order_id), "a commit of points")
 
-    audit.run(world.target)
+    audit_deployment(world.target)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scripts.deploy import deployment
+from scripts.deploy import planning
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.own_deployment import deployed, with_settings
 from scripts.deploy.target import Target
@@ -40,8 +40,8 @@ def target(proxy: CountingProxy) -> Iterator[Target]:
 @pytest.fixture(scope="session")
 def plan(target: Target) -> dict[str, Any]:
     """What Terraform would change in what it has just deployed, with every value known, ARNs too."""
-    deployment.plan(target)
-    return deployment.read_plan(target)
+    planning.plan(target)
+    return planning.read_plan(target)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 from scripts import post_deploy_test
 from scripts.cli.errors import UserError
 from scripts.cli.paths import ORDER_EVENTS_FILE
-from scripts.deploy import deployment
+from scripts.deploy import planning
 from scripts.deploy.own_deployment import with_settings
 from scripts.deploy.target import Target
 from scripts.put_order import put_order
@@ -48,8 +48,8 @@ def test_the_embedded_aws_answers_in_one_piece(target: Target) -> None:
 def test_monitoring_on_ecs_can_be_planned(world: World) -> None:
     target = replace(world.target, environ=with_settings(world.target.environ, monitoring_enabled=True))
 
-    deployment.plan(target)
-    plan = deployment.read_plan(target)
+    planning.plan(target)
+    plan = planning.read_plan(target)
     (target.state_folder / "deployment.tfplan").unlink()  # nobody shall apply it
 
     planned = {resource["address"]: resource["change"] for resource in plan["resource_changes"]}
@@ -69,8 +69,8 @@ def test_monitoring_on_ecs_can_be_planned(world: World) -> None:
 
 
 def test_the_post_deploy_test_passes_and_can_be_run_again(target: Target) -> None:
-    post_deploy_test.run(target)
-    post_deploy_test.run(target)
+    post_deploy_test.check_deployment(target)
+    post_deploy_test.check_deployment(target)
 
 
 @pytest.mark.usefixtures("world")
@@ -84,7 +84,7 @@ def test_the_post_deploy_test_names_what_does_not_hold(
     monkeypatch.setattr(post_deploy_test, "ORDER_EVENTS_FILE", altered)
 
     with pytest.raises(UserError) as failure:
-        post_deploy_test.run(target)
+        post_deploy_test.check_deployment(target)
 
     assert "paid: gateway ledger: expected declined, saw charged" in str(failure.value)
     assert "test-kettle (stock, reserved, available)" in str(failure.value)

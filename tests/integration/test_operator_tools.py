@@ -99,7 +99,7 @@ def test_catching_up_delivers_a_finished_order_again_and_changes_nothing(
     (history,) = world.run(world.order({sku: 3}))
     before = (history, world.stock(sku), world.charge(history.order_id))
 
-    relay_catchup.run(world.target, began, dry_run=False)
+    relay_catchup.catch_up(world.target, began, dry_run=False)
     payments = partial(_handled, world, "payment-service", "PaymentRequested", history.order_id)
     settlements = partial(_handled, world, "order-service", "PaymentProcessed", history.order_id)
     eventually(lambda: payments() >= 2, "a second payment request in a log")

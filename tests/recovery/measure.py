@@ -38,11 +38,11 @@ def main() -> None:
         _make(made, Origin.of(target), orders)
         pausing.pause(target)
         with _timed(f"restore of {3 * orders + 1:,} commits to empty tables, with its audit"):
-            restore.run(target, str(made), replace=False, from_elsewhere=False)
+            restore.restore_tables(target, str(made), replace=False, from_elsewhere=False)
         with _timed("the same once more, with nothing to write"):
-            restore.run(target, str(made), replace=False, from_elsewhere=False)
+            restore.restore_tables(target, str(made), replace=False, from_elsewhere=False)
         with _timed("backup"):
-            backup.run(target, Path(folder) / "backup")
+            backup.back_up(target, Path(folder) / "backup")
         pausing.resume(target)
         with _timed("after the resume, until a new order is confirmed"):
             world.run(world.order({"prod-001": 1}), timeout_seconds=3600)

@@ -80,7 +80,7 @@ class Report:
         }
 
 
-def run(
+def predict_capacity(
     *,
     parameters_file: Path = CAPACITY_PARAMETERS_FILE,
     measured_file: Path = MEASURED_RATES_FILE,

@@ -10,7 +10,7 @@ from rich.table import Table
 from scripts.cli.console import out, table
 from scripts.cli.json_files import check_writable
 from scripts.cli.paths import MEASURED_COUNTS_FILE, PRICES_FILE
-from scripts.deploy import deployment
+from scripts.deploy import planning
 from scripts.deploy.target import Target
 from scripts.measure.cost.bill import STORED_BYTES_AN_ORDER, Bill, make_bill
 from scripts.measure.cost.load import ORDERED, Predicted, counts_at, measured, predict
@@ -76,11 +76,11 @@ class Report:
             )
 
 
-def run(target: Target, settings: Settings, json_file: Path | None) -> None:
+def show_bill(target: Target, settings: Settings, json_file: Path | None) -> None:
     """Read the plan, print the bill; raise UserError where there is no plan, or a file is not what it should be."""
     if json_file:
         check_writable(json_file)
-    report = make_report(Planned.of(deployment.read_plan(target)), settings)
+    report = make_report(Planned.of(planning.read_plan(target)), settings)
     report.print()
     if json_file:
         json_file.write_text(report.as_json() + "\n")

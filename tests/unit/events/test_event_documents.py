@@ -11,11 +11,10 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from scripts.check.event_documents import run
 from scripts.check.event_documents.asyncapi import document, schema_file, traffic_in
-from scripts.check.event_documents.run import check_documents, write_documents
 from scripts.check.event_documents.schemas import event_schema, resolved
 from scripts.check.event_documents.traffic import Traffic, declared_events, declared_traffic
+from scripts.check.event_documents.update import check_documents, update_documents, write_documents
 from scripts.cli.errors import UserError
 from scripts.cli.paths import EVENT_DOCUMENTS, REPO_ROOT
 from services.libs.messaging.event_publisher import event_detail
@@ -47,7 +46,7 @@ def _document() -> dict[str, Any]:
 
 
 def test_the_committed_documents_are_what_the_code_says() -> None:
-    run.run(check=True)
+    update_documents(check=True)
 
 
 def test_the_asyncapi_document_is_valid_by_the_official_schema() -> None:
@@ -276,4 +275,4 @@ def test_a_file_that_is_no_events_schema_is_named(tmp_path: Path) -> None:
 
 def test_a_check_accepts_nothing() -> None:
     with pytest.raises(UserError, match="leave one of the two out"):
-        run.run(check=True, accept_breaking=True)
+        update_documents(check=True, accept_breaking=True)

@@ -11,7 +11,7 @@ from invoke.tasks import Task
 import tasks
 from scripts.cli.errors import UserError
 from scripts.cli.json_files import check_writable
-from scripts.deploy import deployment
+from scripts.deploy import bootstrap, planning
 from scripts.deploy.target import Target
 from scripts.measure import bench, coldstart
 from scripts.measure.cost import report
@@ -29,7 +29,7 @@ def nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(bench, "check", lambda *, update: asked.append("updated" if update else "checked"))
     monkeypatch.setattr(bench, "deployed", played)
     monkeypatch.setattr(coldstart, "deployed", played)
-    monkeypatch.setattr(deployment, "read_plan", played)
+    monkeypatch.setattr(planning, "read_plan", played)
     return asked
 
 
@@ -88,9 +88,9 @@ def test_a_file_that_cannot_be_written_is_named_before_anything_is_measured(
 
     with pytest.raises(UserError, match=r"figures\.json cannot be written"):
         {
-            "bench": lambda: bench.run(bench.Settings(direct=(1,)), file, None),
-            "coldstart": lambda: coldstart.run(1, file),
-            "cost": lambda: report.run(Target("local", "dev"), report.Settings(1), file),
+            "bench": lambda: bench.run_benchmark(bench.Settings(direct=(1,)), file, None),
+            "coldstart": lambda: coldstart.measure_cold_starts(1, file),
+            "cost": lambda: report.show_bill(Target("local", "dev"), report.Settings(1), file),
         }[task]()
 
     assert not nothing_is_measured
@@ -140,7 +140,7 @@ def test_an_option_without_a_value_is_refused(
 def test_nobodys_repository_is_an_empty_name(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[object] = []
     monkeypatch.setattr(tasks, "_target", lambda name: name)
-    monkeypatch.setattr(deployment, "bootstrap", lambda *options: given.extend(options))
+    monkeypatch.setattr(bootstrap, "bootstrap", lambda *options: given.extend(options))
 
     tasks.bootstrap.body(Context(), github_repository="")
 

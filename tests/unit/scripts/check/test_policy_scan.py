@@ -77,13 +77,13 @@ def test_one_finding_fails_and_is_listed_once_however_many_roots_have_it(
     (pretended / "answer").write_text(report(failed=[check(), check()]))
 
     with pytest.raises(UserError, match="findings: 1;"):
-        policy_scan.run()
+        policy_scan.scan_policies()
 
     assert capsys.readouterr().err.count("infra/modules/sqs/queue/main.tf:1") == 1
 
 
 def test_nothing_found_is_a_success(pretended: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    policy_scan.run()
+    policy_scan.scan_policies()
 
     assert pretended.is_dir()
     assert "infra: 9 checks passed" in capsys.readouterr().out
@@ -92,7 +92,7 @@ def test_nothing_found_is_a_success(pretended: Path, capsys: pytest.CaptureFixtu
 def test_the_code_is_sent_nowhere(pretended: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BC_API_KEY", "secret")
 
-    policy_scan.run()
+    policy_scan.scan_policies()
 
     environment = (pretended / "environment").read_text().splitlines()
     assert "CKV_SKIP_PACKAGE_UPDATE_CHECK=true" in environment
@@ -103,4 +103,4 @@ def test_a_scan_that_breaks_off_says_what_it_said(pretended: Path) -> None:
     (pretended / "answer").write_text("")
 
     with pytest.raises(UserError, match="checkov broke off: no such thing"):
-        policy_scan.run()
+        policy_scan.scan_policies()

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from scripts.cli.errors import UserError
-from scripts.deploy import deployment, destroy, drift, github_access
-from scripts.deploy.plan import plan_review
+from scripts.deploy import applying, bootstrap, destroy, drift, github_access, planning
 from scripts.deploy.plan.guard import PLAN_FILE, REVIEW_FILE, plan_sha256, to_json
 from scripts.deploy.plan.model import Action, AttributeChange, ResourceChange, Review, State
 from scripts.deploy.plan.review import review
@@ -41,8 +40,8 @@ class Played:
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
     played = Played()
-    monkeypatch.setattr(deployment, "plan", played.plan)
-    monkeypatch.setattr(deployment, "apply", played.apply)
+    monkeypatch.setattr(planning, "plan", played.plan)
+    monkeypatch.setattr(applying, "apply", played.apply)
     monkeypatch.setattr(Target, "state_folder", tmp_path)
     monkeypatch.setattr(destroy, "_parameters", lambda _: ["/dev/metrics-token"])
     monkeypatch.setattr(github_access, "boundary", lambda _: {})
@@ -60,7 +59,7 @@ def test_an_environment_is_taken_down_once_its_name_is_typed(
 ) -> None:
     types(monkeypatch, "dev\n")
 
-    destroy.run(DEV, None)
+    destroy.destroy_environment(DEV, None)
 
     assert played.applied == [["aws_sqs_queue.this"]]
     remains = capsys.readouterr().out
@@ -74,7 +73,7 @@ def test_what_lets_github_deploy_remains_and_is_told(
     assert played.changes
     monkeypatch.setattr(github_access, "boundary", lambda _: {"permissions_boundary_arn": "arn:boundary"})
 
-    destroy.run(DEV, "dev")
+    destroy.destroy_environment(DEV, "dev")
 
     remains = capsys.readouterr().out
     assert (
@@ -88,7 +87,7 @@ def test_another_answer_destroys_nothing(played: Played, monkeypatch: pytest.Mon
     types(monkeypatch, answer)
 
     with pytest.raises(UserError, match="nothing was destroyed"):
-        destroy.run(DEV, None)
+        destroy.destroy_environment(DEV, None)
     assert played.applied == []
 
 
@@ -96,18 +95,18 @@ def test_where_nobody_can_be_asked_the_name_has_to_be_given(played: Played, monk
     monkeypatch.setattr("sys.stdin", io.StringIO("dev\n"))
 
     with pytest.raises(UserError, match="--yes-destroy dev"):
-        destroy.run(DEV, None)
+        destroy.destroy_environment(DEV, None)
     with pytest.raises(UserError, match="nothing was destroyed: 'staging' is not 'dev'"):
-        destroy.run(DEV, "staging")
+        destroy.destroy_environment(DEV, "staging")
     assert played.applied == []
-    destroy.run(DEV, "dev")
+    destroy.destroy_environment(DEV, "dev")
     assert len(played.applied) == 1
 
 
 @pytest.mark.parametrize("environment", ["staging", "prod"])
 def test_staging_and_production_are_never_taken_down(played: Played, environment: str) -> None:
     with pytest.raises(UserError, match="not an environment for development"):
-        destroy.run(Target("aws", environment), environment)
+        destroy.destroy_environment(Target("aws", environment), environment)
     assert played.applied == []
 
 
@@ -115,21 +114,21 @@ def test_what_is_protected_from_deletion_is_named_and_nothing_is_destroyed(playe
     played.changes = (QUEUE, PROTECTED)
 
     with pytest.raises(UserError, match=r"deletion protection is on:\n  aws_dynamodb_table.this\n"):
-        destroy.run(DEV, "dev")
+        destroy.destroy_environment(DEV, "dev")
     assert played.applied == []
 
 
 def test_where_there_is_nothing_nothing_is_applied(played: Played) -> None:
     played.changes = ()
 
-    destroy.run(DEV, "dev")
+    destroy.destroy_environment(DEV, "dev")
 
     assert played.applied == []
 
 
 def test_a_review_is_written_to_the_files_that_are_named(played: Played, tmp_path: Path) -> None:
     assert played.changes
-    plan_review.run(DEV, folder=None, markdown_file=tmp_path / "a.md", json_file=tmp_path / "a.json")
+    planning.plan_with_review_files(DEV, folder=None, markdown_file=tmp_path / "a.md", json_file=tmp_path / "a.json")
 
     assert "aws" in (tmp_path / "a.md").read_text()
     assert '"format": 1' in (tmp_path / "a.json").read_text()
@@ -139,30 +138,30 @@ def test_a_review_is_written_to_the_files_that_are_named(played: Played, tmp_pat
 def test_a_review_that_cannot_be_written_is_said_before_anything_is_planned(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, option: str
 ) -> None:
-    monkeypatch.setattr(deployment, "plan", lambda *_: pytest.fail("it was planned"))
+    monkeypatch.setattr(planning, "plan", lambda *_: pytest.fail("it was planned"))
     files: dict[str, Path | None] = {"markdown_file": None, "json_file": None}
     (tmp_path / "file").touch()
 
     with pytest.raises(UserError, match=r"file/a cannot be written: File exists"):
-        plan_review.run(DEV, folder=None, **files | {option: tmp_path / "file" / "a"})
+        planning.plan_with_review_files(DEV, folder=None, **files | {option: tmp_path / "file" / "a"})
     with pytest.raises(UserError, match="Is a directory"):
-        plan_review.run(DEV, folder=None, **files | {option: tmp_path})
+        planning.plan_with_review_files(DEV, folder=None, **files | {option: tmp_path})
 
 
 def test_a_plan_is_not_kept_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "README.md").touch()
 
     with pytest.raises(UserError, match=r"README\.md cannot be the folder of a plan: File exists"):
-        deployment.plan(DEV, tmp_path / "README.md")
+        planning.plan(DEV, tmp_path / "README.md")
 
 
 def test_drift_ends_with_2_and_a_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     changed = ResourceChange("q.this", "q", "SQS", "root", Action.UPDATE, (AttributeChange("delay", "1", "2"),))
     gone = ResourceChange("t.this", "t", "EventBridge", "root", Action.DESTROY)
-    monkeypatch.setattr(deployment, "drift", lambda _: (changed, gone))
+    monkeypatch.setattr(planning, "find_drift", lambda _: (changed, gone))
 
     with pytest.raises(SystemExit) as end:
-        drift.run(DEV)
+        drift.show_drift(DEV)
 
     assert end.value.code == 2
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
@@ -171,9 +170,9 @@ def test_drift_ends_with_2_and_a_table(monkeypatch: pytest.MonkeyPatch, capsys: 
 
 
 def test_without_drift_the_task_ends_well(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(deployment, "drift", lambda _: ())
+    monkeypatch.setattr(planning, "find_drift", lambda _: ())
 
-    drift.run(DEV)
+    drift.show_drift(DEV)
 
     assert "dev on local is as Terraform left it" in capsys.readouterr().out
 
@@ -196,7 +195,7 @@ def test_a_plan_for_something_else_is_not_applied(
     (tmp_path / REVIEW_FILE).write_text(to_json(review(plan(QUEUE), DEV, STAMP, destroy=destroy)))
 
     with pytest.raises(UserError) as refused:
-        deployment.apply(target, tmp_path)
+        applying.apply(target, tmp_path)
     assert str(refused.value) == said
 
 
@@ -239,7 +238,7 @@ def test_an_apply_asks_the_plan_what_blocks_and_not_the_review_beside_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     terraform = PlayedTerraform(plan(QUEUE))
-    monkeypatch.setattr(deployment, "_initialised", terraform)
+    monkeypatch.setattr(applying, "initialised_terraform", terraform)
     monkeypatch.setattr(Target, "state_folder", tmp_path)
     target, plan_file = Target("aws", "staging"), tmp_path / PLAN_FILE
     plan_file.touch()
@@ -248,25 +247,25 @@ def test_an_apply_asks_the_plan_what_blocks_and_not_the_review_beside_it(
     (tmp_path / REVIEW_FILE).write_text(written.replace('"block"', '"warn"'))
 
     with pytest.raises(UserError, match=r"aws_sqs_queue\.this: would be destroyed"):
-        deployment.apply(target)
+        applying.apply(target)
     assert terraform.applied == []
-    deployment.apply(target, allowed=["aws_sqs_queue.this"])
+    applying.apply(target, allowed=["aws_sqs_queue.this"])
     assert terraform.applied == [plan_file]
 
 
 def test_no_plan_is_left_where_a_step_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     terraform = PlayedTerraform()
-    monkeypatch.setattr(deployment, "_ready", terraform)
-    monkeypatch.setattr(deployment, "Terraform", terraform)
-    monkeypatch.setattr(deployment, "_variables", lambda _: {})
-    monkeypatch.setattr(deployment, "_state_bucket_exists", lambda _: False)
+    monkeypatch.setattr(planning, "_ready", terraform)
+    monkeypatch.setattr(bootstrap, "Terraform", terraform)
+    monkeypatch.setattr(planning, "_variables", lambda _: {})
+    monkeypatch.setattr(bootstrap, "state_bucket_exists", lambda _: False)
     monkeypatch.setattr(github_access, "settings", lambda *_: {})
     monkeypatch.setattr(Target, "state_folder", tmp_path)
 
     with pytest.raises(UserError, match="show failed"):
-        deployment.drift(DEV)
+        planning.find_drift(DEV)
     with pytest.raises(UserError, match="apply failed"):
-        deployment.bootstrap(DEV)
+        bootstrap.bootstrap(DEV)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -274,14 +273,14 @@ def test_one_checkout_bootstraps_an_environment_of_the_same_name_in_two_accounts
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     terraform = PlayedTerraform(plan(QUEUE))
-    monkeypatch.setattr(deployment, "Terraform", terraform)
-    monkeypatch.setattr(deployment, "_state_bucket_exists", lambda _: False)
+    monkeypatch.setattr(bootstrap, "Terraform", terraform)
+    monkeypatch.setattr(bootstrap, "state_bucket_exists", lambda _: False)
     monkeypatch.setattr(github_access, "settings", lambda *_: {})
     monkeypatch.setattr(Target, "state_folder", tmp_path)
 
     for account in ("111111111111", "222222222222"):
         monkeypatch.setattr(Target, "prefix", f"pulsequeue-staging-{account}")
-        deployment.bootstrap(Target("aws", "staging"))
+        bootstrap.bootstrap(Target("aws", "staging"))
 
     first, second = terraform.backends
     assert first["path"] != second["path"]

@@ -1,7 +1,7 @@
 import pytest
 
 from scripts.cli.errors import UserError
-from scripts.deploy import deployment
+from scripts.deploy import deployment, environments
 from scripts.deploy.target import Target
 from scripts.post_deploy_test import Case, Expectation, order_id_for
 from services.payment_service.simulated_gateway import accepts
@@ -12,13 +12,13 @@ from tests.unit.conftest import make_deployment
     ("environment", "root"), [("dev", "dev"), ("ada", "dev"), ("staging", "staging"), ("prod", "prod")]
 )
 def test_an_environment_without_a_root_of_its_own_is_one_for_development(environment: str, root: str) -> None:
-    assert deployment.root_of(Target("local", environment)).name == root
+    assert environments.root_of(Target("local", environment)).name == root
 
 
 def test_production_is_not_deployed_as_development_is() -> None:
-    deployment.check_for_development(Target("local", "ada"))
+    environments.check_for_development(Target("local", "ada"))
     with pytest.raises(UserError, match=r"prod is deployed in steps, each with --target local: build, plan"):
-        deployment.check_for_development(Target("local", "prod"))
+        environments.check_for_development(Target("local", "prod"))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_production_is_not_deployed_as_development_is() -> None:
 def test_where_nothing_is_deployed_a_person_is_told_how_to(
     monkeypatch: pytest.MonkeyPatch, environment: str, how: str
 ) -> None:
-    monkeypatch.setattr(deployment, "_outputs", lambda _: {})
+    monkeypatch.setattr(deployment, "read_outputs", lambda _: {})
 
     with pytest.raises(UserError) as refused:
         deployment.Deployment.of(Target("aws", environment))
@@ -36,7 +36,7 @@ def test_where_nothing_is_deployed_a_person_is_told_how_to(
 
 
 def _refusal(monkeypatch: pytest.MonkeyPatch, made: object) -> str:
-    monkeypatch.setattr(deployment, "_outputs", lambda _: {"deployment": made})
+    monkeypatch.setattr(deployment, "read_outputs", lambda _: {"deployment": made})
     with pytest.raises(UserError) as refused:
         deployment.Deployment.of(Target("aws", "dev"))
     return str(refused.value)
@@ -72,7 +72,7 @@ def test_what_a_newer_revision_made_besides_is_kept_apart_or_left_out(monkeypatc
     made = make_deployment().model_dump(by_alias=True)
     made |= {"buses": made["buses"] | {"shop": "dev-shop-bus"}, "later": {}}
     made["tables"] |= {"customer-key": "dev-customer-key-table"}
-    monkeypatch.setattr(deployment, "_outputs", lambda _: {"deployment": made})
+    monkeypatch.setattr(deployment, "read_outputs", lambda _: {"deployment": made})
 
     read = deployment.Deployment.of(Target("aws", "dev"))
 

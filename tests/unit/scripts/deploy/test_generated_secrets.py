@@ -28,7 +28,7 @@ def test_without_a_token_there_is_none_to_read(target: Target) -> None:
 
 
 def test_the_task_makes_one_and_says_nothing_of_it(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
-    generated_secrets.run(target, METRICS_TOKEN, rotate=False, show=False)
+    generated_secrets.provide_secret(target, METRICS_TOKEN, rotate=False, show=False)
 
     token = generated_secrets.read(target, "metrics-token")
     shown = capsys.readouterr().out
@@ -40,10 +40,10 @@ def test_the_task_makes_one_and_says_nothing_of_it(target: Target, capsys: pytes
 def test_the_task_keeps_a_token_unless_told_to_rotate(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
     first = generated_secrets.ensure(target, METRICS_TOKEN)
 
-    generated_secrets.run(target, METRICS_TOKEN, rotate=False, show=True)
+    generated_secrets.provide_secret(target, METRICS_TOKEN, rotate=False, show=True)
     assert first in capsys.readouterr().out
 
-    generated_secrets.run(target, METRICS_TOKEN, rotate=True, show=False)
+    generated_secrets.provide_secret(target, METRICS_TOKEN, rotate=True, show=False)
     assert generated_secrets.read(target, "metrics-token") != first
     assert "monitoring-up" in capsys.readouterr().out
 

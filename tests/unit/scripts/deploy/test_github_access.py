@@ -6,7 +6,7 @@ import pytest
 from moto import mock_aws
 
 from scripts.cli.errors import UserError
-from scripts.deploy import deployment, github_access
+from scripts.deploy import bootstrap, github_access
 from scripts.deploy.target import Target
 
 _PROVIDER = "https://token.actions.githubusercontent.com"
@@ -84,8 +84,8 @@ def test_roles_are_made_only_where_terraform_knows_the_bucket(target: Target) ->
     location: Any = {"LocationConstraint": target.region}
     target.client("s3").create_bucket(Bucket=f"{target.prefix}-terraform-state", CreateBucketConfiguration=location)
 
-    deployment.bootstrap(target)
+    bootstrap.bootstrap(target)
     with pytest.raises(
         UserError, match=r"do this where \.local/aws/staging/pulsequeue-staging-123456789012-bootstrap\.tfstate is"
     ):
-        deployment.bootstrap(target, "us/shop")
+        bootstrap.bootstrap(target, "us/shop")

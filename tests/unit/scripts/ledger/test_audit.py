@@ -10,8 +10,11 @@ import pytest
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.ledger import audit, log_reader
-from scripts.ledger.audit import Audit, Auditor
+from scripts.ledger import log_reader
+from scripts.ledger.audit import auditor
+from scripts.ledger.audit.auditor import Auditor
+from scripts.ledger.audit.findings import Audit
+from scripts.ledger.audit.report import audit_deployment
 from scripts.operate.pausing import Writers
 from scripts.recovery import repair as repairing
 from scripts.recovery.repair import Repair, Repairer
@@ -239,7 +242,7 @@ def test_a_stream_of_more_than_nine_versions_has_no_gap_whatever_order_a_scan_ha
             )
         )
 
-    monkeypatch.setattr(audit, "scan", scan_by_text)
+    monkeypatch.setattr(auditor, "scan", scan_by_text)
 
     assert _found(busy) == []
 
@@ -254,7 +257,7 @@ def _while_read(monkeypatch: pytest.MonkeyPatch, *moves: Callable[[], object]) -
         if table == EVENT_STORE_TABLE and waiting:
             waiting.pop(0)()
 
-    monkeypatch.setattr(audit, "scan", scan)
+    monkeypatch.setattr(auditor, "scan", scan)
     return scanned
 
 
@@ -308,7 +311,7 @@ def test_a_difference_is_told_while_what_it_is_about_cannot_be_compared_again(
     _while_read(monkeypatch, lambda: busy.store.append(seeding("prod-002")), *reservations)
 
     with pytest.raises(UserError, match=r"1 differences, of which some could not be read again, .*`invoke pause`"):
-        audit.run(_target(busy, monkeypatch), as_of=NOW)
+        audit_deployment(_target(busy, monkeypatch), as_of=NOW)
 
     assert "stock 77" in capsys.readouterr().out.partition("Differences")[2]
 
@@ -349,7 +352,7 @@ def test_what_was_never_compared_is_no_success(
     _while_read(monkeypatch, *(partial(_reserve, busy, f"order-{number}") for number in range(5)))
 
     with pytest.raises(UserError, match="could not compare everything: try again when it is calmer, or during `invoke"):
-        audit.run(_target(busy, monkeypatch), as_of=NOW)
+        audit_deployment(_target(busy, monkeypatch), as_of=NOW)
 
     printed = capsys.readouterr().out
     assert "never compared, as it changed whenever it was read: counters, sku#prod-001" in printed
@@ -510,7 +513,7 @@ def _target(aws: Aws, monkeypatch: pytest.MonkeyPatch, *active: list[str]) -> Ta
     monkeypatch.setattr(Deployment, "of", lambda _: aws.deployment)
     monkeypatch.setattr(Writers, "__init__", lambda *_: None)
     monkeypatch.setattr(Writers, "active", lambda _: next(answers, []))
-    monkeypatch.setattr(audit, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(auditor, "_PAUSE_SECONDS", 0)
     return cast("Target", SimpleNamespace(client=lambda _: aws.dynamodb))
 
 
@@ -534,7 +537,7 @@ def test_each_repair_is_told_and_what_cannot_be_repaired_at_the_end(
     monkeypatch.setattr(Repairer, "write", write_all_but_the_first)
 
     with pytest.raises(UserError, match=r"not repaired:\nnameless: .* never named or priced it.*\naaa: it is not what"):
-        repairing.run(_target(busy, monkeypatch))
+        repairing.repair_tables(_target(busy, monkeypatch))
 
     assert capsys.readouterr().out.splitlines() == [
         "prod-001: price_minor 77 -> 500",
@@ -551,6 +554,6 @@ def test_the_writers_are_asked_before_the_comparison_and_again_before_the_first_
     _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, stock=77)
 
     with pytest.raises(UserError, match="nothing was repaired: order-service may be writing"):
-        repairing.run(_target(busy, monkeypatch, *active))
+        repairing.repair_tables(_target(busy, monkeypatch, *active))
 
     assert busy.stock()[0] == 77

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from scripts.cli.errors import UserError
-from scripts.measure.bench import Settings, run, that_counts
+from scripts.measure.bench import Settings, run_benchmark, that_counts
 from scripts.measure.end_to_end import Run
 from scripts.measure.least_cost import Workload
 from scripts.measure.prices import read_prices
@@ -151,4 +151,4 @@ def test_a_run_without_the_proxy_shows_its_speed_alone() -> None:
 )
 def test_settings_that_cannot_be_measured_are_refused(settings: Settings, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        run(settings, None, None)
+        run_benchmark(settings, None, None)

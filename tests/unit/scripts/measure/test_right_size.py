@@ -73,7 +73,7 @@ def test_without_processes_to_find_nothing_is_deployed(monkeypatch: pytest.Monke
     monkeypatch.setattr(right_size, "deployed", lambda *_: pytest.fail("it was deployed"))
 
     with pytest.raises(UserError, match="only Linux"):
-        right_size.run(1, 1)
+        right_size.measure_memory(1, 1)
 
 
 def test_a_worker_that_is_gone_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.operate.relay_catchup import Published, commits_since, publish, run
+from scripts.operate.relay_catchup import Published, catch_up, commits_since, publish
 from services.libs.messaging.event_publisher import EventPublisher
 from services.libs.runtime.backoff import Backoff
 from services.libs.store.dynamodb_items import to_item
@@ -53,7 +53,7 @@ def _publisher(events: _Events) -> EventPublisher:
 
 @pytest.fixture
 def events(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> _Events:
-    """What `run` publishes to, at the time of the tests' commits; it refuses order-b."""
+    """What `catch_up` publishes to, at the time of the tests' commits; it refuses order-b."""
     monkeypatch.setattr(Deployment, "of", lambda _: aws.deployment)
     monkeypatch.setattr(Backoff, "pause", lambda *_: None)
     aws.store.append(seeding(stock=10))
@@ -110,7 +110,7 @@ def test_what_stays_refused_is_named_and_the_others_are_published() -> None:
 
 
 def test_a_dry_run_only_counts(aws: Aws, events: _Events, capsys: pytest.CaptureFixture[str]) -> None:
-    run(_target(aws, events), "2026-01-01T12:00:00Z", dry_run=True)
+    catch_up(_target(aws, events), "2026-01-01T12:00:00Z", dry_run=True)
 
     assert capsys.readouterr().out == "would publish 3 events of 2 commits since 2026-01-01T12:00:00.000Z again\n"
     assert events.published == []
@@ -122,7 +122,7 @@ def test_a_commit_whose_message_was_taken_up_up_to_15_minutes_before_is_publishe
     aws.store.append(_order("order-slow", NOW - timedelta(minutes=14)))
     aws.store.append(_order("order-old", NOW - timedelta(minutes=16)))
 
-    run(_target(aws, events), timestamp(NOW), dry_run=False)
+    catch_up(_target(aws, events), timestamp(NOW), dry_run=False)
 
     assert {event.partition("/")[0] for event in events.published} == {
         "order#order-a",
@@ -139,7 +139,7 @@ def test_what_is_no_commit_is_skipped_and_named_at_the_end(
     aws.dynamodb.put_item(TableName=EVENT_STORE_TABLE, Item=to_item({"stream_id": "order#odd", "version": 1, **values}))
 
     with pytest.raises(UserError, match="skipped: order#odd version 1 is no commit: KeyError"):
-        run(_target(aws, events), "2026-01-01T12:00:00Z", dry_run=False)
+        catch_up(_target(aws, events), "2026-01-01T12:00:00Z", dry_run=False)
 
     assert "published 3 events of 2 commits" in capsys.readouterr().out
 
@@ -147,10 +147,10 @@ def test_what_is_no_commit_is_skipped_and_named_at_the_end(
 def test_the_command_fails_at_the_end_when_something_was_refused(
     aws: Aws, events: _Events, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(_target(aws, events), "2026-01-01T12:00:00Z", dry_run=False)
+    catch_up(_target(aws, events), "2026-01-01T12:00:00Z", dry_run=False)
     assert "published 3 events of 2 commits" in capsys.readouterr().out
 
     aws.store.append(_order("order-b", NOW))
     with pytest.raises(UserError, match=r"kept refusing 1 of these commits, run this again: order#order-b version 1"):
-        run(_target(aws, events), "2026-01-01T12:00:00Z", dry_run=False)
+        catch_up(_target(aws, events), "2026-01-01T12:00:00Z", dry_run=False)
     assert "published 3 events of 2 commits" in capsys.readouterr().out

@@ -15,8 +15,8 @@ import pytest
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.ledger import audit
-from scripts.ledger.audit import Auditor
+from scripts.ledger.audit import auditor
+from scripts.ledger.audit.auditor import Auditor
 from scripts.ledger.order_history import reason_of
 from scripts.operate import relay_catchup
 from scripts.operate.pausing import Writers
@@ -73,10 +73,12 @@ class World:
         return cast("Target", fake)
 
     def back_up(self) -> None:
-        backup.run(self.target(), self.folder, clock=lambda: NOW)
+        backup.back_up(self.target(), self.folder, clock=lambda: NOW)
 
     def restore(self, to: str = "", *, replaces: bool = False, from_elsewhere: bool = False, **more: bool) -> None:
-        restore.run(self.target(), to or str(self.folder), replace=replaces, from_elsewhere=from_elsewhere, **more)
+        restore.restore_tables(
+            self.target(), to or str(self.folder), replace=replaces, from_elsewhere=from_elsewhere, **more
+        )
 
     def tables(self) -> Tables:
         """Everything that a restore answers for; how the counters are split over items is not."""
@@ -116,7 +118,7 @@ def world(busy: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(Deployment, "of", lambda _: busy.deployment)
     monkeypatch.setattr(Writers, "__init__", lambda *_: None)
     monkeypatch.setattr(Writers, "active", lambda _: [])
-    monkeypatch.setattr(audit, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(auditor, "_PAUSE_SECONDS", 0)
     monkeypatch.setattr(restore_sources, "_POLL_SECONDS", 0)
     return World(busy, tmp_path / "backups" / "one")
 
@@ -266,7 +268,7 @@ def test_a_backup_that_cannot_have_stood_at_one_moment_is_restored_only_if_that_
 
 def test_another_environments_backup_is_taken_only_with_consent(world: World) -> None:
     before = world.tables()
-    backup.run(world.target("prod"), world.folder, clock=lambda: NOW)
+    backup.back_up(world.target("prod"), world.folder, clock=lambda: NOW)
     world.lose_everything()
 
     with pytest.raises(
@@ -475,16 +477,16 @@ def test_charges_of_lost_orders_are_shown_and_given_back(
         world.restore(replaces=True)
     assert "money later no charge: no such order was accepted charged" in _printed(capsys)
 
-    refund_lost.run(world.target(), dry_run=True)
+    refund_lost.refund_lost_orders(world.target(), dry_run=True)
     assert "later sim_" in _printed(capsys)
     assert world.charge("later") == "charged"
 
-    refund_lost.run(world.target(), dry_run=False)
+    refund_lost.refund_lost_orders(world.target(), dry_run=False)
     assert "10.00 GBP given back" in _printed(capsys)
     assert [world.charge(order_id) for order_id in ("later", "latest", "paid")] == ["refunded", "refunded", "charged"]
 
     world.restore()
-    refund_lost.run(world.target(), dry_run=False)
+    refund_lost.refund_lost_orders(world.target(), dry_run=False)
     assert "every charge is of an order that was accepted" in _printed(capsys)
 
 
@@ -496,7 +498,7 @@ def test_the_charge_of_a_lost_order_that_comes_again_and_is_refused_is_given_bac
     world.aws.store.append(seeding("prod-001", stock=2, version=2, delta=-94))
     place(OrderService(world.aws.store, world.aws.inventory, PAYMENT_TIMEOUT), placed_order("later"), LATER)
 
-    refund_lost.run(world.target(), dry_run=False)
+    refund_lost.refund_lost_orders(world.target(), dry_run=False)
 
     assert reason_of(world.aws.store.read("order#later")[0]) == "insufficient_stock"
     assert world.charge("later") == "refunded"
@@ -509,7 +511,7 @@ def test_the_charge_of_a_good_order_is_kept_although_the_log_has_lost_some_of_it
 ) -> None:
     _delete(world.aws, "order#paid", lost)
 
-    refund_lost.run(world.target(), dry_run=False)
+    refund_lost.refund_lost_orders(world.target(), dry_run=False)
 
     assert world.charge("paid") == "charged"
     assert "every charge is of an order that was accepted" in _printed(capsys)
@@ -539,7 +541,7 @@ def test_no_charge_is_given_back_while_the_log_is_empty_or_damaged(
 
     message = f"nothing was given back: the event store is empty or damaged; `invoke restore` first\n{said}"
     with pytest.raises(UserError, match=message):
-        refund_lost.run(world.target(), dry_run=False)
+        refund_lost.refund_lost_orders(world.target(), dry_run=False)
 
     assert world.charge("paid") == world.charge("settled") == "charged"
 
@@ -561,7 +563,7 @@ def test_what_is_given_back_is_said_before_the_next_is(
     monkeypatch.setattr(SimulatedGateway, "call_off", call_off)
 
     with pytest.raises(KeyboardInterrupt):
-        refund_lost.run(world.target(), dry_run=False)
+        refund_lost.refund_lost_orders(world.target(), dry_run=False)
 
     (order_id,) = given_back
     assert _printed(capsys).startswith(f"{order_id} sim_")

@@ -77,11 +77,11 @@ def test_orders_that_are_lost_are_placed_again_as_they_were_and_once(  # noqa: P
         _send(busy, "OrderPlaced", detail)
     _send(busy, "OrderConfirmed", {"orderId": "other"})
 
-    replay_orders.run(target, "1h", dry_run=True)
+    replay_orders.replay_lost_orders(target, "1h", dry_run=True)
     assert events.placed == []
     assert "and 1 of them are not in the event store" in capsys.readouterr().out
 
-    replay_orders.run(target, "1h", dry_run=False)
+    replay_orders.replay_lost_orders(target, "1h", dry_run=False)
     assert events.placed == [LOST]
     assert "2 orders were placed since" in capsys.readouterr().out
 
@@ -105,7 +105,7 @@ def test_what_is_no_valid_order_is_counted_and_left(
     for detail in (LOST | {"orderId": "wrong"} | wrong, LOST):
         _send(busy, "OrderPlaced", detail)
 
-    replay_orders.run(target, "1h", dry_run=False)
+    replay_orders.replay_lost_orders(target, "1h", dry_run=False)
 
     assert events.placed == [LOST]
     printed = " ".join(capsys.readouterr().out.split())
@@ -133,7 +133,7 @@ def test_of_two_contents_of_one_id_the_earliest_is_placed_and_the_id_is_named(
     given = [[bodies[number] for number in batch] for batch in batches] + [same, known]
     monkeypatch.setattr(replay_orders.OrderArchive, "placed", lambda *_: iter(given))
 
-    replay_orders.run(target, "1h", dry_run=False)
+    replay_orders.replay_lost_orders(target, "1h", dry_run=False)
 
     assert [(order["orderId"], order["items"][0]["quantity"]) for order in events.placed] == [("two", 1), ("same", 1)]
     assert "came with more than one content, of which the earliest counts: two\n" in capsys.readouterr().out
@@ -144,7 +144,7 @@ def test_no_rule_and_no_queue_of_a_replay_is_left(busy: Aws, target: Target) -> 
     _archive(busy)
     _send(busy, "OrderPlaced", LOST)
 
-    replay_orders.run(target, "1h", dry_run=False)
+    replay_orders.replay_lost_orders(target, "1h", dry_run=False)
 
     assert [
         rule["Name"] for rule in busy.events.list_rules(EventBusName=BUS)["Rules"] if "replay" in rule["Name"]
@@ -154,7 +154,7 @@ def test_no_rule_and_no_queue_of_a_replay_is_left(busy: Aws, target: Target) -> 
 
 def test_a_bus_without_an_archive_is_named(target: Target) -> None:
     with pytest.raises(UserError, match="test-order-bus has no archive"):
-        replay_orders.run(target, "1h", dry_run=False)
+        replay_orders.replay_lost_orders(target, "1h", dry_run=False)
 
 
 def test_a_replay_that_fails_says_why(
@@ -165,7 +165,7 @@ def test_a_replay_that_fails_says_why(
     monkeypatch.setattr(events, "describe_replay", lambda **_: failed, raising=False)
 
     with pytest.raises(UserError, match="failed: no such archive"):
-        replay_orders.run(target, "1h", dry_run=False)
+        replay_orders.replay_lost_orders(target, "1h", dry_run=False)
 
 
 def test_an_order_that_comes_while_the_archive_is_replayed_is_left_to_the_live_rules(
@@ -180,6 +180,6 @@ def test_an_order_that_comes_while_the_archive_is_replayed_is_left_to_the_live_r
 
     monkeypatch.setattr(events, "start_replay", start_replay, raising=False)
 
-    replay_orders.run(target, "1h", dry_run=False)
+    replay_orders.replay_lost_orders(target, "1h", dry_run=False)
 
     assert events.placed == [LOST]

@@ -9,7 +9,7 @@ import pytest
 
 from scripts.cli.errors import UserError
 from scripts.cli.paths import PRICES_FILE, REPO_ROOT
-from scripts.deploy import deployment
+from scripts.deploy import planning
 from scripts.deploy.target import Target
 from scripts.measure.cost import report
 from scripts.measure.cost.bill import STORED_BYTES_AN_ORDER, Bill, make_bill
@@ -397,10 +397,10 @@ def test_a_given_batch_decides_what_an_order_costs() -> None:
 
 def test_the_json_adds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     root = {"resources": [mapping(), function(), resource("aws_kms_key"), resource("aws_nat_gateway")]}
-    monkeypatch.setattr(deployment, "read_plan", lambda _: {"planned_values": {"root_module": root}})
+    monkeypatch.setattr(planning, "read_plan", lambda _: {"planned_values": {"root_module": root}})
     file = tmp_path / "new" / "bill.json"
 
-    report.run(Target("local", "dev"), Settings(1_000_000), file)
+    report.show_bill(Target("local", "dev"), Settings(1_000_000), file)
 
     given = json.loads(file.read_text())
     assert given["total_usd"] == pytest.approx(sum(line["usd"] for line in given["lines"]))

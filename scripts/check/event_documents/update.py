@@ -21,7 +21,7 @@ _WAYS_OUT = (
 )
 
 
-def run(*, check: bool = False, accept_breaking: bool = False) -> None:
+def update_documents(*, check: bool = False, accept_breaking: bool = False) -> None:
     if check and accept_breaking:
         raise UserError("--check writes nothing, so there is nothing to accept: leave one of the two out")
     traffic = declared_traffic()
