@@ -27,5 +27,5 @@ def check_for_development(target: Target) -> None:
 def how_to_deploy(target: Target) -> str:
     return (
         f"{target.environment} is deployed in steps, each with --target {target.name}: build, plan; read the plan; "
-        "then apply, metrics-token and post-deploy-test"
+        "then apply, monitor.token and post-deploy-test"
     )

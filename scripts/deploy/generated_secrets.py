@@ -1,4 +1,4 @@
-"""Secrets that are made here and kept in SSM: they are in no Terraform state, and nobody has to think one up."""
+"""Generate secrets and keep them in SSM: they are in no Terraform state, and nobody has to think one up."""
 
 import secrets
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from scripts.deploy.target import Target
 
 
 @dataclass(frozen=True, slots=True)
-class MadeSecret:
+class GeneratedSecret:
     name: str
     task: str
     description: str
@@ -17,15 +17,15 @@ class MadeSecret:
     """What to do once there is a new one in place of another."""
 
 
-METRICS_TOKEN = MadeSecret(
+METRICS_TOKEN = GeneratedSecret(
     "metrics-token",
-    "metrics-token",
+    "monitor.token",
     "Bearer token of the metrics endpoint.",
-    "`invoke monitoring-up` brings it to a Prometheus on this machine",
+    "`invoke monitor.up` brings it to a Prometheus on this machine",
 )
-GRAFANA_PASSWORD = MadeSecret(
+GRAFANA_PASSWORD = GeneratedSecret(
     "grafana-admin-password",
-    "grafana-password",
+    "monitor.password",
     "Password of Grafana's first administrator.",
     "Grafana takes it up when its task starts anew",
 )
@@ -41,19 +41,19 @@ def read(target: Target, name: str) -> str | None:
     return response["Parameter"]["Value"]
 
 
-def required(target: Target, secret: MadeSecret) -> str:
+def required(target: Target, secret: GeneratedSecret) -> str:
     value = read(target, secret.name)
     if value is None:
         raise UserError(f"{_path(target, secret.name)} was not made yet: `invoke {secret.task} --target {target.name}`")
     return value
 
 
-def ensure(target: Target, secret: MadeSecret) -> str:
+def ensure(target: Target, secret: GeneratedSecret) -> str:
     """Give the secret, made now if there is none."""
     return read(target, secret.name) or _make(target, secret, replace=False)
 
 
-def provide_secret(target: Target, secret: MadeSecret, *, rotate: bool, show: bool) -> None:
+def provide_secret(target: Target, secret: GeneratedSecret, *, rotate: bool, show: bool) -> None:
     before = read(target, secret.name)
     value = _make(target, secret, replace=rotate) if rotate or not before else before
     out.print(f"{_path(target, secret.name)} {'is new' if value != before else 'exists already'}")
@@ -63,7 +63,7 @@ def provide_secret(target: Target, secret: MadeSecret, *, rotate: bool, show: bo
         out.print(value, markup=False)
 
 
-def _make(target: Target, secret: MadeSecret, *, replace: bool) -> str:
+def _make(target: Target, secret: GeneratedSecret, *, replace: bool) -> str:
     value, client = secrets.token_urlsafe(32), target.client("ssm")
     try:
         client.put_parameter(

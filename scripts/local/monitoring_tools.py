@@ -56,7 +56,7 @@ def find(environ: Mapping[str, str] = os.environ) -> Tools:
     missing = [name for name, path in found.items() if path is None]
     if missing:
         raise UserError(
-            f"not found: {', '.join(missing)}. On Debian and Ubuntu `invoke monitoring-tools` gets them, without root; "
+            f"not found: {', '.join(missing)}. On Debian and Ubuntu `invoke monitor.tools` gets them, without root; "
             "on macOS `brew install prometheus`, and put Alertmanager from https://prometheus.io/download on PATH; "
             "elsewhere take both from there"
         )

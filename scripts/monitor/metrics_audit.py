@@ -94,7 +94,7 @@ def audit_metrics(target: Target, *, rebuild: bool) -> None:
     if wrong:
         raise UserError(
             f"{len(wrong)} counters differ from the event store: `invoke pause`, "
-            "`invoke metrics-audit --rebuild` and `invoke resume` mend that"
+            "`invoke monitor.metrics-audit --rebuild` and `invoke resume` mend that"
         )
 
 

@@ -27,9 +27,10 @@ _HIDDEN_SECONDS = 15 * 60
 
 _ALWAYS = "mend the cause, which `invoke dlq-list` names"
 _INSTEAD = {
-    "relay": "publish again what it gave up with `invoke relay-catchup --since TIME`; `invoke dlq-list` names the time",
-    "bus": "make the key usable, publish again with `invoke relay-catchup --since TIME`, and have the producers send "
-    "again; `invoke dlq-list` names the cause",
+    "relay": "publish again what it gave up with `invoke recover.relay-catchup --since TIME`; "
+    "`invoke dlq-list` names the time",
+    "bus": "make the key usable, publish again with `invoke recover.relay-catchup --since TIME`, and have the "
+    "producers send again; `invoke dlq-list` names the cause",
     "sweep": "mend the cause, and the next sweep takes up what that one left; `invoke dlq-list` names the cause",
 }
 

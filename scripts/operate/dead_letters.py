@@ -73,7 +73,7 @@ class Letter:
             return cause, f"{rule} to {target}: {self.attribute('ERROR_MESSAGE')}"
         if given_up := _read(_GivenUp, self.body):
             since = timestamp(given_up.first_arrival)
-            return "stream records given up", f"invoke relay-catchup --since {since}"
+            return "stream records given up", f"invoke recover.relay-catchup --since {since}"
         event = _read(_Event, self.body)
         return "retries exhausted", event.event_type if event else ""
 

@@ -50,7 +50,7 @@ def _check_log(client: "DynamoDBClient", deployment: Deployment) -> None:
         raise UserError(
             "nothing was given back: the event store is empty or damaged; `invoke restore` first\n"
             f"{found.damage or 'it holds no commit'}\n"
-            "if orders were written meanwhile: `invoke pause`, `invoke refund-lost`, `invoke resume`"
+            "if orders were written meanwhile: `invoke pause`, `invoke recover.refund-lost`, `invoke resume`"
         )
 
 

@@ -55,5 +55,7 @@ def check(folder: Path = DASHBOARDS) -> None:
     """Complain about every file that is not what the code builds."""
     if changes := stale(folder):
         named = ", ".join(f"{name} ({change})" for name, change in sorted(changes.items()))
-        raise UserError(f"these dashboards are not what the code builds: {named}. Write them with `invoke dashboards`")
+        raise UserError(
+            f"these dashboards are not what the code builds: {named}. Write them with `invoke monitor.dashboards`"
+        )
     out.print(f"all {len(_DASHBOARDS)} dashboards are what the code builds")

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from invoke.collection import Collection
 
 import tasks
 from scripts.cli.paths import REPO_ROOT
@@ -191,7 +190,7 @@ def test_what_may_happen_though_it_blocks_is_named_and_runs_nothing(
     ended = run_bash(script("deploy-environment/apply", "apply and test"), tmp_path, ALLOW=allow)
 
     assert ended.returncode == 0
-    assert ended.stdout.splitlines()[: 4 + len(options)] == ["apply", "--target", "aws", *options, "metrics-token"]
+    assert ended.stdout.splitlines()[: 4 + len(options)] == ["apply", "--target", "aws", *options, "monitor.token"]
     assert not (tmp_path / "x").exists()
 
 
@@ -252,8 +251,8 @@ def test_every_command_exists() -> None:
 
     assert made == {"setup", "test", "monitoring-tools"}
     assert made <= known
-    assert {"plan", "apply", "build", "audit-dependencies"} <= invoked
-    assert invoked <= Collection.from_module(tasks).task_names.keys()
+    assert {"plan", "apply", "build", "check.dependencies"} <= invoked
+    assert invoked <= tasks.namespace.task_names.keys()
 
 
 @pytest.fixture

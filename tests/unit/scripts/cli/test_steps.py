@@ -122,7 +122,7 @@ def test_steps_may_all_run_and_still_fail() -> None:
 
     with pytest.raises(UserError, match="test-unit"):
         run_steps(
-            [("test-unit", failing(UserError("no"))), ("test-infra", lambda: ran.append("infra"))], keep_going=True
+            [("test-unit", failing(UserError("no"))), ("test.infra", lambda: ran.append("infra"))], keep_going=True
         )
 
     assert ran == ["infra"]
@@ -188,7 +188,7 @@ def test_an_interruption_ends_the_steps_even_where_a_failure_would_not() -> None
         raise KeyboardInterrupt
 
     with pytest.raises(SystemExit) as exit_:
-        run_steps([("test-unit", interrupted), ("test-infra", lambda: ran.append("infra"))], keep_going=True)
+        run_steps([("test-unit", interrupted), ("test.infra", lambda: ran.append("infra"))], keep_going=True)
 
     assert (exit_.value.code, ran) == (130, [])
 

@@ -45,7 +45,7 @@ def test_the_task_keeps_a_token_unless_told_to_rotate(target: Target, capsys: py
 
     generated_secrets.provide_secret(target, METRICS_TOKEN, rotate=True, show=False)
     assert generated_secrets.read(target, "metrics-token") != first
-    assert "monitoring-up" in capsys.readouterr().out
+    assert "monitor.up" in capsys.readouterr().out
 
 
 def test_each_secret_has_a_place_of_its_own(target: Target) -> None:

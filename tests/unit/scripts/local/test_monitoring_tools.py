@@ -44,7 +44,7 @@ def test_what_is_missing_is_named_with_ways_to_get_it(tmp_path: Path) -> None:
     environ = install(tmp_path)
     (tmp_path / "amtool").unlink()
 
-    with pytest.raises(UserError, match=r"not found: amtool\. .*invoke monitoring-tools.*brew.*PATH"):
+    with pytest.raises(UserError, match=r"not found: amtool\. .*invoke monitor.tools.*brew.*PATH"):
         find(environ)
 
 

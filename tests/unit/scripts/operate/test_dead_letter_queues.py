@@ -108,7 +108,7 @@ def test_every_cause_is_told_with_its_count_its_oldest_message_and_what_is_known
             "order-3",
             "rule/dev-order-bus/dev-order-placed to dev-order-queue: not authorized",
         ),
-        "stream records given up": (1, "", "invoke relay-catchup --since 2026-01-01T12:00:00.123Z"),
+        "stream records given up": (1, "", "invoke recover.relay-catchup --since 2026-01-01T12:00:00.123Z"),
         "retries exhausted": (2, "order-4", "OrderPlaced"),
     }
 
@@ -370,7 +370,7 @@ def test_redriving_tells_what_it_moved_of_each_queue(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("relay", "relay-dlq has no queue to move its messages back to: .*invoke relay-catchup --since TIME"),
+        ("relay", "relay-dlq has no queue to move its messages back to: .*invoke recover.relay-catchup --since TIME"),
         ("sweep", "the next sweep takes up what that one left"),
         ("bus", "make the key usable"),
         ("weather", "weather-dlq has no queue to move its messages back to: mend the cause"),
