@@ -15,7 +15,7 @@ from scripts.cli.errors import UserError
 from scripts.cli.json_files import check_writable, load_json
 from scripts.cli.paths import BASELINE_FILE, REPO_ROOT
 from scripts.deploy.deployment import Deployment
-from scripts.deploy.own_deployment import deployed, with_settings
+from scripts.deploy.own_deployment import own_deployment, with_settings
 from scripts.deploy.target import Target
 from scripts.measure.calls import CountingProxy
 from scripts.measure.direct import DirectRun, Step, total
@@ -104,7 +104,7 @@ def run_benchmark(settings: Settings, json_file: Path | None, compare: Path | No
 def check(*, update: bool) -> None:
     """Compare calls and units of a short direct run with the committed baseline; raise UserError if any is above."""
     proxy = CountingProxy()
-    with proxy.running(), deployed(_CHECKED.environment(proxy.url), proxy.forward_to) as target:
+    with proxy.running(), own_deployment(_CHECKED.environment(proxy.url), proxy.forward_to) as target:
         counts = count(target, proxy)
     if update:
         BASELINE_FILE.write_text(json.dumps({name: round(value, 6) for name, value in counts.items()}, indent=2) + "\n")
@@ -131,7 +131,7 @@ def grown(counts: Mapping[str, float]) -> list[str]:
 
 def _measure(settings: Settings, prices: Prices) -> Measured:
     proxy = CountingProxy()
-    with proxy.running(), deployed(settings.environment(proxy.url), proxy.forward_to) as target:
+    with proxy.running(), own_deployment(settings.environment(proxy.url), proxy.forward_to) as target:
         bench = _Bench(target, settings, prices, proxy)
         for scenario in settings.scenarios:
             bench.end_to_end(scenario)

@@ -20,7 +20,7 @@ from scripts.cli.errors import UserError
 from scripts.cli.json_files import check_writable
 from scripts.cli.paths import COLD_START_PROBE, DIST
 from scripts.deploy.deployment import Deployment
-from scripts.deploy.own_deployment import deployed
+from scripts.deploy.own_deployment import own_deployment
 from scripts.deploy.target import Target
 from scripts.lambdas_config import LAMBDAS, NO_WORK, LambdaConfig
 from scripts.local.emulator import emulator_python
@@ -58,7 +58,7 @@ def measure_cold_starts(repeat: int, json_file: Path | None, *, compiled: bool =
     """Measure; `compiled` has Python keep the bytecode of what a zip brings, as if the zip brought that too."""
     if json_file:
         check_writable(json_file)
-    with deployed(_SETTINGS) as target:
+    with own_deployment(_SETTINGS) as target:
         measuring = _Measuring(target, repeat, () if compiled else ("-B",))
         starts = [measuring.measure(config) for config in LAMBDAS]
     out.print()

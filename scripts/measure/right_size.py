@@ -12,7 +12,7 @@ from rich.table import Table
 from scripts.cli.console import out, table
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
-from scripts.deploy.own_deployment import deployed, with_settings
+from scripts.deploy.own_deployment import own_deployment, with_settings
 from scripts.deploy.target import Target
 from scripts.local.workers import Worker, check_workers_can_be_found, workers
 from scripts.measure.calls import CountingProxy
@@ -53,7 +53,7 @@ def measure_memory(orders: int, batch: int) -> None:
     check_workers_can_be_found()
     proxy = CountingProxy()
     settings = with_settings({**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}, payment_success_rate=1)
-    with proxy.running(), deployed(settings, proxy.forward_to) as target:
+    with proxy.running(), own_deployment(settings, proxy.forward_to) as target:
         appetites = _measure(target, proxy, orders, batch)
     _print(appetites, read_prices(), f"{orders} orders of 2 SKUs, batches of {batch}")
 

@@ -13,7 +13,7 @@ from scripts.cli.console import err, out, table
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.operate.dead_letters import Letter
+from scripts.operate.dead_letters import DeadLetter
 from services.shared.causes import timestamp
 
 if TYPE_CHECKING:
@@ -64,14 +64,14 @@ class Look:
         self._began = datetime.now(UTC)
         self.count = self._approximate_count()
 
-    def letters(self) -> Iterator[Letter]:
+    def letters(self) -> Iterator[DeadLetter]:
         """Read until nothing comes, whatever the count said, or only what was sent since the look began.
 
         So it ends although others arrive. What this look itself moved and comes back is not given again.
         """
         while messages := self._receive():
             self._hidden |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
-            fresh = [letter for letter in map(Letter.of, messages) if letter.message_id not in self._met]
+            fresh = [letter for letter in map(DeadLetter.of, messages) if letter.message_id not in self._met]
             self._met.update(letter.message_id for letter in fresh)
             others = [letter for letter in fresh if not self._came_back(letter)]
             for letter in others:
@@ -85,7 +85,7 @@ class Look:
         """How many were there and not given, by the count of SQS."""
         return max(0, self.count - self._given)
 
-    def move(self, letter: Letter, queue_url: str) -> None:
+    def move(self, letter: DeadLetter, queue_url: str) -> None:
         # Sent, then deleted: an interruption in between leaves a copy in both queues, and every consumer does nothing
         # upon a duplicate; the other way round it would lose the message. One by one: batches would leave ten copies.
         sent = self._client.send_message(
@@ -132,7 +132,7 @@ class Look:
             MessageSystemAttributeNames=["SentTimestamp"],
         ).get("Messages", [])
 
-    def _came_back(self, letter: Letter) -> bool:
+    def _came_back(self, letter: DeadLetter) -> bool:
         """Whether this look moved the message: SQS keeps its id, a service that rejects it names the id it had."""
         return not self._sent.isdisjoint({letter.message_id, letter.attribute("message_id")})
 
@@ -142,7 +142,7 @@ class Group:
     """The messages of one cause; `oldest` stands for them."""
 
     count: int
-    oldest: Letter
+    oldest: DeadLetter
 
 
 @dataclass(slots=True)
@@ -239,7 +239,7 @@ def _chosen(known: Sequence[DeadLetterQueue], name: str | None) -> list[DeadLett
     return chosen
 
 
-def _shown(look: Look) -> Iterable[Letter]:
+def _shown(look: Look) -> Iterable[DeadLetter]:
     disable = not out.is_terminal
     total = look.count or None
     return track(look.letters(), look.queue.full_name, total, console=out, transient=True, disable=disable)

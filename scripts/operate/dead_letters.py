@@ -29,7 +29,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     message_id: str
     body: str
     attributes: "Mapping[str, MessageAttributeValueOutputTypeDef]"
@@ -37,7 +37,7 @@ class Letter:
     """When it was sent to the queue that gave it up, or by a service itself to this one."""
 
     @classmethod
-    def of(cls, message: "MessageTypeDef") -> "Letter":
+    def of(cls, message: "MessageTypeDef") -> "DeadLetter":
         sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)
         return cls(message["MessageId"], message["Body"], message.get("MessageAttributes", {}), sent_at)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
-from scripts.cli.progress import counted, counts
+from scripts.cli.progress import progress_display, show_progress
 from scripts.cli.times import parse_past
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
@@ -79,8 +79,8 @@ def publisher_of(target: Target, deployment: Deployment) -> EventPublisher:
 def publish(commits: Iterator[Commit], publisher: EventPublisher | None) -> Published:
     """Publish in batches; without a publisher only count. It is harmless, as every consumer takes an event once."""
     published = Published()
-    with counts() as shown:
-        commits = counted(shown, "commits", commits)
+    with progress_display() as shown:
+        commits = show_progress(shown, "commits", commits)
         while batch := list(islice(commits, _COMMITS_AT_ONCE)):
             refused = publisher.publish(batch) if publisher else []
             published.refused += [f"{commit.stream_id} version {commit.version}" for commit in refused]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
-from scripts.cli.progress import counted, counts
+from scripts.cli.progress import progress_display, show_progress
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.ledger.log_reader import scan
@@ -21,12 +21,12 @@ def back_up(target: Target, folder: Path | None, clock: Callable[[], datetime] =
     folder = folder or _default_folder(target, taken_at)
     client = target.client("dynamodb")
     log, charges = "event-store.jsonl.gz", "simulated-gateway.jsonl.gz"
-    with new_folder(folder) as unfinished, counts() as shown:
+    with new_folder(folder) as unfinished, progress_display() as shown:
         log_file, charges_file = ItemsFile(unfinished / log), ItemsFile(unfinished / charges)
-        items = counted(shown, "commits read", scan(client, deployment.tables.event_store))
+        items = show_progress(shown, "commits read", scan(client, deployment.tables.event_store))
         found = survey(log_file.through(items))
         # After the log, and so never without a charge that the log knows of.
-        charges_file.write(counted(shown, "charges read", scan(client, deployment.tables.simulated_gateway)))
+        charges_file.write(show_progress(shown, "charges read", scan(client, deployment.tables.simulated_gateway)))
         manifest = Manifest(
             origin=Origin.of(target),
             taken_at=taken_at,

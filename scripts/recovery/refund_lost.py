@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
-from scripts.cli.progress import counted, counts
+from scripts.cli.progress import progress_display, show_progress
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.ledger.audit.charges import charges_without_orders
@@ -44,8 +44,8 @@ def refund_lost_orders(target: Target, *, dry_run: bool) -> None:
 
 def _check_log(client: "DynamoDBClient", deployment: Deployment) -> None:
     """To a log that is damaged good orders are unknown too."""
-    with counts() as shown:
-        found = survey(counted(shown, "commits checked", scan(client, deployment.tables.event_store)))
+    with progress_display() as shown:
+        found = survey(show_progress(shown, "commits checked", scan(client, deployment.tables.event_store)))
     if not found.commits or found.damage:
         raise UserError(
             "nothing was given back: the event store is empty or damaged; `invoke restore` first\n"

@@ -9,7 +9,7 @@ from rich.progress import Progress
 
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
-from scripts.cli.progress import counts
+from scripts.cli.progress import progress_display
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.ledger.audit.auditor import Auditor
@@ -161,7 +161,7 @@ def repair_tables(target: Target) -> None:
     deployment = Deployment.of(target)
     writers, repairer = Writers(target, deployment), Repairer(target.client("dynamodb"), deployment)
     writers.check_paused("repaired")
-    with counts() as shown:
+    with progress_display() as shown:
         found = repairer.find(shown)
     writers.check_paused("repaired")
     for repair in found.repairs:

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
-from scripts.cli.progress import counted, counts
+from scripts.cli.progress import progress_display, show_progress
 from scripts.cli.times import parse_past
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
@@ -186,8 +186,8 @@ def replay_lost_orders(target: Target, since: str, *, dry_run: bool) -> None:
     deployment = Deployment.of(target)
     store, client = EventStore(target.client("dynamodb"), deployment.store_tables), OrderClient(target, deployment)
     orders = _Orders()
-    with counts() as shown:
-        for bodies in counted(shown, "batches read", OrderArchive(target, deployment).placed(start, now)):
+    with progress_display() as shown:
+        for bodies in show_progress(shown, "batches read", OrderArchive(target, deployment).placed(start, now)):
             orders.add(bodies, store)
     if not dry_run:
         client.place([placed.detail for placed in orders.lost.values()])

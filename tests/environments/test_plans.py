@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scripts.deploy import environments, planning
-from scripts.deploy.own_deployment import ready
+from scripts.deploy.own_deployment import own_emulator
 from scripts.deploy.target import Target
 
 _ENVIRONMENTS = ("dev", "staging", "prod")
@@ -24,7 +24,7 @@ _DIFFERENCES = {
 
 @pytest.fixture(scope="module")
 def target() -> Iterator[Target]:
-    with ready({"ENVIRONMENT": "test", "PULSEQUEUE_INSTANCE": "plans"}) as target:
+    with own_emulator({"ENVIRONMENT": "test", "PULSEQUEUE_INSTANCE": "plans"}) as target:
         yield target
 
 

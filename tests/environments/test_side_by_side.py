@@ -9,7 +9,7 @@ import pytest
 from scripts import post_deploy_test
 from scripts.deploy import planning
 from scripts.deploy.deployment import Deployment
-from scripts.deploy.own_deployment import deploy, ready
+from scripts.deploy.own_deployment import deploy, own_emulator
 from scripts.deploy.target import Target
 from scripts.ledger.audit.report import audit_deployment
 from tests.integration.test_deployment import changes
@@ -20,7 +20,7 @@ _ENVIRONMENTS = ("dev", "staging", "prod")
 
 @pytest.fixture(scope="module")
 def targets() -> Iterator[list[Target]]:
-    with ready({"PULSEQUEUE_INSTANCE": "environments", "ENVIRONMENT": "dev"}) as target:
+    with own_emulator({"PULSEQUEUE_INSTANCE": "environments", "ENVIRONMENT": "dev"}) as target:
         targets = [replace(target, environment=name) for name in _ENVIRONMENTS]
         with ThreadPoolExecutor(len(targets)) as pool:
             list(pool.map(deploy, targets))

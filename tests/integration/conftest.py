@@ -8,7 +8,7 @@ import pytest
 
 from scripts.deploy import planning
 from scripts.deploy.deployment import Deployment
-from scripts.deploy.own_deployment import deployed, with_settings
+from scripts.deploy.own_deployment import own_deployment, with_settings
 from scripts.deploy.target import Target
 from scripts.measure.calls import CountingProxy
 from tests.integration.plans import Resource, resources_of
@@ -33,7 +33,7 @@ def target(proxy: CountingProxy) -> Iterator[Target]:
         "PULSEQUEUE_WORKER_ENDPOINT": proxy.url,
     }
     settings = with_settings(settings, function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS)
-    with deployed(settings, proxy.forward_to) as target:
+    with own_deployment(settings, proxy.forward_to) as target:
         yield target
 
 

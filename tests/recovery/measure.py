@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scripts.cli.console import out
 from scripts.deploy.deployment import Deployment
-from scripts.deploy.own_deployment import deployed
+from scripts.deploy.own_deployment import own_deployment
 from scripts.operate import pausing
 from scripts.recovery import backup, restore
 from scripts.recovery.backup_files import ItemsFile, Manifest, Origin, new_folder, write_manifest
@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=10_000)
     orders = parser.parse_args().orders
-    with tempfile.TemporaryDirectory() as folder, deployed(_SETTINGS) as target:
+    with tempfile.TemporaryDirectory() as folder, own_deployment(_SETTINGS) as target:
         world = World(target, Deployment.of(target))
         made = Path(folder) / "made"
         _make(made, Origin.of(target), orders)

@@ -14,7 +14,7 @@ from itertools import product
 from math import prod
 from typing import TypeAlias
 
-from scripts.deploy.plan.anybody import is_anybody, restricts
+from scripts.deploy.plan.public_access import is_public, restricts
 from scripts.deploy.plan.values import Hidden, Value
 
 _SETS = ("forallvalues:", "foranyvalue:")
@@ -102,7 +102,7 @@ class Grant:
         """Whether it lets everybody in, whatever account they are of."""
         if self.denied or self.principal is None:
             return False
-        open_to = self.principal.negated or any(map(is_anybody, map(str, self.principal.patterns)))
+        open_to = self.principal.negated or any(map(is_public, map(str, self.principal.patterns)))
         return open_to and not any(each.restricts for each in self.conditions)
 
     def __str__(self) -> str:

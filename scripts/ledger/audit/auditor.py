@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import Progress
 
-from scripts.cli.progress import counted
+from scripts.cli.progress import show_progress
 from scripts.deploy.deployment import Deployment
 from scripts.ledger.audit.charges import charge_differences, charges_of
 from scripts.ledger.audit.counters import counter_differences, read_counters
@@ -62,14 +62,14 @@ class Auditor:
         """Read everything once."""
         shown = shown or Progress(disable=True)
         audit, counters = Audit(self._stock()), read_counters(self._counters)
-        items = counted(shown, "commits read", scan(self._client, self._deployment.tables.event_store))
+        items = show_progress(shown, "commits read", scan(self._client, self._deployment.tables.event_store))
         streams = histories(readable_commits(items, audit.unreadable))
         while batch := list(islice(streams, _ORDERS_A_BATCH)):
             charges = charges_of(self._client, self._deployment, orders_among(batch))
             audit.differences += stream_differences(batch, charges, audit, self._clock())
         audit.differences += self._missing_deadlines(audit)
         audit.differences += [Difference("commit", one.key, "a commit", one.reason) for one in audit.unreadable]
-        entries = counted(shown, "charges read", read_gateway(self._client, self._deployment))
+        entries = show_progress(shown, "charges read", read_gateway(self._client, self._deployment))
         while some := list(islice(entries, _ORDERS_A_BATCH)):
             audit.differences += charge_differences(self._client, self._deployment, some)
             audit.charges += len(some)

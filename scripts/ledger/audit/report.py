@@ -6,7 +6,7 @@ from rich.markup import escape
 
 from scripts.cli.console import out, table
 from scripts.cli.errors import UserError
-from scripts.cli.progress import counts
+from scripts.cli.progress import progress_display
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.ledger.audit.auditor import MOST_COMPARISONS, Auditor
@@ -21,7 +21,7 @@ def audit_deployment(target: Target, as_of: datetime | None = None) -> None:
     What was restored to an earlier time is audited as of then: an order that was open is not overdue yet.
     """
     auditor = Auditor(target.client("dynamodb"), Deployment.of(target), clock=lambda: as_of or datetime.now(UTC))
-    with counts() as shown:
+    with progress_display() as shown:
         audit = auditor.audit(shown)
     _print(audit)
     if any(difference.compared in audit.moving for difference in audit.differences):

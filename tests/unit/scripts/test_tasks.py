@@ -34,8 +34,8 @@ def nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         raise UserError("measured")
 
     monkeypatch.setattr(bench, "check", lambda *, update: asked.append("updated" if update else "checked"))
-    monkeypatch.setattr(bench, "deployed", played)
-    monkeypatch.setattr(coldstart, "deployed", played)
+    monkeypatch.setattr(bench, "own_deployment", played)
+    monkeypatch.setattr(coldstart, "own_deployment", played)
     monkeypatch.setattr(planning, "read_plan", played)
     return asked
 

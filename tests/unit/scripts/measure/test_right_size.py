@@ -70,7 +70,7 @@ def test_the_tables_say_what_each_size_brings() -> None:
 
 def test_without_processes_to_find_nothing_is_deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(found, "_PROCESSES", tmp_path / "none")
-    monkeypatch.setattr(right_size, "deployed", lambda *_: pytest.fail("it was deployed"))
+    monkeypatch.setattr(right_size, "own_deployment", lambda *_: pytest.fail("it was deployed"))
 
     with pytest.raises(UserError, match="only Linux"):
         right_size.measure_memory(1, 1)

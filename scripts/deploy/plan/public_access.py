@@ -1,10 +1,10 @@
-"""Whether a policy lets strangers in: who is anybody, and which condition leaves in only somebody that is named."""
+"""Whether a policy gives the public access: which principals are public, and which conditions keep strangers out."""
 
 import re
 from collections.abc import Iterable
 from typing import Final
 
-# A grant under one of these is not one to everybody: who may come is somebody that the owner of the policy knows.
+# A grant under one of these conditions is not public: the owner of the policy knows who may use it.
 _RESTRICTING_KEYS: Final = frozenset(
     {
         "aws:sourcearn", "aws:sourceaccount", "aws:sourceowner", "aws:sourceorgid", "aws:sourceorgpaths",
@@ -28,8 +28,8 @@ _UNSEEN = {"(sensitive)", "(known after apply)"}
 _SAML = ":saml-provider/"
 
 
-def is_anybody(principal: str) -> bool:
-    """Whoever signs in elsewhere is anybody too, until a condition names the subject: with GitHub, any repository."""
+def is_public(principal: str) -> bool:
+    """A federated principal is public too, until a condition names its subject: any repository of GitHub may use it."""
     return principal in {"*", "AWS *"} or (principal.startswith("Federated ") and _SAML not in principal)
 
 
