@@ -26,7 +26,7 @@ def with_settings(environ: Mapping[str, str] | None = None, **settings: object) 
 
 @contextmanager
 def own_deployment(settings: Mapping[str, str], on_start: Callable[[int], object] = lambda _: None) -> Iterator[Target]:
-    """Deploy with these environment variables; `on_start` is told the port. Nothing of it is left at the end."""
+    """Deploy with these environment variables; `on_start` gets the port. Nothing is left at the end."""
     with own_emulator(settings, on_start) as target:
         deploy(target)
         yield target
@@ -34,7 +34,7 @@ def own_deployment(settings: Mapping[str, str], on_start: Callable[[int], object
 
 @contextmanager
 def own_emulator(settings: Mapping[str, str], on_start: Callable[[int], object] = lambda _: None) -> Iterator[Target]:
-    """Give an embedded AWS that nothing is deployed to yet, with the packages built; it is gone at the end."""
+    """Start an embedded AWS without a deployment, and build the packages; it stops at the end."""
     environ = {**os.environ, "PULSEQUEUE_PORT": "0", **settings}
     target = Target.from_environment("local", environ)
     target.emulator.stop()

@@ -50,7 +50,7 @@ def read_plan(target: Target) -> dict[str, Any]:
 def plan_with_review_files(
     target: Target, *, folder: Path | None, markdown_file: Path | None, json_file: Path | None
 ) -> None:
-    """Keep the plan and its review in `folder`, or where `apply` looks for it."""
+    """Plan, and write the review to these files too; `folder` is where plan and review are kept for `apply`."""
     named = [(file, write) for file, write in ((markdown_file, markdown.write), (json_file, guard.to_json)) if file]
     for file, _ in named:
         check_writable(file)

@@ -14,7 +14,7 @@ from scripts.deploy.terraform import Terraform
 
 
 def read_outputs(target: Target) -> Mapping[str, Any]:
-    """Ask Terraform, which takes seconds; on the embedded AWS, which nobody else deploys to, read what it last said."""
+    """Ask Terraform for its outputs, which takes seconds; on the embedded AWS read those of the last apply."""
     if not state_bucket_exists(target):
         return {}
     if target.is_local and outputs_file(target).exists():

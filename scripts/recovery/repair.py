@@ -65,7 +65,7 @@ class Findings:
     """What is to be repaired: SKUs of the inventory, and streams with the deadlines that nobody will tell of."""
 
     repairs: list[Repair]
-    untold: Mapping[str, datetime]
+    missing_deadlines: Mapping[str, datetime]
     left: list[str]
     """What cannot be repaired, and why."""
 
@@ -99,7 +99,7 @@ class Repairer:
                     repairs.append(Repair(sku, audit.stock.get(sku), _right(audit, sku)))
                 except UserError as error:
                     left.append(str(error))
-        return Findings(repairs, audit.untold, left)
+        return Findings(repairs, audit.missing_deadlines, left)
 
     def write(self, repair: Repair) -> None:
         """Raise UserError where the item is not what was compared any more."""
@@ -117,8 +117,8 @@ class Repairer:
         except self._client.exceptions.TransactionCanceledException as error:
             raise UserError(f"{repair.sku}: it is not what was compared any more, or could not be written") from error
 
-    def write_deadlines(self, untold: Mapping[str, datetime]) -> None:
-        self._deadlines.write(untold, self._clock())
+    def write_deadlines(self, missing_deadlines: Mapping[str, datetime]) -> None:
+        self._deadlines.write(missing_deadlines, self._clock())
 
     def _item(self, repair: Repair) -> "TransactWriteItemTypeDef":
         """Replace or remove the item only as long as each of its attributes is as it was compared."""
@@ -171,13 +171,15 @@ def repair_tables(target: Target) -> None:
             found.left.append(str(error))
         else:
             out.print(f"{repair.sku}: {repair.text}", markup=False)
-    if found.untold:
-        repairer.write_deadlines(found.untold)
-        out.print(f"deadlines written: {len(found.untold):,}; their services are told soon after `invoke resume`")
+    if found.missing_deadlines:
+        repairer.write_deadlines(found.missing_deadlines)
+        out.print(
+            f"deadlines written: {len(found.missing_deadlines):,}; their services are told soon after `invoke resume`"
+        )
     if found.left:
         raise UserError("not repaired:\n" + "\n".join(found.left))
     out.print(
         "`invoke resume` lets the services write again"
-        if found.repairs or found.untold
+        if found.repairs or found.missing_deadlines
         else "the inventory and the deadlines are what the log says: nothing to repair"
     )

@@ -59,7 +59,7 @@ class Auditor:
         return audit
 
     def compare_once(self, shown: Progress | None = None) -> Audit:
-        """Read everything once."""
+        """Read every table once, and compare."""
         shown = shown or Progress(disable=True)
         audit, counters = Audit(self._stock()), read_counters(self._counters)
         items = show_progress(shown, "commits read", scan(self._client, self._deployment.tables.event_store))
@@ -91,6 +91,6 @@ class Auditor:
 
     def _missing_deadlines(self, audit: Audit) -> Iterator[Difference]:
         missing = self._deadlines.missing(audit.due)
-        audit.untold |= missing
+        audit.missing_deadlines |= missing
         for stream_id, due_at in missing.items():
             yield Difference("deadline", stream_id, f"to be told of by {timestamp(due_at)}", "in no group")

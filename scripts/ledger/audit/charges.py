@@ -36,7 +36,7 @@ def charge_differences(
 def charges_without_orders(
     client: "DynamoDBClient", deployment: Deployment, entries: Iterable[JsonObject]
 ) -> list[JsonObject]:
-    """Which entries took money for an order that was refused, or that the event store does not know.
+    """Find the entries that took money for an order that was refused, or that the event store does not know.
 
     Only an order that was accepted has a later version, so one that has lost its first is still known. What cannot be
     read may be of an order that was accepted.

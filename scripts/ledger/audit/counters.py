@@ -8,7 +8,7 @@ from services.libs.store.ledger_counters import LedgerCounters, UnreadableCounte
 
 
 def read_counters(counters: LedgerCounters) -> Mapping[str, int] | str:
-    """Give why they cannot be read, where they cannot."""
+    """Read the counters; where they cannot be read, give the reason as a text."""
     try:
         return counters.read()
     except UnreadableCountersError as error:

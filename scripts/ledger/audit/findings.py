@@ -13,7 +13,7 @@ COUNTERS = "counters"
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What the log says of a subject, and what was found instead. Two are the same if they are about the same thing."""
+    """A difference between the log and a table. Two differences are equal if they are about the same subject."""
 
     kind: str
     subject: str
@@ -22,7 +22,7 @@ class Difference:
 
     @property
     def compared(self) -> str:
-        """What was compared when it was found: a stream, or the counters."""
+        """What this difference is about, as `moving` names it: a stream, or the counters."""
         match self.kind:
             case "stock" | "log":
                 return sku_stream(self.subject)
@@ -47,13 +47,13 @@ class Audit:
     orders: int = 0
     charges: int = 0
     moving: set[str] = field(default_factory=set)
-    """What changed while it was read, and so could not be compared: SKUs' streams, and `counters`."""
+    """What changed during the reading, so that it could not be compared: streams of SKUs, and `counters`."""
     uncompared: set[str] = field(default_factory=set)
-    """Of that, what no comparison before could compare either."""
+    """The part of `moving` that no earlier comparison could compare either."""
     due: dict[str, datetime] = field(default_factory=dict)
-    """The deadlines that streams wait for."""
-    untold: dict[str, datetime] = field(default_factory=dict)
-    """Of these, the ones that nobody will tell of: they are missing in the deadline table, or long past."""
+    """The deadline of each stream that waits for one."""
+    missing_deadlines: dict[str, datetime] = field(default_factory=dict)
+    """The deadlines that no service will be told of: the deadline table lacks them, or they are long past."""
 
     @property
     def unsettled(self) -> set[str]:

@@ -47,7 +47,7 @@ def _history_problem(stream_id: str, history: Sequence[Commit], audit: Audit, no
         return state
     late = lateness(state, now)
     if state.due_at:
-        (audit.untold if late else audit.due)[stream_id] = state.due_at
+        (audit.missing_deadlines if late else audit.due)[stream_id] = state.due_at
     return late
 
 

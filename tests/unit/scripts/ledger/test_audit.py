@@ -424,7 +424,7 @@ def test_an_entry_of_the_gateway_that_cannot_be_read_is_found(busy: Aws, values:
 
 def _repair_deadlines(aws: Aws, at: datetime) -> None:
     repairer = Repairer(aws.dynamodb, aws.deployment, clock=lambda: at)
-    repairer.write_deadlines(repairer.find().untold)
+    repairer.write_deadlines(repairer.find().missing_deadlines)
 
 
 def _repair(aws: Aws) -> list[Repair]:
