@@ -21,10 +21,10 @@ test: $(READY) ## run all tests, beside a demo if there is one
 	@PULSEQUEUE_INSTANCE=test PULSEQUEUE_PORT=0 $(INVOKE) test
 
 monitoring-tools: $(READY) ## get Prometheus and Alertmanager, without root
-	@$(INVOKE) monitoring-tools
+	@$(INVOKE) monitor.tools
 
 test-long: $(READY) ## run a million random operations, 10,000 orders under faults, three environments in one account, upgrades, and a service more
-	@$(INVOKE) test-soak test-environments test-upgrade test-growth --deployed test-faults --orders 10000
+	@$(INVOKE) test.soak test.environments test.upgrade test.growth --deployed test.faults --orders 10000
 
 lint: $(READY)
 	@$(INVOKE) lint typecheck

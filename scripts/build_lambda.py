@@ -16,15 +16,13 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
-from scripts.console import out, table
-from scripts.errors import UserError
-from scripts.lambda_imports import Imports
+from scripts.cli.console import out, table
+from scripts.cli.errors import UserError
+from scripts.cli.paths import DIST, LOCAL_FOLDER, REPO_ROOT, REQUIREMENTS
+from scripts.deploy.lambda_imports import Imports
 from scripts.lambdas_config import LAMBDAS, LambdaConfig
-from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT
 
-DIST = REPO_ROOT / "dist"
-
-_REQUIREMENTS = REPO_ROOT / "requirements" / "lambda.txt"
+_REQUIREMENTS = REQUIREMENTS / "lambda.txt"
 _PACKAGE = "services"
 # What the Lambda runtime brings: boto3 and all that it requires.
 _RUNTIME = frozenset({"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"})
@@ -47,7 +45,7 @@ _FILE_MODE = 0o100644
 
 def build(target_name: str) -> Path:
     """Build every function's zip, and the list of what is in it; give their folder."""
-    from scripts import sbom  # noqa: PLC0415 - it takes long to import, and every task imports this module
+    from scripts.deploy import sbom  # noqa: PLC0415 - it takes long to import, and every task imports this module
 
     packages = _installed_packages(target_name)
     wheels = json.loads((packages / _WHEELS_FILE).read_text())

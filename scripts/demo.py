@@ -4,24 +4,23 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import quantiles
 from time import monotonic, sleep
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from scripts import monitoring
-from scripts.console import out, table
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.json_files import load_json
-from scripts.ledger import Charges, Ledger, SkuTotals, read_charges, read_commits, read_inventory
-from scripts.order_client import History, OrderClient
-from scripts.seed_inventory import CATALOGUE
-from scripts.target import Target
+from scripts.cli.console import out, table
+from scripts.cli.errors import UserError
+from scripts.cli.json_files import load_json
+from scripts.cli.paths import SEED_FILE
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.ledger.log_reader import Charges, Ledger, SkuTotals, read_charges, read_commits, read_inventory
+from scripts.monitor import monitoring
+from scripts.operate.order_client import History, OrderClient
+from scripts.operate.seeding import CATALOGUE
 from services.shared.inventory import StockItem
 
-SEED_FILE = Path(__file__).parent / "inventory-seed.json"
 _TIMEOUT_SECONDS = 180
 _REPEATED_SHARE = 0.1
 _EVENTS_A_SECOND = 20
@@ -59,7 +58,7 @@ class Outcome:
             yield items.get(sku), self.ledger.skus.get(sku, SkuTotals())
 
 
-def run(target: Target, orders: int) -> None:
+def run_demo(target: Target, orders: int) -> None:
     """Place `orders` orders; raise UserError where one stays without a final state or a check fails."""
     deployment = Deployment.of(target)
     if target.is_local:  # elsewhere the deployment has its own

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from scripts.local.emulator import REPO_ROOT
+from scripts.cli.paths import REPO_ROOT
 from services.libs.runtime.function_name import function_name
 
 _ENTRIES = ("handler.py", "api.py")

@@ -6,30 +6,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from itertools import count
-from pathlib import Path
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from rich.text import Text
 
-from scripts.console import out, table
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.json_files import load_json
-from scripts.made_secrets import METRICS_TOKEN, required
-from scripts.metrics_audit import business_counters, read_page
-from scripts.order_client import History, OrderClient
-from scripts.order_history import reason_of
-from scripts.seed_inventory import Catalogue, Seeder
-from scripts.target import Target
-from scripts.waiting import wait_until
-from scripts.web import TIMEOUT_SECONDS, session
+from scripts.cli.console import out, table
+from scripts.cli.errors import UserError
+from scripts.cli.json_files import load_json
+from scripts.cli.paths import ORDER_EVENTS_FILE
+from scripts.cli.waiting import wait_until
+from scripts.cli.web import TIMEOUT_SECONDS, session
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.generated_secrets import METRICS_TOKEN, required
+from scripts.deploy.target import Target
+from scripts.ledger.order_history import reason_of
+from scripts.monitor.metrics_audit import business_counters, read_page
+from scripts.operate.order_client import History, OrderClient
+from scripts.operate.seeding import Catalogue, Seeder
 from services.libs.store.dynamodb_items import from_item, to_item
 from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.simulated_gateway import accepts
 from services.shared.inventory import StockItem
 
-EVENTS_FILE = Path(__file__).parent / "order-service-events.json"
 _ORDER_TIMEOUT_SECONDS = 60
 _LOG_TIMEOUT_SECONDS = 30
 _POLL_SECONDS = 0.5
@@ -78,9 +77,9 @@ class Check:
         return self.expected == self.seen
 
 
-def run(target: Target) -> None:
+def check_deployment(target: Target) -> None:
     """Raise UserError naming each expectation that does not hold, with the values seen."""
-    suite = load_json(EVENTS_FILE, TypeAdapter(Suite))
+    suite = load_json(ORDER_EVENTS_FILE, TypeAdapter(Suite))
     checks = list(_PostDeployTest(target, Deployment.of(target), suite).checks())
     _print(checks)
     failed = [check for check in checks if not check.holds]

@@ -7,14 +7,14 @@ from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
 
-from scripts.console import out
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.json_files import load_json
-from scripts.ledger import read_inventory
-from scripts.order_client import History, OrderClient
-from scripts.order_history import events_text
-from scripts.target import Target
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.cli.json_files import load_json
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.ledger.log_reader import read_inventory
+from scripts.ledger.order_history import events_text
+from scripts.operate.order_client import History, OrderClient
 from services.libs.messaging.incoming_events import EventDetail
 from services.libs.store.inventory_table import InventoryTable
 from services.order_service.domain import PlacedOrder, content_hash

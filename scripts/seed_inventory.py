@@ -1,118 +1,16 @@
-"""Set the stock on hand of a catalogue of SKUs. Every change is a commit; reservations are never touched."""
+"""Seed the inventory from a file."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints, TypeAdapter
-
-from scripts.console import out, table
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.json_files import load_json
-from scripts.ledger import read_inventory
-from scripts.stock_commits import StockCommits
-from scripts.target import Target
-from services.libs.store.event_store import ContentionError, EventStore, StockRefusedError, VersionTakenError
-from services.libs.store.inventory_table import InventoryTable
-from services.shared.events.event import Sku
-from services.shared.inventory import Product, StockItem
-
-_ATTEMPTS = 5
-
-
-class SeedProduct(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    sku: Sku
-    name: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
-    ]
-    stock: Annotated[StrictInt, Field(ge=0, le=1_000_000_000)]
-    price_minor: StrictInt = Field(ge=0, le=100_000_000_000, alias="priceMinor")
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-
-    @property
-    def product(self) -> Product:
-        return Product(self.name, self.price_minor, self.currency)
-
-
-def _consistent(products: list[SeedProduct]) -> list[SeedProduct]:
-    skus = [product.sku for product in products]
-    twice = {sku for sku in skus if skus.count(sku) > 1}
-    if twice:
-        raise ValueError(f"listed more than once: {', '.join(sorted(twice))}")
-    currencies = {product.currency for product in products}
-    if len(currencies) > 1:
-        # An order over both could not be charged, so the order service would send it to the dead letters.
-        raise ValueError(f"one catalogue has one currency, not {', '.join(sorted(currencies))}")
-    return products
-
-
-Catalogue = Annotated[list[SeedProduct], Field(min_length=1), AfterValidator(_consistent)]
-CATALOGUE: TypeAdapter[list[SeedProduct]] = TypeAdapter(Catalogue)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What seeding did to one SKU; `refused` says why it did nothing."""
-
-    product: SeedProduct
-    before: StockItem | None
-    refused: str | None = None
-
-    @property
-    def text(self) -> str:
-        if self.refused:
-            return f"refused: {self.refused}"
-        if self.before is None:
-            return "created"
-        parts = []
-        if self.before.stock != self.product.stock:
-            parts.append(f"stock {self.product.stock - self.before.stock:+d}")
-        if self.before.product.price_minor != self.product.price_minor:
-            parts.append(f"price was {self.before.product.price_minor}")
-        if self.before.product.name != self.product.name:
-            parts.append(f"name was {self.before.product.name}")
-        if self.before.product.currency != self.product.currency:
-            parts.append(f"currency was {self.before.product.currency}")
-        return ", ".join(parts) or "unchanged"
-
-
-class Seeder:
-    """Brings SKUs to the stock that is wanted of them."""
-
-    def __init__(self, store: EventStore, inventory: InventoryTable) -> None:
-        self._store = store
-        self._inventory = inventory
-        self._commits = StockCommits(store, "seed")
-
-    @classmethod
-    def of(cls, target: Target, deployment: Deployment) -> Self:
-        client = target.client("dynamodb")
-        return cls(EventStore(client, deployment.store_tables), InventoryTable(client, deployment.tables.inventory))
-
-    def seed(self, products: Sequence[SeedProduct]) -> Iterable[Change]:
-        standing = self._inventory.read(product.sku for product in products)
-        for product in products:
-            yield self._set(product, standing.get(product.sku))
-
-    def _set(self, product: SeedProduct, before: StockItem | None) -> Change:
-        """Write the difference to what stands there; look again when an order or another seeding came between."""
-        for _ in range(_ATTEMPTS):
-            if before and before.product == product.product and before.stock == product.stock:
-                return Change(product, before)
-            if before and product.stock < before.reserved:
-                return Change(product, before, refused=f"{before.reserved} units are reserved for orders")
-            delta = product.stock - (before.stock if before else 0)
-            try:
-                self._store.append(self._commits.next(product.sku, product.product, product.stock, delta))
-            except (VersionTakenError, StockRefusedError, ContentionError):
-                before = self._inventory.read([product.sku]).get(product.sku)
-            else:
-                return Change(product, before)
-        return Change(product, before, refused="its stock keeps changing, try again when it is quieter")
+from scripts.cli.console import out, table
+from scripts.cli.errors import UserError
+from scripts.cli.json_files import load_json
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.ledger.log_reader import read_inventory
+from scripts.operate.seeding import CATALOGUE, Seeder, SeedProduct
+from services.shared.inventory import StockItem
 
 
 def _check_currency(products: Sequence[SeedProduct], inventory: Sequence[StockItem]) -> None:

@@ -9,14 +9,14 @@ from typing import Any
 
 import yaml
 
-from scripts.build_lambda import DIST
-from scripts.console import out, table
-from scripts.errors import UserError
-from scripts.grafana import dashboards
-from scripts.grafana.client import Grafana
-from scripts.web import checked_url
+from scripts.cli.console import out, table
+from scripts.cli.errors import UserError
+from scripts.cli.paths import DASHBOARDS, DIST
+from scripts.cli.web import checked_url
+from scripts.monitor.grafana import dashboards
+from scripts.monitor.grafana.client import Grafana
 
-_FILES = dashboards.FOLDER.parent
+_FILES = DASHBOARDS.parent
 _BUNDLE = DIST / "grafana"
 _VARIABLES = ("GRAFANA_URL", "GRAFANA_USER", "GRAFANA_PASSWORD", "PROMETHEUS_URL")
 _IN_THE_ENVIRONMENT = "-"

@@ -3,7 +3,7 @@
 import base64
 import json
 
-from scripts.target import Target
+from scripts.deploy.target import Target
 
 REPOSITORY = "us/shop"
 SUBJECTS = {"plan": f"repo:{REPOSITORY}:ref:refs/heads/release/1", "deploy": f"repo:{REPOSITORY}:environment:{{}}"}

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from scripts.grafana.panel_data import Prometheus, Series, Window, boards
+from scripts.monitor.grafana.panel_data import Prometheus, Series, Window, boards
 
 
 def without_data(prometheus_url: str, environment: str, minutes: int = 15) -> list[str]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
-from scripts.errors import UserError
-from scripts.waiting import wait_until
+from scripts.cli.errors import UserError
+from scripts.cli.waiting import wait_until
 
 _STOP_SECONDS = 15
 # Another process that looks whether the lock is held, holds it for a moment itself.

@@ -10,19 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Self
 
-from scripts.console import out
-from scripts.errors import UserError
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.cli.paths import LOCAL_FOLDER, MONITORING_FOLDER, REPO_ROOT, REQUIREMENTS
+from scripts.cli.waiting import wait_until
 from scripts.local.daemon import Daemon, answers, free_port
 from scripts.local.tool_environment import tool_python
-from scripts.waiting import wait_until
 
-REPO_ROOT = Path(__file__).parents[2]
-LOCAL_FOLDER = REPO_ROOT / ".local"
 DEFAULT_PORT = 4566
-MONITORING_FOLDER = "monitoring"
-"""In the folder of a target's state."""
 
-_REQUIREMENTS = REPO_ROOT / "requirements" / "emulator.txt"
+_REQUIREMENTS = REQUIREMENTS / "emulator.txt"
 _START_SECONDS = 60
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.console import out, table
-from scripts.errors import UserError
-from scripts.local.emulator import LOCAL_FOLDER
+from scripts.cli.console import out, table
+from scripts.cli.errors import UserError
+from scripts.cli.paths import LOCAL_FOLDER
 
 # Debian calls Alertmanager differently, as there is another program of its name.
 _NAMES = {
@@ -56,7 +56,7 @@ def find(environ: Mapping[str, str] = os.environ) -> Tools:
     missing = [name for name, path in found.items() if path is None]
     if missing:
         raise UserError(
-            f"not found: {', '.join(missing)}. On Debian and Ubuntu `invoke monitoring-tools` gets them, without root; "
+            f"not found: {', '.join(missing)}. On Debian and Ubuntu `invoke monitor.tools` gets them, without root; "
             "on macOS `brew install prometheus`, and put Alertmanager from https://prometheus.io/download on PATH; "
             "elsewhere take both from there"
         )

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scripts.console import out
-from scripts.errors import UserError
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
 
 
 def tool_python(requirements: Path, folder: Path, *, tool: str) -> Path:

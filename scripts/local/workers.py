@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.errors import UserError
+from scripts.cli.errors import UserError
 from scripts.local.emulator import Emulator
 
 _PROCESSES = Path("/proc")

@@ -4,29 +4,29 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scripts.console import out
-from scripts.counting import counted, counts
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.ledger import scan
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.cli.progress import progress_display, show_progress
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.ledger.log_reader import scan
 from scripts.recovery.backup_files import ItemsFile, Manifest, Origin, new_folder, write_manifest
 from scripts.recovery.log_survey import Survey, survey
-from scripts.target import Target
 
 
-def run(target: Target, folder: Path | None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+def back_up(target: Target, folder: Path | None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
     """Print where the backup is; raise UserError where what was read cannot have stood at one moment."""
     deployment = Deployment.of(target)
     taken_at = clock()
     folder = folder or _default_folder(target, taken_at)
     client = target.client("dynamodb")
     log, charges = "event-store.jsonl.gz", "simulated-gateway.jsonl.gz"
-    with new_folder(folder) as unfinished, counts() as shown:
+    with new_folder(folder) as unfinished, progress_display() as shown:
         log_file, charges_file = ItemsFile(unfinished / log), ItemsFile(unfinished / charges)
-        items = counted(shown, "commits read", scan(client, deployment.tables.event_store))
+        items = show_progress(shown, "commits read", scan(client, deployment.tables.event_store))
         found = survey(log_file.through(items))
         # After the log, and so never without a charge that the log knows of.
-        charges_file.write(counted(shown, "charges read", scan(client, deployment.tables.simulated_gateway)))
+        charges_file.write(show_progress(shown, "charges read", scan(client, deployment.tables.simulated_gateway)))
         manifest = Manifest(
             origin=Origin.of(target),
             taken_at=taken_at,

@@ -17,9 +17,9 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt, StringConstraints, TypeAdapter
 
-from scripts.errors import UserError
-from scripts.json_files import load_json
-from scripts.target import Target
+from scripts.cli.errors import UserError
+from scripts.cli.json_files import load_json
+from scripts.deploy.target import Target
 from services.libs.store.dynamodb_items import Item
 
 _MANIFEST = "manifest.json"

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
-from scripts.ledger import Ledger, histories, read_commit
-from scripts.lifecycles import lifecycle_of
-from scripts.order_history import state_of
+from scripts.ledger.lifecycles import lifecycle_of
+from scripts.ledger.log_reader import Ledger, histories, read_commit
+from scripts.ledger.order_history import state_of
 from services.libs.store.dynamodb_items import Item
 from services.shared.commits import Commit
 from services.shared.lifecycle import State

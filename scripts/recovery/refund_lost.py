@@ -3,14 +3,14 @@
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from scripts.audit import charges_without_orders
-from scripts.console import out
-from scripts.counting import counted, counts
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.ledger import read_gateway, scan
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.cli.progress import progress_display, show_progress
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.ledger.audit.charges import charges_without_orders
+from scripts.ledger.log_reader import read_gateway, scan
 from scripts.recovery.log_survey import survey
-from scripts.target import Target
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.json_types import JsonObject, integer
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ENTRIES_AT_ONCE = 1000
 
 
-def run(target: Target, *, dry_run: bool) -> None:
+def refund_lost_orders(target: Target, *, dry_run: bool) -> None:
     """Call the charges off, or only list them; raise UserError where the event store cannot tell which they are.
 
     A payment is taken only for an order whose version 1 is committed, so none of an order under way is among them.
@@ -44,13 +44,13 @@ def run(target: Target, *, dry_run: bool) -> None:
 
 def _check_log(client: "DynamoDBClient", deployment: Deployment) -> None:
     """To a log that is damaged good orders are unknown too."""
-    with counts() as shown:
-        found = survey(counted(shown, "commits checked", scan(client, deployment.tables.event_store)))
+    with progress_display() as shown:
+        found = survey(show_progress(shown, "commits checked", scan(client, deployment.tables.event_store)))
     if not found.commits or found.damage:
         raise UserError(
             "nothing was given back: the event store is empty or damaged; `invoke restore` first\n"
             f"{found.damage or 'it holds no commit'}\n"
-            "if orders were written meanwhile: `invoke pause`, `invoke refund-lost`, `invoke resume`"
+            "if orders were written meanwhile: `invoke pause`, `invoke recover.refund-lost`, `invoke resume`"
         )
 
 

@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from scripts.console import out
-from scripts.counting import counted, counts
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.order_client import OrderClient
-from scripts.target import Target
-from scripts.times import parse_past
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.cli.progress import progress_display, show_progress
+from scripts.cli.times import parse_past
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.operate.order_client import OrderClient
 from services.libs.messaging.incoming_events import event_in, parse_message
 from services.libs.store.event_store import EventStore
 from services.order_service.domain import PlacedOrder
@@ -179,15 +179,15 @@ def _policy(queue_arn: str, rule_arn: str) -> dict[str, object]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def run(target: Target, since: str, *, dry_run: bool) -> None:
+def replay_lost_orders(target: Target, since: str, *, dry_run: bool) -> None:
     """Place each again that the event store does not know, or only count them."""
     now = datetime.now(UTC)
     start = parse_past("--since", since, now)
     deployment = Deployment.of(target)
     store, client = EventStore(target.client("dynamodb"), deployment.store_tables), OrderClient(target, deployment)
     orders = _Orders()
-    with counts() as shown:
-        for bodies in counted(shown, "batches read", OrderArchive(target, deployment).placed(start, now)):
+    with progress_display() as shown:
+        for bodies in show_progress(shown, "batches read", OrderArchive(target, deployment).placed(start, now)):
             orders.add(bodies, store)
     if not dry_run:
         client.place([placed.detail for placed in orders.lost.values()])

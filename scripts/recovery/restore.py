@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 
 from rich.progress import Progress
 
-from scripts import audit as auditing
-from scripts import relay_catchup
-from scripts.console import err, out
-from scripts.counting import counted, counts
-from scripts.deadlines import Deadlines
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.ledger import scan
+from scripts.cli.console import err, out
+from scripts.cli.errors import UserError
+from scripts.cli.progress import progress_display, show_progress
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.ledger.audit.report import audit_deployment
+from scripts.ledger.deadlines import Deadlines
+from scripts.ledger.log_reader import scan
+from scripts.operate import relay_catchup
+from scripts.operate.pausing import Writers
 from scripts.recovery.log_survey import survey
 from scripts.recovery.restore_sources import Source, open_source
 from scripts.recovery.table_writes import TableWrites
-from scripts.target import Target
-from scripts.writers import Writers
 from services.libs.store.dynamodb_items import Item
 from services.libs.store.inventory_table import stock_to_item
 from services.libs.store.ledger_counters import LedgerCounters
@@ -62,7 +62,7 @@ class Restorer:
     def restore(self, source: Source, shown: Progress, *, replace: bool, accept_damaged: bool = False) -> Restored:
         """Raise UserError, with nothing changed, if the source is damaged or commits would be lost, without consent."""
         fingerprints: set[bytes] = set()
-        found = survey(_remembered(counted(shown, "commits of the backup read", source.commits()), fingerprints))
+        found = survey(_remembered(show_progress(shown, "commits of the backup read", source.commits()), fingerprints))
         if found.damage and not accept_damaged:
             raise _damaged(found.damage)
         surplus = self._compare(fingerprints, shown)
@@ -83,7 +83,7 @@ class Restorer:
         """Take out of `missing` what is there; return the keys of what is there and should not be, or not like this."""
         surplus: set[_Key] = set()
         live = scan(self._client, self._deployment.tables.event_store)
-        for item in counted(shown, "commits of the event store compared", live):
+        for item in show_progress(shown, "commits of the event store compared", live):
             fingerprint = _fingerprint(item)
             if fingerprint in missing:
                 missing.remove(fingerprint)
@@ -115,7 +115,7 @@ class Restorer:
             return 0
         table = self._deployment.tables.simulated_gateway
         known = {item["order_id"]["S"] for item in scan(self._client, table)}
-        charges = counted(shown, "charges read", source.charges())
+        charges = show_progress(shown, "charges read", source.charges())
         return sum(TableWrites(self._client, table).put(item for item in charges if item["order_id"]["S"] not in known))
 
     def _write_inventory(self, right: Mapping[str, Item]) -> int:
@@ -168,7 +168,9 @@ def _told_if_unfinished() -> Iterator[None]:
         raise
 
 
-def run(target: Target, to: str, *, replace: bool, from_elsewhere: bool, accept_damaged: bool = False) -> None:
+def restore_tables(
+    target: Target, to: str, *, replace: bool, from_elsewhere: bool, accept_damaged: bool = False
+) -> None:
     """Restore, and audit as of then; raise UserError where something stands in the way or a difference stays."""
     deployment = Deployment.of(target)
     began_at = datetime.now(UTC)
@@ -176,7 +178,7 @@ def run(target: Target, to: str, *, replace: bool, from_elsewhere: bool, accept_
     _check_table(client, deployment.tables.event_store)
     Writers(target, deployment).check_paused("restored")
     with open_source(to, target, deployment, from_elsewhere=from_elsewhere) as source:
-        with counts() as shown:
+        with progress_display() as shown:
             restored = Restorer(client, deployment).restore(
                 source, shown, replace=replace, accept_damaged=accept_damaged
             )
@@ -184,7 +186,7 @@ def run(target: Target, to: str, *, replace: bool, from_elsewhere: bool, accept_
             refused = _publish(target, deployment, restored.unfinished)
     _print(restored, source.as_of, began_at)
     try:
-        auditing.run(target, source.as_of)
+        audit_deployment(target, source.as_of)
     except UserError as error:
         raise UserError(
             f"{error}. A charge without an order is of an order that came later: docs/runbook.md#charges-without-orders"

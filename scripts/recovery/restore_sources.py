@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.console import out
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.ledger import scan
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.cli.times import parse_past
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.ledger.log_reader import scan
 from scripts.recovery.backup_files import Origin, read_items, read_manifest
-from scripts.target import Target
-from scripts.times import parse_past
 from services.libs.store.dynamodb_items import Item
 from services.shared.causes import timestamp
 

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from scripts.errors import UserError
+from scripts.cli.errors import UserError
 from services.libs.runtime.backoff import Backoff
 from services.libs.store.dynamodb_items import Item
 

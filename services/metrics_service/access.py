@@ -19,5 +19,5 @@ class BearerToken:
     def _current(self) -> bytes:
         token = self._parameters.find(self._name)
         if token is None:
-            raise DependencyError("no token was made yet: `invoke metrics-token`")
+            raise DependencyError("no token was made yet: `invoke monitor.token`")
         return token.encode()

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.deployed import deployed, with_settings
-from scripts.deployment import Deployment
-from scripts.target import Target
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.own_deployment import own_deployment, with_settings
+from scripts.deploy.target import Target
 from tests.integration.world import World
 
 
@@ -19,7 +19,7 @@ def target() -> Iterator[Target]:
     }
     # A pause waits for as long, and what a function failed at is hidden for six times it.
     settings = with_settings(settings, function_timeout_seconds=5)
-    with deployed(settings) as target:
+    with own_deployment(settings) as target:
         yield target
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment, drift
-from scripts.build_lambda import DIST
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.plan.model import Action
-from scripts.target import Target
-from scripts.terraform import Terraform
+from scripts.cli.errors import UserError
+from scripts.cli.paths import DIST
+from scripts.deploy import applying, drift, environments, planning
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.plan.model import Action
+from scripts.deploy.target import Target
+from scripts.deploy.terraform import Terraform
 
 SYSTEM = "module.pulsequeue"
 QUEUE = f"{SYSTEM}.module.order_service.module.queue[0].aws_sqs_queue.this"
@@ -28,11 +28,11 @@ FUNCTION = f"{SYSTEM}.module.order_service.module.function.aws_lambda_function.t
 
 def drift_of(target: Target, monkeypatch: pytest.MonkeyPatch) -> tuple[int, set[tuple[str, str, str, str]]]:
     """Give the task's exit code, and what it found."""
-    found, code = deployment.drift(target), 0
+    found, code = planning.find_drift(target), 0
     with monkeypatch.context() as patch:
-        patch.setattr(deployment, "drift", lambda _: found)
+        patch.setattr(planning, "find_drift", lambda _: found)
         try:
-            drift.run(target)
+            drift.show_drift(target)
         except SystemExit as end:
             code = int(end.code or 0)
     gone = {(each.address, "", "there", "gone") for each in found if each.action is Action.DESTROY}
@@ -58,7 +58,7 @@ def test_what_was_changed_by_hand_is_named_and_a_plan_from_a_folder_mends_it_onc
         (ROLE, "inline_policy", "", "allow * on *"),
     }
     first, second = tmp_path / "first", tmp_path / "second"
-    review = deployment.plan(target, first)
+    review = planning.plan(target, first)
     assert {each.address for each in review.drift} == {QUEUE, TARGET, ROLE_POLICY, ROLE}
     assert review.risks == ()
     shutil.copytree(first, second)
@@ -66,7 +66,7 @@ def test_what_was_changed_by_hand_is_named_and_a_plan_from_a_folder_mends_it_onc
     # As on another machine: without what Terraform keeps beside a plan. What nothing describes nothing mends.
     shutil.rmtree(target.state_folder / "terraform")
     iam.delete_role_policy(**backdoor)
-    deployment.apply(target, first)
+    applying.apply(target, first)
 
     assert drift_of(target, monkeypatch) == (0, set())
     refuse_to_apply_again(target, second)
@@ -89,19 +89,19 @@ def refuse_to_apply_again(target: Target, folder: Path) -> None:
     plan, review = plan_file.read_bytes(), review_file.read_text()
 
     with pytest.raises(UserError, match="the plan is stale: test has been changed since it was made"):
-        deployment.apply(target, folder)
+        applying.apply(target, folder)
     plan_file.write_bytes(plan + b" ")
     with pytest.raises(UserError, match="not the one that was reviewed"):
-        deployment.apply(target, folder)
+        applying.apply(target, folder)
     plan_file.write_bytes(plan)
     review_file.unlink()
     with pytest.raises(UserError, match="has no review beside it"):
-        deployment.apply(target, folder)
+        applying.apply(target, folder)
     # Somebody applies another between the check and the apply: Terraform notices.
-    serial = json.loads(Terraform(deployment.root_of(target), target).call("state", "pull").stdout)["serial"]
+    serial = json.loads(Terraform(environments.root_of(target), target).call("state", "pull").stdout)["serial"]
     review_file.write_text(re.sub(r'"serial": \d+', f'"serial": {serial}', review))
     with pytest.raises(UserError, match="the plan is stale: somebody has applied another"):
-        deployment.apply(target, folder)
+        applying.apply(target, folder)
 
 
 def test_what_would_be_lost_wants_to_be_allowed_and_the_packages_must_be_those_of_the_plan(
@@ -111,13 +111,13 @@ def test_what_would_be_lost_wants_to_be_allowed_and_the_packages_must_be_those_o
     shutil.copytree(DIST / target.name, package.parent)
     with zipfile.ZipFile(package, "a") as changed:
         changed.writestr("new.py", "")
-    monkeypatch.setattr(deployment, "DIST", tmp_path / "dist")
+    monkeypatch.setattr(planning, "DIST", tmp_path / "dist")
     plan = Terraform.plan
     monkeypatch.setattr(Terraform, "plan", lambda *given: plan(*given, f"-replace={LOG_GROUP}"))
     made, client = Deployment.of(target), target.client("lambda")
     before = client.get_function_configuration(FunctionName=made.functions["order-service"].name)["CodeSha256"]
 
-    review = deployment.plan(target, tmp_path)
+    review = planning.plan(target, tmp_path)
 
     assert [(risk.kind, risk.address) for risk in review.risks] == [("loss", LOG_GROUP), ("code", FUNCTION)]
     # They come from another folder than those that are deployed, so all are uploaded.
@@ -125,14 +125,14 @@ def test_what_would_be_lost_wants_to_be_allowed_and_the_packages_must_be_those_o
         zipped.name for zipped in package.parent.glob("*.zip")
     }
     with pytest.raises(UserError, match=r"would be replaced, and the logs in it lost \(asked for\)"):
-        deployment.apply(target, tmp_path)
+        applying.apply(target, tmp_path)
     with pytest.raises(UserError, match=f"could be allowed:\n  {re.escape(LOG_GROUP)}"):
-        deployment.apply(target, tmp_path, [QUEUE])
+        applying.apply(target, tmp_path, [QUEUE])
     planned = package.read_bytes()
     package.write_bytes(b"built again")
     with pytest.raises(UserError, match=r"built again or are gone: order_service\.zip;"):
-        deployment.apply(target, tmp_path, [LOG_GROUP])
+        applying.apply(target, tmp_path, [LOG_GROUP])
     assert client.get_function_configuration(FunctionName=made.functions["order-service"].name)["CodeSha256"] == before
     package.write_bytes(planned)
-    deployment.apply(target, tmp_path, [LOG_GROUP])
+    applying.apply(target, tmp_path, [LOG_GROUP])
     assert client.get_function_configuration(FunctionName=made.functions["order-service"].name)["CodeSha256"] != before

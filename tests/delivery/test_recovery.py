@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts import audit, metrics_audit, writers
-from scripts.errors import UserError
-from scripts.ledger import scan
+from scripts.cli.errors import UserError
+from scripts.ledger.audit.report import audit_deployment
+from scripts.ledger.log_reader import scan
+from scripts.monitor import metrics_audit
+from scripts.operate import pausing
 from scripts.recovery import backup, refund_lost, replay_orders, restore
 from services.libs.store.dynamodb_items import Item, to_item
 from tests.integration.world import World, eventually
@@ -20,32 +22,32 @@ def test_a_system_is_restored_goes_on_with_open_orders_and_takes_new_ones(
     open_order = world.order({sku: 3})
     with world.paused("payment-service"):
         order_id = _placed(world, open_order)
-        backup.run(world.target, tmp_path / "backup")
+        backup.back_up(world.target, tmp_path / "backup")
         arn = _dynamodb_backup(world)
     _, lost, refused = world.run(open_order, world.order({sku: 1}), world.order({sku: 20}))
     _spoil(world, sku, confirmed.order_id)
     with pytest.raises(UserError, match="differences stayed"):
-        audit.run(world.target)
+        audit_deployment(world.target)
     with pytest.raises(UserError, match=r"nothing was restored: .*order-service.* may be writing"):
         _restore(world, tmp_path / "backup")
 
-    writers.pause(world.target)
+    pausing.pause(world.target)
     with pytest.raises(UserError, match="They would be lost, so nothing was changed"):
         _restore(world, tmp_path / "backup")
     with pytest.raises(UserError, match="1 differences"):
         _restore(world, tmp_path / "backup", replaces=True)
     assert f"money {lost.order_id} no charge: no such order was accepted charged" in _printed(capsys)
-    refund_lost.run(world.target, dry_run=False)
+    refund_lost.refund_lost_orders(world.target, dry_run=False)
     _restore(world, tmp_path / "backup")  # raises unless the audit is clean
     assert world.stock(sku) == (8, 3, 5)
 
     _empty(world, world.deployment.tables.event_store, "stream_id", "version")
     _empty(world, world.deployment.tables.inventory, "item_id")
-    restore.run(world.target, arn, replace=False, from_elsewhere=False)
+    restore.restore_tables(world.target, arn, replace=False, from_elsewhere=False)
     assert world.stock(sku) == (8, 3, 5)
     with pytest.raises(UserError, match="can be restored to a time from"):
-        restore.run(world.target, "5m", replace=False, from_elsewhere=False)
-    writers.resume(world.target)
+        restore.restore_tables(world.target, "5m", replace=False, from_elsewhere=False)
+    pausing.resume(world.target)
 
     (went_on,) = world.wait(order_id)
     assert went_on.events[-1] == "OrderConfirmed"
@@ -53,7 +55,7 @@ def test_a_system_is_restored_goes_on_with_open_orders_and_takes_new_ones(
     assert world.charge(lost.order_id)["status"] == "refunded"
     assert world.stock(sku) == (5, 0, 5)
     world.seed(sku, 25)
-    replay_orders.run(world.target, "1h", dry_run=False)
+    replay_orders.replay_lost_orders(world.target, "1h", dry_run=False)
     assert [history.events[-1] for history in world.wait(lost.order_id, refused.order_id)] == [
         "OrderCancelled",  # its charge was given back
         "OrderConfirmed",  # there is enough now
@@ -61,12 +63,12 @@ def test_a_system_is_restored_goes_on_with_open_orders_and_takes_new_ones(
     (new,) = world.run(world.order({sku: 1}))
     assert new.events[-1] == "OrderConfirmed"
     assert world.stock(sku) == (4, 0, 4)
-    audit.run(world.target)
-    metrics_audit.run(world.target, rebuild=False)
+    audit_deployment(world.target)
+    metrics_audit.audit_metrics(world.target, rebuild=False)
 
 
 def _restore(world: World, folder: Path, *, replaces: bool = False) -> None:
-    restore.run(world.target, str(folder), replace=replaces, from_elsewhere=False)
+    restore.restore_tables(world.target, str(folder), replace=replaces, from_elsewhere=False)
 
 
 def _placed(world: World, order: dict[str, object]) -> str:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from scripts import destroy
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.made_secrets import METRICS_TOKEN, read
-from scripts.target import Target
+from scripts.cli.errors import UserError
+from scripts.deploy import destroy
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.generated_secrets import METRICS_TOKEN, read
+from scripts.deploy.target import Target
 
 TABLE = "module.pulsequeue.module.inventory_table.aws_dynamodb_table.this"
 
@@ -18,11 +18,11 @@ def test_the_environment_is_taken_down_once_nothing_protects_it(
     client.update_table(TableName=table, DeletionProtectionEnabled=True)
 
     with pytest.raises(UserError, match="deletion protection is on") as refused:
-        destroy.run(target, target.environment)
+        destroy.destroy_environment(target, target.environment)
     assert TABLE in str(refused.value)
     assert table in client.list_tables()["TableNames"]
     client.update_table(TableName=table, DeletionProtectionEnabled=False)
-    destroy.run(target, target.environment)
+    destroy.destroy_environment(target, target.environment)
 
     assert client.list_tables()["TableNames"] == []
     assert target.client("sqs").list_queues().get("QueueUrls", []) == []

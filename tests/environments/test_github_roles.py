@@ -11,10 +11,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts import deployment, post_deploy_test
+from scripts import post_deploy_test
 from scripts.build_lambda import build
-from scripts.made_secrets import METRICS_TOKEN, ensure
-from scripts.target import Target
+from scripts.deploy import applying, bootstrap, planning
+from scripts.deploy.generated_secrets import METRICS_TOKEN, ensure
+from scripts.deploy.target import Target
 from tests.github_roles import REPOSITORY, Keys, take
 from tests.integration.test_deployment import changes
 from tests.integration.test_github_roles import listed
@@ -81,7 +82,7 @@ def account() -> Iterator[Target]:
     try:
         target.emulator.start(target.region, environ)
         build(target.name)
-        deployment.bootstrap(target, REPOSITORY)
+        bootstrap.bootstrap(target, REPOSITORY)
         _allow_for_the_embedded_aws(target)
         location: Any = {"LocationConstraint": target.region}
         target.client("s3").create_bucket(Bucket=_OTHER_STATE, CreateBucketConfiguration=location)
@@ -96,8 +97,8 @@ def account() -> Iterator[Target]:
 def deployed(account: Target) -> Target:
     """The same after a deployment by the role, which it gives."""
     deployer = _as(account, "deploy")
-    deployment.plan(deployer)
-    deployment.apply(deployer)
+    planning.plan(deployer)
+    applying.apply(deployer)
     ensure(deployer, METRICS_TOKEN)
     return deployer
 
@@ -132,15 +133,15 @@ def _allowed_for(policy: Any) -> str:  # noqa: ANN401 - the stubs make two types
 
 
 def test_the_role_deploys_and_tests_what_it_deployed(deployed: Target) -> None:
-    post_deploy_test.run(deployed)
+    post_deploy_test.check_deployment(deployed)
 
 
 def test_the_role_that_plans_sees_that_nothing_is_left_to_do(deployed: Target) -> None:
     planner = _as(deployed, "plan")
 
-    deployment.plan(planner)
+    planning.plan(planner)
 
-    assert changes(deployment.read_plan(planner)) == {}
+    assert changes(planning.read_plan(planner)) == {}
 
 
 def test_the_role_that_plans_changes_nothing(deployed: Target) -> None:

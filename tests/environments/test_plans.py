@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment
-from scripts.deployed import make_state_bucket, ready
-from scripts.target import Target
+from scripts.deploy import environments, planning
+from scripts.deploy.own_deployment import make_state_bucket, own_emulator
+from scripts.deploy.target import Target
 
 _ENVIRONMENTS = ("dev", "staging", "prod")
 
@@ -24,7 +24,7 @@ _DIFFERENCES = {
 
 @pytest.fixture(scope="module")
 def target() -> Iterator[Target]:
-    with ready({"ENVIRONMENT": "test", "PULSEQUEUE_INSTANCE": "plans"}) as target:
+    with own_emulator({"ENVIRONMENT": "test", "PULSEQUEUE_INSTANCE": "plans"}) as target:
         yield target
 
 
@@ -37,8 +37,8 @@ def plans(target: Target) -> list[dict[str, Any]]:
 
 def _plan(target: Target) -> dict[str, Any]:
     make_state_bucket(target)
-    deployment.plan(target)
-    return deployment.read_plan(target)
+    planning.plan(target)
+    return planning.read_plan(target)
 
 
 def test_the_environments_differ_only_where_they_should(plans: list[dict[str, Any]]) -> None:
@@ -58,7 +58,7 @@ def test_each_environment_has_a_state_of_its_own(target: Target) -> None:
 
     assert len({one.prefix for one in targets}) == len(targets)
     assert len({one.state_folder for one in targets}) == len(targets)
-    assert len({deployment.root_of(one) for one in targets}) == len(targets)
+    assert len({environments.root_of(one) for one in targets}) == len(targets)
 
 
 def _planned(plan: dict[str, Any], environment: str) -> dict[tuple[str, str], object]:

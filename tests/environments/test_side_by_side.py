@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from scripts import audit, deployment, post_deploy_test
-from scripts.deployed import deploy, ready
-from scripts.deployment import Deployment
-from scripts.target import Target
+from scripts import post_deploy_test
+from scripts.deploy import planning
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.own_deployment import deploy, own_emulator
+from scripts.deploy.target import Target
+from scripts.ledger.audit.report import audit_deployment
 from tests.integration.test_deployment import changes
 from tests.integration.world import World
 
@@ -18,7 +20,7 @@ _ENVIRONMENTS = ("dev", "staging", "prod")
 
 @pytest.fixture(scope="module")
 def targets() -> Iterator[list[Target]]:
-    with ready({"PULSEQUEUE_INSTANCE": "environments", "ENVIRONMENT": "dev"}) as target:
+    with own_emulator({"PULSEQUEUE_INSTANCE": "environments", "ENVIRONMENT": "dev"}) as target:
         targets = [replace(target, environment=name) for name in _ENVIRONMENTS]
         with ThreadPoolExecutor(len(targets)) as pool:
             list(pool.map(deploy, targets))
@@ -27,8 +29,8 @@ def targets() -> Iterator[list[Target]]:
 
 def test_each_passes_the_post_deploy_test_and_knows_its_own_orders_alone(targets: list[Target]) -> None:
     for target in targets:
-        post_deploy_test.run(target)
-        audit.run(target)
+        post_deploy_test.check_deployment(target)
+        audit_deployment(target)
 
     streams = [_order_streams(target) for target in targets]
     assert [len(own) for own in streams] == [4, 4, 4]
@@ -46,8 +48,8 @@ def test_only_development_lets_an_order_say_how_its_payment_ends(targets: list[T
 
 def test_the_others_change_nothing_of_an_environment(targets: list[Target]) -> None:
     for target in targets:
-        deployment.plan(target)
-        assert changes(deployment.read_plan(target)) == {}
+        planning.plan(target)
+        assert changes(planning.read_plan(target)) == {}
 
 
 def _order_streams(target: Target) -> set[str]:

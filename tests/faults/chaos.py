@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scripts.build_lambda import DIST
-from scripts.deployment import Deployment
+from scripts.cli.paths import DIST
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
 from scripts.local.workers import workers
-from scripts.target import Target
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from scripts.console import out, table
+from scripts.cli.console import out, table
 from services.shared.cancel_reasons import CancelReason
 from tests.faults.proxy import Fault
 

@@ -8,18 +8,18 @@ from time import monotonic, sleep
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from scripts.audit import Auditor
-from scripts.bench.usage import SERVICES
-from scripts.console import out
-from scripts.dead_letter_queues import Look, move_back, queues
-from scripts.deployed import deployed, with_settings
-from scripts.deployment import Deployment
-from scripts.errors import UserError
-from scripts.ledger import read_gateway, read_inventory
-from scripts.letters import Letter
-from scripts.order_client import History, OrderClient
-from scripts.seed_inventory import Seeder
-from scripts.target import Target
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.own_deployment import own_deployment, with_settings
+from scripts.deploy.target import Target
+from scripts.ledger.audit.auditor import Auditor
+from scripts.ledger.log_reader import read_gateway, read_inventory
+from scripts.measure.usage import SERVICES
+from scripts.operate.dead_letter_queues import Look, move_back, queues
+from scripts.operate.dead_letters import DeadLetter
+from scripts.operate.order_client import History, OrderClient
+from scripts.operate.seeding import Seeder
 from services.shared.events.order import OrderPlaced
 from services.shared.events.payment import PaymentRequested
 from services.shared.order_lifecycle import ORDER
@@ -67,7 +67,7 @@ def run(orders: int, seed: int, fault_rate: float = _FAULT_RATE) -> Report:
         function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS,
         payment_timeout_seconds=_PAYMENT_TIMEOUT_SECONDS,
     )
-    with proxy.running(), deployed(settings, proxy.forward_to) as target:
+    with proxy.running(), own_deployment(settings, proxy.forward_to) as target:
         return _Run(target, Deployment.of(target), proxy, orders, seed).run()
 
 
@@ -200,7 +200,7 @@ class _Run:
         sources = [queue for queue in queues(self._deployment) if queue.source_url]
         return sum(move_back(self._sqs, queue).moved for queue in sources)
 
-    def _dead_letters(self) -> Iterator[Letter]:
+    def _dead_letters(self) -> Iterator[DeadLetter]:
         for queue in queues(self._deployment):
             with closing(Look(self._sqs, queue)) as look:
                 yield from look.letters()
@@ -242,7 +242,7 @@ def _has_ended(history: History) -> bool:
     return history.final is not None and ORDER.fold(history.commits).is_final
 
 
-def _is_explained(letter: Letter) -> bool:
+def _is_explained(letter: DeadLetter) -> bool:
     """Only a payment request that this suite made up may be for an order that holds no stock."""
     if letter.attribute("reason") != RejectionReason.ORDER_NOT_RESERVED:
         return False

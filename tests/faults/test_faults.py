@@ -1,6 +1,6 @@
 """The fault suite in short, on an embedded AWS and a deployment of its own."""
 
-from scripts.bench.usage import SERVICES
+from scripts.measure.usage import SERVICES
 from services.shared.events import every
 from services.shared.events.event import known_events, type_names
 from services.shared.events.order import OrderValidated

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from scripts.seed_inventory import SeedProduct
+from scripts.operate.seeding import SeedProduct
 from services.shared.events.event import Event
 from services.shared.events.order import OrderPlaced
 from services.shared.events.payment import PaymentRequested

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT, emulator_python
+from scripts.cli.paths import LOCAL_FOLDER, REPO_ROOT
+from scripts.local.emulator import emulator_python
 from tests.growth.steps import Step, steps
 
 PAGE = REPO_ROOT / "docs" / "add-a-service.md"

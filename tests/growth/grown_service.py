@@ -6,9 +6,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from scripts import audit, dead_letter_queues, logs, writers
-from scripts.made_secrets import METRICS_TOKEN, required
-from scripts.metrics_audit import read_page
+from scripts.deploy.generated_secrets import METRICS_TOKEN, required
+from scripts.ledger.audit.report import audit_deployment
+from scripts.monitor.metrics_audit import read_page
+from scripts.operate import dead_letter_queues, logs, pausing
 from services.libs.store.dynamodb_items import from_item
 from tests.integration.plans import Resource, all_of
 from tests.integration.wiring import permissions
@@ -106,11 +107,11 @@ def test_a_pause_stops_it_until_it_is_resumed(world: World) -> None:
         name = world.deployment.functions[SERVICE].name
         return [one["State"] for one in client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]]
 
-    writers.pause(world.target)
+    pausing.pause(world.target)
     try:
         assert states() == ["Disabled"]
     finally:
-        writers.resume(world.target)
+        pausing.resume(world.target)
     assert states() == ["Enabled"]
 
 
@@ -134,4 +135,4 @@ def test_the_audit_knows_its_streams(world: World) -> None:
     (history,) = world.run(world.order({world.new_sku(): 1}))
     eventually(lambda: _points(world, history.order_id), "a commit of points")
 
-    audit.run(world.target)
+    audit_deployment(world.target)

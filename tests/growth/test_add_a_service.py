@@ -16,8 +16,8 @@ _GUARDS = (
     "tests/unit/events",
     "tests/unit/test_docs.py",
     "tests/unit/scripts/test_lambdas_config.py",
-    "tests/unit/scripts/test_lifecycle_page.py",
-    "tests/unit/scripts/test_dashboards.py",
+    "tests/unit/scripts/check/test_lifecycle_page.py",
+    "tests/unit/scripts/monitor/test_dashboards.py",
     "tests/unit/services/test_events.py",
     "tests/unit/services/test_lifecycle.py",
     "tests/unit/services/test_commit_items.py",
@@ -35,10 +35,10 @@ _TYPED = (
 
 @pytest.fixture(scope="module")
 def written(grown: Tree) -> Tree:
-    """The copy once `invoke events dashboards` has run too."""
+    """The copy once `invoke events monitor.dashboards` has run too."""
     by_hand = {step.path for step in grown.steps}
     assert grown.changed() == by_hand
-    grown.python("invoke", "events", "dashboards")
+    grown.python("invoke", "events", "monitor.dashboards")
     assert {path for path in grown.changed() - by_hand if not path.startswith(_GENERATED)} == set()
     return grown
 
@@ -61,7 +61,7 @@ def test_style_and_types_are_right(written: Tree) -> None:
     written.python("ruff", "check")
     written.python("ruff", "format", "--check")
     written.python("invoke", "events", "--check")
-    written.python("invoke", "dashboards", "--check")
+    written.python("invoke", "monitor.dashboards", "--check")
     written.python("mypy", *_TYPED)
 
 

@@ -9,7 +9,7 @@ _CHECKS = ("grown_service", "declarations", "wiring", "operator_tools", "iam")
 
 
 def test_it_is_wired_answers_and_is_operated_as_the_others_are(grown: Tree) -> None:
-    grown.python("invoke", "events", "dashboards")
+    grown.python("invoke", "events", "monitor.dashboards")
     suite = grown.root / "tests" / "integration"
     shutil.copy(Path(__file__).with_name("grown_service.py"), suite / "test_grown_service.py")
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment
-from scripts.bench.calls import CountingProxy
-from scripts.deployed import deployed, with_settings
-from scripts.deployment import Deployment
-from scripts.target import Target
+from scripts.deploy import planning
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.own_deployment import own_deployment, with_settings
+from scripts.deploy.target import Target
+from scripts.measure.calls import CountingProxy
 from tests.integration.plans import Resource, resources_of
 from tests.integration.world import World
 
@@ -33,15 +33,15 @@ def target(proxy: CountingProxy) -> Iterator[Target]:
         "PULSEQUEUE_WORKER_ENDPOINT": proxy.url,
     }
     settings = with_settings(settings, function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS)
-    with deployed(settings, proxy.forward_to) as target:
+    with own_deployment(settings, proxy.forward_to) as target:
         yield target
 
 
 @pytest.fixture(scope="session")
 def plan(target: Target) -> dict[str, Any]:
     """What Terraform would change in what it has just deployed, with every value known, ARNs too."""
-    deployment.plan(target)
-    return deployment.read_plan(target)
+    planning.plan(target)
+    return planning.read_plan(target)
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from scripts.errors import UserError
-from scripts.target import Target
+from scripts.cli.errors import UserError
+from scripts.deploy.target import Target
 from services.libs.store.event_store import StockRefusedError, VersionTakenError
 from services.payment_service.gateway import ChargeConflictError, GatewayError
 

@@ -5,8 +5,11 @@ from uuid import uuid4
 
 import pytest
 
-from scripts import audit, deadlines, repair, writers
-from scripts.errors import UserError
+from scripts.cli.errors import UserError
+from scripts.ledger import deadlines
+from scripts.ledger.audit.report import audit_deployment
+from scripts.operate import pausing
+from scripts.recovery import repair
 from services.libs.store.dynamodb_items import to_item
 from services.libs.store.event_store import EventStore
 from services.order_service.domain import PlacedOrder, decide
@@ -21,24 +24,24 @@ def test_a_tampered_inventory_is_found_and_repaired_while_the_writers_are_paused
 ) -> None:
     sku = world.new_sku(stock=10)
     world.run(world.order({sku: 3}), world.order({sku: 1}, pays=False))
-    audit.run(world.target)
+    audit_deployment(world.target)
     _tamper(world, sku)
 
     with pytest.raises(UserError, match="differences stayed"):
-        audit.run(world.target)
+        audit_deployment(world.target)
     assert sku in capsys.readouterr().out.partition("Differences")[2]
     with pytest.raises(UserError, match=r"nothing was repaired: .*order-service.* may be writing"):
-        repair.run(world.target)
+        repair.repair_tables(world.target)
     assert world.stock(sku) == (99, 5, 1)
 
-    writers.pause(world.target)
+    pausing.pause(world.target)
     try:
-        repair.run(world.target)
+        repair.repair_tables(world.target)
     finally:
-        writers.resume(world.target)
+        pausing.resume(world.target)
 
     assert world.stock(sku) == (7, 0, 7)
-    audit.run(world.target)
+    audit_deployment(world.target)
     (history,) = world.run(world.order({sku: 1}))
     assert history.events[-1] == "OrderConfirmed"
 
@@ -50,21 +53,21 @@ def test_an_order_that_was_open_before_deadlines_were_written_expires_after_a_re
     monkeypatch.setattr(deadlines, "_AHEAD", timedelta())
     sku = world.new_sku(stock=10)
 
-    writers.pause(world.target)
+    pausing.pause(world.target)
     try:
         order_id = _place_as_before(world, sku)
         _lose_the_payment_request(world)
         world.sweep()
         assert _events(world, order_id) == ["OrderValidated", "PaymentRequested"]
-        repair.run(world.target)
+        repair.repair_tables(world.target)
     finally:
-        writers.resume(world.target)
+        pausing.resume(world.target)
     assert "deadlines written: 1;" in capsys.readouterr().out
     world.sweep()
 
     eventually(lambda: "RefundProcessed" in _events(world, order_id), "an order that has expired")
     assert world.stock(sku) == (10, 0, 10)
-    audit.run(world.target)
+    audit_deployment(world.target)
 
 
 def _lose_the_payment_request(world: World) -> None:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from scripts.order_history import reason_of
+from scripts.ledger.order_history import reason_of
 from services.shared.events.order import OrderPlaced
 from services.shared.events.payment import PaymentProcessed, PaymentRequested
 from tests.integration.world import World

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from scripts.cost.planned import Planned
-from scripts.cost.report import Settings, make_report
-from scripts.cost.resource_types import BY_USE, FREE, PRICED
+from scripts.measure.cost.planned import Planned
+from scripts.measure.cost.report import Settings, make_report
+from scripts.measure.cost.resource_types import BY_USE, FREE, PRICED
 
 
 def test_nothing_that_is_planned_is_without_a_price_or_a_reason_for_none(plan: dict[str, Any]) -> None:

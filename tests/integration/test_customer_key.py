@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment
-from scripts.deployed import with_settings
+from scripts.deploy import planning
+from scripts.deploy.own_deployment import with_settings
 from tests.integration.plans import all_of, as_list, resources_of, statements
 from tests.integration.world import World
 
@@ -24,8 +24,8 @@ _ENCRYPTED_BY = {
 @pytest.fixture(scope="module")
 def plan(world: World) -> Mapping[str, Any]:
     target = replace(world.target, environ=with_settings(world.target.environ, customer_key=True))
-    deployment.plan(target)
-    plan = deployment.read_plan(target)
+    planning.plan(target)
+    plan = planning.read_plan(target)
     (target.state_folder / "deployment.tfplan").unlink()  # nobody shall apply it
     return plan
 

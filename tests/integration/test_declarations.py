@@ -1,6 +1,6 @@
 """What the code declares is what is wired: nothing is sent to nobody, and nobody writes beside a pause."""
 
-from scripts.event_documents.traffic import TOOLS, declared_events, declared_traffic, declared_writers
+from scripts.check.event_documents.traffic import TOOLS, declared_events, declared_traffic, declared_writers
 from scripts.lambdas_config import LAMBDAS
 from services.shared.events.event import Bus
 from tests.integration.plans import Resource, all_of

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from scripts import deployment, post_deploy_test
-from scripts.deployed import with_settings
-from scripts.errors import UserError
+from scripts import post_deploy_test
+from scripts.cli.errors import UserError
+from scripts.cli.paths import ORDER_EVENTS_FILE
+from scripts.deploy import planning
+from scripts.deploy.own_deployment import with_settings
+from scripts.deploy.target import Target
 from scripts.put_order import put_order
 from scripts.seed_inventory import seed
-from scripts.target import Target
 from tests.integration.world import World
 
 
@@ -46,8 +48,8 @@ def test_the_embedded_aws_answers_in_one_piece(target: Target) -> None:
 def test_monitoring_on_ecs_can_be_planned(world: World) -> None:
     target = replace(world.target, environ=with_settings(world.target.environ, monitoring_enabled=True))
 
-    deployment.plan(target)
-    plan = deployment.read_plan(target)
+    planning.plan(target)
+    plan = planning.read_plan(target)
     (target.state_folder / "deployment.tfplan").unlink()  # nobody shall apply it
 
     planned = {resource["address"]: resource["change"] for resource in plan["resource_changes"]}
@@ -67,22 +69,22 @@ def test_monitoring_on_ecs_can_be_planned(world: World) -> None:
 
 
 def test_the_post_deploy_test_passes_and_can_be_run_again(target: Target) -> None:
-    post_deploy_test.run(target)
-    post_deploy_test.run(target)
+    post_deploy_test.check_deployment(target)
+    post_deploy_test.check_deployment(target)
 
 
 @pytest.mark.usefixtures("world")
 def test_the_post_deploy_test_names_what_does_not_hold(
     target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    suite = json.loads(post_deploy_test.EVENTS_FILE.read_text())
+    suite = json.loads(ORDER_EVENTS_FILE.read_text())
     suite["cases"][0]["expect"] |= {"gateway": "declined", "sold": {"test-kettle": 1}}
     altered = tmp_path / "events.json"
     altered.write_text(json.dumps(suite))
-    monkeypatch.setattr(post_deploy_test, "EVENTS_FILE", altered)
+    monkeypatch.setattr(post_deploy_test, "ORDER_EVENTS_FILE", altered)
 
     with pytest.raises(UserError) as failure:
-        post_deploy_test.run(target)
+        post_deploy_test.check_deployment(target)
 
     assert "paid: gateway ledger: expected declined, saw charged" in str(failure.value)
     assert "test-kettle (stock, reserved, available)" in str(failure.value)

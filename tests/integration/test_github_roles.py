@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts import deployment
-from scripts.local.emulator import REPO_ROOT
-from scripts.target import Target
+from scripts.cli.paths import REPO_ROOT
+from scripts.deploy import bootstrap
+from scripts.deploy.target import Target
 from tests.github_roles import REPOSITORY, take
 from tests.integration.world import World
 
@@ -50,7 +50,7 @@ Statement = Mapping[str, Any]
 def account(target: Target) -> Target:
     """An environment that is bootstrapped for a repository, and is deployed nowhere."""
     released = replace(target, environment=_ENVIRONMENT)
-    deployment.bootstrap(released, REPOSITORY)
+    bootstrap.bootstrap(released, REPOSITORY)
     return released
 
 

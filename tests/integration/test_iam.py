@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts.deployment import Deployment
+from scripts.deploy.deployment import Deployment
 from scripts.lambdas_config import LAMBDAS, NO_WORK
 from services.libs.store.dynamodb_items import to_item
 from services.shared.events.event import Bus

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from scripts.webhooks import remove_webhook
+from scripts.operate.webhooks import remove_webhook
 from tests.factories import alarm_message
 from tests.integration.world import World, eventually
 from tests.receiver import Receiver

@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from scripts import logs, order_show, relay_catchup
-from scripts.dead_letter_queues import list_dead_letters, redrive
+from scripts.ledger import order_show
+from scripts.operate import logs, relay_catchup
+from scripts.operate.dead_letter_queues import list_dead_letters, redrive
 from services.shared.causes import timestamp
 from services.shared.events.order import OrderPlaced
 from tests.factories import event_body
@@ -98,7 +99,7 @@ def test_catching_up_delivers_a_finished_order_again_and_changes_nothing(
     (history,) = world.run(world.order({sku: 3}))
     before = (history, world.stock(sku), world.charge(history.order_id))
 
-    relay_catchup.run(world.target, began, dry_run=False)
+    relay_catchup.catch_up(world.target, began, dry_run=False)
     payments = partial(_handled, world, "payment-service", "PaymentRequested", history.order_id)
     settlements = partial(_handled, world, "order-service", "PaymentProcessed", history.order_id)
     eventually(lambda: payments() >= 2, "a second payment request in a log")

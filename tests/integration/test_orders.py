@@ -1,6 +1,6 @@
 """The order pipeline, whole: bus, queues, functions, tables and relay as Terraform made them."""
 
-from scripts.order_history import reason_of
+from scripts.ledger.order_history import reason_of
 from services.shared.events.payment import PaymentRequested
 from tests.integration.world import World, eventually
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from scripts.errors import UserError
+from scripts.cli.errors import UserError
 from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import stock_to_item, stock_update
 from services.libs.store.ledger_counters import LedgerCounters

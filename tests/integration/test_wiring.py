@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from scripts.local.emulator import REPO_ROOT
+from scripts.cli.paths import REPO_ROOT
 from tests.integration.plans import Resource, all_of, as_list, statements
 from tests.integration.wiring import permissions
 from tests.integration.world import World

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from scripts.deployment import Deployment
+from scripts.deploy.deployment import Deployment
 from tests.integration.plans import Resource, all_of, as_list, statements
 
 NOBODY = "nobody"

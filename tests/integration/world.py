@@ -8,12 +8,12 @@ from time import monotonic, sleep
 from typing import TypeVar
 from uuid import uuid4
 
-from scripts import dead_letter_queues
-from scripts.deployment import Deployment
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
 from scripts.local.workers import workers
-from scripts.order_client import History, OrderClient
-from scripts.seed_inventory import Seeder, SeedProduct
-from scripts.target import Target
+from scripts.operate import dead_letter_queues
+from scripts.operate.order_client import History, OrderClient
+from scripts.operate.seeding import Seeder, SeedProduct
 from services.libs.store.dynamodb_items import from_item, to_item
 from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.gateway import ChargeRequest

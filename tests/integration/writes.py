@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from scripts.repair import Repair, Repairer
-from scripts.seed_inventory import Seeder, SeedProduct
+from scripts.operate.seeding import Seeder, SeedProduct
+from scripts.recovery.repair import Repair, Repairer
 from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import InventoryTable, stock_to_item
 from services.order_service.domain import PlacedOrder

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from scripts import monitoring
-from scripts.deployed import deployed, with_settings
-from scripts.deployment import Deployment
-from scripts.errors import UserError
+from scripts.cli.errors import UserError
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.own_deployment import own_deployment, with_settings
+from scripts.deploy.target import Target
 from scripts.local import monitoring_tools
-from scripts.target import Target
+from scripts.monitor import monitoring
 from tests.integration.world import World
 from tests.metrics.prometheus import JOBS, Prometheus
 from tests.metrics.scrapes import HoldingProxy
@@ -49,7 +49,7 @@ def proxy() -> Iterator[HoldingProxy]:
 def target(_tools: None, proxy: HoldingProxy) -> Iterator[Target]:
     environ = {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}
     settings = with_settings(environ, function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS)
-    with deployed(settings, proxy.forward_to) as target:
+    with own_deployment(settings, proxy.forward_to) as target:
         yield target
 
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from scripts.bench.usage import SERVICES
-from scripts.dead_letter_queues import redrive
-from scripts.errors import UserError
-from scripts.ledger import Ledger, read_commits
-from scripts.made_secrets import METRICS_TOKEN, required
-from scripts.metrics_audit import declared_series, read_page
-from scripts.waiting import wait_until
+from scripts.cli.errors import UserError
+from scripts.cli.waiting import wait_until
+from scripts.deploy.generated_secrets import METRICS_TOKEN, required
+from scripts.ledger.log_reader import Ledger, read_commits
+from scripts.measure.usage import SERVICES
+from scripts.monitor.metrics_audit import declared_series, read_page
+from scripts.operate.dead_letter_queues import redrive
 from services.libs.observability.metrics import BUCKETS_SECONDS
 from tests.integration.world import World, eventually
 from tests.metrics.prometheus import JOBS, Prometheus

@@ -2,8 +2,9 @@
 
 import pytest
 
-from scripts import metrics_audit, writers
-from scripts.errors import UserError
+from scripts.cli.errors import UserError
+from scripts.monitor import metrics_audit
+from scripts.operate import pausing
 from services.libs.store.dynamodb_items import to_item
 from services.shared.json_types import JsonObject
 from tests.integration.world import World
@@ -12,7 +13,7 @@ _SERIES = "orders_processed_total|status=success|error_type=none"
 
 
 def test_the_endpoint_shows_what_the_event_store_holds(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    metrics_audit.run(world.target, rebuild=False)
+    metrics_audit.audit_metrics(world.target, rebuild=False)
 
     assert "what the endpoint shows is what happened" in capsys.readouterr().out
 
@@ -24,13 +25,13 @@ def test_a_spoilt_counter_is_found_and_rebuilt_once_nobody_writes(
     world.target.client("dynamodb").put_item(TableName=world.deployment.tables.metrics, Item=to_item(stray))
 
     with pytest.raises(UserError, match="1 counters differ"):
-        metrics_audit.run(world.target, rebuild=False)
+        metrics_audit.audit_metrics(world.target, rebuild=False)
     assert "+5" in capsys.readouterr().out
     with pytest.raises(UserError, match="nothing was rebuilt: order-service"):
-        metrics_audit.run(world.target, rebuild=True)
+        metrics_audit.audit_metrics(world.target, rebuild=True)
 
-    writers.pause(world.target)
-    metrics_audit.run(world.target, rebuild=True)
-    writers.resume(world.target)
+    pausing.pause(world.target)
+    metrics_audit.audit_metrics(world.target, rebuild=True)
+    pausing.resume(world.target)
 
-    metrics_audit.run(world.target, rebuild=False)
+    metrics_audit.audit_metrics(world.target, rebuild=False)

@@ -11,7 +11,7 @@ from random import Random
 
 from rich.progress import Progress
 
-from scripts.console import err, out, table
+from scripts.cli.console import err, out, table
 from tests.model.memory import MemorySystem
 from tests.model.truth import Truth
 from tests.model.world import CLOCK_ERRORS_SECONDS, CONSUMED, PAST_EVERY_DEADLINE_SECONDS, TROUBLES, World

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from scripts.lifecycles import lifecycle_of
+from scripts.ledger.lifecycles import lifecycle_of
 from services.shared.commits import ORDER_PREFIX, Commit, order_stream
 from services.shared.counters import counted
 from services.shared.events.catalog import ProductInventoryUpdated

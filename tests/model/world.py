@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
-from scripts.seed_inventory import Seeder, SeedProduct
+from scripts.operate.seeding import Seeder, SeedProduct
 from services.deadline_sweeper.domain import CLOCK_ERROR
 from services.deadline_sweeper.service import DeadlineSweeper
 from services.libs.messaging.deadline_notices import DeadlineNotices

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from scripts.errors import UserError
+from scripts.cli.errors import UserError
 from scripts.local import monitoring_tools
 from scripts.local.monitoring_tools import Tools
 

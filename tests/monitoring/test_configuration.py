@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scripts.local.monitoring_tools import Tools
-from scripts.monitoring_config import SLACK, TEAMS, render_alertmanager, render_prometheus, render_rules
+from scripts.monitor.monitoring_config import SLACK, TEAMS, render_alertmanager, render_prometheus, render_rules
 from tests.unit.monitoring.rules import PROMETHEUS, rules
 
 ALERTS = rules("alert")

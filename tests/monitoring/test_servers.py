@@ -12,11 +12,12 @@ from urllib.error import URLError
 
 import pytest
 
-from scripts import monitoring_config
+from scripts.cli.paths import MONITORING_SOURCE
+from scripts.cli.waiting import wait_until
 from scripts.local.monitoring_tools import Tools
-from scripts.monitoring import Endpoint, Monitoring
-from scripts.monitoring_config import SLACK
-from scripts.waiting import wait_until
+from scripts.monitor import monitoring_config
+from scripts.monitor.monitoring import Endpoint, Monitoring
+from scripts.monitor.monitoring_config import SLACK
 from tests.monitoring.servers import MetricsEndpoint, Webhook, get_json, serving
 
 # Prometheus sends an alert again after a minute if Alertmanager was not known at first.
@@ -35,12 +36,12 @@ dead_letters{queue="order-dlq"} 2
 def quick_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let every wait of the configuration last a second."""
     folder = tmp_path_factory.mktemp("configuration") / "monitoring"
-    shutil.copytree(monitoring_config.SOURCE, folder)
+    shutil.copytree(MONITORING_SOURCE, folder)
     waits = r"((?:scrape_interval|scrape_timeout|evaluation_interval|for|group_wait|group_interval): )\w+"
     for path in folder.rglob("*.yml"):
         path.write_text(re.sub(waits, r"\g<1>1s", path.read_text()))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(monitoring_config, "SOURCE", folder)
+        patch.setattr(monitoring_config, "MONITORING_SOURCE", folder)
         yield
 
 

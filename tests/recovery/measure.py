@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scripts import writers
-from scripts.console import out
-from scripts.deployed import deployed
-from scripts.deployment import Deployment
+from scripts.cli.console import out
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.own_deployment import own_deployment
+from scripts.operate import pausing
 from scripts.recovery import backup, restore
 from scripts.recovery.backup_files import ItemsFile, Manifest, Origin, new_folder, write_manifest
 from services.libs.store.commit_items import commit_to_item
@@ -32,18 +32,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=10_000)
     orders = parser.parse_args().orders
-    with tempfile.TemporaryDirectory() as folder, deployed(_SETTINGS) as target:
+    with tempfile.TemporaryDirectory() as folder, own_deployment(_SETTINGS) as target:
         world = World(target, Deployment.of(target))
         made = Path(folder) / "made"
         _make(made, Origin.of(target), orders)
-        writers.pause(target)
+        pausing.pause(target)
         with _timed(f"restore of {3 * orders + 1:,} commits to empty tables, with its audit"):
-            restore.run(target, str(made), replace=False, from_elsewhere=False)
+            restore.restore_tables(target, str(made), replace=False, from_elsewhere=False)
         with _timed("the same once more, with nothing to write"):
-            restore.run(target, str(made), replace=False, from_elsewhere=False)
+            restore.restore_tables(target, str(made), replace=False, from_elsewhere=False)
         with _timed("backup"):
-            backup.run(target, Path(folder) / "backup")
-        writers.resume(target)
+            backup.back_up(target, Path(folder) / "backup")
+        pausing.resume(target)
         with _timed("after the resume, until a new order is confirmed"):
             world.run(world.order({"prod-001": 1}), timeout_seconds=3600)
         with _timed("and until the queues hold no repeated event any more"):

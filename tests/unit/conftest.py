@@ -22,7 +22,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.events.models import events_backends
 from moto.sqs.models import sqs_backends
 
-from scripts.deployment import Deployment
+from scripts.deploy.deployment import Deployment
 from services.libs.messaging.dead_letters import DeadLetters
 from services.libs.runtime import aws_clients
 from services.libs.runtime.backoff import Backoff

@@ -4,13 +4,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from invoke.collection import Collection
 from invoke.exceptions import ParseError
 from invoke.parser import Parser
 from invoke.parser.context import ParserContext
 
 import tasks
-from scripts.local.emulator import REPO_ROOT
+from scripts.cli.paths import REPO_ROOT
 
 _PAGES = [REPO_ROOT / "README.md", *sorted((REPO_ROOT / "docs").rglob("*.md"))]
 _INLINE = re.compile(r"`(?:\w+=\S+ |\.venv/bin/)*invoke ([^`]+)`")
@@ -25,7 +24,7 @@ def commands() -> Iterator[str]:
             yield " ".join(command.split())
 
 
-PARSER = Parser(contexts=Collection.from_module(tasks).to_contexts())
+PARSER = Parser(contexts=tasks.namespace.to_contexts())
 COMMANDS = sorted({command for command in commands() if command != "--list"})
 
 

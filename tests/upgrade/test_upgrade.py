@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts import audit, deployment
 from scripts.build_lambda import build
-from scripts.deployment import Deployment
-from scripts.local.emulator import LOCAL_FOLDER, REPO_ROOT
-from scripts.target import Target
+from scripts.cli.paths import LOCAL_FOLDER, REPO_ROOT
+from scripts.deploy import applying, planning
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.ledger.audit.report import audit_deployment
 from tests.integration.test_deployment import changes
 from tests.integration.world import World
 
@@ -93,8 +94,8 @@ def test_an_upgrade_replaces_nothing_that_holds_something_and_finds_its_orders_a
     target: Target, before: Before
 ) -> None:
     build(target.name)
-    deployment.plan(target)
-    planned = {change["address"]: change for change in deployment.read_plan(target)["resource_changes"]}
+    planning.plan(target)
+    planned = {change["address"]: change for change in planning.read_plan(target)["resource_changes"]}
 
     lost = {address: change for address, change in planned.items() if "delete" in change["change"]["actions"]}
     assert {address for address, change in lost.items() if change["type"] in STATEFUL} == {*before.stateful_losses}
@@ -102,12 +103,12 @@ def test_an_upgrade_replaces_nothing_that_holds_something_and_finds_its_orders_a
         assert before.renamed, f"{address} is lost"
         assert before.renamed in json.dumps(change["change"]["before"]), f"{address} is lost"
 
-    deployment.apply(target, allowed=before.stateful_losses)
+    applying.apply(target, allowed=before.stateful_losses)
 
-    deployment.plan(target)
-    assert changes(deployment.read_plan(target)) == {}
+    planning.plan(target)
+    assert changes(planning.read_plan(target)) == {}
     world = World(target, Deployment.of(target))
     (old,) = world.wait(ORDER)
     (new,) = world.run(world.order({world.new_sku(): 1}))
     assert (old.events[0], new.events[-1]) == ("OrderValidated", "OrderConfirmed")
-    audit.run(target)
+    audit_deployment(target)

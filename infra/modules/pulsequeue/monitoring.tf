@@ -15,7 +15,7 @@ module "cloudwatch" {
   runbook_url                         = var.settings.runbook_url
 }
 
-# The embedded AWS cannot run containers, so this is off by default; `invoke monitoring-up` serves a laptop.
+# The embedded AWS cannot run containers, so this is off by default; `invoke monitor.up` serves a laptop.
 module "monitoring" {
   source = "../monitoring"
   count  = var.settings.monitoring_enabled ? 1 : 0

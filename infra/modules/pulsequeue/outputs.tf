@@ -42,5 +42,5 @@ output "grafana_access_instructions" {
 
 output "prometheus_access_instructions" {
   description = "How to open Prometheus."
-  value       = var.settings.monitoring_enabled ? module.monitoring[0].prometheus_access_instructions : "No Prometheus runs here: set monitoring_enabled, or run one on this machine with `invoke monitoring-up`."
+  value       = var.settings.monitoring_enabled ? module.monitoring[0].prometheus_access_instructions : "No Prometheus runs here: set monitoring_enabled, or run one on this machine with `invoke monitor.up`."
 }

@@ -52,7 +52,7 @@ variable "settings" {
     monitoring_bundle_dir          = optional(string, "../../monitoring") # folder with their configuration
     monitoring_allowed_cidr_blocks = optional(list(string), [])           # networks that may open Grafana and Prometheus; nobody, so use a forwarded port
     scrapes_expected               = optional(bool)                       # whether it is an alarm that nobody scrapes the metrics; as monitoring_enabled unless told otherwise
-    alert_channels                 = optional(set(string), [])            # where Alertmanager sends alerts, slack or teams or both; `invoke set-webhook` must have been run for each
+    alert_channels                 = optional(set(string), [])            # where Alertmanager sends alerts, slack or teams or both; `invoke monitor.set-webhook` must have been run for each
     alarm_email                    = optional(string)                     # who is told by mail that webhooks do not take alarms; AWS asks the address first
     runbook_url                    = optional(string, "docs/runbook.md")  # where the runbook can be read: its URL on your Git host makes links of what alarms and alerts say
 

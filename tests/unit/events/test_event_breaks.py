@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field
 
-from scripts.event_documents.breaks import Contract, find_breaks
-from scripts.event_documents.folder import contract_of
-from scripts.event_documents.traffic import OUTSIDE, Traffic
+from scripts.check.event_documents.breaks import Contract, find_breaks
+from scripts.check.event_documents.folder import contract_of
+from scripts.check.event_documents.traffic import OUTSIDE, Traffic
 from services.shared.events.event import Bus, EventPart
 from tests.unit.events.parcels import parcel_sent
 

@@ -11,13 +11,12 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from scripts.errors import UserError
-from scripts.event_documents import run
-from scripts.event_documents.asyncapi import document, schema_file, traffic_in
-from scripts.event_documents.run import FOLDER, check_documents, write_documents
-from scripts.event_documents.schemas import event_schema, resolved
-from scripts.event_documents.traffic import Traffic, declared_events, declared_traffic
-from scripts.local.emulator import REPO_ROOT
+from scripts.check.event_documents.asyncapi import document, schema_file, traffic_in
+from scripts.check.event_documents.schemas import event_schema, resolved
+from scripts.check.event_documents.traffic import Traffic, declared_events, declared_traffic
+from scripts.check.event_documents.update import check_documents, update_documents, write_documents
+from scripts.cli.errors import UserError
+from scripts.cli.paths import EVENT_DOCUMENTS, REPO_ROOT
 from services.libs.messaging.event_publisher import event_detail
 from services.libs.messaging.incoming_events import parse_message
 from services.shared.causes import Cause
@@ -38,16 +37,16 @@ ORDER = {"orderId": "order-1", "customerId": "customer-1", "items": [{"sku": "pr
 
 
 def _validator(event: str, version: int = 1) -> Draft202012Validator:
-    return Draft202012Validator(json.loads((FOLDER / schema_file(event, version)).read_text("utf-8")))
+    return Draft202012Validator(json.loads((EVENT_DOCUMENTS / schema_file(event, version)).read_text("utf-8")))
 
 
 def _document() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((FOLDER / "asyncapi.yaml").read_text("utf-8"))
+    loaded: dict[str, Any] = yaml.safe_load((EVENT_DOCUMENTS / "asyncapi.yaml").read_text("utf-8"))
     return loaded
 
 
 def test_the_committed_documents_are_what_the_code_says() -> None:
-    run.run(check=True)
+    update_documents(check=True)
 
 
 def test_the_asyncapi_document_is_valid_by_the_official_schema() -> None:
@@ -65,7 +64,7 @@ def test_the_asyncapi_document_is_valid_with_the_schemas_of_all_events_in_it() -
     whole = _document()
     for message in whole["components"]["messages"].values():
         content = message["payload"]["allOf"][1]["properties"]
-        content["detail"] = resolved(json.loads((FOLDER / content["detail"]["$ref"]).read_text("utf-8")))
+        content["detail"] = resolved(json.loads((EVENT_DOCUMENTS / content["detail"]["$ref"]).read_text("utf-8")))
 
     Draft7Validator(OFFICIAL).validate(whole)
 
@@ -88,7 +87,7 @@ def test_each_reference_of_the_document_leads_somewhere() -> None:
         target: Any = whole
         for step in place.split("/") if place else []:
             target = target[step]
-        assert not file or (FOLDER / file).is_file()
+        assert not file or (EVENT_DOCUMENTS / file).is_file()
 
 
 def test_the_document_says_who_sends_and_receives() -> None:
@@ -113,7 +112,7 @@ def test_the_traffic_is_read_back_as_it_was_written() -> None:
 
 @EVENTS
 def test_each_event_has_a_valid_schema_in_the_folder(event: type[Event]) -> None:
-    schema = json.loads((FOLDER / schema_file(event.type_name(), event.SCHEMA_VERSION)).read_text("utf-8"))
+    schema = json.loads((EVENT_DOCUMENTS / schema_file(event.type_name(), event.SCHEMA_VERSION)).read_text("utf-8"))
 
     Draft202012Validator.check_schema(schema)
     assert schema == event_schema(event)
@@ -276,4 +275,4 @@ def test_a_file_that_is_no_events_schema_is_named(tmp_path: Path) -> None:
 
 def test_a_check_accepts_nothing() -> None:
     with pytest.raises(UserError, match="leave one of the two out"):
-        run.run(check=True, accept_breaking=True)
+        update_documents(check=True, accept_breaking=True)

@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar
 import pytest
 from pydantic import Field
 
-from scripts.event_documents.schemas import event_schema
-from scripts.event_documents.traffic import OUTSIDE, TOOLS, declared_events, declared_traffic, declared_writers
+from scripts.check.event_documents.schemas import event_schema
+from scripts.check.event_documents.traffic import OUTSIDE, TOOLS, declared_events, declared_traffic, declared_writers
+from scripts.cli.paths import REPO_ROOT
 from scripts.lambdas_config import LAMBDAS
-from scripts.local.emulator import REPO_ROOT
 from services.shared.events import every
 from services.shared.events.event import Bus, Event, EventPart, Fields, Stored, UnknownEventError, event_type
 from tests.unit.events.parcels import parcel_sent

@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from scripts.local.emulator import REPO_ROOT
+from scripts.cli.paths import MONITORING_SOURCE
 
-PROMETHEUS = REPO_ROOT / "infra" / "monitoring" / "prometheus"
-ALERTMANAGER = REPO_ROOT / "infra" / "monitoring" / "alertmanager"
+PROMETHEUS = MONITORING_SOURCE / "prometheus"
+ALERTMANAGER = MONITORING_SOURCE / "alertmanager"
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _MATCHER = re.compile(rf"(\w+)\s*(=~|!~|!=|=)\s*({_STRING})")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from prometheus_client import Histogram
 
-from scripts.grafana.promql import values_of
-from scripts.local.emulator import REPO_ROOT
+from scripts.cli.paths import REPO_ROOT
+from scripts.monitor.grafana.promql import values_of
 from services.libs.observability.metrics import DECLARATIONS, Declaration
 from tests.unit.monitoring.rules import Selector, grouping_labels, rule_tests, rules, selectors
 

@@ -12,8 +12,8 @@ import pytest
 
 from scripts import build_lambda
 from scripts.build_lambda import build_zip
-from scripts.errors import UserError
-from scripts.lambda_imports import Imports
+from scripts.cli.errors import UserError
+from scripts.deploy.lambda_imports import Imports
 from scripts.lambdas_config import LambdaConfig
 
 CONFIG = LambdaConfig("shop", "services.shop.handler.handler")

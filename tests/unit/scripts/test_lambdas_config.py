@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.cli.paths import REPO_ROOT
 from scripts.lambdas_config import LAMBDAS, LambdaConfig, find
-from scripts.local.emulator import REPO_ROOT
 
 
 def test_each_handler_and_each_api_of_a_service_is_a_function(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from scripts import setup_grafana
-from scripts.errors import UserError
-from scripts.grafana import dashboards
+from scripts.cli.errors import UserError
+from scripts.monitor.grafana import dashboards
 
 _PROMETHEUS = "http://prometheus.test:9090"
 _PASSWORD = "a-secret-password"  # noqa: S105 - of the server below

@@ -1,20 +1,27 @@
 """What the tasks do with their options before anything is measured."""
 
 import inspect
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from invoke.context import Context
-from invoke.tasks import Task
+from invoke.util import helpline
 
-import tasks
-from scripts import deployment
-from scripts.bench import coldstart, run
-from scripts.cost import report
-from scripts.errors import UserError
-from scripts.json_files import check_writable
-from scripts.target import Target
+import tasks as registered
+from scripts.cli.errors import UserError
+from scripts.cli.json_files import check_writable
+from scripts.cli.paths import REPO_ROOT
+from scripts.deploy import bootstrap, planning
+from scripts.deploy.target import Target
+from scripts.measure import bench, coldstart
+from scripts.measure.cost import report
+from scripts.tasks import deploy, measure, operate
+from scripts.tasks.command import DEPLOYMENT, command
 
 
 @pytest.fixture(autouse=True)
@@ -26,10 +33,10 @@ def nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append("measured")
         raise UserError("measured")
 
-    monkeypatch.setattr(run, "check", lambda *, update: asked.append("updated" if update else "checked"))
-    monkeypatch.setattr(run, "deployed", played)
-    monkeypatch.setattr(coldstart, "deployed", played)
-    monkeypatch.setattr(deployment, "read_plan", played)
+    monkeypatch.setattr(bench, "check", lambda *, update: asked.append("updated" if update else "checked"))
+    monkeypatch.setattr(bench, "own_deployment", played)
+    monkeypatch.setattr(coldstart, "own_deployment", played)
+    monkeypatch.setattr(planning, "read_plan", played)
     return asked
 
 
@@ -51,15 +58,15 @@ def test_a_check_of_the_counts_takes_no_other_option(
     named: str,
 ) -> None:
     with pytest.raises(SystemExit):
-        tasks.bench.body(Context(), **{flag: True}, **options)
+        measure.bench.body(Context(), **{flag: True}, **options)
 
     assert f"leave out {named}\n" in capsys.readouterr().err
     assert not nothing_is_measured
 
 
 def test_a_check_of_the_counts_alone_is_made(nothing_is_measured: list[str]) -> None:
-    tasks.bench.body(Context(), ci=True)
-    tasks.bench.body(Context(), update_baseline=True)
+    measure.bench.body(Context(), ci=True)
+    measure.bench.body(Context(), update_baseline=True)
 
     assert nothing_is_measured == ["checked", "updated"]
 
@@ -67,14 +74,14 @@ def test_a_check_of_the_counts_alone_is_made(nothing_is_measured: list[str]) -> 
 @pytest.mark.parametrize("text", ["1" + "0" * 320, "9" * 5000])
 def test_more_than_there_can_be_is_refused(capsys: pytest.CaptureFixture[str], text: str) -> None:
     with pytest.raises(SystemExit):
-        tasks.cost.body(Context(), orders_per_month=text)
+        measure.cost.body(Context(), orders_per_month=text)
 
     assert "15 digits at most" in capsys.readouterr().err
 
 
 def test_a_measurement_that_nobody_reads_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        tasks.cost.body(Context(), orders_per_month="1", measured="other.json")
+        measure.cost.body(Context(), orders_per_month="1", measured="other.json")
 
     assert "give --batch too" in capsys.readouterr().err
 
@@ -88,9 +95,9 @@ def test_a_file_that_cannot_be_written_is_named_before_anything_is_measured(
 
     with pytest.raises(UserError, match=r"figures\.json cannot be written"):
         {
-            "bench": lambda: run.run(run.Settings(direct=(1,)), file, None),
-            "coldstart": lambda: coldstart.run(1, file),
-            "cost": lambda: report.run(Target("local", "dev"), report.Settings(1), file),
+            "bench": lambda: bench.run_benchmark(bench.Settings(direct=(1,)), file, None),
+            "coldstart": lambda: coldstart.measure_cold_starts(1, file),
+            "cost": lambda: report.show_bill(Target("local", "dev"), report.Settings(1), file),
         }[task]()
 
     assert not nothing_is_measured
@@ -116,10 +123,10 @@ def test_a_folder_is_no_file_to_write(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("task", "options", "option"),
     [
-        (tasks.redrive, {"queue": ""}, "--queue"),
-        (tasks.redrive, {"max": ""}, "--max"),
-        (tasks.apply, {"allow": [], "plan": ""}, "--plan"),
-        (tasks.cost, {"orders_per_month": ""}, "--orders-per-month"),
+        (operate.redrive, {"queue": ""}, "--queue"),
+        (operate.redrive, {"max": ""}, "--max"),
+        (deploy.apply, {"allow": [], "plan": ""}, "--plan"),
+        (measure.cost, {"orders_per_month": ""}, "--orders-per-month"),
     ],
 )
 def test_an_option_without_a_value_is_refused(
@@ -129,7 +136,8 @@ def test_an_option_without_a_value_is_refused(
     options: dict[str, Any],
     option: str,
 ) -> None:
-    monkeypatch.setattr(tasks, "_target", lambda _: pytest.fail("it was done"))
+    for module in (deploy, measure, operate):
+        monkeypatch.setattr(module, "target_of", lambda _: pytest.fail("it was done"))
 
     with pytest.raises(SystemExit):
         task.body(Context(), **options)
@@ -139,17 +147,40 @@ def test_an_option_without_a_value_is_refused(
 
 def test_nobodys_repository_is_an_empty_name(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[object] = []
-    monkeypatch.setattr(tasks, "_target", lambda name: name)
-    monkeypatch.setattr(deployment, "bootstrap", lambda *options: given.extend(options))
+    monkeypatch.setattr(deploy, "target_of", lambda name: name)
+    monkeypatch.setattr(bootstrap, "bootstrap", lambda *options: given.extend(options))
 
-    tasks.bootstrap.body(Context(), github_repository="")
+    deploy.bootstrap.body(Context(), github_repository="")
 
     assert given == ["local", ""]
 
 
-def test_every_option_of_every_task_has_its_help() -> None:
-    every = [each for each in vars(tasks).values() if isinstance(each, Task)]
+def test_a_task_says_what_each_option_is_for() -> None:
+    with pytest.raises(TypeError, match="redo: target has no help"):
 
-    options = {name for each in every for name in list(inspect.signature(each.body).parameters)[1:]}
+        @command()
+        def redo(_: Context, target: str = "local") -> None:
+            """Redo it."""
 
-    assert options == tasks._HELP.keys()  # noqa: SLF001 - invoke takes a task's help away once it has read it
+
+def test_the_help_of_a_task_ends_with_what_it_needs() -> None:
+    assert str(inspect.getdoc(operate.audit)).endswith(f"\n\nNeeds {DEPLOYMENT}.")
+
+
+@pytest.mark.parametrize("name", registered.namespace.task_names)
+def test_each_task_is_described_in_a_line_of_80_columns(name: str) -> None:
+    longest = max(map(len, registered.namespace.task_names))
+
+    assert len(helpline(registered.namespace[name]) or "") <= 80 - len("  ") - longest - len("   ") - 1
+
+
+def test_a_list_that_nobody_reads_to_its_end_ends_quietly() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    listing = subprocess.run(
+        [sys.executable, "-m", "invoke", "--list"], cwd=REPO_ROOT, stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+
+    assert (listing.returncode, listing.stderr) == (-signal.SIGPIPE, b"")

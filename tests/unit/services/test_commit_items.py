@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from scripts.lifecycles import LIFECYCLES
+from scripts.ledger.lifecycles import LIFECYCLES
 from services.libs.store.commit_items import commit_from_item, commit_to_item
 from services.libs.store.dynamodb_items import from_item, to_item
 from services.order_service.domain import expire

@@ -1,6 +1,6 @@
 from collections import Counter
 
-from scripts.ledger import Ledger, read_commits
+from scripts.ledger.log_reader import Ledger, read_commits
 from services.libs.store.ledger_counters import LedgerCounters
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService

@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 from pydantic import ValidationError
 
-from scripts.local.emulator import REPO_ROOT
+from scripts.cli.paths import REPO_ROOT
 from services.libs.messaging.event_publisher import event_detail
 from services.shared import events
 from services.shared.commits import Commit

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from scripts.lifecycles import lifecycle_of
+from scripts.ledger.lifecycles import lifecycle_of
 from services.libs.store.commit_items import commit_from_item
 from services.shared.commits import Commit
 from services.shared.events import event as events_of_any_kind

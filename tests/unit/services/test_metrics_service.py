@@ -428,7 +428,7 @@ class TestEndpoint:
         response = self._get()
 
         assert response["statusCode"] == 503
-        assert "invoke metrics-token" in response["body"]
+        assert "invoke monitor.token" in response["body"]
 
     def test_a_new_token_is_known_after_a_minute(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._get()

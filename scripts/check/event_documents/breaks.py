@@ -1,0 +1,126 @@
+"""What a change of the events breaks, and whom, against the documents that were committed before it.
+
+Of an event that PulseQueue publishes, readers must understand all that may come: it may say nothing that the documents
+did not allow, and leave nothing out that they promised. A new value of a list of values counts: a reader that acts upon
+the value has no branch for it. Of an event that producers outside send, all that they were told to send must still be
+accepted.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from scripts.check.event_documents.loosening import FIELD, REQUIRED, TYPE, VALUE, Loosening, loosenings
+from scripts.check.event_documents.schemas import Schema, resolved
+from scripts.check.event_documents.traffic import Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What is stated of the events: by the documents, or by the code."""
+
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)
+    schemas: Mapping[tuple[str, int], Schema] = field(default_factory=dict)
+    """By event and schema version: the code states the present version alone."""
+
+    def newest(self, event: str) -> int:
+        """The newest schema version, 0 where there is none."""
+        return max((version for name, version in self.schemas if name == event), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    event: str
+    whom: str
+    changes: Sequence[str]
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.event} breaks {self.whom}:", *(f"  {change}" for change in self.changes)])
+
+
+def find_breaks(committed: Contract, declared: Contract) -> list[Break]:
+    """Compare event by event; one that is new breaks nobody."""
+    found = []
+    for event in sorted({name for name, _ in committed.schemas}):
+        before, now = committed.traffic.get(event), declared.traffic.get(event)
+        if for_readers := list(_for_readers(event, committed, declared)):
+            found.append(Break(event, _readers(before, now), for_readers))
+        if for_producers := list(_for_producers(event, committed, declared)):
+            found.append(Break(event, _producers(before, now), for_producers))
+    return found
+
+
+def _for_readers(event: str, committed: Contract, declared: Contract) -> Iterator[str]:
+    before, now = committed.traffic.get(event), declared.traffic.get(event)
+    if now is None:
+        yield "the event is removed"
+        return
+    if before and before.bus != now.bus:
+        yield f"it was on the {before.bus} bus, and is on the {now.bus} bus"
+    if before and before.is_published and not now.is_published:
+        yield "no service sends it any more"
+    if (newest := committed.newest(event)) > declared.newest(event):
+        yield f"schema version {newest} is gone: {declared.newest(event)} is the newest"
+    if now.is_published:
+        yield from _changes(event, committed, declared, readers=True)
+
+
+def _for_producers(event: str, committed: Contract, declared: Contract) -> Iterator[str]:
+    before, now = committed.traffic.get(event), declared.traffic.get(event)
+    if before and before.is_accepted and now is None:
+        yield "the event is removed"
+    elif before and before.is_accepted and now and not now.is_accepted:
+        yield "it is no longer accepted from outside"
+    elif before and before.is_accepted and now and before.bus != now.bus:
+        yield f"it is expected on the {now.bus} bus, no longer on the {before.bus} bus"
+    if now and now.is_accepted:
+        yield from _changes(event, committed, declared, readers=False)
+
+
+def _changes(event: str, committed: Contract, declared: Contract, *, readers: bool) -> Iterator[str]:
+    """The changes within one schema version: an upcaster answers for those that come with a new one."""
+    key = (event, declared.newest(event))
+    if key not in committed.schemas:
+        return
+    before, now = resolved(committed.schemas[key]), resolved(declared.schemas[key])
+    if readers:
+        yield from map(_as_a_reader_sees_it, loosenings(strict=before, loose=now))
+    else:
+        # A field that may be left out asks nothing of a producer.
+        found = (one for one in loosenings(strict=now, loose=before) if one.rule != FIELD or one.strict == REQUIRED)
+        yield from map(_as_a_producer_sees_it, found)
+
+
+def _as_a_reader_sees_it(change: Loosening) -> str:
+    texts = {
+        FIELD: f"{change.path} is removed",
+        REQUIRED: f"{change.path} may be missing",
+        VALUE: f"{change.path} may be {change.loose}, which is new",
+    }
+    return texts.get(change.rule) or _limit(change, change.strict, change.loose)
+
+
+def _as_a_producer_sees_it(change: Loosening) -> str:
+    texts = {
+        FIELD: f"{change.path} is new, and required",
+        REQUIRED: f"{change.path} is required now",
+        VALUE: f"{change.path} may no longer be {change.loose}",
+    }
+    return texts.get(change.rule) or _limit(change, change.loose, change.strict)
+
+
+def _limit(change: Loosening, before: object, now: object) -> str:
+    what = change.path if change.rule == TYPE else f"{change.path}: {change.rule}"
+    was, is_now = ("not limited" if value is None else value for value in (before, now))
+    return f"{what} was {was}, is {is_now}"
+
+
+def _readers(before: Traffic | None, now: Traffic | None) -> str:
+    known = [traffic for traffic in (before, now) if traffic]
+    services = sorted({service for traffic in known for service in traffic.receivers})
+    bus = f"the {known[0].bus} bus" if known else "its bus"
+    return ", ".join([*services, f"and every consumer outside that listens to {bus}"]).removeprefix("and ")
+
+
+def _producers(before: Traffic | None, now: Traffic | None) -> str:
+    traffic = before or now
+    return f"every producer outside that sends it to the {traffic.bus if traffic else 'same'} bus"

@@ -1,0 +1,96 @@
+"""`invoke events`: write the documents of the events, or check that they are up to date and break nobody."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts.check.event_documents.asyncapi import schema_file
+from scripts.check.event_documents.breaks import find_breaks
+from scripts.check.event_documents.folder import contract_of, documents_of, read_contract
+from scripts.check.event_documents.traffic import Traffic, declared_traffic
+from scripts.check.lifecycle_diagram import page_with_diagrams
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.cli.paths import DOCS, EVENT_DOCUMENTS, REPO_ROOT
+from services.shared.events.event import Event
+
+_LIFECYCLE_PAGE = DOCS / "order-lifecycle.md"
+
+_WAYS_OUT = (
+    "Keep what others rely on, or raise the event's SCHEMA_VERSION and add an upcaster. "
+    "Where nobody relies on it: `invoke events --accept-breaking`"
+)
+
+
+def update_documents(*, check: bool = False, accept_breaking: bool = False) -> None:
+    if check and accept_breaking:
+        raise UserError("--check writes nothing, so there is nothing to accept: leave one of the two out")
+    traffic = declared_traffic()
+    if check:
+        check_documents(EVENT_DOCUMENTS, traffic)
+        return
+    changed = write_documents(EVENT_DOCUMENTS, traffic, accept_breaking=accept_breaking) + _redrawn()
+    out.print("\n".join(map(_shown, changed)) or "docs/events and docs/order-lifecycle.md are up to date", markup=False)
+
+
+def _redrawn() -> list[Path]:
+    """Draw the life of an order again; name the page if that has changed it."""
+    page = _LIFECYCLE_PAGE.read_text("utf-8")
+    redrawn = page_with_diagrams(page)
+    _LIFECYCLE_PAGE.write_text(redrawn, "utf-8")
+    return [] if redrawn == page else [_LIFECYCLE_PAGE]
+
+
+def check_documents(folder: Path, traffic: Mapping[type[Event], Traffic]) -> None:
+    """Raise UserError upon a breaking change, and where a document is not what the code says."""
+    _refuse_lost_versions(folder, traffic)
+    _refuse_breaks(folder, traffic)
+    if stale := _stale(folder, traffic):
+        files = "\n".join(f"  {_shown(file)}" for file in stale)
+        raise UserError(f"the documents of the events are not what the code says: run `invoke events`\n{files}")
+
+
+def write_documents(
+    folder: Path, traffic: Mapping[type[Event], Traffic], *, accept_breaking: bool = False
+) -> list[Path]:
+    """Write what has changed, and name it; raise UserError upon a breaking change that is not accepted."""
+    _refuse_lost_versions(folder, traffic)
+    if not accept_breaking:
+        _refuse_breaks(folder, traffic)
+    changed = _stale(folder, traffic)
+    for file, text in changed.items():
+        if text is None:
+            file.unlink()
+        else:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, "utf-8")
+    return list(changed)
+
+
+def _refuse_breaks(folder: Path, traffic: Mapping[type[Event], Traffic]) -> None:
+    if breaks := find_breaks(read_contract(folder), contract_of(traffic)):
+        raise UserError("\n".join([*map(str, breaks), _WAYS_OUT]))
+
+
+def _refuse_lost_versions(folder: Path, traffic: Mapping[type[Event], Traffic]) -> None:
+    for event in traffic:
+        for version in range(1, event.SCHEMA_VERSION):
+            file = folder / schema_file(event.type_name(), version)
+            if not file.exists():
+                raise UserError(f"{_shown(file)} is gone, and events of that version are still read: take it from git")
+
+
+def _stale(folder: Path, traffic: Mapping[type[Event], Traffic]) -> dict[Path, str | None]:
+    """What each file that is to change should be; None where the event or schema version is no more."""
+    texts = {folder / place: text for place, text in documents_of(traffic).items()}
+    newest = {event.type_name(): event.SCHEMA_VERSION for event in traffic}
+    gone = [
+        folder / schema_file(event, version)
+        for event, version in read_contract(folder).schemas
+        if version > newest.get(event, 0)
+    ]
+    written = {file: text for file, text in texts.items() if not file.exists() or file.read_text("utf-8") != text}
+    return {**written, **dict.fromkeys(gone)}
+
+
+def _shown(file: Path) -> str:
+    return str(file.relative_to(REPO_ROOT)) if file.is_relative_to(REPO_ROOT) else str(file)

@@ -1,0 +1,95 @@
+"""Scan the infrastructure with checkov: what it finds is mended, or explained where it is found."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.cli.console import err, out
+from scripts.cli.errors import UserError
+from scripts.cli.paths import INFRA, LOCAL_FOLDER, REPO_ROOT, REQUIREMENTS
+from scripts.local.tool_environment import tool_python
+
+_REQUIREMENTS = REQUIREMENTS / "checkov.txt"
+# Checkov's word for a skip without a reason.
+_NO_REASON = "No comment provided"
+# With a key of its maker's platform in the environment it would send the code there.
+_FOREIGN_VARIABLES = ("AWS_", "BC_", "CKV_", "PRISMA_")
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    place: str
+    resource: str
+    check: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Report:
+    passed: int
+    explained: int
+    findings: tuple[Finding, ...]
+
+
+def scan_policies() -> None:
+    """Raise UserError where something is neither right nor explained."""
+    scanned = {"terraform": INFRA, "github_actions": REPO_ROOT / ".github"}
+    findings: set[Finding] = set()
+    for framework, folder in scanned.items():
+        report = read_report(_scan(framework, folder))
+        findings |= set(report.findings)
+        out.print(f"{folder.name}: {report.passed} checks passed, {report.explained} do not apply, as explained there")
+    if findings:
+        for finding in sorted(findings):
+            err.print(f"{finding.place}: {finding.check} at {finding.resource}: {finding.about}", markup=False)
+        raise UserError(
+            f"checkov's findings: {len(findings)}; mend each, or say in its block why it does not apply, "
+            "as `#checkov:skip=CHECK:reason`"
+        )
+
+
+def read_report(text: str) -> Report:
+    """Read checkov's JSON of one framework, skips included.
+
+    Raise UserError where it could not read a file, or read none: it ends without a word then, and all seems well.
+    """
+    report = json.loads(text)
+    results, summary = report.get("results", {}), report.get("summary", report)
+    if summary["parsing_errors"]:
+        raise UserError(f"checkov cannot read {', '.join(results.get('parsing_errors') or ['some files'])}")
+    if not summary["passed"]:
+        raise UserError("checkov found nothing to check")
+    failed = [_finding(check, check["check_name"]) for check in results["failed_checks"]]
+    unexplained = [
+        _finding(check, f"skipped without a reason: {check['check_name']}")
+        for check in results["skipped_checks"]
+        if check["check_result"]["suppress_comment"] == _NO_REASON
+    ]
+    return Report(summary["passed"], summary["skipped"] - len(unexplained), (*failed, *unexplained))
+
+
+def _finding(check: Mapping[str, Any], about: str) -> Finding:
+    place = f"{check['repo_file_path'].lstrip('/')}:{check['file_line_range'][0]}"
+    return Finding(place, check["resource"], check["check_id"], about)
+
+
+def _scan(framework: str, folder: Path) -> str:
+    """Run checkov, which calls nobody: no rules are downloaded, and no newer version is looked for."""
+    python = tool_python(_REQUIREMENTS, LOCAL_FOLDER, tool="checkov")
+    options = ["--directory", str(folder), "--framework", framework, "--output", "json", "--compact", "--skip-download"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN_VARIABLES)}
+    result = subprocess.run(
+        [str(python), "-m", "checkov.main", *options],
+        cwd=REPO_ROOT,
+        env=environment | {"CKV_SKIP_PACKAGE_UPDATE_CHECK": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if not result.stdout.startswith("{"):
+        raise UserError(f"checkov broke off: {result.stderr.strip()}")
+    return result.stdout

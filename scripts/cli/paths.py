@@ -1,0 +1,35 @@
+"""Where the repository keeps its files, and where the tasks keep theirs."""
+
+from pathlib import Path
+
+REPO_ROOT = Path(__file__).parents[2]
+
+INFRA = REPO_ROOT / "infra"
+ENVIRONMENT_ROOTS = INFRA / "envs"
+BOOTSTRAP_ROOT = INFRA / "bootstrap"
+MONITORING_SOURCE = INFRA / "monitoring"
+DASHBOARDS = MONITORING_SOURCE / "grafana" / "dashboards"
+REQUIREMENTS = REPO_ROOT / "requirements"
+
+DOCS = REPO_ROOT / "docs"
+EVENT_DOCUMENTS = DOCS / "events"
+IMAGES = DOCS / "images"
+MEASURED_COUNTS_FILE = DOCS / "performance" / "after.json"
+MEASURED_RATES_FILE = DOCS / "performance" / "rates.json"
+
+SCRIPTS = REPO_ROOT / "scripts"
+SEED_FILE = SCRIPTS / "inventory-seed.json"
+ORDER_EVENTS_FILE = SCRIPTS / "order-service-events.json"
+PRICES_FILE = SCRIPTS / "measure" / "prices.json"
+BASELINE_FILE = SCRIPTS / "measure" / "baseline.json"
+CAPACITY_PARAMETERS_FILE = SCRIPTS / "measure" / "capacity" / "parameters.json"
+COLD_START_PROBE = SCRIPTS / "measure" / "cold_probe.py"
+
+DIST = REPO_ROOT / "dist"
+"""The packages of the functions, a folder for each target."""
+LOCAL_FOLDER = REPO_ROOT / ".local"
+"""What the tasks make and can make again, but for what is below AWS_STATE_FOLDER."""
+AWS_STATE_FOLDER = LOCAL_FOLDER / "aws"
+"""What Terraform made in real accounts, a folder for each environment."""
+MONITORING_FOLDER = "monitoring"
+"""In the folder of an environment's state: the Prometheus and Alertmanager that watch it."""

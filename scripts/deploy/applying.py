@@ -1,0 +1,48 @@
+"""Apply a plan: only if it was reviewed, is not stale, and all that blocks it is allowed."""
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.deploy.environments import root_of
+from scripts.deploy.plan.guard import (
+    PLAN_FILE,
+    REVIEW_FILE,
+    check,
+    check_allowed,
+    package_digests,
+    plan_sha256,
+    read_review,
+)
+from scripts.deploy.plan.model import Stamp
+from scripts.deploy.plan.review import review
+from scripts.deploy.planning import plan_command
+from scripts.deploy.remote_state import initialised_terraform, outputs_file
+from scripts.deploy.target import Target
+
+
+def apply(target: Target, folder: Path | None = None, allowed: Collection[str] = (), *, destroy: bool = False) -> None:
+    """Do what a plan says, if that was reviewed, is not stale, and all that blocks is `allowed` by its address."""
+    folder = (folder or target.state_folder).resolve()
+    plan_file = folder / PLAN_FILE
+    reviewed = read_review(folder, plan_command(target))
+    planned, wanted = f"{reviewed.environment} on {reviewed.target}", f"{target.environment} on {target.name}"
+    if planned != wanted:
+        raise UserError(f"the plan is one for {planned}, not for {wanted}")
+    if reviewed.destroy and not destroy:
+        raise UserError(f"the plan takes {planned} down: `invoke destroy-dev --target {target.name}` does that")
+    terraform = initialised_terraform(target)
+    packages = package_digests(root_of(target), reviewed.stamp.packages)
+    check(reviewed, Stamp(plan_sha256(plan_file), terraform.state(), packages), plan_command(target))
+    # What blocks is told by the plan itself: the review beside it is a file that anybody may have written in.
+    again = review(terraform.show_plan(plan_file), target, reviewed.stamp, destroy=reviewed.destroy)
+    check_allowed(again, allowed)
+    outputs_file(target).unlink(missing_ok=True)
+    progress = terraform.apply(plan_file)
+    plan_file.unlink()
+    (folder / REVIEW_FILE).unlink()
+    if target.is_local:
+        outputs_file(target).write_text(json.dumps(terraform.outputs()))
+    out.print(f"{progress.done} changes made")

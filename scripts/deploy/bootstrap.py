@@ -1,0 +1,35 @@
+"""Make what must stand before the first plan: the bucket for Terraform's state, and GitHub's access."""
+
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.cli.paths import BOOTSTRAP_ROOT, REPO_ROOT
+from scripts.deploy import github_access
+from scripts.deploy.remote_state import state_bucket, state_bucket_exists
+from scripts.deploy.target import Target
+from scripts.deploy.terraform import Terraform
+
+
+def bootstrap(target: Target, github_repository: str | None = None) -> None:
+    """Make the bucket that keeps Terraform's state, and the roles for a repository's GitHub Actions if one is named."""
+    bucket = state_bucket(target)
+    # By the account too, of which an environment may be in more than one.
+    state = target.state_folder / f"{target.prefix}-bootstrap.tfstate"
+    # With a state the bucket is ours, and may have been left half made: Terraform knows. Without one, somebody made it.
+    if not state.exists() and state_bucket_exists(target):
+        if github_repository is not None:
+            raise UserError(
+                f"the state bucket {bucket} was made elsewhere: do this where {state.relative_to(REPO_ROOT)} is"
+            )
+        out.print(f"the state bucket {bucket} exists")
+        return
+    terraform = Terraform(BOOTSTRAP_ROOT, target)
+    terraform.init({"path": str(state)})
+    variables = {"prefix": target.prefix, "environment": target.environment, "region": target.region}
+    plan_file = target.state_folder / "bootstrap.tfplan"
+    try:
+        terraform.plan(plan_file, variables | github_access.settings(target, terraform.outputs(), github_repository))
+        terraform.apply(plan_file)
+    finally:
+        plan_file.unlink(missing_ok=True)
+    out.print(f"the state bucket {bucket} is as it should be")
+    github_access.show(target, terraform.outputs())

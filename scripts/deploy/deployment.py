@@ -1,0 +1,65 @@
+"""What is deployed to a target, as Terraform's outputs have it."""
+
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import ValidationError, field_validator
+
+from scripts.cli.errors import UserError
+from scripts.deploy.environments import how_to_deploy, is_for_development
+from scripts.deploy.outputs import DeadLetters, Function, MetricsApi, Part, Queue, TableNames
+from scripts.deploy.remote_state import read_outputs
+from scripts.deploy.target import Target
+from services.libs.store.event_store import Tables
+from services.shared.events.event import Bus
+
+
+class Deployment(Part):
+    """What Terraform made, by the names that its modules and the code share."""
+
+    environment: str
+    region: str
+    buses: Mapping[str, str]
+    queues: Mapping[str, Queue]
+    dead_letters: Mapping[str, DeadLetters]
+    tables: TableNames
+    functions: Mapping[str, Function]
+    """Such as order-service: those of scripts/lambdas_config.py."""
+    metrics_api: MetricsApi
+    alarm_topic_arn: str
+    runbook_url: str
+    allow_forced_payment_result: bool
+    payment_success_rate: float
+
+    @field_validator("buses")
+    @classmethod
+    def _has_every_bus(cls, buses: Mapping[str, str]) -> Mapping[str, str]:
+        if missing := [bus.value for bus in Bus if bus not in buses]:
+            raise ValueError(f"there is no bus {', '.join(missing)}")
+        return buses
+
+    @property
+    def store_tables(self) -> Tables:
+        names = self.tables
+        return Tables(names.event_store, names.inventory, names.metrics, deadlines=names.deadline)
+
+    def metrics_url(self, target: Target) -> str:
+        """Where the metrics are scraped; the embedded AWS serves an API elsewhere than its URL says."""
+        if target.is_local:
+            return f"{target.endpoint_url}/_aws/execute-api/{self.metrics_api.id}/{target.environment}/metrics"
+        return self.metrics_api.url
+
+    @classmethod
+    def of(cls, target: Target) -> Self:
+        made = read_outputs(target).get("deployment", {})
+        how = f"`invoke deploy-dev --target {target.name}`" if is_for_development(target) else how_to_deploy(target)
+        where = f"{target.environment} to {target.name}"
+        if not made:
+            raise UserError(f"nothing is deployed as {where}: {how}")
+        try:
+            return cls.model_validate(made)
+        except ValidationError as error:
+            lacks = ", ".join(dict.fromkeys(".".join(map(str, one["loc"])) for one in error.errors()))
+            raise UserError(
+                f"what is deployed as {where} is of another revision, and does not say {lacks} as this one does: {how}"
+            ) from error

@@ -1,0 +1,67 @@
+"""An embedded AWS that a suite or a benchmark has to itself, with the system deployed to it by the real Terraform."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from scripts.build_lambda import build
+from scripts.cli.console import err
+from scripts.cli.errors import UserError
+from scripts.cli.paths import LOCAL_FOLDER
+from scripts.deploy import applying, planning, remote_state
+from scripts.deploy.generated_secrets import METRICS_TOKEN, ensure
+from scripts.deploy.target import Target
+
+_SETTINGS = "TF_VAR_settings"
+
+
+def with_settings(environ: Mapping[str, str] | None = None, **settings: object) -> dict[str, str]:
+    """Give the environment in which these settings of modules/pulsequeue hold too: in development, for a while."""
+    environ = environ or {}
+    held: dict[str, object] = json.loads(environ.get(_SETTINGS, "{}"))
+    return {**environ, _SETTINGS: json.dumps(held | settings)}
+
+
+@contextmanager
+def own_deployment(settings: Mapping[str, str], on_start: Callable[[int], object] = lambda _: None) -> Iterator[Target]:
+    """Deploy with these environment variables; `on_start` gets the port. Nothing is left at the end."""
+    with own_emulator(settings, on_start) as target:
+        deploy(target)
+        yield target
+
+
+@contextmanager
+def own_emulator(settings: Mapping[str, str], on_start: Callable[[int], object] = lambda _: None) -> Iterator[Target]:
+    """Start an embedded AWS without a deployment, and build the packages; it stops at the end."""
+    environ = {**os.environ, "PULSEQUEUE_PORT": "0", **settings}
+    target = Target.from_environment("local", environ)
+    target.emulator.stop()
+    try:
+        on_start(target.emulator.start(target.region, environ))
+        build(target.name)
+        yield target
+    finally:
+        target.emulator.stop()
+
+
+def make_state_bucket(target: Target) -> None:
+    """Make what `invoke bootstrap` makes, as far as an embedded AWS that is soon gone needs it, in a moment."""
+    location: Any = {"LocationConstraint": target.region}
+    target.client("s3").create_bucket(Bucket=remote_state.state_bucket(target), CreateBucketConfiguration=location)
+
+
+def deploy(target: Target) -> None:
+    """Deploy to an embedded AWS that is up; where that fails, keep what it said."""
+    try:
+        make_state_bucket(target)
+        planning.plan(target)
+        applying.apply(target)
+        ensure(target, METRICS_TOKEN)
+    except UserError:
+        kept = LOCAL_FOLDER / f"{target.emulator.instance}-failed.log"
+        shutil.copy(target.emulator.log_file, kept)
+        err.print(f"what the embedded AWS said is in {kept}", markup=False)
+        raise

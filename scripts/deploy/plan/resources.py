@@ -1,0 +1,201 @@
+"""The resources of a plan in Terraform's JSON form: https://developer.hashicorp.com/terraform/internals/json-format."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scripts.deploy.plan.model import Action
+from scripts.deploy.plan.services import service_of
+from scripts.deploy.plan.values import KNOWN_LATER, KnownLater, Value, at, attributes, either
+
+Json = Mapping[str, Any]
+_ACTIONS = {
+    ("create",): Action.CREATE,
+    ("update",): Action.UPDATE,
+    ("delete",): Action.DESTROY,
+    ("forget",): Action.FORGET,
+    ("delete", "create"): Action.REPLACE,
+    ("create", "delete"): Action.REPLACE,
+    ("create", "forget"): Action.REPLACE,
+}
+_REASONS = {
+    "replace_because_tainted": "an earlier apply left it half made",
+    "replace_because_cannot_update": "cannot be changed in place",
+    "replace_by_request": "asked for",
+    "replace_by_triggers": "something that it depends on is replaced",
+    "delete_because_no_resource_config": "no longer in the configuration",
+    "delete_because_no_module": "its module is no longer in the configuration",
+    "delete_because_wrong_repetition": "its count or for_each has changed",
+    "delete_because_count_index": "its count is lower",
+    "delete_because_each_key": "its key is no longer in for_each",
+    "delete_because_no_move_target": "what it should move to is not there",
+}
+
+
+@dataclass(frozen=True)
+class Resource:
+    address: str
+    type: str
+    action: Action | None
+    """None where nothing is to be done."""
+    before: Mapping[str, Value]
+    after: Mapping[str, Value]
+    because: str | None = None
+    previous_address: str | None = None
+
+    @property
+    def service(self) -> str:
+        return service_of(self.type)
+
+    @property
+    def module(self) -> str:
+        """Give the module that it belongs to, two levels deep: what is below one is its own affair."""
+        found = re.match(r'(module\.[^.\[]+(\["[^"]*"\]|\[\d+\])?\.?){1,2}', self.address)
+        return found[0].removesuffix(".") if found else "root"
+
+    @property
+    def is_made(self) -> bool:
+        return self.action in {Action.CREATE, Action.UPDATE, Action.REPLACE}
+
+    @property
+    def is_lost(self) -> bool:
+        return self.action in {Action.DESTROY, Action.REPLACE}
+
+
+def planned(plan: Json) -> list[Resource]:
+    """Give all managed resources; policies that Terraform will only write at the apply as far as they stand already."""
+    found = list(_resources(plan.get("resource_changes", ())))
+    later = _policies_known_later(plan)
+    return [_with_policies(resource, later) for resource in found]
+
+
+def drifted(plan: Json) -> list[Resource]:
+    """Give what the plan's refresh found to be otherwise than the last apply left it: that is `before`."""
+    return [resource for resource in _resources(plan.get("resource_drift", ())) if resource.action]
+
+
+def _resources(changes: Iterable[Json]) -> Iterator[Resource]:
+    for entry in changes:
+        if entry.get("mode", "managed") == "managed":
+            yield _resource(entry)
+
+
+def _resource(entry: Json) -> Resource:
+    change, kind = entry["change"], entry["type"]
+    previous = entry.get("previous_address")
+    action = _ACTIONS.get(tuple(change["actions"]))
+    if action is None and change.get("importing"):
+        action = Action.IMPORT
+    elif action is None and previous:
+        action = Action.MOVE
+    # A value that is marked on one side only is the same secret on the other.
+    sensitive = either(change.get("before_sensitive"), change.get("after_sensitive"))
+    forcing = [".".join(map(str, path)) for path in change.get("replace_paths", ())]
+    reasons = [_REASONS.get(entry.get("action_reason", ""), ""), ", ".join(forcing), _deposed(entry)]
+    return Resource(
+        address=entry["address"],
+        type=kind,
+        action=action,
+        before=attributes(kind, change["before"], None, sensitive),
+        after=attributes(kind, change["after"], change.get("after_unknown"), sensitive),
+        because=": ".join(filter(None, reasons)) or None,
+        previous_address=previous,
+    )
+
+
+def _deposed(entry: Json) -> str:
+    return "an old one that an earlier apply left behind" if entry.get("deposed") else ""
+
+
+def _policies_known_later(plan: Json) -> Mapping[tuple[str, str], Value]:
+    """Give the documents that are read during the apply, by module and name, as far as the plan knows them."""
+    found: dict[tuple[str, str], Value] = {}
+    for entry in plan.get("resource_changes", ()):
+        if entry.get("mode") == "data" and entry["type"] == "aws_iam_policy_document":
+            change = entry["change"]
+            values = attributes(entry["type"], change["after"], change.get("after_unknown"))
+            name = f"data.{entry['type']}.{entry['name']}"
+            # Of several, which one a resource takes is said nowhere.
+            found[entry.get("module_address", ""), name] = KNOWN_LATER if "index" in entry else _document(values)
+    return {
+        (address, f"{kind}.{name}.{attribute}"): found[address, document]
+        for address in {entry.get("module_address", "") for entry in plan.get("resource_changes", ())}
+        for kind, name, attribute, document in _references(plan, address)
+        if (address, document) in found
+    }
+
+
+def _references(plan: Json, module_address: str) -> Iterator[tuple[str, str, str, str]]:
+    """Give type, name and attribute of what a module's resources take from one policy document, and that one's name."""
+    module = plan.get("configuration", {}).get("root_module", {})
+    for name in re.findall(r"module\.([^.\[]+)", module_address):
+        module = module.get("module_calls", {}).get(name, {}).get("module", {})
+    for resource in module.get("resources", ()):
+        for attribute, expression in resource.get("expressions", {}).items():
+            references = expression.get("references", ()) if isinstance(expression, Mapping) else ()
+            matches = [re.match(r"data\.aws_iam_policy_document\.\w+", reference) for reference in references]
+            if len(documents := {match[0] for match in matches if match}) == 1:
+                yield resource["type"], resource["name"], attribute, documents.pop()
+
+
+def _document(values: Mapping[str, Value]) -> Value:
+    """Put a document together from its statements and sources; where one of them is unknown, nothing is known."""
+    own, sources = values.get("statement") or [], values.get("source_policy_documents") or []
+    if values.get("override_policy_documents") or not isinstance(own, list) or not isinstance(sources, list):
+        return KNOWN_LATER
+    taken = [at(source, "Statement") for source in sources]
+    statements = [one for each in taken for one in (each if isinstance(each, list) else [each])]
+    if not all(isinstance(each, Mapping) for each in [*statements, *own]):
+        return KNOWN_LATER
+    return {"Statement": [*statements, *map(_statement, _blocks(own))]}
+
+
+def _statement(block: Mapping[str, Value]) -> dict[str, Value]:
+    names = {
+        "actions": "Action", "not_actions": "NotAction", "resources": "Resource", "not_resources": "NotResource",
+        "principals": "Principal", "not_principals": "NotPrincipal",
+    }  # fmt: skip
+    statement: dict[str, Value] = {"Effect": block.get("effect") or "Allow"}
+    for name, key in names.items():
+        if value := block.get(name):
+            statement[key] = _principals(value) if name.endswith("principals") else value
+    conditions: dict[str, dict[str, Value]] = {}
+    for condition in _blocks(block.get("condition")):
+        conditions.setdefault(str(condition.get("test")), {})[str(condition.get("variable"))] = condition.get("values")
+    return statement | {"Condition": conditions}
+
+
+def _principals(value: Value) -> Value:
+    named = {str(block.get("type")): block.get("identifiers") for block in _blocks(value)}
+    return "*" if "*" in named else named or KNOWN_LATER
+
+
+def _blocks(value: Value) -> list[Mapping[str, Value]]:
+    return [block for block in value if isinstance(block, Mapping)] if isinstance(value, list) else []
+
+
+def _with_policies(resource: Resource, later: Mapping[tuple[str, str], Value]) -> Resource:
+    module, _, rest = resource.address.rpartition(f"{resource.type}.")
+    name = rest.partition("[")[0]
+    known = {
+        attribute: document
+        for attribute, value in resource.after.items()
+        if isinstance(value, KnownLater)
+        and (document := later.get((module.removesuffix("."), f"{resource.type}.{name}.{attribute}")))
+    }
+    return replace(resource, after={**resource.after, **known}) if known else resource
+
+
+def state_resources(plan: Json) -> list[Resource]:
+    """Give what the state holds, refreshed."""
+    return list(_state_of(plan.get("prior_state", {}).get("values", {}).get("root_module", {})))
+
+
+def _state_of(module: Json) -> Iterator[Resource]:
+    for resource in module.get("resources", ()):
+        if resource["mode"] == "managed":
+            values = attributes(resource["type"], resource["values"], None, resource.get("sensitive_values"))
+            yield Resource(resource["address"], resource["type"], None, values, values)
+    for child in module.get("child_modules", ()):
+        yield from _state_of(child)

@@ -1,0 +1,130 @@
+"""What in a plan takes a part away from something that stays: a rule's target, a queue's dead letters, a source."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from scripts.deploy.plan.model import Action
+from scripts.deploy.plan.resources import Resource
+from scripts.deploy.plan.values import KnownLater, Value, text
+
+# Resources whose end is a risk to what they belong to, where that stays: the attribute that names it, its type and its
+# own attribute, then kind and text.
+_PARTS = {
+    "aws_sqs_queue_redrive_policy": (
+        "queue_url",
+        "aws_sqs_queue",
+        "url",
+        "wiring",
+        "the queue loses its dead-letter queue",
+    ),
+    "aws_s3_bucket_versioning": ("bucket", "aws_s3_bucket", "bucket", "protection", "versions are no longer kept"),
+    "aws_s3_bucket_public_access_block": (
+        "bucket",
+        "aws_s3_bucket",
+        "bucket",
+        "public",
+        "public access is no longer blocked",
+    ),
+    "aws_s3_bucket_server_side_encryption_configuration": (
+        "bucket",
+        "aws_s3_bucket",
+        "bucket",
+        "protection",
+        "the bucket's encryption is no longer what is said here",
+    ),
+    "aws_sns_topic_subscription": ("topic_arn", "aws_sns_topic", "arn", "wiring", "the topic loses a subscriber"),
+    "aws_lambda_permission": (
+        "function_name",
+        "aws_lambda_function",
+        "function_name",
+        "wiring",
+        "what invokes the function may no longer do so",
+    ),
+    "aws_lambda_event_source_mapping": (
+        "function_arn",
+        "aws_lambda_function",
+        "arn",
+        "wiring",
+        "the function no longer reads its queue or stream",
+    ),
+    "aws_cloudwatch_metric_alarm": ("", "", "", "wiring", "nobody is told any more of what it watched"),
+    "aws_cloudwatch_event_rule": ("", "", "", "wiring", "what the rule delivered is delivered no more"),
+}
+# What makes two resources of one type the same thing.
+_IDENTITY = (
+    "rule",
+    "event_bus_name",
+    "arn",
+    "name",
+    "alarm_name",
+    "queue_url",
+    "bucket",
+    "topic_arn",
+    "endpoint",
+    "function_name",
+    "event_source_arn",
+    "statement_id",
+    "principal",
+)
+
+Found = Iterator[tuple[str, str]]
+"""Kind and text of each risk."""
+
+
+def rewired(resource: Resource, resources: Sequence[Resource]) -> Found:
+    if resource.type == "aws_cloudwatch_event_target":
+        before, after = resource.before.get("arn"), resource.after.get("arn")
+        rule, other = (text(side.get("rule")) for side in (resource.before, resource.after))
+        if before != after:
+            yield "wiring", f"{rule} would deliver to {text(after)}, no longer to {text(before)}"
+        if _rule_of(resource.before) != _rule_of(resource.after) and not _rule_goes(resource, resources):
+            yield "wiring", f"{rule} loses its target {text(before)}, which goes to {other}"
+    if resource.type == "aws_lambda_event_source_mapping" and resource.action is Action.REPLACE:
+        of_a_queue = ":sqs:" in text(resource.before.get("event_source_arn"))
+        of_a_stream = "a stream would be read again from where new readers begin"
+        yield "wiring", f"it is made anew: {'nobody takes messages meanwhile' if of_a_queue else of_a_stream}"
+
+
+def ends(resource: Resource, resources: Sequence[Resource]) -> Found:
+    """Give what a destroyed part takes from what stays, unless another takes its place in the same plan."""
+    if resource.action is not Action.DESTROY:
+        return
+    if resource.type == "aws_cloudwatch_event_target":
+        yield from _lost_target(resource, resources)
+    elif part := _PARTS.get(resource.type):
+        reference, owner, own_name, kind, what = part
+        named = resource.before.get(reference)
+        gone = any(
+            other.type == owner and other.action is Action.DESTROY and other.before.get(own_name) == named
+            for other in resources
+        )
+        if not gone and not _replaced_elsewhere(resource, resources):
+            yield kind, what
+
+
+def _lost_target(target: Resource, resources: Sequence[Resource]) -> Found:
+    if not _rule_goes(target, resources) and not _replaced_elsewhere(target, resources):
+        yield "wiring", f"{text(target.before.get('rule'))} loses its target {text(target.before.get('arn'))}"
+
+
+def _rule_of(target: Mapping[str, Value], name: str = "rule") -> tuple[Value, Value]:
+    return target.get(name), target.get("event_bus_name")
+
+
+def _rule_goes(target: Resource, resources: Sequence[Resource]) -> bool:
+    """Whether the rule of a target is destroyed, or becomes one with another name or on another bus."""
+    rules = [each for each in resources if each.type == "aws_cloudwatch_event_rule" and each.is_lost]
+    mine = [each for each in rules if _rule_of(each.before, "name") == _rule_of(target.before)]
+    return any(_rule_of(each.after, "name") != _rule_of(target.before) for each in mine)
+
+
+def _replaced_elsewhere(resource: Resource, resources: Sequence[Resource]) -> bool:
+    """Whether the same thing is made under another address, as when it moves to another module without `moved`."""
+    return any(
+        other.type == resource.type
+        and other.action is Action.CREATE
+        and all(
+            isinstance(other.after.get(name), KnownLater) or other.after.get(name) == resource.before.get(name)
+            for name in _IDENTITY
+        )
+        for other in resources
+    )

@@ -1,0 +1,80 @@
+"""The runs that `invoke bench --json` wrote, as far as they can be simulated."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, TypeAdapter
+
+from scripts.cli.errors import UserError
+from scripts.cli.json_files import load_json
+from scripts.measure.result import Offered, Speed
+from scripts.measure.scenarios import SCENARIOS, Scenario
+
+
+class _Settings(BaseModel):
+    batch_size: int
+    concurrency: int
+    counted: bool
+
+
+class _Result(BaseModel):
+    orders: int
+    speed: Speed
+    offered: Offered | None
+
+
+class _Recorded(BaseModel):
+    settings: _Settings
+    results: dict[str, _Result]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Orders that went through a whole deployment; no offered rate means as fast as they went."""
+
+    name: str
+    scenario: Scenario
+    orders: int
+    batch_size: int
+    workers: int
+    """Of each function."""
+    counted: bool
+    """Through the counting proxy, which takes some time of each call."""
+    offered_orders_per_second: float | None
+    orders_per_second: float
+    p50_seconds: float
+    p99_seconds: float
+
+
+def load_runs(path: Path) -> list[Run]:
+    """Raise UserError where the file is not what the benchmark writes, or has no run that can be simulated.
+
+    The model knows no refused and no repeated orders, and nothing of functions that were invoked directly.
+    """
+    recorded = load_json(path, TypeAdapter(_Recorded))
+    runs = [_run(name, result, recorded.settings) for name, result in recorded.results.items()]
+    found = [run for run in runs if run]
+    if not found:
+        raise UserError(f"{path} has no run to simulate: `invoke bench --scenario single,paced --json {path}`")
+    return found
+
+
+def _run(name: str, result: _Result, settings: _Settings) -> Run | None:
+    speed, offered = result.speed, result.offered
+    scenario = SCENARIOS.get(offered.scenario) if offered else None
+    if not offered or not scenario or scenario.served is not None or scenario.copies > 1:
+        return None
+    if speed.p50_ms is None or speed.p99_ms is None:
+        return None
+    return Run(
+        name=name,
+        scenario=scenario,
+        orders=result.orders,
+        batch_size=settings.batch_size,
+        workers=settings.concurrency,
+        counted=settings.counted,
+        offered_orders_per_second=offered.orders_per_second,
+        orders_per_second=speed.orders_per_second,
+        p50_seconds=speed.p50_ms / 1000,
+        p99_seconds=speed.p99_ms / 1000,
+    )

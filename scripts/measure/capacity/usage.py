@@ -1,0 +1,92 @@
+"""What orders use of AWS, by the same rules as `invoke bench` counts it: a test compares the two."""
+
+import math
+from dataclasses import dataclass
+
+from scripts.measure.capacity.parameters import DeploymentDefaults, Limits
+
+_MILLION = 1_000_000
+# SQS hands over and deletes ten messages a request, and BatchGetItem reads a hundred items.
+_RECORDS_A_REQUEST, _ITEMS_A_READ = 10, 100
+COMMIT_READ_UNITS = 0.5
+"""Of a commit that need not be the very latest: half a unit each 4 KB."""
+DEADLINE_BYTES, DUE_STREAM_BYTES = 170, 30
+"""Of the item that says when the orders of a transaction are due, and of each order in it."""
+_WRITE_BYTES = 1024
+
+
+def deadline_units(orders: float) -> int:
+    """Of the item for so many orders, were it written without a transaction."""
+    return math.ceil((DEADLINE_BYTES + orders * DUE_STREAM_BYTES) / _WRITE_BYTES)
+
+
+@dataclass(slots=True)
+class Usage:
+    """Counted while a simulation runs."""
+
+    limits: Limits
+    event_store_units: float = 0
+    deadline_units: float = 0
+    inventory_units: float = 0
+    counter_units: float = 0
+    read_units: float = 0
+    api_calls: float = 0
+    events: float = 0
+    queue_requests: float = 0
+    lambda_requests: float = 0
+    lambda_seconds: float = 0
+    transactions: float = 0
+    committed: float = 0
+    """Orders in them."""
+    conflicts: float = 0
+    returned: float = 0
+
+    def invoked(self, messages: int) -> None:
+        """Count a queue's batch: each message was sent, and they are received and deleted, ten a call."""
+        self.lambda_requests += 1
+        self.queue_requests += messages + 2 * -(-messages // _RECORDS_A_REQUEST)
+
+    def relayed(self) -> None:
+        self.lambda_requests += 1
+
+    def read(self, items: int, units_an_item: float = 1) -> None:
+        self.api_calls += -(-items // _ITEMS_A_READ)
+        self.read_units += items * units_an_item
+
+    def transacted(self, orders: int, skus: int, *, due: bool = False) -> None:
+        """Count an attempt: the commits, their SKUs, the counters, the deadline; a cancelled one is billed as well."""
+        factor = self.limits.transactional_factor.value
+        self.api_calls += 1
+        self.transactions += 1
+        self.committed += orders
+        self.event_store_units += factor * orders
+        self.inventory_units += factor * skus
+        self.counter_units += factor
+        self.deadline_units += factor * deadline_units(orders) if due else 0
+
+    def put(self, orders: int) -> None:
+        """Count third versions, which move nothing and need no transaction; all that are in one call."""
+        self.api_calls += 1
+        self.event_store_units += orders
+
+    def published(self) -> None:
+        self.api_calls += 1
+
+    @property
+    def write_units(self) -> float:
+        return self.event_store_units + self.inventory_units + self.counter_units + self.deadline_units
+
+    def quantities(self, completed: float, deployment: DeploymentDefaults) -> dict[str, float]:
+        """For a million orders, by line of the price list."""
+        an_order = _MILLION / completed
+        logged = self.lambda_requests * deployment.log_bytes_an_invocation * an_order
+        return {
+            "dynamodb_write_units": self.write_units * an_order,
+            "dynamodb_read_units": self.read_units * an_order,
+            "eventbridge_events": self.events * an_order,
+            "eventbridge_archived_bytes": _MILLION * deployment.event_bytes_an_order,
+            "sqs_requests": self.queue_requests * an_order,
+            "lambda_requests": self.lambda_requests * an_order,
+            "lambda_gb_seconds": self.lambda_seconds * deployment.memory_gb * an_order,
+            "log_bytes": logged + _MILLION * deployment.log_bytes_an_order,
+        }

@@ -1,0 +1,102 @@
+"""A month's bill: what stands there and what the clock does, and what the orders take and leave behind."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from scripts.measure.cost.load import Counts
+from scripts.measure.cost.planned import Planned
+from scripts.measure.cost.resource_types import standing
+from scripts.measure.cost.standing import activities, once_due
+from scripts.measure.prices import Price, Prices
+
+DAYS_A_MONTH = 30.4
+STORED_BYTES_AN_ORDER = 1_600
+"""Of three commits of an order of 2 SKUs, with the 100 bytes that DynamoDB adds to each."""
+_GB = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    service: str
+    what: str
+    why: str
+    quantity: float
+    usd: float
+    fixed: bool
+    """Whether it is paid for without any order too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    orders: int
+    lines: Sequence[Line]
+
+    @property
+    def fixed(self) -> float:
+        return sum(line.usd for line in self.lines if line.fixed)
+
+    @property
+    def variable(self) -> float:
+        return sum(line.usd for line in self.lines if not line.fixed)
+
+    @property
+    def total(self) -> float:
+        return self.fixed + self.variable
+
+    @property
+    def services(self) -> dict[str, tuple[float, float]]:
+        """Fixed and variable dollars of each service, the dearest first."""
+        sums: dict[str, tuple[float, float]] = {}
+        for line in self.lines:
+            fixed, variable = sums.get(line.service, (0.0, 0.0))
+            sums[line.service] = (fixed + line.usd, variable) if line.fixed else (fixed, variable + line.usd)
+        return dict(sorted(sums.items(), key=lambda item: -sum(item[1])))
+
+
+def make_bill(planned: Planned, prices: Prices, counts: Counts, orders: int, months: int, *, scraped: bool) -> Bill:  # noqa: PLR0913 - what a bill depends on
+    """`counts` are an order's; what is kept is what has gathered after so many months of as many orders."""
+    lines = _lines(prices, "it is there", standing(planned), fixed=True)
+    for activity in activities(planned, scraped=scraped):
+        lines += _lines(prices, activity.why, activity.quantities, fixed=True)
+    lines += _lines(prices, "orders", {line: count * orders for line, count in counts.items()}, fixed=False)
+    due = once_due(planned, orders)
+    lines += _lines(prices, due.why, due.quantities, fixed=False)
+    lines += _lines(prices, "orders", _kept(planned, counts, orders, months), fixed=False)
+    return Bill(orders, lines)
+
+
+def _kept(planned: Planned, counts: Counts, orders: int, months: int) -> dict[str, float]:
+    """GB that are kept at the end of that time."""
+    stored = orders * months * STORED_BYTES_AN_ORDER / _GB
+    archived = _months(planned, "aws_cloudwatch_event_archive", "retention_days", months)
+    logged = _months(planned, "aws_cloudwatch_log_group", "retention_in_days", months)
+    return {
+        "table_gb": stored,
+        "recovery_gb": stored if _recoverable(planned) else 0,
+        "archive_gb": orders * archived * counts["eventbridge_archived_bytes"] / _GB,
+        "log_gb": orders * logged * counts["log_bytes"] / _GB,
+    }
+
+
+def _months(planned: Planned, kind: str, setting: str, months: int) -> float:
+    """For how long it is kept: for ever where its retention is not set."""
+    return min(planned.largest(kind, setting, default=months * DAYS_A_MONTH) / DAYS_A_MONTH, months)
+
+
+def _recoverable(planned: Planned) -> bool:
+    tables = planned.all("aws_dynamodb_table")
+    return any(block.get("enabled") for values in tables for block in values.get("point_in_time_recovery") or ())
+
+
+def _lines(prices: Prices, why: str, quantities: Mapping[str, float], *, fixed: bool) -> list[Line]:
+    """Leave out what has no price, such as calls, and what there is nothing of."""
+    priced = {name: quantity for name, quantity in quantities.items() if quantity and name in prices}
+    return [
+        Line(price.service, price.text, why, _in_unit(priced[name], price), priced[name] * price.usd / price.per, fixed)
+        for name, price in ((name, prices.price(name)) for name in priced)
+    ]
+
+
+def _in_unit(quantity: float, price: Price) -> float:
+    """Bytes are priced and named by the GB."""
+    return quantity / _GB if price.per == _GB else quantity

@@ -1,0 +1,106 @@
+"""What the clock makes an environment do: each minute, whether orders come or not, and of each order once it is due."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from scripts.measure.capacity.parameters import load_parameters
+from scripts.measure.capacity.usage import COMMIT_READ_UNITS, DEADLINE_BYTES, DUE_STREAM_BYTES
+from scripts.measure.cost.planned import Planned
+from scripts.measure.cost.resource_types import HOURS_A_MONTH
+from services.metrics_service.cloudwatch_reader import declared_sums
+
+MINUTES_A_MONTH = HOURS_A_MONTH * 60
+SCRAPES_A_MINUTE = 2
+_POLLERS, _POLLS_A_MINUTE = 5, 3
+_SWEEP_SECONDS, _TOLD_SECONDS, _SCRAPE_SECONDS = 0.2, 0.1, 0.1
+SWEPT_MINUTES, DEADLINE_SHARDS = 4, 8
+"""A minute is read until nobody can write into it any more, each of its parts by a query as of now."""
+_STREAMS_A_MESSAGE = 100
+_READ_BYTES = 4096
+# Of a checkpoint of 13 KB, and of the turn to read CloudWatch, which each scrape asks for.
+_CHECKPOINT_UNITS, _TURN_UNITS = 13, 1
+# The inventory of 1,000 SKUs, the checkpoint alone and in the scan of its table, the counters, and twice how often they
+# were folded.
+SCRAPE_READ_UNITS = 12 + 4 + 4 + 1 + 2
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    why: str
+    quantities: Mapping[str, float]
+    """A month's, by line of the price list."""
+
+
+def activities(planned: Planned, *, scraped: bool) -> list[Activity]:
+    found = [_sweeps(planned), _polls(planned), Activity("the functions' own metrics", {"metric": sums(planned)})]
+    return [*found, _scrapes(planned)] if scraped else found
+
+
+def sums(planned: Planned) -> int:
+    """How many sums the functions may write to CloudWatch."""
+    functions = [str(values.get("function_name")) for values in planned.all("aws_lambda_function")]
+    return len(list(declared_sums(functions)))
+
+
+def assumptions(planned: Planned, *, scraped: bool) -> list[str]:
+    scrapes = (
+        f"The metrics are scraped {SCRAPES_A_MINUTE} times a minute, with 1,000 SKUs in the inventory."
+        if scraped
+        else "Nobody scrapes the metrics, as the plan expects it: --scraped adds what a Prometheus costs."
+    )
+    return [
+        f"Each of the {sums(planned)} metrics of the functions has a value in every hour: the most there can be.",
+        scrapes,
+        f"Lambda polls an empty queue {_POLLERS * _POLLS_A_MINUTE} times a minute.",
+        "A key costs $1 a month more after each of its first two rotations, of which there is one a year: not counted.",
+    ]
+
+
+def _sweeps(planned: Planned) -> Activity:
+    """Each minute: where it stopped, what the last minutes have, a unit a query at least, and how far it is now."""
+    sweeps = MINUTES_A_MONTH
+    quantities = _invoked(planned, sweeps, _SWEEP_SECONDS) | {
+        "dynamodb_read_units": (1 + SWEPT_MINUTES * DEADLINE_SHARDS) * sweeps,
+        "dynamodb_write_units": sweeps,
+    }
+    return Activity("the sweeper, each minute", quantities)
+
+
+def once_due(planned: Planned, orders: int) -> Activity:
+    """Each order's deadline is read, it alone in its group, and sent; the order service looks for its version 2.
+
+    A message is sent, received and deleted. A deadline passes whether the order was paid or not.
+    """
+    messages = orders / _STREAMS_A_MESSAGE
+    group_units = SWEPT_MINUTES * (DEADLINE_BYTES + DUE_STREAM_BYTES) / _READ_BYTES
+    quantities = _invoked(planned, messages, _TOLD_SECONDS) | {
+        "dynamodb_read_units": orders * (group_units + COMMIT_READ_UNITS),
+        "sqs_requests": 3 * messages,
+    }
+    return Activity("orders, once they are due", quantities)
+
+
+def _polls(planned: Planned) -> Activity:
+    polls = len(planned.queue_mappings) * _POLLERS * _POLLS_A_MINUTE * MINUTES_A_MONTH
+    return Activity("polling of empty queues", {"sqs_requests": polls})
+
+
+def _scrapes(planned: Planned) -> Activity:
+    scrapes = SCRAPES_A_MINUTE * MINUTES_A_MONTH
+    readings = HOURS_A_MONTH * 3600 / planned.metrics_refresh_seconds
+    quantities = _invoked(planned, scrapes, _SCRAPE_SECONDS) | {
+        "api_request": scrapes,
+        "metric_read": readings * (sums(planned) + len(planned.queue_mappings)),
+        "sqs_requests": scrapes * len(planned.all("aws_sqs_queue")),
+        "dynamodb_read_units": scrapes * SCRAPE_READ_UNITS,
+        "dynamodb_write_units": readings * _CHECKPOINT_UNITS + scrapes * _TURN_UNITS,
+    }
+    return Activity("scrapes of the metrics", quantities)
+
+
+def _invoked(planned: Planned, times: float, seconds: float) -> dict[str, float]:
+    return {
+        "lambda_requests": times,
+        "lambda_gb_seconds": times * seconds * planned.memory_gb,
+        "log_bytes": times * load_parameters().deployment.log_bytes_an_invocation,
+    }

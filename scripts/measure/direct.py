@@ -1,0 +1,179 @@
+"""The functions invoked with batches as large as wanted: the emulator's own mappings hand over ten records at most."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic, time
+from uuid import uuid4
+
+from scripts.cli.errors import UserError
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.measure.usage import CONSUMERS, RELAY, SERVICES, Meter, Usage
+from scripts.operate.mappings import Mappings
+from services.libs.messaging.event_publisher import event_detail
+from services.libs.store.commit_items import commit_from_item
+from services.libs.store.dynamodb_items import Item, batch_get, to_item
+from services.shared.commits import order_stream
+from services.shared.events.event import Event
+from services.shared.events.order import OrderPlaced
+
+Record = Mapping[str, object]
+Order = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One function's part in the way of some orders."""
+
+    name: str
+    seconds: float
+    usage: Usage
+
+
+class DirectRun:
+    """Takes orders from OrderPlaced to OrderConfirmed by invoking each function in turn, one batch after the other."""
+
+    def __init__(self, target: Target, deployment: Deployment, meter: Meter) -> None:
+        self._client = target.client("lambda")
+        self._dynamodb = target.client("dynamodb")
+        self._deployment = deployment
+        self._mappings = Mappings(target, deployment, SERVICES)
+        self._meter = meter
+        self._region = target.region
+        account = self._client.get_function_configuration(FunctionName=deployment.functions[RELAY].name)
+        self._account = account["FunctionArn"].split(":")[4]
+        table = self._dynamodb.describe_table(TableName=deployment.tables.event_store)["Table"]
+        self._stream_arn = table["LatestStreamArn"]
+
+    @contextmanager
+    def mappings_disabled(self) -> Iterator[None]:
+        """Let what is published wait, so that nobody but this takes it."""
+        self._mappings.switch(enabled=False)
+        try:
+            yield
+        finally:
+            self._mappings.switch(enabled=True)
+
+    def run(self, orders: Sequence[Order], batch: int) -> list[Step]:
+        """Each step for all orders before the next, `batch` at a time."""
+        ids = [str(order["orderId"]) for order in orders]
+        first = self.reserve(orders, batch)
+        first.usage.place(orders)
+        return [
+            first,
+            self._relay(ids, 1, batch),
+            self._consumed("payment", "payment-service", ids, 1, batch),
+            self._relay(ids, 2, batch),
+            self._consumed("settlement", "order-service", ids, 2, batch),
+            self._relay(ids, 3, batch),
+        ]
+
+    def reserve(self, orders: Sequence[Order], batch: int) -> Step:
+        records = [self._message(OrderPlaced, order, "order-service") for order in orders]
+        return self._step("reserve", "order-service", records, batch)
+
+    def _consumed(self, name: str, service: str, order_ids: Sequence[str], version: int, batch: int) -> Step:
+        return self._step(name, service, self._published(order_ids, version, service), batch)
+
+    def _relay(self, order_ids: Sequence[str], version: int, batch: int) -> Step:
+        records = [self._stream_record(item) for item in self._commits(order_ids, version)]
+        return self._step(f"relay {version}", RELAY, records, batch)
+
+    def _published(self, order_ids: Sequence[str], version: int, service: str) -> list[Record]:
+        """Messages of the events of those commits that the rules put on the service's queue."""
+        commits = map(commit_from_item, self._commits(order_ids, version))
+        return [
+            self._message(type(event), event_detail(commit, index), service)
+            for commit in commits
+            for index, event in enumerate(commit.events)
+            if type(event) in CONSUMERS[service]
+        ]
+
+    def _commits(self, order_ids: Sequence[str], version: int) -> list[Item]:
+        """Those commits, in the order of the ids: a table hands items back as it likes."""
+        keys = [to_item({"stream_id": order_stream(order_id), "version": version}) for order_id in order_ids]
+        found = batch_get(self._dynamodb, self._deployment.tables.event_store, keys)
+        items = {item["stream_id"]["S"]: item for item in found}
+        missing = [order_id for order_id in order_ids if order_stream(order_id) not in items]
+        if missing:
+            raise UserError(f"{len(missing)} orders have no version {version}, such as {missing[0]}")
+        return [items[order_stream(order_id)] for order_id in order_ids]
+
+    def _step(self, name: str, service: str, records: Sequence[Record], batch: int) -> Step:
+        self._meter.start()
+        began = monotonic()
+        for chunk in _chunks(records, batch):
+            self._invoke(service, chunk)
+        seconds = monotonic() - began
+        return Step(name, seconds, self._meter.read())
+
+    def _invoke(self, service: str, records: Sequence[Record]) -> None:
+        response = self._client.invoke(
+            FunctionName=self._deployment.functions[service].name, Payload=json.dumps({"Records": records}).encode()
+        )
+        payload = json.loads(response["Payload"].read())
+        failed = payload.get("batchItemFailures", []) if isinstance(payload, dict) else [payload]
+        if "FunctionError" in response or failed:
+            raise UserError(f"{service} failed with a batch of {len(records)}: {json.dumps(payload)[:500]}")
+
+    def _message(self, event: type[Event], detail: Mapping[str, object], service: str) -> Record:
+        """A record of SQS, its body as EventBridge makes it."""
+        now, source = datetime.now(UTC), event.BUS.source
+        envelope: Record = {
+            "version": "0",
+            "id": str(uuid4()),
+            "detail-type": event.type_name(),
+            "source": source,
+            "account": self._account,
+            "time": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": self._region,
+            "resources": [],
+            "detail": detail,
+        }
+        (queue,) = [queue for queue in self._deployment.queues.values() if queue.service == service]
+        milliseconds = str(int(now.timestamp() * 1000))
+        return {
+            "messageId": str(uuid4()),
+            "receiptHandle": str(uuid4()),
+            "body": json.dumps(envelope),
+            "attributes": {
+                "ApproximateReceiveCount": "1",
+                "SentTimestamp": milliseconds,
+                "SenderId": self._account,
+                "ApproximateFirstReceiveTimestamp": milliseconds,
+            },
+            "messageAttributes": {},
+            "md5OfBody": "",
+            "eventSource": "aws:sqs",
+            "eventSourceARN": f"arn:aws:sqs:{self._region}:{self._account}:{queue.name}",
+            "awsRegion": self._region,
+        }
+
+    def _stream_record(self, item: Item) -> Record:
+        return {
+            "eventID": str(uuid4()),
+            "eventName": "INSERT",
+            "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb",
+            "awsRegion": self._region,
+            "dynamodb": {
+                "ApproximateCreationDateTime": int(time()),
+                "Keys": {"stream_id": item["stream_id"], "version": item["version"]},
+                "NewImage": item,
+                "SequenceNumber": f"{uuid4().int % 10**21:021d}",
+                "SizeBytes": len(json.dumps(item)),
+                "StreamViewType": "NEW_IMAGE",
+            },
+            "eventSourceARN": self._stream_arn,
+        }
+
+
+def total(steps: Iterable[Step]) -> Usage:
+    return sum((step.usage for step in steps), Usage())
+
+
+def _chunks(records: Sequence[Record], size: int) -> Iterator[Sequence[Record]]:
+    return (records[start : start + size] for start in range(0, len(records), size))

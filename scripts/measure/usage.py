@@ -1,0 +1,172 @@
+"""What a run has used of AWS, read from its requests and its functions' logs."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from math import ceil
+from time import time
+from typing import Self
+
+from scripts.check.event_documents.traffic import declared_consumers
+from scripts.cli.errors import UserError
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.measure.calls import Call, CountingProxy, access_key, owner
+from scripts.measure.units import Key, UnitRules, Units, item_bytes
+
+CONSUMERS = {service: events for service, events in declared_consumers().items() if events}
+RELAY = "event-relay"
+SERVICES = (*CONSUMERS, RELAY)
+"""The functions that an order passes; what others do, such as the sweeper each minute, is no order's cost."""
+GATEWAY = "gateway"
+
+_REPORT = re.compile(r"^REPORT .*?\tDuration: (?P<ms>[\d.]+) ms.*?Memory Size: (?P<mb>\d+) MB", re.DOTALL)
+# CloudWatch Logs charges for the text of each line and 26 bytes.
+_LINE_BYTES = 26
+QUEUED = Counter(event.type_name() for events in CONSUMERS.values() for event in events if not event.FROM_OUTSIDE)
+"""On how many queues the rules put each event that the relay publishes."""
+
+_RECORDS_A_REQUEST = 10
+
+
+@dataclass
+class Usage:
+    """Sums; of the functions in SERVICES alone, but for `calls`."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    """By who made them and what they are, such as `order-service dynamodb:TransactWriteItems`."""
+    units: Units = field(default_factory=Units)
+    invocations: Counter[str] = field(default_factory=Counter)
+    busy_ms: Counter[str] = field(default_factory=Counter)
+    """Duration of the invocations, by function."""
+    gb_seconds: float = 0
+    log_bytes: int = 0
+    events: int = 0
+    event_bytes: int = 0
+    messages: int = 0
+    """That EventBridge put on a queue."""
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.calls + other.calls,
+            self.units + other.units,
+            self.invocations + other.invocations,
+            self.busy_ms + other.busy_ms,
+            self.gb_seconds + other.gb_seconds,
+            self.log_bytes + other.log_bytes,
+            self.events + other.events,
+            self.event_bytes + other.event_bytes,
+            self.messages + other.messages,
+        )
+
+    @property
+    def own_calls(self) -> int:
+        """API calls without the simulated gateway's: a real provider is not DynamoDB."""
+        return sum(count for name, count in self.calls.items() if name.split()[0] in SERVICES)
+
+    @property
+    def gateway_calls(self) -> int:
+        return sum(count for name, count in self.calls.items() if name.split()[0] == GATEWAY)
+
+    @property
+    def batch(self) -> float:
+        """Messages that an invocation got, on average."""
+        return self.messages / self._queue_invocations if self._queue_invocations else 1
+
+    @property
+    def sqs_requests(self) -> int:
+        """EventBridge sends one by one; Lambda receives and deletes up to ten at a time, or a small batch at once."""
+        polls = max(self._queue_invocations, ceil(self.messages / _RECORDS_A_REQUEST))
+        sent = sum(count for name, count in self.calls.items() if " sqs:" in name and name.split()[0] in SERVICES)
+        return self.messages + 2 * polls + sent
+
+    @property
+    def _queue_invocations(self) -> int:
+        return sum(self.invocations[service] for service in CONSUMERS)
+
+    def place(self, details: Sequence[Mapping[str, object]]) -> Self:
+        """Add what the producer of these OrderPlaced events has EventBridge do."""
+        self.events += len(details)
+        self.messages += len(details)
+        self.event_bytes += sum(len(json.dumps(detail)) for detail in details)
+        return self
+
+
+class Meter:
+    def __init__(self, target: Target, deployment: Deployment, proxy: CountingProxy) -> None:
+        self._proxy = proxy
+        self._deployment = deployment
+        self._logs = target.client("logs")
+        self._dynamodb = target.client("dynamodb")
+        client = target.client("lambda")
+        configurations = {
+            service: client.get_function_configuration(FunctionName=function.name)
+            for service, function in deployment.functions.items()
+        }
+        self._callers = {
+            access_key(configuration["FunctionArn"], configuration["Role"]): service
+            for service, configuration in configurations.items()
+        }
+        self._sizes: dict[str, int] = {}
+        self._since_ms = 0
+        self.start()
+
+    def start(self) -> None:
+        """Forget what was before."""
+        self._proxy.counting = True
+        self._sizes.clear()
+        self._proxy.take(self._callers)
+        self._since_ms = int(time() * 1000)
+
+    def read(self) -> Usage:
+        """What was used since the start."""
+        calls = self._proxy.take(self._callers)
+        unknown = {call.name for call in calls if call.caller == "unknown"}
+        if unknown:
+            raise UserError(f"nobody knows who called {', '.join(sorted(unknown))}: see access_key in calls.py")
+        gateway = self._deployment.tables.simulated_gateway
+        owned = [(owner(call, gateway), call) for call in calls]
+        usage = Usage(calls=Counter(f"{by} {call.name}" for by, call in owned))
+        mine = [call for by, call in owned if by in SERVICES]
+        rules = UnitRules(self._size_of)
+        usage.units = sum(map(rules.units, mine), Units())
+        add_events(usage, mine)
+        for service in SERVICES:
+            self._add_logs(usage, service)
+        return usage
+
+    def _size_of(self, table: str, key: Key) -> int:
+        """Bytes of an item as it stands now: what is updated here keeps its size but for a digit."""
+        name = f"{table} {json.dumps(key, sort_keys=True)}"
+        if name not in self._sizes:
+            found = self._dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
+            self._sizes[name] = item_bytes(found.get("Item", {}))
+        return self._sizes[name]
+
+    def _add_logs(self, usage: Usage, service: str) -> None:
+        pages = self._logs.get_paginator("filter_log_events").paginate(
+            logGroupName=self._deployment.functions[service].log_group, startTime=self._since_ms
+        )
+        add_logs(usage, service, (line["message"] for page in pages for line in page["events"]))
+
+
+def add_logs(usage: Usage, service: str, lines: Iterable[str]) -> None:
+    for line in lines:
+        usage.log_bytes += len(line.encode()) + _LINE_BYTES
+        if report := _REPORT.match(line):
+            usage.invocations[service] += 1
+            usage.busy_ms[service] += round(float(report["ms"]))
+            usage.gb_seconds += float(report["ms"]) / 1000 * int(report["mb"]) / 1024
+
+
+def add_events(usage: Usage, calls: Sequence[Call]) -> None:
+    """Add the events that these calls published, and the messages that became of them."""
+    put = (call for call in calls if call.name == "events:PutEvents" and call.status == HTTPStatus.OK)
+    for call in put:
+        for entry in call.request["Entries"]:
+            usage.events += 1
+            usage.event_bytes += len(entry["Detail"].encode())
+            usage.messages += QUEUED[entry["DetailType"]]

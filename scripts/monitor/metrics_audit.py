@@ -1,0 +1,117 @@
+"""Recount the business counters from the event store, and compare with what the metrics endpoint shows."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from scripts.cli.console import out, table
+from scripts.cli.errors import UserError
+from scripts.cli.web import TIMEOUT_SECONDS, session, unreachable
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.generated_secrets import METRICS_TOKEN, required
+from scripts.deploy.target import Target
+from scripts.ledger.log_reader import Ledger, read_commits
+from scripts.operate.pausing import Writers
+from services.libs.observability.metrics import DECLARATIONS, Source
+from services.libs.store.ledger_counters import LedgerCounters
+from services.shared.counters import counter
+
+Counters = Mapping[str, int]
+"""By series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """A series as the endpoint showed it before and after the event store was counted, and that count."""
+
+    series: str
+    before: int
+    counted: int
+    after: int
+
+    @property
+    def difference(self) -> int:
+        """How far the endpoint is off: 0 while the count lies between what it showed before and after."""
+        return min(0, self.after - self.counted) or max(0, self.before - self.counted)
+
+
+def recount(read_page: Callable[[], Counters], count: Callable[[], Counters]) -> list[Recount]:
+    """Compare every declared series; a live system may move meanwhile, and what moved is told from what is wrong."""
+    before, counted, after = read_page(), count(), read_page()
+    series = sorted(declared_series() | counted.keys())
+    return [Recount(name, before.get(name, 0), counted.get(name, 0), after.get(name, 0)) for name in series]
+
+
+def declared_series() -> set[str]:
+    return {
+        counter(name, **dict(zip(declaration.labels, values, strict=True)))
+        for name, declaration in DECLARATIONS.items()
+        if declaration.source is Source.LEDGER
+        for values in declaration.own_label_sets
+    }
+
+
+def business_counters(page: str) -> dict[str, int]:
+    """Read the business counters off a page of metrics."""
+    return {
+        counter(sample.name, **{label: sample.labels[label] for label in DECLARATIONS[sample.name].labels}): int(
+            sample.value
+        )
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if sample.name in DECLARATIONS and DECLARATIONS[sample.name].source is Source.LEDGER
+    }
+
+
+def read_page(url: str, token: str) -> str:
+    """Scrape the endpoint as Prometheus does; raise UserError where it does not give a page."""
+    try:
+        response = session(url).get(url, headers={"authorization": f"Bearer {token}"}, timeout=TIMEOUT_SECONDS)
+    except requests.exceptions.RequestException as error:
+        raise unreachable("the metrics endpoint", url, error) from error
+    if not response.ok:
+        raise UserError(f"the metrics endpoint answered {response.status_code}: {response.text.strip()[:200]}")
+    return response.text
+
+
+def audit_metrics(target: Target, *, rebuild: bool) -> None:
+    """Print each counter and its difference; raise UserError where there is one."""
+    deployment = Deployment.of(target)
+    url, token = deployment.metrics_url(target), required(target, METRICS_TOKEN)
+    dynamodb = target.client("dynamodb")
+
+    def count() -> Counters:
+        with out.status("counting the event store"):
+            return Ledger.of(read_commits(dynamodb, deployment)).counters
+
+    if rebuild:
+        _rebuild(target, deployment, count)
+    recounts = recount(lambda: business_counters(read_page(url, token)), count)
+    _print(recounts)
+    wrong = [one for one in recounts if one.difference]
+    if wrong:
+        raise UserError(
+            f"{len(wrong)} counters differ from the event store: `invoke pause`, "
+            "`invoke monitor.metrics-audit --rebuild` and `invoke resume` mend that"
+        )
+
+
+def _rebuild(target: Target, deployment: Deployment, count: Callable[[], Counters]) -> None:
+    Writers(target, deployment).check_paused("rebuilt")
+    LedgerCounters(target.client("dynamodb"), deployment.tables.metrics).replace(count())
+    out.print("the counters are what the event store says; `invoke resume` lets the services write again")
+
+
+def _print(recounts: list[Recount]) -> None:
+    numbers = ("event store", "endpoint", "difference")
+    shown = table("counter", *numbers, numbers=numbers)
+    for one in recounts:
+        shown.add_row(
+            one.series, f"{one.counted:,}", f"{one.after:,}", f"{one.difference:+,}" if one.difference else "0"
+        )
+    out.print(shown)
+    if not any(one.difference for one in recounts):
+        moved = " (it moved meanwhile)" if any(one.before != one.after for one in recounts) else ""
+        out.print(f"[green]what the endpoint shows is what happened[/]{moved}")

@@ -1,0 +1,78 @@
+"""What Prometheus and Alertmanager read, rendered from infra/monitoring for a folder of their own."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from scripts.check import runbook
+from scripts.cli.paths import MONITORING_SOURCE
+
+# The integrations of a receiver, and the secret that each reads its webhook from.
+SLACK, TEAMS = "slack", "teams"
+_INTEGRATIONS = {SLACK: "slack_configs", TEAMS: "msteamsv2_configs"}
+_CONTAINER_FOLDER = "/etc/alertmanager"
+_ALERTMANAGER = "localhost:9093"
+
+
+def render_rules(folder: Path, runbook_url: str) -> None:
+    """Write what `render_prometheus` names, with links to the runbook."""
+    _copy(MONITORING_SOURCE / "prometheus" / "rules", folder / "rules")
+    for rules in (folder / "rules").iterdir():
+        rules.write_text(rules.read_text().replace(f"{runbook.PATH}#", f"{runbook_url}#"))
+
+
+def render_prometheus(folder: Path, *, url: str, environment: str, token: str, alertmanager_port: int) -> Path:
+    """Write the configuration to scrape one deployment, and give its path; a running Prometheus sees a new target."""
+    write_secret(folder / "secrets" / "metrics-token", token)
+    _write(folder / "targets" / "metrics.json", json.dumps([scrape_target(url, environment)]))
+    text = (MONITORING_SOURCE / "prometheus" / "prometheus.yml").read_text()
+    return _write(folder / "prometheus.yml", text.replace(_ALERTMANAGER, f"127.0.0.1:{alertmanager_port}"))
+
+
+def scrape_target(url: str, environment: str) -> dict[str, Any]:
+    """Describe the endpoint in the form of file_sd: https://prometheus.io/docs/prometheus/latest/configuration/configuration."""
+    parts = urlsplit(url)
+    labels = {"environment": environment, "__scheme__": parts.scheme, "__metrics_path__": parts.path}
+    return {"targets": [parts.netloc], "labels": labels}
+
+
+def render_alertmanager(folder: Path, webhooks: Mapping[str, str]) -> Path:
+    """Write the configuration that tells the services of `webhooks`, and nobody else, and give its path."""
+    _copy(MONITORING_SOURCE / "alertmanager" / "templates", folder / "templates")
+    shutil.rmtree(folder / "secrets", ignore_errors=True)  # one may be set no more
+    for service, url in webhooks.items():
+        write_secret(folder / "secrets" / f"{service}-webhook-url", url)
+    text = (MONITORING_SOURCE / "alertmanager" / "alertmanager.yml").read_text().replace(_CONTAINER_FOLDER, str(folder))
+    configuration = yaml.safe_load(text)
+    for receiver in configuration["receivers"]:
+        for service in _INTEGRATIONS.keys() - webhooks.keys():
+            receiver.pop(_INTEGRATIONS[service], None)
+    return _write(folder / "alertmanager.yml", yaml.safe_dump(configuration, sort_keys=False))
+
+
+def write_secret(path: Path, secret: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".tmp")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secret)
+    partial.replace(path)
+
+
+def _copy(source: Path, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(source, folder)
+
+
+def _write(path: Path, text: str) -> Path:
+    # At once, as it may be read at any moment.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".tmp")
+    partial.write_text(text)
+    return partial.replace(path)

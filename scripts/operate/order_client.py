@@ -1,0 +1,109 @@
+"""Send orders as a producer does, and follow them in the event store."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from scripts.cli.errors import UserError
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.ledger.log_reader import read_orders
+from services.libs.store.commit_items import commit_from_item
+from services.shared.commits import Commit, order_stream
+from services.shared.events.order import OrderPlaced
+from services.shared.lifecycle import ImpossibleCommitError, State
+from services.shared.order_lifecycle import ORDER
+
+_ENTRIES_A_CALL = 10
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The commits of one order, oldest first."""
+
+    order_id: str
+    commits: tuple[Commit, ...]
+
+    @property
+    def final(self) -> Commit | None:
+        """The commit that brought the order to its last phase; a refund may still be open after it.
+
+        None too for a history that no order can have, such as one of which a read has caught a part.
+        """
+        state = State(ORDER.start)
+        try:
+            for commit in self.commits:
+                state = ORDER.after(state, commit)
+                if state.phase.wait is None:
+                    return commit
+        except ImpossibleCommitError:
+            pass
+        return None
+
+    @property
+    def events(self) -> list[str]:
+        return [event.type_name() for commit in self.commits for event in commit.events]
+
+
+class OrderClient:
+    def __init__(self, target: Target, deployment: Deployment) -> None:
+        self._dynamodb = target.client("dynamodb")
+        self._events = target.client("events")
+        self._deployment = deployment
+
+    def place(self, orders: Sequence[Mapping[str, object]]) -> list[datetime]:
+        """Send one OrderPlaced an order; return when each was sent."""
+        sent: list[datetime] = []
+        for start in range(0, len(orders), _ENTRIES_A_CALL):
+            batch = orders[start : start + _ENTRIES_A_CALL]
+            sent += [datetime.now(UTC)] * len(batch)
+            response = self._events.put_events(
+                Entries=[
+                    {
+                        "EventBusName": self._deployment.buses[OrderPlaced.BUS],
+                        "Source": OrderPlaced.BUS.source,
+                        "DetailType": OrderPlaced.type_name(),
+                        "Detail": json.dumps(order),
+                    }
+                    for order in batch
+                ]
+            )
+            refused = [entry for entry in response["Entries"] if "ErrorCode" in entry]
+            if refused:
+                raise UserError(f"EventBridge refused {len(refused)} orders: {refused[0].get('ErrorMessage')}")
+        return sent
+
+    def histories(self, order_ids: Iterable[str]) -> dict[str, History]:
+        """What the event store holds of the orders as of now, one entry for each id."""
+        streams = {order_stream(order_id): order_id for order_id in order_ids}
+        found: dict[str, list[Commit]] = {stream: [] for stream in streams}
+        for item in read_orders(self._dynamodb, self._deployment, streams):
+            commit = commit_from_item(item)
+            found[commit.stream_id].append(commit)
+        return {
+            order_id: History(order_id, tuple(sorted(found[stream], key=lambda commit: commit.version)))
+            for stream, order_id in streams.items()
+        }
+
+    def update(self, histories: dict[str, History]) -> None:
+        """Read again what has no final state yet."""
+        histories |= self.histories(order_id for order_id, history in histories.items() if history.final is None)
+
+    def wait(
+        self,
+        order_ids: Iterable[str],
+        timeout_seconds: float,
+        on_progress: Callable[[Mapping[str, History]], None] = lambda _: None,
+    ) -> dict[str, History]:
+        """Poll until every order has its final state or the time is up; `on_progress` sees all of them each time."""
+        deadline = time.monotonic() + timeout_seconds
+        histories = {order_id: History(order_id, ()) for order_id in order_ids}
+        while True:
+            self.update(histories)
+            on_progress(histories)
+            if all(history.final for history in histories.values()) or time.monotonic() > deadline:
+                return histories
+            time.sleep(_POLL_SECONDS)

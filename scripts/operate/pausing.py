@@ -1,0 +1,91 @@
+"""Pause and resume whatever writes commits, so that the tables stand still for a repair."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.operate.mappings import Mappings
+
+if TYPE_CHECKING:
+    from types_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
+
+# How long EventBridge tries to hand a tick over, and Lambda to begin with it: infra/modules/eventbridge/schedule.
+_TICK_SECONDS = 60 + 60
+# How far this machine's clock may be behind AWS's.
+_CLOCK_SECONDS = 5
+
+
+class Writers:
+    """The event source mappings of all functions that write commits, and every schedule: what it sends may lead there.
+
+    Raises UserError where a function that writes commits has neither, so that no pause could hold it.
+    """
+
+    def __init__(self, target: Target, deployment: Deployment, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._events = target.client("events")
+        functions = deployment.functions
+        writing = [service for service, function in functions.items() if function.writes_commits]
+        if beyond := [service for service in writing if not (functions[service].queue or functions[service].schedule)]:
+            raise UserError(f"{', '.join(beyond)} can be paused by no queue's mapping and by no schedule")
+        self._schedules = {service: rule for service, function in functions.items() if (rule := function.schedule)}
+        self._mappings = Mappings(target, deployment, writing)
+        self._timeout_seconds = max(functions[service].timeout_seconds for service in (*writing, *self._schedules))
+        self._tick_seconds = 0 if target.is_local else _TICK_SECONDS
+        self._sleep = sleep
+
+    def pause(self) -> None:
+        """Return once no invocation that was asked for before can still write."""
+        for rule in self._schedules.values():
+            self._events.disable_rule(Name=rule)
+        self._mappings.switch(enabled=False)
+        seconds = self._seconds_under_way()
+        with out.status(f"waiting {seconds} s for invocations under way"):
+            self._sleep(seconds)
+
+    def resume(self) -> None:
+        """Schedules come last: what was paid for during the pause is settled before it is swept, if it can be."""
+        self._mappings.switch(enabled=True)
+        for rule in self._schedules.values():
+            self._events.enable_rule(Name=rule)
+
+    def check_paused(self, undone: str) -> None:
+        """Raise UserError where somebody may be writing; `undone` says what is not done then."""
+        if active := ", ".join(self.active()):
+            raise UserError(f"nothing was {undone}: {active} may be writing. First `invoke pause`, then again")
+
+    def active(self) -> list[str]:
+        """Name what is not paused, or so lately that an invocation may be under way: a pause may be interrupted.
+
+        A pause disables the rules first, so what of a schedule is under way is no younger than the mappings' change.
+        """
+        ended = datetime.now(UTC) - timedelta(seconds=self._seconds_under_way() - _CLOCK_SECONDS)
+        active = [service for service, mapping in self._mappings.of_each() if not _stands_still(mapping, ended)]
+        return active + [
+            service
+            for service, rule in self._schedules.items()
+            if self._events.describe_rule(Name=rule)["State"] == "ENABLED"
+        ]
+
+    def _seconds_under_way(self) -> int:
+        """How long what was asked for before the pause may still write."""
+        return self._tick_seconds + self._timeout_seconds
+
+
+def _stands_still(mapping: "EventSourceMappingConfigurationTypeDef", ended: datetime) -> bool:
+    # https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html: or when its state changed.
+    return mapping["State"] == "Disabled" and mapping["LastModified"] <= ended
+
+
+def pause(target: Target) -> None:
+    Writers(target, Deployment.of(target)).pause()
+    out.print("paused: orders wait in their queues until `invoke resume`")
+
+
+def resume(target: Target) -> None:
+    Writers(target, Deployment.of(target)).resume()
+    out.print("resumed")

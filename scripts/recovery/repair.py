@@ -1,0 +1,185 @@
+"""Rewrite the inventory and the deadlines from the log. The log is right by definition: a repair moves no stock."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NotRequired, TypedDict
+
+from rich.progress import Progress
+
+from scripts.cli.console import out
+from scripts.cli.errors import UserError
+from scripts.cli.progress import progress_display
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.ledger.audit.auditor import Auditor
+from scripts.ledger.audit.findings import Audit
+from scripts.ledger.deadlines import Deadlines
+from scripts.ledger.stock_commits import StockCommits
+from scripts.operate.pausing import Writers
+from services.libs.store.commit_items import commit_to_item
+from services.libs.store.dynamodb_items import Item, to_item
+from services.libs.store.event_store import EventStore
+from services.libs.store.inventory_table import stock_to_item
+from services.shared.inventory import StockItem
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.literals import ReturnValuesOnConditionCheckFailureType
+    from types_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutTypeDef, TransactWriteItemTypeDef
+
+_KEY = "item_id"
+_SHOWN = 10
+
+
+class _Condition(TypedDict):
+    ConditionExpression: str
+    ExpressionAttributeNames: NotRequired[dict[str, str]]
+    ExpressionAttributeValues: NotRequired[Mapping[str, "AttributeValueTypeDef"]]
+    ReturnValuesOnConditionCheckFailure: NotRequired["ReturnValuesOnConditionCheckFailureType"]
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """An inventory item as it was compared, and as the log says it: None where there is none."""
+
+    sku: str
+    before: Item | None
+    after: StockItem | None
+
+    @property
+    def text(self) -> str:
+        if self.after is None:
+            return "removed, as the log does not know it"
+        before, after = self.before or {}, stock_to_item(self.after)
+        names = [name for name in after | before if name != _KEY and before.get(name) != after.get(name)]
+        return ", ".join(f"{name} {_value(before, name)} -> {_value(after, name)}" for name in names)
+
+
+def _value(item: Item, name: str) -> str:
+    return ", ".join(str(value) for value in item[name].values()) if name in item else "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is to be repaired: SKUs of the inventory, and streams with the deadlines that nobody will tell of."""
+
+    repairs: list[Repair]
+    missing_deadlines: Mapping[str, datetime]
+    left: list[str]
+    """What cannot be repaired, and why."""
+
+
+class Repairer:
+    """Use it only while nobody else writes."""
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        deployment: Deployment,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._auditor = Auditor(client, deployment, clock)
+        self._clock = clock
+        self._client = client
+        self._deployment = deployment
+        self._commits = StockCommits(EventStore(client, deployment.store_tables), "repair")
+        self._deadlines = Deadlines(client, deployment)
+
+    def find(self, shown: Progress | None = None) -> Findings:
+        """Raise UserError where the log is no ground for any repair."""
+        audit = self._auditor.compare_once(shown)
+        _check(audit)
+        repairs: list[Repair] = []
+        left: list[str] = []
+        for difference in audit.differences:
+            if difference.kind == "stock":
+                sku = difference.subject
+                try:
+                    repairs.append(Repair(sku, audit.stock.get(sku), _right(audit, sku)))
+                except UserError as error:
+                    left.append(str(error))
+        return Findings(repairs, audit.missing_deadlines, left)
+
+    def write(self, repair: Repair) -> None:
+        """Raise UserError where the item is not what was compared any more."""
+        writes = [self._item(repair)]
+        if right := repair.after:
+            commit = self._commits.next(right.sku, right.product, right.stock, delta=0)
+            put: PutTypeDef = {
+                "TableName": self._deployment.tables.event_store,
+                "Item": commit_to_item(commit),
+                "ConditionExpression": "attribute_not_exists(stream_id)",
+            }
+            writes.append({"Put": put})
+        try:
+            self._client.transact_write_items(TransactItems=writes)
+        except self._client.exceptions.TransactionCanceledException as error:
+            raise UserError(f"{repair.sku}: it is not what was compared any more, or could not be written") from error
+
+    def write_deadlines(self, missing_deadlines: Mapping[str, datetime]) -> None:
+        self._deadlines.write(missing_deadlines, self._clock())
+
+    def _item(self, repair: Repair) -> "TransactWriteItemTypeDef":
+        """Replace or remove the item only as long as each of its attributes is as it was compared."""
+        table = self._deployment.tables.inventory
+        if repair.before is None:
+            condition: _Condition = {"ConditionExpression": f"attribute_not_exists({_KEY})"}
+        else:
+            condition = _equals(repair.before)
+        if repair.after is None:
+            return {"Delete": {"TableName": table, "Key": to_item({_KEY: repair.sku}), **condition}}
+        return {"Put": {"TableName": table, "Item": stock_to_item(repair.after), **condition}}
+
+
+def _equals(item: Item) -> "_Condition":
+    return {
+        "ConditionExpression": " AND ".join(f"#{number} = :{number}" for number in range(len(item))),
+        "ExpressionAttributeNames": {f"#{number}": name for number, name in enumerate(item)},
+        "ExpressionAttributeValues": {f":{number}": value for number, value in enumerate(item.values())},
+    }
+
+
+def _check(audit: Audit) -> None:
+    if audit.unreadable or not audit.commits:
+        named = "\n".join(map(str, audit.unreadable[:_SHOWN]))
+        raise UserError(
+            f"nothing was repaired: the event store is empty or cannot be read; `invoke restore` first\n{named}".strip()
+        )
+    if audit.moving:
+        named = ", ".join(sorted(audit.moving)[:_SHOWN])
+        raise UserError(f"nothing was repaired: somebody is writing, as this changed while it was read: {named}")
+
+
+def _right(audit: Audit, sku: str) -> StockItem | None:
+    totals = audit.ledger.skus.get(sku)
+    return totals.stock_item(sku) if totals else None
+
+
+def repair_tables(target: Target) -> None:
+    """Print each repair as soon as it is written; raise UserError where somebody may be writing, or some cannot be."""
+    deployment = Deployment.of(target)
+    writers, repairer = Writers(target, deployment), Repairer(target.client("dynamodb"), deployment)
+    writers.check_paused("repaired")
+    with progress_display() as shown:
+        found = repairer.find(shown)
+    writers.check_paused("repaired")
+    for repair in found.repairs:
+        try:
+            repairer.write(repair)
+        except UserError as error:
+            found.left.append(str(error))
+        else:
+            out.print(f"{repair.sku}: {repair.text}", markup=False)
+    if found.missing_deadlines:
+        repairer.write_deadlines(found.missing_deadlines)
+        out.print(
+            f"deadlines written: {len(found.missing_deadlines):,}; their services are told soon after `invoke resume`"
+        )
+    if found.left:
+        raise UserError("not repaired:\n" + "\n".join(found.left))
+    out.print(
+        "`invoke resume` lets the services write again"
+        if found.repairs or found.missing_deadlines
+        else "the inventory and the deadlines are what the log says: nothing to repair"
+    )

@@ -1,0 +1,77 @@
+"""Make tasks of functions: errors explained, the help of each option beside it, and what the task needs."""
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from invoke.tasks import task
+
+from scripts.cli.errors import UserError
+
+if TYPE_CHECKING:
+    from scripts.deploy.target import Target
+
+DEPLOYMENT = "a deployment, its name in ENVIRONMENT; with --target aws, AWS credentials too"
+PLANNING = "ENVIRONMENT, Terraform, `invoke build` and `invoke bootstrap`; with --target aws, AWS credentials too"
+OWN_DEPLOYMENT = "Terraform; it deploys to an embedded AWS of its own"
+TARGET = "where it runs: local (the embedded AWS) or aws"
+
+_MOST_DIGITS = 15
+
+
+def command(
+    options: Mapping[str, str] | None = None,
+    *,
+    needs: str = "",
+    may_be_empty: Collection[str] = (),
+    **settings: Any,  # noqa: ANN401 - invoke's own
+) -> Callable[[Callable[..., None]], Any]:
+    """Make a task: `options` has the help of each option, and `--help` ends with what the task needs."""
+
+    def make(function: Callable[..., None]) -> Any:  # noqa: ANN401 - invoke's task
+        signature = inspect.signature(function)
+        helped, taken = set(options or ()), set(list(signature.parameters)[1:])  # the first is invoke's context
+        if helped != taken:
+            raise TypeError(f"{function.__name__}: {', '.join(sorted(helped ^ taken))} has no help, or is no option")
+
+        @functools.wraps(function)
+        def run(*arguments: Any, **named: Any) -> None:  # noqa: ANN401
+            from scripts.cli.steps import mistakes_explained
+
+            with mistakes_explained():
+                _check_given(signature.bind(*arguments, **named).arguments, may_be_empty)
+                function(*arguments, **named)
+
+        if needs:
+            run.__doc__ = f"{inspect.getdoc(function)}\n\nNeeds {needs}."
+        return task(run, help=dict(options or {}), auto_shortflags=False, **settings)
+
+    return make
+
+
+def _check_given(options: Mapping[str, object], may_be_empty: Collection[str]) -> None:
+    """Refuse an option without a value, as of a shell's variable that is not set: it would mean the default, or all."""
+    for name, value in options.items():
+        if value == "" and name not in may_be_empty:
+            raise UserError(f"--{name.replace('_', '-')} is empty: give a value, or leave it out")
+
+
+def count(option: str, text: str) -> int:
+    # Invoke answers a text that is no number with a traceback.
+    if not text.isdecimal() or len(text) > _MOST_DIGITS or int(text) < 1:
+        shown = text if len(text) <= _MOST_DIGITS else f"{text[:_MOST_DIGITS]}…"
+        raise UserError(f"--{option} is {shown!r}: give a whole number, 1 or more, of {_MOST_DIGITS} digits at most")
+    return int(text)
+
+
+def path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def target_of(name: str) -> "Target":
+    from scripts.deploy.target import Target
+
+    return Target.from_environment(name, os.environ)

@@ -1,0 +1,63 @@
+"""Tasks that use the shop: stock, orders, a demo."""
+
+from pathlib import Path
+
+from invoke.context import Context
+
+from scripts.cli.paths import SEED_FILE
+from scripts.tasks.command import DEPLOYMENT, TARGET, command, count, path, target_of
+
+
+@command(
+    {"target": TARGET, "file": "the JSON file with the inventory; scripts/inventory-seed.json by default"},
+    needs=DEPLOYMENT,
+)
+def seed_inventory(_: Context, target: str = "local", file: str = str(SEED_FILE)) -> None:
+    """Set stock and prices from a file."""
+    from scripts.seed_inventory import seed
+
+    seed(target_of(target), Path(file))
+
+
+@command(
+    {
+        "item": "what is ordered, as SKU=QUANTITY; once for each SKU",
+        "target": TARGET,
+        "order_id": "the order's id; one is made up by default",
+        "customer_id": "the customer's id",
+        "file": "a JSON file with an order, such as scripts/order-example.json",
+        "wait": "wait for the order's outcome",
+    },
+    needs=DEPLOYMENT,
+    iterable=["item"],
+)
+def put_order(
+    _: Context,
+    item: list[str],
+    target: str = "local",
+    order_id: str | None = None,
+    customer_id: str | None = None,
+    file: str | None = None,
+    wait: bool = True,
+) -> None:
+    """Place an order."""
+    from scripts.put_order import put_order
+
+    order_file = path(file)
+    put_order(target_of(target), order_id=order_id, customer_id=customer_id, items=item, file=order_file, wait=wait)
+
+
+@command({"order": "the order's id", "target": TARGET}, needs=DEPLOYMENT, positional=["order"])
+def order_show(_: Context, order: str, target: str = "local") -> None:
+    """Show one order's history, stock and money."""
+    from scripts.ledger import order_show
+
+    order_show.show(target_of(target), order)
+
+
+@command({"target": TARGET, "orders": "how many orders, 1 or more"}, needs=f"{DEPLOYMENT}; a seeded inventory")
+def demo(_: Context, target: str = "local", orders: str = "200") -> None:
+    """Send orders; show orders, stock and money."""
+    from scripts import demo
+
+    demo.run_demo(target_of(target), count("orders", orders))

@@ -1,0 +1,188 @@
+"""Tasks that test."""
+
+import functools
+import os
+
+from invoke.context import Context
+
+from scripts.tasks import develop
+from scripts.tasks.command import OWN_DEPLOYMENT, command, count
+
+# As many as run at once: to wait for SQS, as each apply does, costs no time of another. The longest come first.
+_DEPLOYED = [
+    ("pytest", "tests/integration"),
+    ("pytest", "tests/delivery"),
+    ("pytest", "tests/metrics"),
+    ("pytest", "tests/faults", "tests/environments/test_plans.py"),
+]
+_BEHIND_DEPLOYED = 10
+_WIRING = ("wiring", "declarations", "customer_key")
+_PROMETHEUS = "Prometheus and Alertmanager (`invoke monitor.tools`)"
+
+
+@command(name="test-unit")
+def unit(_: Context) -> None:
+    """Run the unit tests, which need nothing but Python."""
+    _pytest("-n", "auto", "--dist", "worksteal", "tests/unit")
+
+
+@command(name="test-integration", needs=OWN_DEPLOYMENT)
+def integration(_: Context) -> None:
+    """Run the tests on the embedded AWS.
+
+    They use real Terraform and real packages.
+    """
+    _pytest("tests/integration")
+
+
+@command()
+def model(_: Context) -> None:
+    """Run random histories through the services.
+
+    Crashes, repetitions and races are among them.
+    """
+    _pytest("tests/model")
+
+
+@command({"operations": "how many operations", "seed": "the seed of the random numbers: the same seed, the same run"})
+def soak(_: Context, operations: str = "1000000", seed: str = "1") -> None:
+    """Run a million random operations, in memory."""
+    from scripts.cli.steps import run_tool
+
+    run_tool("tests.model.soak", "--operations", str(count("operations", operations)), "--seed", seed)
+
+
+@command(needs="Terraform")
+def infra(_: Context) -> None:
+    """Validate and test every Terraform module and root."""
+    from scripts.check import terraform_checks
+
+    terraform_checks.check_terraform()
+
+
+@command(needs=OWN_DEPLOYMENT)
+def wiring(_: Context) -> None:
+    """Check IAM and event wiring on a real plan.
+
+    The embedded AWS does not enforce all of it.
+    """
+    _pytest(*(f"tests/integration/test_{subject}.py" for subject in _WIRING))
+
+
+@command(needs=_PROMETHEUS)
+def monitoring(_: Context) -> None:
+    """Test rules and alert routes on a real Prometheus."""
+    _pytest("tests/monitoring")
+
+
+@command(
+    {"orders": "how many orders", "seed": "the seed of the random numbers: the same seed, the same run"},
+    needs=OWN_DEPLOYMENT,
+)
+def faults(_: Context, orders: str = "1000", seed: str = "1") -> None:
+    """Run orders while workers die and API calls fail."""
+    from scripts.cli.errors import UserError
+    from tests.faults import suite
+
+    report = suite.run(count("orders", orders), seed=count("seed", seed))
+    report.print()
+    if report.failures:
+        raise UserError(", ".join(f"{len(subjects)} {name}" for name, subjects in report.failures.items()))
+
+
+@command(needs=f"{_PROMETHEUS} and {OWN_DEPLOYMENT}")
+def metrics(_: Context) -> None:
+    """Compare Prometheus with event store and logs.
+
+    It does so while workers are killed, too.
+    """
+    _pytest("tests/metrics")
+
+
+@command(needs=OWN_DEPLOYMENT)
+def environments(_: Context) -> None:
+    """Deploy dev, staging and prod side by side.
+
+    Orders run through each of the three.
+    """
+    _pytest("tests/environments")
+
+
+@command(needs=OWN_DEPLOYMENT)
+def upgrade(_: Context) -> None:
+    """Upgrade deployments of earlier commits, losslessly."""
+    _pytest("tests/upgrade")
+
+
+@command({"deployed": "deploy that copy too, to an embedded AWS of its own"})
+def growth(_: Context, deployed: bool = False) -> None:
+    """Add a service as docs/add-a-service.md says.
+
+    The service is added to a copy of the tree, and its checks and tests run there.
+    """
+    _pytest("tests/growth" if deployed else "tests/growth/test_add_a_service.py")
+
+
+@command(needs=OWN_DEPLOYMENT)
+def delivery(_: Context) -> None:
+    """Take a deployment from plan to destroy.
+
+    It is reviewed, applied, changed by hand, corrected, restored and taken down.
+    """
+    _pytest("tests/delivery")
+
+
+@command(needs=OWN_DEPLOYMENT)
+def deployed(_: Context) -> None:
+    """Run all suites that deploy, side by side.
+
+    The fault suite runs in its short form.
+    """
+    from scripts.cli.steps import started
+
+    with started(*_DEPLOYED) as finish:
+        finish()
+
+
+@command(name="infra", needs="Terraform")
+def check_infra(context: Context) -> None:
+    """Run every check of Terraform that `make test` has.
+
+    These are test.infra, check.scan-infra and test.wiring.
+    """
+    from scripts.cli.steps import run_steps
+
+    checks = {"test.infra": infra, "check.scan-infra": develop.scan_infra, "test.wiring": wiring}
+    run_steps([(name, functools.partial(check, context)) for name, check in checks.items()], keep_going=True)
+
+
+@command(name="all", default=True, needs=f"Terraform; {_PROMETHEUS}")
+def all_suites(context: Context) -> None:
+    """Run every check and test; list the failed ones.
+
+    The suites that deploy run beside the others, each on an embedded AWS of its own.
+    """
+    from scripts.cli.steps import mistakes_explained, run_steps, started
+
+    # Those of many processes come last: they leave no core idle once the deployed suites have ended.
+    checks = {
+        "lint": develop.lint,
+        "typecheck": develop.typecheck,
+        "test.model": model,
+        "test.monitoring": monitoring,
+        "check.scan-infra": develop.scan_infra,
+        "test.growth": growth,
+        "test-unit": unit,
+        "test.infra": infra,
+    }
+    steps = [(name, functools.partial(check, context)) for name, check in checks.items()]
+    with started(*_DEPLOYED) as finish_deployed:
+        # A deployed suite waits more than it computes, and takes longest: what only computes fills the gaps.
+        os.nice(_BEHIND_DEPLOYED)
+        run_steps([*steps, ("test.deployed", mistakes_explained()(finish_deployed))], keep_going=True)
+
+
+def _pytest(*arguments: str) -> None:
+    from scripts.cli.steps import run_tool
+
+    run_tool("pytest", *arguments)

@@ -1,0 +1,124 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from scripts.cli.errors import UserError
+from scripts.deploy.target import Target
+from scripts.local.emulator import Emulator
+
+REAL_ACCOUNT = {
+    "ENVIRONMENT": "dev",
+    "PATH": "/bin",
+    "AWS_PROFILE": "production",
+    "AWS_ACCESS_KEY_ID": "AKIAREAL",
+    "AWS_SECRET_ACCESS_KEY": "real",
+    "AWS_SESSION_TOKEN": "real",
+    "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/admin",
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "/run/token",
+    "AWS_ENDPOINT_URL_SQS": "https://elsewhere.example",
+    "AWS_CONFIG_FILE": "/home/me/.aws/config",
+}
+
+
+@pytest.fixture(autouse=True)
+def _emulator_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Emulator, "running_port", lambda _: 4800)
+
+
+@pytest.mark.parametrize("environment", ["", "d", "Dev", "1dev", "dev_1", "dev\n", "x" * 21])
+def test_an_unusable_environment_name_is_refused_with_an_example(environment: str) -> None:
+    with pytest.raises(UserError, match="export ENVIRONMENT=dev"):
+        Target.from_environment("local", {"ENVIRONMENT": environment})
+
+
+def test_an_unset_environment_is_refused() -> None:
+    with pytest.raises(UserError, match="ENVIRONMENT"):
+        Target.from_environment("local", {})
+
+
+def test_an_unknown_target_is_refused() -> None:
+    with pytest.raises(UserError, match="use local or aws"):
+        Target.from_environment("moon", REAL_ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("environ", "region"),
+    [
+        ({}, "eu-west-2"),
+        ({"AWS_DEFAULT_REGION": "us-east-1"}, "us-east-1"),
+        ({"AWS_DEFAULT_REGION": "us-east-1", "AWS_REGION": "eu-west-1"}, "eu-west-1"),
+    ],
+)
+def test_region_comes_from_the_usual_variables(environ: dict[str, str], region: str) -> None:
+    assert Target.from_environment("local", {"ENVIRONMENT": "dev", **environ}).region == region
+
+
+def test_local_processes_are_given_nothing_of_a_real_account() -> None:
+    environment = Target.from_environment("local", REAL_ACCOUNT).process_environment()
+
+    assert {name: value for name, value in environment.items() if name.startswith("AWS_")} == {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:4800",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "eu-west-2",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    assert environment["PATH"] == "/bin"
+
+
+def test_local_clients_use_nothing_of_a_real_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in REAL_ACCOUNT.items():
+        monkeypatch.setenv(name, value)
+    target = Target.from_environment("local")
+
+    client = target.client("sqs")
+
+    credentials = target.session().get_credentials()
+    assert client.meta.endpoint_url == "http://127.0.0.1:4800"
+    assert credentials
+    assert (credentials.access_key, credentials.secret_key, credentials.token) == ("test", "test", None)
+
+
+def test_aws_processes_keep_the_account_and_lose_the_endpoints() -> None:
+    environment = Target.from_environment("aws", REAL_ACCOUNT | {"AWS_ENDPOINT_URL": "http://x"}).process_environment()
+
+    assert environment["AWS_PROFILE"] == "production"
+    assert not [name for name in environment if name.startswith("AWS_ENDPOINT_URL")]
+
+
+def test_a_terraform_settings_file_that_does_not_exist_is_not_passed_on(tmp_path: Path) -> None:
+    settings = tmp_path / "terraform.rc"
+    target = Target.from_environment("local", REAL_ACCOUNT | {"TF_CLI_CONFIG_FILE": str(settings)})
+    assert "TF_CLI_CONFIG_FILE" not in target.process_environment()
+
+    settings.touch()
+
+    assert target.process_environment()["TF_CLI_CONFIG_FILE"] == str(settings)
+
+
+def test_missing_aws_credentials_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    with pytest.raises(UserError, match="no AWS credentials were found"):
+        Target.from_environment("aws", {"ENVIRONMENT": "dev"}).client("sqs")
+
+
+def test_instances_and_environments_keep_their_state_apart() -> None:
+    environs = [{}, {"PULSEQUEUE_INSTANCE": "test"}]
+    targets = [Target.from_environment("local", {"ENVIRONMENT": "dev", **environ}) for environ in environs]
+    targets += [Target.from_environment("aws", {"ENVIRONMENT": name}) for name in ("dev", "stage")]
+
+    assert len({target.state_folder for target in targets}) == len(targets)
+
+
+def test_an_instance_name_cannot_leave_the_local_folder() -> None:
+    with pytest.raises(UserError, match="PULSEQUEUE_INSTANCE"):
+        Target.from_environment("local", {"ENVIRONMENT": "dev", "PULSEQUEUE_INSTANCE": "../.."})

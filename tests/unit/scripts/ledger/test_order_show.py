@@ -1,0 +1,150 @@
+from datetime import timedelta
+
+import pytest
+
+from scripts.cli.errors import UserError
+from scripts.ledger.order_show import print_order
+from services.order_service.domain import expire
+from services.order_service.service import OrderService
+from services.payment_service.gateway import ChargeRequest
+from services.payment_service.service import PaymentService
+from services.payment_service.simulated_gateway import SimulatedGateway
+from services.shared.causes import Cause
+from tests.factories import NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
+from tests.unit.conftest import GATEWAY_TABLE, Aws
+
+_ID = "order-1"
+
+
+class _Shop:
+    """The services, each cause dated some milliseconds after the order's."""
+
+    def __init__(self, aws: Aws, success_rate: float = 1.0) -> None:
+        self._aws = aws
+        self.gateway = SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate)
+        self.orders = OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
+        self.payments = PaymentService(aws.store, self.gateway)
+        aws.store.append(seeding("prod-001"))
+        aws.store.append(seeding("prod-002"))
+
+    def place(self, **quantities: int) -> None:
+        order = placed_order(_ID, {sku.replace("_", "-"): quantity for sku, quantity in quantities.items()})
+        place(self.orders, order, _cause("checkout-1", 0))
+
+    def pay(self) -> None:
+        pay(self.payments, _ID, _cause(f"order#{_ID}/1/1", 250))
+
+    def conclude(self) -> None:
+        conclude(self.orders, _ID, _cause(f"order#{_ID}/2/0", 1500))
+
+    def expire(self) -> None:
+        (reserved,) = self._aws.store.read(f"order#{_ID}")
+        self._aws.store.append(expire(reserved, NOW + timedelta(minutes=16)))
+
+    def call_off(self) -> None:
+        self.payments.call_off(_ID, _cause(f"order#{_ID}/2/1", 961_000))
+
+
+def _cause(event_id: str, milliseconds: int) -> Cause:
+    return Cause(event_id, "basket-1", NOW + timedelta(milliseconds=milliseconds))
+
+
+def _shown(aws: Aws, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines that are printed, with single spaces."""
+    capsys.readouterr()
+    print_order(aws.store, aws.dynamodb, GATEWAY_TABLE, _ID)
+    return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_the_timeline_of_a_confirmed_order_tells_times_causes_stock_and_money(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = _Shop(aws)
+    shop.place(prod_001=2, prod_002=1)
+    shop.pay()
+    shop.conclude()
+
+    lines = _shown(aws, capsys)
+
+    assert lines[0] == "Order order-1, correlation id basket-1"
+    assert lines[1] == "time +ms version events caused by stock moved money moved"
+    assert lines[2:] == [
+        "2026-01-01T12:00:00.123Z 0 1 OrderValidated + PaymentRequested checkout-1 prod-001: reserved +2, available -2",
+        "prod-002: reserved +1, available -1",
+        (
+            "2026-01-01T12:00:00.373Z 250 2 PaymentProcessed order#order-1/1/1"
+            " prod-001: stock -2, reserved -2 charged 15.00 GBP"
+        ),
+        "prod-002: stock -1, reserved -1",
+        "2026-01-01T12:00:01.623Z 1500 3 OrderConfirmed order#order-1/2/0",
+        "",
+        f"gateway charged, 15.00 GBP, {_charge_id(shop)}, asked to charge 1 times",
+        "state confirmed",
+    ]
+
+
+def _charge_id(shop: _Shop) -> str:
+    return shop.gateway.charge(ChargeRequest(_ID, 1500, "GBP")).charge_id
+
+
+def test_the_timeline_of_an_expired_order_tells_what_was_given_back(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = _Shop(aws)
+    shop.place(prod_001=2)
+    shop.gateway.charge(ChargeRequest(_ID, 1000, "GBP"))
+    shop.expire()
+    assert _shown(aws, capsys)[-1] == "state cancelled (payment_timeout); its payment is still to be called off"
+
+    shop.call_off()
+
+    lines = _shown(aws, capsys)
+    assert "OrderCancelled + RefundRequested (payment_timeout) order#order-1/1/1 prod-001: reserved -2" in lines[3]
+    assert lines[4].endswith("961000 3 RefundProcessed order#order-1/2/1 refunded 10.00 GBP")
+    assert lines[-2].startswith("gateway refunded, 10.00 GBP, ")
+    assert lines[-1] == "state cancelled (payment_timeout)"
+
+
+def test_a_payment_that_was_called_off_before_it_was_taken_has_no_amount(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = _Shop(aws)
+    shop.place(prod_001=2)
+    shop.expire()
+    shop.call_off()
+
+    lines = _shown(aws, capsys)
+
+    assert lines[4].endswith("refunded 0.00 GBP")
+    assert lines[-2] == "gateway called_off, asked to charge 0 times"
+
+
+def test_the_state_of_an_open_order_says_what_it_waits_for(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    shop = _Shop(aws, success_rate=0.0)
+
+    shop.place(prod_001=2)
+    assert _shown(aws, capsys)[-2:] == [
+        "gateway was never asked",
+        "state open; its stock is reserved, it waits for its payment, due 2026-01-01T12:15:00.123Z",
+    ]
+
+    shop.pay()
+    assert _shown(aws, capsys)[-1] == "state open; its payment failed and it waits to be cancelled"
+
+    shop.conclude()
+    assert _shown(aws, capsys)[-1] == "state cancelled (payment_failed)"
+
+
+def test_a_refused_order_moved_nothing(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    shop = _Shop(aws)
+    shop.place(prod_001=11)
+
+    lines = _shown(aws, capsys)
+
+    assert lines[2] == "2026-01-01T12:00:00.123Z 0 1 OrderCancelled (insufficient_stock) checkout-1"
+    assert lines[-2:] == ["gateway was never asked", "state cancelled (insufficient_stock)"]
+
+
+def test_an_unknown_order_is_told_with_where_to_look(aws: Aws) -> None:
+    with pytest.raises(UserError, match="has no order 'order-1'; if it was placed, `invoke dlq-list`"):
+        print_order(aws.store, aws.dynamodb, GATEWAY_TABLE, _ID)

@@ -1,0 +1,42 @@
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from scripts.deploy.target import Target
+from scripts.operate.order_client import History, OrderClient
+from tests.unit.conftest import Aws
+
+
+def test_an_order_that_has_its_final_state_is_not_read_again(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = cast("Target", SimpleNamespace(client=lambda name: getattr(busy, name)))
+    client = OrderClient(target, busy.deployment)
+    histories = {order_id: History(order_id, ()) for order_id in ("paid", "refused", "settled", "unknown")}
+    read = _watched(busy, monkeypatch)
+
+    client.update(histories)
+    assert set(read) == {"order#paid", "order#refused", "order#settled", "order#unknown"}
+
+    read.clear()
+    client.update(histories)
+    assert set(read) == {"order#settled", "order#unknown"}
+    assert {order_id: len(history.commits) for order_id, history in histories.items()} == {
+        "paid": 3,
+        "refused": 1,
+        "settled": 2,
+        "unknown": 0,
+    }
+
+
+def _watched(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect the streams of which anything is read."""
+    streams: list[str] = []
+    batch_get_item = aws.dynamodb.batch_get_item
+
+    def watch(**request: Any) -> object:  # noqa: ANN401 - boto3's own
+        (keys,) = request["RequestItems"].values()
+        streams.extend(key["stream_id"]["S"] for key in keys["Keys"])
+        return batch_get_item(**request)
+
+    monkeypatch.setattr(aws.dynamodb, "batch_get_item", watch)
+    return streams
