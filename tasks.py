@@ -2,9 +2,11 @@
 
 import signal
 import sys
+from pathlib import Path
 
 from invoke.collection import Collection
 
+from scripts.cli import environment
 from scripts.tasks import deploy, develop, measure, monitor, operate, recover, shop, test
 
 DAILY = (
@@ -36,5 +38,7 @@ namespace = Collection(*(task for tasks in DAILY for task in tasks))
 for name, tasks in NAMESPACES.items():
     namespace.add_collection(Collection(name, *tasks))
 
+if {"invoke", "inv"} & {*Path(sys.argv[0]).parts[-2:]}:  # and not a test that imports this module
+    environment.clean_up_or_restart()
 if {"--list", "--help"} & set(sys.argv):
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # so that `invoke --list | head` ends quietly

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from scripts.cli.console import out
+from scripts.cli.environment import without_aws
 from scripts.cli.errors import UserError
 from scripts.cli.paths import LOCAL_FOLDER, MONITORING_FOLDER, REPO_ROOT, REQUIREMENTS
 from scripts.cli.waiting import wait_until
@@ -119,15 +120,9 @@ class Emulator:
         return self._daemon.launch(command, lock, port=port, cwd=REPO_ROOT, env=environment)
 
 
-def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
-    """Take every AWS variable out of an environment: profiles, keys, tokens, roles, endpoints."""
-    return {name: value for name, value in environ.items() if not name.startswith("AWS_")}
-
-
 def _server_environment(environ: Mapping[str, str], port: int, region: str, temporary: Path) -> dict[str, str]:
-    # Workers inherit this, and must find only what is in their zip and what the runtime brings.
-    inherited = {k: v for k, v in without_aws(environ).items() if k not in {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}}
-    environment = inherited | {
+    environment = without_aws(environ) | {
+        "PYTHONUTF8": "1",
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "IOT_MTLS_ENABLED": "0",
