@@ -1,10 +1,7 @@
 """Package each function as a zip that holds what its handler imports, and is byte-identical from the same source."""
 
-import fcntl
 import hashlib
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -16,8 +13,10 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
+from scripts.cli import files, pip
 from scripts.cli.console import out, table
 from scripts.cli.errors import UserError
+from scripts.cli.locks import exclusive
 from scripts.cli.paths import DIST, LOCAL_FOLDER, REPO_ROOT, REQUIREMENTS
 from scripts.deploy.lambda_imports import Imports
 from scripts.lambdas_config import LAMBDAS, LambdaConfig
@@ -40,6 +39,7 @@ _LEFT_OUT = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
 _WHEELS_FILE = "wheels.json"
 """The SHA-256 of the wheel that each installed package came in."""
 _TIMESTAMP = (1980, 1, 1, 0, 0, 0)
+_UNIX = 3
 _FILE_MODE = 0o100644
 
 
@@ -113,15 +113,13 @@ def _files(distribution: Distribution, packages: Path) -> Iterator[tuple[str, Pa
 
 
 def _write_zip(file: Path, entries: Mapping[str, Path]) -> None:
+    """Store the files as they are: compressed, the same files would make another zip under another zlib."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Two builds at once, of a demo and a test, must not write into one file; what they write is the same.
-    partial = file.with_suffix(f".{os.getpid()}")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+    with files.whole(file) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(entries):
             info = zipfile.ZipInfo(name, _TIMESTAMP)
-            info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, _FILE_MODE << 16
+            info.create_system, info.external_attr = _UNIX, _FILE_MODE << 16
             archive.writestr(info, entries[name].read_bytes())
-    partial.replace(file)
 
 
 def _installed_packages(target_name: str) -> Path:
@@ -130,10 +128,8 @@ def _installed_packages(target_name: str) -> Path:
         raise UserError(f"there is no target {target_name!r}: use {' or '.join(_WHEELS)}")
     described = f"{sys.version_info[:2]} {_WHEELS[target_name]} {_REQUIREMENTS.read_text()}"
     folder = LOCAL_FOLDER / "packages" / f"{target_name}-{hashlib.sha256(described.encode()).hexdigest()[:12]}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
     # Of suites that begin together in a fresh checkout one installs, and the others wait for it.
-    with folder.with_suffix(".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with exclusive(folder.with_suffix(".lock"), "the folder of installed packages"):
         if not folder.exists():
             _install_packages(folder, _WHEELS[target_name])
     return folder
@@ -143,11 +139,8 @@ def _install_packages(folder: Path, wheels: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         unfinished = Path(scratch, "packages")
         report = Path(scratch, "report.json")
-        install = ["-m", "pip", "install", "-q", "--no-compile", f"--target={unfinished}", f"--report={report}"]
-        command = [*install, "--require-hashes", f"-r{_REQUIREMENTS}"]
-        result = subprocess.run([sys.executable, *command, *wheels], capture_output=True, text=True, check=False)
-        if result.returncode:
-            raise UserError(f"pip could not install the packages of the functions:\n{result.stderr.strip()}")
+        options = ("--no-compile", f"--target={unfinished}", f"--report={report}", *wheels)
+        pip.install(Path(sys.executable), _REQUIREMENTS, *options)
         (unfinished / _WHEELS_FILE).write_text(json.dumps(_wheel_hashes(json.loads(report.read_text()))))
         unfinished.rename(folder)
 

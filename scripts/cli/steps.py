@@ -46,7 +46,8 @@ _PATH_ERRORS = frozenset(
         errno.EROFS,
     }
 )
-"""What is wrong with a path, as against a disk or a program."""
+"""What is wrong with a path, as against a program."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _INTERRUPTED = 128 + signal.SIGINT
 """The exit code upon Ctrl-C: https://www.gnu.org/software/bash/manual/html_node/Exit-Status.html."""
 
@@ -68,15 +69,23 @@ def mistakes_explained() -> Iterator[None]:
     except ClientError as error:
         message = _refusal(error)
     except OSError as error:
-        if error.errno not in _PATH_ERRORS or error.filename is None:
-            raise
-        message = f"{error.filename}: {error.strerror}"
+        message = _system_refusal(error)
     except KeyboardInterrupt as interruption:
         message, code = str(interruption) or "interrupted", _INTERRUPTED
     else:
         return
     err.print(message, style="red", markup=False)
     raise SystemExit(code)
+
+
+def _system_refusal(error: OSError) -> str:
+    """Say what the system refused, or raise the error again where that is a defect."""
+    where = f"{error.filename}: " if error.filename is not None else ""
+    if error.errno in _FULL:
+        return f"{where}{error.strerror}: make room on the disk, and try again; no file was left half written"
+    if error.errno in _PATH_ERRORS and where:
+        return f"{where}{error.strerror}"
+    raise error
 
 
 def _refusal(error: ClientError) -> str:

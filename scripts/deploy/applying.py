@@ -6,6 +6,7 @@ from pathlib import Path
 
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
+from scripts.cli.files import write_whole
 from scripts.deploy.environments import root_of
 from scripts.deploy.plan.guard import (
     PLAN_FILE,
@@ -44,5 +45,5 @@ def apply(target: Target, folder: Path | None = None, allowed: Collection[str] =
     plan_file.unlink()
     (folder / REVIEW_FILE).unlink()
     if target.is_local:
-        outputs_file(target).write_text(json.dumps(terraform.outputs()))
+        write_whole(outputs_file(target), json.dumps(terraform.outputs()))
     out.print(f"{progress.done} changes made")

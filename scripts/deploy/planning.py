@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.cli.errors import UserError
+from scripts.cli.files import write_whole
 from scripts.cli.json_files import check_writable
 from scripts.cli.paths import DIST
 from scripts.deploy import github_access
@@ -36,7 +37,7 @@ def plan(target: Target, folder: Path | None = None, *, destroy: bool = False) -
     document = terraform.show_plan(plan_file)
     stamp = Stamp(guard.plan_sha256(plan_file), terraform.state(), guard.uploads(document))
     found = review(document, target, stamp, destroy=destroy)
-    (folder / guard.REVIEW_FILE).write_text(guard.to_json(found))
+    write_whole(folder / guard.REVIEW_FILE, guard.to_json(found))
     show(found)
     return found
 
@@ -57,7 +58,7 @@ def plan_with_review_files(
         file.write_text("")  # no older plan's review stays there
     reviewed = plan(target, folder)
     for file, write in named:
-        file.write_text(write(reviewed), encoding="utf-8")
+        write_whole(file, write(reviewed))
 
 
 def find_drift(target: Target) -> tuple[ResourceChange, ...]:

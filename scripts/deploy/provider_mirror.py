@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from scripts.cli.files import write_whole
 from scripts.cli.paths import LOCAL_FOLDER
 
 _PROVIDER = Path("registry.terraform.io", "hashicorp", "aws")
@@ -20,7 +21,7 @@ def remembered() -> Path | None:
 
 def remember(mirror: Path) -> None:
     _MEMORY.parent.mkdir(exist_ok=True)
-    _MEMORY.write_text(str(mirror))
+    write_whole(_MEMORY, str(mirror))
 
 
 def find(environ: Mapping[str, str]) -> Path | None:

@@ -1,18 +1,18 @@
 """Terraform on one root: each call in the target's environment, its working files in the target's state folder."""
 
-import fcntl
 import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from scripts.cli.console import err, out
 from scripts.cli.errors import UserError
+from scripts.cli.files import write_whole
+from scripts.cli.locks import exclusive
 from scripts.cli.paths import LOCAL_FOLDER, REPO_ROOT
 from scripts.cli.processes import run_to_end
 from scripts.deploy import provider_mirror
@@ -45,7 +45,8 @@ class Terraform:
         wanted, done = self._configuration(arguments), self.data_folder / "initialised"
         if self._has_providers() and done.exists() and done.read_text() == wanted:
             return
-        with _one_init_at_a_time():
+        # Terraform's plugin cache does not bear two installations at once.
+        with exclusive(LOCAL_FOLDER / "terraform-plugins.lock", "Terraform's plugin cache"):
             mirror = provider_mirror.remembered()
             result = self.call(*arguments, *_from_mirror(mirror))
             if result.returncode and mirror is None and any(sign in result.stderr for sign in _NO_REGISTRY):
@@ -59,7 +60,7 @@ class Terraform:
                 provider_mirror.remember(mirror)
                 result = self.call(*arguments, *_from_mirror(mirror))
         self._require(result, "init")
-        done.write_text(wanted)
+        write_whole(done, wanted)
 
     def _configuration(self, arguments: Sequence[str]) -> str:
         """Give a digest of what an initialisation depends on: its arguments, and every module and lock file."""
@@ -177,15 +178,6 @@ class Terraform:
             err.print(result.stderr.strip(), markup=False)
             raise UserError(f"terraform {step} failed in {self._name}")
         return result
-
-
-@contextmanager
-def _one_init_at_a_time() -> Iterator[None]:
-    """Wait for other threads and processes: Terraform's plugin cache does not bear two installations at once."""
-    LOCAL_FOLDER.mkdir(exist_ok=True)
-    with (LOCAL_FOLDER / "terraform-plugins.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def check_ready(target: Target) -> None:

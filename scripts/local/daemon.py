@@ -1,5 +1,6 @@
 """A server of our own that outlives the command that started it: how it is started, found again and stopped."""
 
+import errno
 import fcntl
 import http.client
 import json
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from scripts.cli.errors import UserError
+from scripts.cli.files import write_whole
 from scripts.cli.waiting import wait_until
 
 _STOP_SECONDS = 15
@@ -78,9 +80,7 @@ class Daemon:
                 start_new_session=True,
                 pass_fds=[lock.fileno()],
             )
-        partial = self.folder / f"{self.name}.json.tmp"
-        partial.write_text(json.dumps({"pid": process.pid, "port": port}))
-        partial.replace(self.state_file)
+        write_whole(self.state_file, json.dumps({"pid": process.pid, "port": port}))
         _started_here[process.pid] = process
         return process
 
@@ -136,7 +136,8 @@ def free_port(wanted: str, variable: str) -> int:
         try:
             probe.bind(("127.0.0.1", int(wanted)))
         except OSError as error:
-            raise UserError(f"port {wanted} is in use by another program: {advice}") from error
+            problem = "is not permitted to this user" if error.errno == errno.EACCES else "is in use by another program"
+            raise UserError(f"port {wanted} {problem}: {advice}") from error
         return int(probe.getsockname()[1])
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from scripts.cli.console import out, table
 from scripts.cli.errors import UserError
+from scripts.cli.files import write_whole
 from scripts.cli.json_files import check_writable
 from scripts.cli.paths import COLD_START_PROBE, DIST
 from scripts.deploy.deployment import Deployment
@@ -66,9 +67,8 @@ def measure_cold_starts(repeat: int, json_file: Path | None, *, compiled: bool =
     out.print(_modules_table(starts))
     if json_file:
         document = [asdict(start) | {"ratio": start.ratio} for start in starts]
-        json_file.write_text(
-            json.dumps({"repeat": repeat, "compiled": compiled, "functions": document}, indent=2) + "\n"
-        )
+        figures = {"repeat": repeat, "compiled": compiled, "functions": document}
+        write_whole(json_file, json.dumps(figures, indent=2) + "\n")
 
 
 class _Measuring:

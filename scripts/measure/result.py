@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from rich.table import Table
 
 from scripts.cli.console import table
+from scripts.cli.files import write_whole
 from scripts.cli.json_files import load_json
 from scripts.measure.least_cost import Workload, minimum, quantities
 from scripts.measure.prices import Prices
@@ -158,7 +159,7 @@ def steps_table(steps: Mapping[str, Mapping[str, float]]) -> Table:
 
 
 def write_json(path: Path, description: Mapping[str, object], measured: Measured) -> None:
-    path.write_text(json.dumps({**description, **_rounded(measured.document)}, indent=2) + "\n")
+    write_whole(path, json.dumps({**description, **_rounded(measured.document)}, indent=2) + "\n")
 
 
 def _rounded(value: _T) -> _T:

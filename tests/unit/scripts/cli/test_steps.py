@@ -89,6 +89,15 @@ def test_a_path_that_cannot_be_written_or_read_is_named(
     assert str(tmp_path) in capsys.readouterr().err.replace("\n", "")
 
 
+@pytest.mark.parametrize("file", [None, "/disk/report.json"])
+def test_a_full_disk_is_named(file: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        failing(OSError(errno.ENOSPC, "No space left on device", file))()
+
+    said = capsys.readouterr().err
+    assert said.startswith(f"{file}: No space" if file else "No space left on device: make room on the disk")
+
+
 @pytest.mark.parametrize(
     "error",
     [
