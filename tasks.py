@@ -7,7 +7,7 @@ from pathlib import Path
 from invoke.collection import Collection
 
 from scripts.cli import environment
-from scripts.tasks import deploy, develop, measure, monitor, operate, recover, shop, test
+from scripts.tasks import deploy, develop, measure, monitor, operate, parsing, recover, shop, test
 
 DAILY = (
     (develop.lint, develop.fix, develop.typecheck, develop.events, develop.build, develop.clean),
@@ -38,6 +38,7 @@ namespace = Collection(*(task for tasks in DAILY for task in tasks))
 for name, tasks in NAMESPACES.items():
     namespace.add_collection(Collection(name, *tasks))
 
+parsing.install()
 if {"invoke", "inv"} & {*Path(sys.argv[0]).parts[-2:]}:  # and not a test that imports this module
     environment.clean_up_or_restart()
 if {"--list", "--help"} & set(sys.argv):

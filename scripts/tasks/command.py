@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.tasks import task
 
 from scripts.cli.errors import UserError
+from scripts.tasks.parsing import EXAMPLES
 
 if TYPE_CHECKING:
     from scripts.deploy.target import Target
@@ -26,16 +27,25 @@ def command(
     options: Mapping[str, str] | None = None,
     *,
     needs: str = "",
+    example: str = "",
     may_be_empty: Collection[str] = (),
     **settings: Any,  # noqa: ANN401 - invoke's own
 ) -> Callable[[Callable[..., None]], Any]:
-    """Make a task: `options` has the help of each option, and `--help` ends with what the task needs."""
+    """Make a task: `options` has the help of each option, and `--help` ends with what the task needs.
+
+    A task that has to be given something has an `example`, as it follows `invoke` on a command line.
+    """
 
     def make(function: Callable[..., None]) -> Any:  # noqa: ANN401 - invoke's task
         signature = inspect.signature(function)
         helped, taken = set(options or ()), set(list(signature.parameters)[1:])  # the first is invoke's context
         if helped != taken:
             raise TypeError(f"{function.__name__}: {', '.join(sorted(helped ^ taken))} has no help, or is no option")
+
+        must_be_given = taken - set(settings.get("iterable", ()))
+        if not example and any(signature.parameters[name].default is inspect.Parameter.empty for name in must_be_given):
+            raise TypeError(f"{function.__name__} has to be given something, and has no example")
+        EXAMPLES[function.__name__.replace("_", "-")] = example
 
         @functools.wraps(function)
         def run(*arguments: Any, **named: Any) -> None:  # noqa: ANN401
@@ -45,8 +55,8 @@ def command(
                 _check_given(signature.bind(*arguments, **named).arguments, may_be_empty)
                 function(*arguments, **named)
 
-        if needs:
-            run.__doc__ = f"{inspect.getdoc(function)}\n\nNeeds {needs}."
+        sections = (inspect.getdoc(function), f"For example: invoke {example}" if example else "", f"Needs {needs}.")
+        run.__doc__ = "\n\n".join(filter(None, sections if needs else sections[:2]))
         return task(run, help=dict(options or {}), auto_shortflags=False, **settings)
 
     return make

@@ -104,6 +104,7 @@ def _listed(options: Collection[str]) -> str:
         "json": "write the bill as JSON to this file",
     },
     needs="a plan (`invoke plan`)",
+    example="cost --orders-per-month 1000000",
 )
 def cost(
     _: Context,

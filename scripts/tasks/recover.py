@@ -28,6 +28,7 @@ def backup(_: Context, target: str = "local", to: str | None = None) -> None:
         "accept_damaged": "take a backup although it cannot have stood at one moment: only if there is no other",
     },
     needs=f"{DEPLOYMENT}; `invoke pause` first",
+    example="restore --to 30m",
 )
 def restore(
     _: Context,
@@ -49,6 +50,7 @@ def restore(
 @command(
     {"since": _SINCE, "target": TARGET, "dry_run": "publish nothing, only say what would be published"},
     needs=DEPLOYMENT,
+    example="recover.relay-catchup --since 2h",
 )
 def relay_catchup(_: Context, since: str, target: str = "local", dry_run: bool = False) -> None:
     """Publish every event since a time again.
@@ -63,6 +65,7 @@ def relay_catchup(_: Context, since: str, target: str = "local", dry_run: bool =
 @command(
     {"since": _SINCE, "target": TARGET, "dry_run": "place no order, only say which would be placed"},
     needs=DEPLOYMENT,
+    example="recover.replay-orders --since 2h",
 )
 def replay_orders(_: Context, since: str, target: str = "local", dry_run: bool = False) -> None:
     """Place orders again that the event store lost."""

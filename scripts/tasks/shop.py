@@ -47,7 +47,12 @@ def put_order(
     put_order(target_of(target), order_id=order_id, customer_id=customer_id, items=item, file=order_file, wait=wait)
 
 
-@command({"order": "the order's id", "target": TARGET}, needs=DEPLOYMENT, positional=["order"])
+@command(
+    {"order": "the order's id", "target": TARGET},
+    needs=DEPLOYMENT,
+    example="order-show order-1a2b3c4d5e6f",
+    positional=["order"],
+)
 def order_show(_: Context, order: str, target: str = "local") -> None:
     """Show one order's history, stock and money."""
     from scripts.ledger import order_show
