@@ -12,7 +12,7 @@ from scripts.tasks import deploy, develop, measure, monitor, operate, parsing, r
 DAILY = (
     (develop.lint, develop.fix, develop.typecheck, develop.events, develop.build, develop.clean),
     (test.unit, test.integration),
-    (deploy.local_up, deploy.local_down, deploy.bootstrap, deploy.plan, deploy.apply, deploy.drift),
+    (deploy.local_up, deploy.local_down, deploy.bootstrap, deploy.plan, deploy.apply, deploy.unlock, deploy.drift),
     (deploy.deploy_dev, deploy.destroy_dev, deploy.post_deploy_test),
     (shop.seed_inventory, shop.put_order, shop.order_show, shop.demo),
     (operate.audit, operate.logs, operate.dlq_list, operate.redrive, operate.pause, operate.resume),

@@ -21,9 +21,12 @@ from scripts.deploy.plan.model import Stamp
 from scripts.deploy.plan.review import review
 from scripts.deploy.planning import plan_command
 from scripts.deploy.remote_state import initialised_terraform, outputs_file
+from scripts.deploy.state_lock import check_unlocked
 from scripts.deploy.target import Target
+from scripts.deploy.turns import one_at_a_time
 
 
+@one_at_a_time
 def apply(target: Target, folder: Path | None = None, allowed: Collection[str] = (), *, destroy: bool = False) -> None:
     """Do what a plan says, if that was reviewed, is not stale, and all that blocks is `allowed` by its address."""
     folder = (folder or target.state_folder).resolve()
@@ -34,6 +37,7 @@ def apply(target: Target, folder: Path | None = None, allowed: Collection[str] =
         raise UserError(f"the plan is one for {planned}, not for {wanted}")
     if reviewed.destroy and not destroy:
         raise UserError(f"the plan takes {planned} down: `invoke destroy-dev --target {target.name}` does that")
+    check_unlocked(target)
     terraform = initialised_terraform(target)
     packages = package_digests(root_of(target), reviewed.stamp.packages)
     check(reviewed, Stamp(plan_sha256(plan_file), terraform.state(), packages), plan_command(target))

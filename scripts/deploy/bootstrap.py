@@ -7,8 +7,10 @@ from scripts.deploy import github_access
 from scripts.deploy.remote_state import state_bucket, state_bucket_exists
 from scripts.deploy.target import Target
 from scripts.deploy.terraform import Terraform
+from scripts.deploy.turns import one_at_a_time
 
 
+@one_at_a_time
 def bootstrap(target: Target, github_repository: str | None = None) -> None:
     """Make the bucket that keeps Terraform's state, and the roles for a repository's GitHub Actions if one is named."""
     bucket = state_bucket(target)

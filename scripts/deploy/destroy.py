@@ -1,33 +1,33 @@
 """Take an environment for development down."""
 
 import shutil
-import sys
 from pathlib import Path
 
+from scripts.cli.confirmation import Confirmation
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
 from scripts.deploy import applying, environments, github_access, planning, remote_state
 from scripts.deploy.plan.risks import PROTECTED
 from scripts.deploy.target import Target
+from scripts.deploy.turns import one_at_a_time
 
 
+@one_at_a_time
 def destroy_environment(target: Target, confirmed: str | None) -> None:
     """Destroy all that Terraform made, once the environment's name is given as `confirmed` or typed in a terminal."""
     if not environments.is_for_development(target):
         raise UserError(f"{target.environment} is not an environment for development: no task takes it down")
-    if confirmed is None and not sys.stdin.isatty():
-        raise UserError(f"nobody can be asked here: give --yes-destroy {target.environment} if that is meant")
-    if confirmed is not None:
-        _check_name(target, confirmed)
+    confirmation = Confirmation(target.environment, "--yes-destroy", "destroyed")
+    confirmation.check(confirmed)
     folder = target.state_folder / "destroy"
     try:
-        _destroy(target, folder, confirmed)
+        _destroy(target, folder, None if confirmed else confirmation)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     _tell_what_remains(target)
 
 
-def _destroy(target: Target, folder: Path, confirmed: str | None) -> None:
+def _destroy(target: Target, folder: Path, confirmation: Confirmation | None) -> None:
     review = planning.plan(target, folder, destroy=True)
     if protected := [risk.address for risk in review.risks if risk.kind == PROTECTED]:
         listed = "\n".join(f"  {address}" for address in protected)
@@ -38,23 +38,9 @@ def _destroy(target: Target, folder: Path, confirmed: str | None) -> None:
     if not review.changes:
         out.print(f"there is nothing of {target.environment} on {target.name}")
         return
-    if confirmed is None:
-        out.print(f"All of this is lost for good, with what is in it. To go on, type {target.environment}:")
-        _check_name(target, _answer())
+    if confirmation:
+        confirmation.ask("All of this is lost for good, with what is in it.")
     applying.apply(target, folder, [risk.address for risk in review.blocking], destroy=True)
-
-
-def _answer() -> str:
-    """Read a line; the end of the input, as by Ctrl-D, is no answer."""
-    try:
-        return input().strip()
-    except EOFError:
-        return ""
-
-
-def _check_name(target: Target, name: str) -> None:
-    if name != target.environment:
-        raise UserError(f"nothing was destroyed: {name!r} is not {target.environment!r}, the environment's name")
 
 
 def _tell_what_remains(target: Target) -> None:

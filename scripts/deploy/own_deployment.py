@@ -10,6 +10,7 @@ from typing import Any
 from scripts.build_lambda import build
 from scripts.cli.console import err
 from scripts.cli.errors import UserError
+from scripts.cli.locks import exclusive
 from scripts.cli.paths import LOCAL_FOLDER
 from scripts.deploy import applying, planning, remote_state
 from scripts.deploy.generated_secrets import METRICS_TOKEN, ensure
@@ -38,13 +39,15 @@ def own_emulator(settings: Mapping[str, str], on_start: Callable[[int], object] 
     """Start an embedded AWS without a deployment, and build the packages; it stops at the end."""
     environ = {**os.environ, "PULSEQUEUE_PORT": "0", **settings}
     target = Target.from_environment("local", environ)
-    target.emulator.stop()
-    try:
-        on_start(target.emulator.start(target.region, environ))
-        build(target.name)
-        yield target
-    finally:
+    instance = target.emulator.instance
+    with exclusive(LOCAL_FOLDER / "locks" / f"own-{instance}", f"the embedded AWS {instance!r}"):
         target.emulator.stop()
+        try:
+            on_start(target.emulator.start(target.region, environ))
+            build(target.name)
+            yield target
+        finally:
+            target.emulator.stop()
 
 
 def make_state_bucket(target: Target) -> None:

@@ -16,10 +16,13 @@ from scripts.deploy.plan.model import ResourceChange, Review, Stamp
 from scripts.deploy.plan.review import review
 from scripts.deploy.plan.terminal import show
 from scripts.deploy.remote_state import initialised_terraform, state_bucket_exists
+from scripts.deploy.state_lock import check_unlocked
 from scripts.deploy.target import Target
 from scripts.deploy.terraform import Terraform
+from scripts.deploy.turns import one_at_a_time
 
 
+@one_at_a_time
 def plan(target: Target, folder: Path | None = None, *, destroy: bool = False) -> Review:
     """Save what a deployment would change, or `destroy`, for `apply` to do exactly that; show a review of it.
 
@@ -61,6 +64,7 @@ def plan_with_review_files(
         write_whole(file, write(reviewed))
 
 
+@one_at_a_time
 def find_drift(target: Target) -> tuple[ResourceChange, ...]:
     """Give what was changed outside Terraform since the last apply; nothing is changed by that."""
     terraform, plan_file = _ready(target), target.state_folder / "drift.tfplan"
@@ -78,6 +82,7 @@ def _ready(target: Target) -> Terraform:
         raise UserError(f"there are no packages to deploy: `invoke build --target {target.name}`")
     if not state_bucket_exists(target):
         raise UserError(f"there is no bucket for Terraform's state: `invoke bootstrap --target {target.name}`")
+    check_unlocked(target)
     return initialised_terraform(target)
 
 

@@ -92,6 +92,9 @@ class Terraform:
         plan: dict[str, Any] = json.loads(_SHOWN[digest])
         return plan
 
+    def unlock(self, lock_id: str) -> None:
+        self._require(self.call("force-unlock", "-force", lock_id), "force-unlock")
+
     def state(self) -> State:
         """Say which state there is; none is a state too."""
         text = self._require(self.call("state", "pull"), "state pull").stdout

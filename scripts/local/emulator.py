@@ -13,6 +13,7 @@ from typing import IO, Self
 from scripts.cli.console import out
 from scripts.cli.environment import without_aws
 from scripts.cli.errors import UserError
+from scripts.cli.locks import exclusive
 from scripts.cli.paths import LOCAL_FOLDER, MONITORING_FOLDER, REPO_ROOT, REQUIREMENTS
 from scripts.cli.waiting import wait_until
 from scripts.local.daemon import Daemon, answers, free_port
@@ -53,6 +54,10 @@ class Emulator:
 
     def start(self, region: str, environ: Mapping[str, str] = os.environ) -> int:
         """Start it if it is not up, wait until it is healthy, and give its port."""
+        with exclusive(self.folder.with_name(f".{self.instance}.lock"), "the start of the embedded AWS"):
+            return self._start(region, environ)
+
+    def _start(self, region: str, environ: Mapping[str, str]) -> int:
         with self._daemon.claimed() as lock:
             if lock is None:
                 port = self.running_port()
