@@ -68,6 +68,8 @@ def mistakes_explained() -> Iterator[None]:
         message = f"{error}: sign in again with `aws sso login`"
     except ClientError as error:
         message = _refusal(error)
+    except TypeError as error:
+        message = _declaration_mistake(error)
     except OSError as error:
         message = _system_refusal(error)
     except KeyboardInterrupt as interruption:
@@ -76,6 +78,15 @@ def mistakes_explained() -> Iterator[None]:
         return
     err.print(message, style="red", markup=False)
     raise SystemExit(code)
+
+
+def _declaration_mistake(error: TypeError) -> str:
+    """Say which event is declared wrongly, or raise the error again where that is a defect of something else."""
+    from services.shared.events.event import EventDeclarationError  # noqa: PLC0415 - it takes long to import
+
+    if isinstance(error, EventDeclarationError):
+        return str(error)
+    raise error
 
 
 def _system_refusal(error: OSError) -> str:

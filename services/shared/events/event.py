@@ -58,6 +58,10 @@ class EventPart(BaseModel):
     model_config = _CONFIG
 
 
+class EventDeclarationError(TypeError):
+    """A class of an event is declared wrongly: the message says how."""
+
+
 class Event(BaseModel):
     """Something that happened. The class's name is the event's type, EventBridge's `detail-type`."""
 
@@ -75,9 +79,12 @@ class Event(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:  # noqa: ANN401 - pydantic's signature
         if sorted(cls.UPCASTERS) != list(range(1, cls.SCHEMA_VERSION)):
-            raise TypeError(f"{cls.__name__} is at schema version {cls.SCHEMA_VERSION} and upcasts {[*cls.UPCASTERS]}")
+            raise EventDeclarationError(
+                f"{cls.__name__} is at schema version {cls.SCHEMA_VERSION} and upcasts {[*cls.UPCASTERS]}: "
+                "declare one upcaster for each earlier version"
+            )
         if cls.__name__ in _TYPES:
-            raise TypeError(f"two events are called {cls.__name__}")
+            raise EventDeclarationError(f"two events are called {cls.__name__}: rename one")
         _TYPES[cls.__name__] = cls
 
     @classmethod

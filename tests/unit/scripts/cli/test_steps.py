@@ -14,6 +14,7 @@ from scripts.cli import steps
 from scripts.cli.errors import UserError
 from scripts.cli.steps import mistakes_explained, run_steps, started
 from scripts.cli.waiting import wait_until
+from services.shared.events.event import EventDeclarationError
 
 
 def failing(error: Exception) -> Callable[[], None]:
@@ -35,6 +36,7 @@ DENIALS = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "Unaut
     ("error", "message"),
     [
         (UserError("there is no plan: [do] this"), "there is no plan: [do] this"),
+        (EventDeclarationError("OrderSung upcasts [1]"), "OrderSung upcasts [1]"),
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:4566"), "invoke local-up"),
         (refusal("ExpiredToken"), "does not accept these credentials"),
         *((refusal(code), "PutItem: these credentials may not do it") for code in DENIALS),
@@ -102,6 +104,7 @@ def test_a_full_disk_is_named(file: str | None, capsys: pytest.CaptureFixture[st
     "error",
     [
         KeyError("bug"),
+        TypeError("bug"),
         refusal("ValidationException"),
         PermissionError(errno.EPERM, "bug"),
         BlockingIOError(errno.EAGAIN, "bug", "pipe"),
