@@ -8,6 +8,10 @@ from rich.console import Console, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
+from scripts.cli.environment import show_any_character
+
+show_any_character()
+
 # A pipe has no width of its own, and rich would fold tables to 80 columns.
 _WIDTH = None if sys.stdout.isatty() else 200
 

@@ -48,10 +48,14 @@ def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def clean_up() -> None:
-    """Clean this process's own environment, and let its output replace characters that the terminal cannot show."""
+    """Clean this process's own environment."""
     wanted = clean(os.environ)
     os.environ.clear()
     os.environ.update(wanted)
+
+
+def show_any_character() -> None:
+    """Replace a character that the terminal cannot show, in place of a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -63,6 +67,7 @@ def clean_up_or_restart() -> None:
     if wanted is not None:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], wanted)  # noqa: S606 - no shell on purpose
     clean_up()
+    show_any_character()
     check_home()
 
 

@@ -167,7 +167,13 @@ def _run_quietly(tool: Sequence[str], broken_off: threading.Event) -> subprocess
     if broken_off.is_set():
         raise KeyboardInterrupt
     return subprocess.run(
-        _tool(tool), cwd=REPO_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        _tool(tool),
+        cwd=REPO_ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,7 @@ class Terraform:
 
         Nothing is done where that was done before, and neither the backend nor any configuration has changed since.
         """
+        self._check_settings()
         options = ["-reconfigure", *(f"-backend-config={key}={value}" for key, value in (backend or {}).items())]
         arguments = ["init", *(["-backend=false"] if backend is None else options)]
         wanted, done = self._configuration(arguments), self.data_folder / "initialised"
@@ -61,6 +63,16 @@ class Terraform:
                 result = self.call(*arguments, *_from_mirror(mirror))
         self._require(result, "init")
         write_whole(done, wanted)
+
+    def _check_settings(self) -> None:
+        """Raise UserError where a person's settings put another provider in the place of the pinned one."""
+        named = self.target.environ.get("TF_CLI_CONFIG_FILE")
+        file = Path(named) if named else Path.home() / ".terraformrc"
+        if file.is_file() and re.search(r"^\s*dev_overrides\b", file.read_text("utf-8", "replace"), re.MULTILINE):
+            raise UserError(
+                f"{file} has a block dev_overrides, by which Terraform would take another provider than the pinned one: "
+                "remove the block, or name another file in TF_CLI_CONFIG_FILE"
+            )
 
     def _configuration(self, arguments: Sequence[str]) -> str:
         """Give a digest of what an initialisation depends on: its arguments, and every module and lock file."""

@@ -39,8 +39,8 @@ class Progress:
             yield
 
     def read(self, line: str) -> None:
-        message: dict[str, Any] = json.loads(line) if line.startswith("{") else {"@message": line, "type": "text"}
-        match message["type"]:
+        message: dict[str, Any] = json.loads(line) if line.startswith("{") else {"type": "text"}
+        match message.get("type"):
             case "planned_change" if (action := message["change"]["action"]) in _STEPS:
                 self.changes.append((action, message["change"]["resource"]["addr"]))
             case "apply_complete" if message["hook"]["action"] != "read":

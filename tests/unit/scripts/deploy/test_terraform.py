@@ -101,6 +101,17 @@ def test_another_failure_of_init_is_shown_as_terraform_says_it(
     assert len(calls.read_text().splitlines()) == 1
 
 
+@pytest.mark.parametrize("variable", [True, False])
+def test_a_provider_that_replaces_the_pinned_one_is_refused(root: Terraform, tmp_path: Path, *, variable: bool) -> None:
+    settings = tmp_path / "mine.rc" if variable else tmp_path / "home" / ".terraformrc"
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text('provider_installation {\n  dev_overrides {\n    "hashicorp/aws" = "/home/me/aws"\n  }\n}\n')
+    environ = {"TF_CLI_CONFIG_FILE": str(settings)} if variable else {}
+
+    with pytest.raises(UserError, match=rf"{settings.name} has a block dev_overrides"):
+        Terraform(root.root, Target("local", "dev", environ=environ)).init({})
+
+
 def test_a_failed_apply_shows_the_error_and_names_its_log(
     root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,6 +161,14 @@ def test_progress_counts_changes_and_not_reads() -> None:
         progress.read(json.dumps({"type": "apply_complete", "hook": hook}))
 
     assert (progress.done, progress.total) == (2, 3)
+
+
+def test_a_line_of_terraforms_debug_log_is_no_progress() -> None:
+    progress = Progress()
+
+    progress.read('{"@level":"debug","@message":"provider is up","@timestamp":"2026-01-01T00:00:00Z"}')
+
+    assert (progress.done, progress.errors) == (0, [])
 
 
 def test_checks_discover_roots_and_modules_but_no_fixtures(tmp_path: Path) -> None:
