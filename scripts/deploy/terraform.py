@@ -70,7 +70,7 @@ class Terraform:
         file = Path(named) if named else Path.home() / ".terraformrc"
         if file.is_file() and re.search(r"^\s*dev_overrides\b", file.read_text("utf-8", "replace"), re.MULTILINE):
             raise UserError(
-                f"{file} has a block dev_overrides, by which Terraform would take another provider than the pinned one: "
+                f"{file} has a block dev_overrides, which puts another provider in the place of the pinned one: "
                 "remove the block, or name another file in TF_CLI_CONFIG_FILE"
             )
 

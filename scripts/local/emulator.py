@@ -83,7 +83,8 @@ class Emulator:
                     "again with `make demo`, or with `invoke local-up deploy-dev`"
                 )
             raise UserError("the embedded AWS is not running: `invoke local-up`")
-        wait_until(self._daemon.state_file.exists, _START_SECONDS)
+        if not wait_until(self._daemon.state_file.exists, _START_SECONDS):
+            raise UserError("the embedded AWS is just being started: try again once `invoke local-up` has ended")
         port = self._daemon.port
         if not wait_until(lambda: _is_healthy(port), _START_SECONDS):
             raise UserError(f"the embedded AWS does not answer on port {port}: {self._daemon.log_tail()}")
