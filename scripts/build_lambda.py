@@ -1,4 +1,4 @@
-"""Package each function as a zip that holds what its handler imports, and is byte-identical from the same source."""
+"""Package each function as a zip of everything that its handler imports. The same source makes the same bytes."""
 
 import hashlib
 import json
@@ -44,7 +44,7 @@ _FILE_MODE = 0o100644
 
 
 def build(target_name: str) -> Path:
-    """Build every function's zip, and the list of what is in it; give their folder."""
+    """Build the zip and the bill of materials of every function; return their folder."""
     from scripts.deploy import sbom  # noqa: PLC0415 - it takes long to import, and every task imports this module
 
     packages = _installed_packages(target_name)
@@ -64,7 +64,7 @@ def build(target_name: str) -> Path:
 def build_zip(
     config: LambdaConfig, file: Path, source_root: Path, packages: Path
 ) -> tuple[int, Sequence[Distribution]]:
-    """Build one zip; give the number of its own modules and the packages it carries."""
+    """Build one zip; return the number of own modules and the packages in it."""
     imports = Imports(source_root, _PACKAGE)
     imports.follow(config.module)
     entries = {module.as_posix(): source_root / module for module in imports.modules}
@@ -81,13 +81,13 @@ def _third_party(imports: Imports) -> Mapping[str, Path]:
 
 
 def _required(imported: Mapping[str, Path], packages: Path) -> Mapping[NormalizedName, Distribution]:
-    """Find the distributions of these imports and, in turn, all that those require."""
+    """Find the distributions of these imports, and everything that those require in turn."""
     installed = {canonicalize_name(found.name): found for found in distributions(path=[str(packages)])}
     providers = {top: name for name, distribution in installed.items() for top in _top_level_names(distribution)}
     required: dict[NormalizedName, Distribution] = {}
 
     def add(name: NormalizedName) -> None:
-        # A requirement that was not installed is for another platform, or an extra that nobody asked for.
+        # A requirement that is not installed is for another platform, or for an extra that is not used.
         if name in installed and name not in required:
             required[name] = installed[name]
             for requirement in installed[name].requires or []:
@@ -113,7 +113,7 @@ def _files(distribution: Distribution, packages: Path) -> Iterator[tuple[str, Pa
 
 
 def _write_zip(file: Path, entries: Mapping[str, Path]) -> None:
-    """Store the files as they are: compressed, the same files would make another zip under another zlib."""
+    """Store the files uncompressed: another zlib would compress the same files to another zip."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with files.whole(file) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(entries):
@@ -123,12 +123,12 @@ def _write_zip(file: Path, entries: Mapping[str, Path]) -> None:
 
 
 def _installed_packages(target_name: str) -> Path:
-    """Install the pinned packages once for each set of pins, target and Python."""
+    """Install the pinned packages once per set of pins, target and Python."""
     if target_name not in _WHEELS:
         raise UserError(f"there is no target {target_name!r}: use {' or '.join(_WHEELS)}")
     described = f"{sys.version_info[:2]} {_WHEELS[target_name]} {_REQUIREMENTS.read_text()}"
     folder = LOCAL_FOLDER / "packages" / f"{target_name}-{hashlib.sha256(described.encode()).hexdigest()[:12]}"
-    # Of suites that begin together in a fresh checkout one installs, and the others wait for it.
+    # Suites that start together in a fresh checkout wait for one of them to install.
     with exclusive(folder.with_suffix(".lock"), "the folder of installed packages"):
         if not folder.exists():
             _install_packages(folder, _WHEELS[target_name])

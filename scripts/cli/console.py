@@ -1,4 +1,4 @@
-"""Where scripts write: styled in a terminal, plain text when piped."""
+"""The output of scripts: styled in a terminal, plain text in a pipe."""
 
 import sys
 from collections.abc import Collection
@@ -21,13 +21,13 @@ err = Console(highlight=False, soft_wrap=True, width=_WIDTH, stderr=True)
 
 class _PlainTable(Table):
     def add_row(self, *cells: RenderableType | None, **options: Any) -> None:  # noqa: ANN401 - rich's own options
-        """Show a text as it is: what looks like markup may be a product's name."""
+        """Show texts as they are: square brackets may be part of a product's name."""
         super().add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells), **options)
 
 
 def table(*headings: str, title: str | None = None, numbers: Collection[str] = ()) -> Table:
-    """Make a table without lines, which reads the same in a terminal and in a file; `numbers` are set to the right."""
-    # A name that is too long for its column is folded: without its end it would be another name.
+    """Make a table without lines, for terminals and files alike; columns of `numbers` align right."""
+    # A name that is too long for its column is folded: a truncated name could be that of another thing.
     columns = [
         Column(heading, justify="right" if heading in numbers else "left", overflow="fold") for heading in headings
     ]

@@ -1,7 +1,7 @@
-"""The variables of other tools: which of them reach what a task starts is decided here alone.
+"""The environment variables of other tools: this module alone decides which of them reach a task's programs.
 
-A variable stays where it says how something is reached or shown: a proxy, a certificate, a mirror, credentials, a log.
-It goes where it would change what is deployed, tested or written. This module needs nothing but Python.
+Variables stay that say how something is reached or shown: proxies, certificates, mirrors, credentials, logs. Variables
+go that would change what is deployed, tested or written. The module needs nothing but Python.
 """
 
 import locale
@@ -38,12 +38,12 @@ _READ_AT_START = ("PYTHON", "INVOKE_")
 
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
-    """Leave out each variable that would change what is deployed, tested or written."""
+    """Return the variables without those that would change what is deployed, tested or written."""
     return {name: value for name, value in environ.items() if not _changes_results(name, value)}
 
 
 def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
-    """Leave out every AWS variable too: profiles, keys, tokens, roles, endpoints."""
+    """Return the clean variables without those of AWS: profiles, keys, tokens, roles, endpoints."""
     return {name: value for name, value in clean(environ).items() if not name.startswith("AWS_")}
 
 
@@ -55,14 +55,14 @@ def clean_up() -> None:
 
 
 def show_any_character() -> None:
-    """Replace a character that the terminal cannot show, in place of a traceback."""
+    """Show a character that the terminal does not have as a question mark, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
 def clean_up_or_restart() -> None:
-    """Clean up; start this command again where Python or invoke has read a variable already, or files are not UTF-8."""
+    """Clean up; restart this command if it has read a dropped variable already, or would not read files as UTF-8."""
     wanted = restart_environment(os.environ, locale.getencoding(), sys.stdout.encoding)
     if wanted is not None:
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], wanted)  # noqa: S606 - no shell on purpose
@@ -72,7 +72,7 @@ def clean_up_or_restart() -> None:
 
 
 def check_home() -> None:
-    """Exit with a message where no home folder is known: Terraform, AWS's settings and backups need one."""
+    """Exit with a message if there is no home folder: Terraform, the settings of AWS and backups need one."""
     try:
         Path.home()
     except RuntimeError:
@@ -84,12 +84,12 @@ def check_home() -> None:
 def restart_environment(
     environ: Mapping[str, str], file_encoding: str, terminal_encoding: str
 ) -> dict[str, str] | None:
-    """Give the environment in which this command has to start again, or None where it can go on."""
+    """Return the environment to restart this command in, or None if no restart is needed."""
     wanted = clean(environ)
     if sys.flags.utf8_mode or file_encoding.lower() in {"utf-8", "utf8"}:
         dropped = environ.keys() - wanted.keys()
         return wanted if any(name.startswith(_READ_AT_START) for name in dropped) else None
-    # In its UTF-8 mode Python would take the terminal for one of UTF-8 too.
+    # In UTF-8 mode Python would write UTF-8 to the terminal too.
     return wanted | {"PYTHONUTF8": "1", "PYTHONIOENCODING": f"{terminal_encoding}:replace"}
 
 

@@ -1,4 +1,4 @@
-"""Write a file whole or not at all: nobody reads half of one, and a full disk leaves the old one as it was."""
+"""Write files whole or not at all: a full disk or a crash leaves the old file as it was."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def whole(file: Path) -> Iterator[Path]:
-    """Give a path to write to, which takes the file's place at the end; of two writers at once the last one wins."""
+    """Give a temporary path that replaces the file at the end. Of two writers at once, the last one wins."""
     file = file.resolve()
     if file.exists() and not file.is_file():  # such as /dev/stdout, whose place nothing may take
         yield file

@@ -1,4 +1,4 @@
-"""Locks between the processes of this machine: the second one says for which it waits."""
+"""Locks between processes of this machine: a process that has to wait says for which one."""
 
 import fcntl
 import os
@@ -13,9 +13,9 @@ _held = threading.local()
 
 @contextmanager
 def exclusive(file: Path, what: str) -> Iterator[None]:
-    """Hold the lock of a file; where another process or thread holds it, say so and wait.
+    """Hold the lock of a file, after waiting for any other process or thread that holds it.
 
-    The system releases it when the process ends, however it ends. A thread that holds it already goes on.
+    The system releases the lock when the process ends, even by a kill. A thread may take a lock again that it holds.
     """
     held: set[Path] = _held.__dict__.setdefault("files", set())
     if file in held:

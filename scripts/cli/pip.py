@@ -1,4 +1,4 @@
-"""Install pinned packages by pip; a person's settings say where packages come from, and nothing else.
+"""Install pinned packages by pip. The user's settings decide where packages come from, and nothing else.
 
 The Makefile runs this module before there is any package: it needs nothing but Python.
 """
@@ -19,20 +19,20 @@ _SECTIONS = ("global.", "install.", ":env:.")
 
 
 def install(python: Path, requirements: Path, *options: str) -> None:
-    """Raise UserError with the words of pip where the packages cannot be had."""
+    """Install into the environment of `python`; raise UserError with pip's message if that fails."""
     command = [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", f"--requirement={requirements}"]
     _run([*command, *options], _environment(python))
 
 
 def _environment(python: Path) -> dict[str, str]:
-    """Read pip's own files no more: one may send the packages to another folder, or build what is not pinned."""
+    """Keep pip from its settings files: they may send packages to another folder, or build them from source."""
     environment = clean(os.environ)
     listed = _run([str(python), "-m", "pip", "config", "list"], environment)
     return environment | pip_sources(listed) | {"PIP_CONFIG_FILE": os.devnull}
 
 
 def pip_sources(config_list: str) -> dict[str, str]:
-    """Give what `pip config list` says of where packages come from, as variables that pip reads."""
+    """Return, as variables for pip, the lines of `pip config list` that say where packages come from."""
     found = {}
     for section in _SECTIONS:
         for line in config_list.splitlines():
@@ -43,13 +43,13 @@ def pip_sources(config_list: str) -> dict[str, str]:
 
 
 def make_environment(folder: Path) -> Path:
-    """Make an empty virtual environment; give its Python."""
+    """Make an empty virtual environment; return its Python."""
     _run([sys.executable, "-m", "venv", "--clear", str(folder)], clean(os.environ))
     return folder / "bin" / "python"
 
 
 def main() -> None:
-    """Install into an environment of this checkout, made first if need be: `python -m scripts.cli.pip .venv FILE`."""
+    """Make an environment if it is missing, and install into it: `python -m scripts.cli.pip .venv REQUIREMENTS`."""
     folder, requirements = map(Path, sys.argv[1:])
     with exclusive(LOCAL_FOLDER / "locks" / "setup", f"the environment {folder}"):
         python = folder / "bin" / "python"

@@ -14,7 +14,7 @@ from scripts.deploy.terraform import Terraform
 
 
 def read_outputs(target: Target) -> Mapping[str, Any]:
-    """Ask Terraform for its outputs, which takes seconds; on the embedded AWS read those of the last apply."""
+    """Return Terraform's outputs. Asking takes seconds, so the embedded AWS keeps those of the last apply in a file."""
     if not state_bucket_exists(target):
         return {}
     if target.is_local and outputs_file(target).exists():

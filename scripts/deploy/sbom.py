@@ -1,4 +1,4 @@
-"""What each zip holds of other people's work, as a CycloneDX bill of materials: the same zip gives the same file."""
+"""The third-party packages in each zip, as a CycloneDX bill of materials: the same zip gives the same file."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -38,7 +38,7 @@ def _bill(package: Path, carried: list[Distribution], wheels: Mapping[str, str])
         (name := canonicalize_name(distribution.name)): _component(distribution, wheels.get(name))
         for distribution in carried
     }
-    # A random number or the time would make each build's file another one.
+    # A random number or the time would change the file with each build.
     bill = Bom(
         serial_number=uuid5(NAMESPACE_OID, digest),
         metadata=BomMetaData(component=function),

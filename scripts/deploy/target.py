@@ -64,7 +64,7 @@ class Target:
 
     @property
     def state_folder(self) -> Path:
-        """Where the environment's own files are: plan, outputs, what watches it."""
+        """The folder of the environment's own files: plan, outputs, monitoring."""
         return (self.emulator.folder / "environments" if self.is_local else AWS_STATE_FOLDER) / self.environment
 
     @property
@@ -73,14 +73,14 @@ class Target:
 
     @cached_property
     def prefix(self) -> str:
-        """Name the account too on AWS: bucket names are shared by every account there is."""
+        """The prefix of names; on AWS with the account, as all accounts share one space of bucket names."""
         prefix = f"pulsequeue-{self.environment}"
         if self.is_local:
             return prefix
         return f"{prefix}-{self.client('sts').get_caller_identity()['Account']}"
 
     def process_environment(self) -> dict[str, str]:
-        """Make the environment of child processes; a local one can reach no real account."""
+        """Return the environment of child processes; a local one can reach no real account."""
         if self.is_local:
             return local_environment(self.environ, self.region, self.endpoint_url or "")
         # A profile in ~/.aws may name an endpoint too.
@@ -99,7 +99,7 @@ class Target:
                     "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and try again"
                 )
             return session
-        # A profile, or a setting in ~/.aws, must not decide where local calls go: none of them is read.
+        # Local calls must not depend on a profile or a setting in ~/.aws: neither is read.
         core = BotocoreSession(
             {
                 "profile": (None, None, None, None),
@@ -137,11 +137,11 @@ class Target:
             connect_timeout=5,
             read_timeout=30,
             retries={"mode": "standard", "total_max_attempts": 3},
-            # An endpoint in the environment must not send some calls elsewhere than Terraform's.
+            # Calls must go to the same place as Terraform's, whatever endpoint the environment names.
             ignore_configured_endpoint_urls=True,  # type: ignore[call-arg] # the stubs lack it
         )
         if self.is_local:
-            # Nor may a proxy stand between this machine and itself. S3 knows buckets by path there, not by host name.
+            # This machine reaches itself without a proxy. The embedded S3 knows buckets by path, not by host name.
             config = config.merge(Config(proxies={}, s3={"addressing_style": "path"}))
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
 

@@ -22,12 +22,12 @@ from scripts.deploy.target import Target
 from scripts.deploy.terraform_progress import Progress
 
 _CHANGES_AT_ONCE = 40
-"""After each queue and each policy of one the provider waits 25 s for SQS: for all at once, and beside functions."""
+"""The provider waits 25 s after each queue and each queue policy: side by side, these waits cost little."""
 _GARBAGE_COLLECTION = "400"
-"""Terraform and its provider read a schema of many megabytes each time: Go's default, 100, adds a third to that."""
+"""Terraform and its provider read a schema of many megabytes per call: Go's default, 100, takes a third longer."""
 _INFRA = REPO_ROOT / "infra"
 _SHOWN: dict[str, str] = {}
-"""The plan shown last, by its file's digest: to show one takes seconds, and a deployment needs it twice."""
+"""The last plan as JSON, by its file's digest: showing takes seconds, and a deployment needs it twice."""
 _NO_REGISTRY = ("could not connect to registry", "Failed to query available provider packages")
 
 
@@ -37,9 +37,9 @@ class Terraform:
     target: Target
 
     def init(self, backend: Mapping[str, str] | None) -> None:
-        """Initialise with this backend configuration; with None, without a backend, for checks.
+        """Initialise with this backend configuration, or for checks without one (None).
 
-        Nothing is done where that was done before, and neither the backend nor any configuration has changed since.
+        Nothing is done if neither the backend nor any configuration has changed since the last time.
         """
         self._check_settings()
         options = ["-reconfigure", *(f"-backend-config={key}={value}" for key, value in (backend or {}).items())]
@@ -75,14 +75,14 @@ class Terraform:
             )
 
     def _configuration(self, arguments: Sequence[str]) -> str:
-        """Give a digest of what an initialisation depends on: its arguments, and every module and lock file."""
+        """Return a digest of everything that an initialisation depends on: arguments, modules and lock files."""
         digest = hashlib.sha256("\0".join(arguments).encode())
         for file in sorted([*_INFRA.rglob("*.tf"), *_INFRA.rglob(".terraform.lock.hcl")]):
             digest.update(str(file.relative_to(_INFRA)).encode() + b"\0" + file.read_bytes())
         return digest.hexdigest()
 
     def _has_providers(self) -> bool:
-        """Say whether the links to Terraform's plugin cache lead somewhere."""
+        """Tell whether the links to Terraform's plugin cache still lead to files."""
         links = list((self.data_folder / "providers").glob("*/*/*/*/*"))
         return bool(links) and all(link.exists() for link in links)
 
@@ -108,7 +108,7 @@ class Terraform:
         self._require(self.call("force-unlock", "-force", lock_id), "force-unlock")
 
     def state(self) -> State:
-        """Say which state there is; none is a state too."""
+        """Return lineage and serial of the state; both are empty if there is none."""
         text = self._require(self.call("state", "pull"), "state pull").stdout
         state: dict[str, Any] = json.loads(text) if text.strip() else {}
         return State(state.get("lineage", ""), state.get("serial", 0))
@@ -196,14 +196,14 @@ class Terraform:
 
 
 def check_ready(target: Target) -> None:
-    """Raise UserError where what every deployment needs is missing."""
+    """Raise UserError if something is missing that every deployment needs."""
     terraform_path()
     target.session()
     target.process_environment()
 
 
 def terraform_path() -> str:
-    """Raise UserError where there is no Terraform."""
+    """Raise UserError if Terraform is not installed."""
     path = shutil.which("terraform")
     if path is None:
         raise UserError(

@@ -1,4 +1,4 @@
-"""Terraform's machine-readable output, made short enough to watch.
+"""Terraform's progress in one line, from its machine-readable output.
 
 The messages: https://developer.hashicorp.com/terraform/internals/machine-readable-ui
 """
@@ -21,9 +21,9 @@ _LINE_EVERY_SECONDS = 10.0
 @dataclass
 class Progress:
     changes: list[tuple[str, str]] = field(default_factory=list)
-    """What is planned: action and address, without those that change nothing."""
+    """Action and address of each planned change."""
     errors: list[str] = field(default_factory=list)
-    """What Terraform calls each error."""
+    """The summary of each error."""
     done: int = 0
     began: float = field(default_factory=time.monotonic)
     _last_line: float = field(default_factory=time.monotonic)

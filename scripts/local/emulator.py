@@ -1,4 +1,4 @@
-"""The embedded AWS: MiniStack, one detached process an instance, which keeps nothing once it is stopped."""
+"""The embedded AWS: MiniStack, one detached process per instance. Nothing is kept once it stops."""
 
 import os
 import re
@@ -53,7 +53,7 @@ class Emulator:
         return self._daemon.log_file
 
     def start(self, region: str, environ: Mapping[str, str] = os.environ) -> int:
-        """Start it if it is not up, wait until it is healthy, and give its port."""
+        """Start it unless it runs, wait until it is healthy, and return its port."""
         with exclusive(self.folder.with_name(f".{self.instance}.lock"), "the start of the embedded AWS"):
             return self._start(region, environ)
 
@@ -91,7 +91,7 @@ class Emulator:
         return port
 
     def stop(self) -> bool:
-        """End it, its workers, what watches it, and its state; false if there was nothing to end."""
+        """End it, its workers and its monitoring, and remove its state; return False if it was not running."""
         self._stop_monitoring()
         was_alive = self._daemon.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -102,13 +102,13 @@ class Emulator:
         return Daemon(self.folder, "emulator")
 
     def _stop_monitoring(self) -> None:
-        # Its locks are in this instance's folder, and without them nobody could find it any more.
+        # The locks of Prometheus and Alertmanager are in this instance's folder: once it is removed, nobody finds them.
         for folder in self.folder.glob(f"environments/*/{MONITORING_FOLDER}"):
             for daemon in Daemon.all_in(folder):
                 daemon.stop()
 
     def _remove_remains(self) -> None:
-        """Remove what a dead instance has left: Terraform's state of it, above all, describes nothing any more."""
+        """Remove the files of an instance that died: Terraform's state describes things that no longer exist."""
         self._stop_monitoring()
         for path in self.folder.iterdir():
             if path.is_dir():
@@ -133,20 +133,20 @@ def _server_environment(environ: Mapping[str, str], port: int, region: str, temp
         "BIND_HOST": "127.0.0.1",
         "IOT_MTLS_ENABLED": "0",
         "AUTH": "true",
-        # The region of work that no signed request began: schedules, stream polling.
+        # The region of work that no signed request starts: schedules, polling of streams.
         "MINISTACK_REGION": region,
         "TMPDIR": str(temporary),
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }
     if worker_endpoint := environ.get("PULSEQUEUE_WORKER_ENDPOINT"):
-        # Workers take this for AWS, in place of the emulator itself: the fault suite's proxy.
+        # Workers call this in place of the emulator itself: the proxy of the fault suite.
         environment["AWS_ENDPOINT_URL"] = worker_endpoint
     return environment
 
 
 def emulator_python() -> Path:
-    """Make the emulator's own environment: workers that could see the project's would hide what a zip lacks."""
+    """Make the emulator's own environment. In the project's, workers would find packages that a zip lacks."""
     return tool_python(_REQUIREMENTS, LOCAL_FOLDER, tool="the embedded AWS")
 
 

@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager on this machine: where they are, and how to get them without being root."""
+"""Find Prometheus and Alertmanager on this machine, or download them without root."""
 
 import os
 import re
@@ -40,12 +40,12 @@ class Tools:
 
     @property
     def working_folder(self) -> Path:
-        """Where the unpacked programs find what belongs to them."""
+        """The folder that downloaded programs find their own files from."""
         return folder if (folder := _tools_folder()).is_dir() else Path.cwd()
 
     @property
     def web_assets(self) -> Path | None:
-        """Debian keeps Prometheus' pages beside the program, in a place where an unpacked package does not look."""
+        """The web pages of a downloaded Prometheus, which looks for them in another place."""
         folder = _tools_folder() / "usr" / "share" / "prometheus" / "web"
         return folder if self.prometheus.is_relative_to(_tools_folder()) and folder.is_dir() else None
 
@@ -64,7 +64,7 @@ def find(environ: Mapping[str, str] = os.environ) -> Tools:
 
 
 def provide(environ: Mapping[str, str] = os.environ) -> None:
-    """Fetch what is missing, where that can be done, and show what there is."""
+    """Download missing tools where that is possible, and list all of them."""
     if None in _look_up(environ).values() and shutil.which("apt-get") and shutil.which("dpkg-deb"):
         _fetch()
     tools = find(environ)
@@ -99,7 +99,7 @@ def _which(names: tuple[str, ...], path: str) -> Path | None:
 
 
 def _fetch() -> None:
-    """Unpack the packages only: nothing is installed, and no service is started."""
+    """Unpack the packages, without installing them or starting a service."""
     out.print(f"fetching {' and '.join(_PACKAGES)} into {_tools_folder()} …")
     downloads = _tools_folder() / "downloads"
     shutil.rmtree(_tools_folder(), ignore_errors=True)
@@ -117,7 +117,7 @@ def _fetch() -> None:
 
 
 def _relocate(program: Path) -> None:
-    """Let it look for its assets below the working folder: a path of the same length, which the program bears."""
+    """Let the program find its assets below the working folder: put a path of the same length in its place."""
     program.write_bytes(program.read_bytes().replace(_ASSETS, _RELATIVE_ASSETS))
 
 

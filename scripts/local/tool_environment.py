@@ -11,9 +11,9 @@ from scripts.cli.locks import exclusive
 
 
 def tool_python(requirements: Path, folder: Path, *, tool: str) -> Path:
-    """Give the Python of an environment in `folder` that holds these requirements, and make it where there is none.
+    """Return the Python of an environment in `folder` with these requirements; make the environment if it is missing.
 
-    Raise UserError where the packages cannot be had.
+    Raise UserError if the packages cannot be installed.
     """
     environment = folder / f"{requirements.stem}-venv-py{sys.version_info.major}{sys.version_info.minor}"
     python, stamp = environment / "bin" / "python", environment / "requirements.sha256"

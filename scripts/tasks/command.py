@@ -1,4 +1,4 @@
-"""Make tasks of functions: errors explained, the help of each option beside it, and what the task needs."""
+"""Make tasks of functions, with messages for mistakes, help for each option, and a list of what the task needs."""
 
 import functools
 import inspect
@@ -49,7 +49,7 @@ def command(
 
         @functools.wraps(function)
         def run(*arguments: Any, **named: Any) -> None:  # noqa: ANN401
-            from scripts.cli.steps import mistakes_explained
+            from scripts.cli.mistakes import mistakes_explained
 
             with mistakes_explained():
                 _check_given(signature.bind(*arguments, **named).arguments, may_be_empty)
@@ -63,14 +63,14 @@ def command(
 
 
 def _check_given(options: Mapping[str, object], may_be_empty: Collection[str]) -> None:
-    """Refuse an option without a value, as of a shell's variable that is not set: it would mean the default, or all."""
+    """Refuse an empty value, such as an unset variable of the shell: it would silently mean the default, or all."""
     for name, value in options.items():
         if value == "" and name not in may_be_empty:
             raise UserError(f"--{name.replace('_', '-')} is empty: give a value, or leave it out")
 
 
 def count(option: str, text: str) -> int:
-    # Invoke answers a text that is no number with a traceback.
+    # Invoke itself would show a traceback for a text that is no number.
     if not text.isdecimal() or len(text) > _MOST_DIGITS or int(text) < 1:
         shown = text if len(text) <= _MOST_DIGITS else f"{text[:_MOST_DIGITS]}…"
         raise UserError(f"--{option} is {shown!r}: give a whole number, 1 or more, of {_MOST_DIGITS} digits at most")

@@ -171,7 +171,8 @@ def all_suites(context: Context) -> None:
 
     The suites that deploy run beside the others, each on an embedded AWS of its own.
     """
-    from scripts.cli.steps import mistakes_explained, run_steps, started
+    from scripts.cli.mistakes import mistakes_explained
+    from scripts.cli.steps import run_steps, started
 
     # Those of many processes come last: they leave no core idle once the deployed suites have ended.
     checks = {

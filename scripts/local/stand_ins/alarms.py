@@ -13,9 +13,9 @@ DescribeAlarms = Callable[..., Response]
 
 
 def describe_whole_alarms(describe: DescribeAlarms, answer: Callable[[int, str, str], Response]) -> DescribeAlarms:
-    """Stand in for most of what an alarm is, which MiniStack leaves out of its answer to Terraform's kind of request.
+    """Answer Terraform with every property of an alarm: MiniStack leaves most of them out of its XML.
 
-    Its answers in JSON have it all, so one of these is put into XML: as a list has its members in the Query protocol,
+    MiniStack's JSON has all of them, so it is converted to the XML of the Query protocol:
     https://smithy.io/2.0/aws/protocols/aws-query-protocol.html.
     """
 

@@ -13,7 +13,7 @@ _RECEIVES_OF_A_POISON_PILL = 3
 
 
 def extract_metrics(emit_logs: Callable[..., None], store: Store) -> Callable[..., None]:
-    """Stand in for the extraction of EMF: what an invocation wrote to its log is stored as metrics too."""
+    """Store the EMF documents in a function's log as metrics: MiniStack keeps them as text."""
 
     def emit_logs_and_metrics(function: Document, request_id: str, log_text: str, *rest: Any, **options: Any) -> None:  # noqa: ANN401 - handed on
         emit_logs(function, request_id, log_text, *rest, **options)
@@ -23,10 +23,10 @@ def extract_metrics(emit_logs: Callable[..., None], store: Store) -> Callable[..
 
 
 def alone(call: Callable[..., Any], lock: threading.Lock) -> Callable[..., Any]:
-    """Make a call during which nothing is stored.
+    """Make calls while nothing is stored.
 
-    Upon each request MiniStack puts lists without the old points in the place of its lists of points, and what came in
-    meanwhile would be lost. And whoever reads gets all that an invocation wrote, or nothing of it.
+    On each request MiniStack replaces its lists of points by lists without old points, and would lose a point stored
+    meanwhile. A reader also gets all points of an invocation, or none.
     """
 
     def call_alone(*arguments: Any) -> Any:  # noqa: ANN401 - handed on
@@ -37,9 +37,9 @@ def alone(call: Callable[..., Any], lock: threading.Lock) -> Callable[..., Any]:
 
 
 def queue_metrics(queues: Mapping[str, Document], now: float) -> Iterator[DataPoint]:
-    """Stand in for the metrics that SQS itself publishes, of which MiniStack has none.
+    """Compute the metrics that SQS itself publishes: MiniStack has none.
 
-    A message that comes again and again has no age, and an empty queue neither:
+    Messages that were received three times have no age, and an empty queue has none:
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     """
     for queue in queues.values():

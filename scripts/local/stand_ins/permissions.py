@@ -16,7 +16,7 @@ Identify = Callable[[str, str, str], tuple[str, Document]]
 
 
 def check_statements(check: Check) -> Check:
-    """Stand in for the permission that an INSERT statement needs; MiniStack asks for one that AWS does not know.
+    """Ask for the permission that AWS asks for an INSERT statement: MiniStack asks for one that AWS does not know.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
     """
@@ -28,14 +28,14 @@ def check_statements(check: Check) -> Check:
         inserts = [re.match(r'\s*INSERT\s+INTO\s+"([^"]+)"', one) for one in statements]
         tables = {insert[1] if insert else "" for insert in inserts}
         if "" in tables:
-            return []  # then it asks for the permission that nobody has
+            return []  # then MiniStack asks for a permission that nobody has
         return [("dynamodb:PartiQLInsert", f"arn:aws:dynamodb:{region}:{account}:table/{name}") for name in tables]
 
     return check_items_and_statements
 
 
 def single_actions(extract: ExtractAction) -> ExtractAction:
-    """Stand in for the permission that a batch of SQS needs, which is that of its single action.
+    """Ask for the permission of the single action for a batch of SQS, as AWS does.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
     """
@@ -48,7 +48,7 @@ def single_actions(extract: ExtractAction) -> ExtractAction:
 
 
 def know_the_ref(identify: Identify, claims: Callable[[str], Document]) -> Identify:
-    """Stand in for the branch that GitHub's token of a job names, a condition key of STS that MiniStack lacks.
+    """Add the branch in GitHub's token of a job, a condition key of STS that MiniStack lacks.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif
     """

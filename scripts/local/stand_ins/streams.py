@@ -27,10 +27,10 @@ def retry_failed_stream_records(
 ) -> Execute:
     """Stand in for partial batch failures of a DynamoDB stream.
 
-    MiniStack moves past a batch whenever the function returns, so that the records it named as failed would be lost.
-    Lambda retries from the first failed record on:
+    MiniStack moves past a batch whenever the function returns, and would lose the records that failed. Lambda retries
+    from the first failed record on:
     https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
-    Without progress the invocation becomes an error, upon which MiniStack keeps its position and tries again later.
+    Without progress the invocation becomes an error: MiniStack then keeps its position and tries again later.
     """
 
     def execute_until_no_record_fails(function: Document, event: Any) -> Document:  # noqa: ANN401 - an event is any JSON
@@ -65,7 +65,7 @@ def _failed_sequence_numbers(result: Mapping[str, Any]) -> list[str]:
 
 
 def _from_first_failed(records: Sequence[Document], failed: Sequence[str]) -> list[Document]:
-    """Every record if a number is none of theirs, as Lambda has it."""
+    """Return all records if a number is unknown, as Lambda does."""
     positions = {record["dynamodb"]["SequenceNumber"]: index for index, record in enumerate(records)}
     return list(records[min(positions.get(number, 0) for number in failed) :])
 
@@ -79,9 +79,10 @@ def _batch_failure(result: Mapping[str, Any], left: Sequence[Document]) -> Docum
 def poll_apart(
     poll: Callable[[], bool], has_work: threading.Event, idle_seconds: float = _IDLE_SECONDS
 ) -> Callable[[], bool]:
-    """Stand in for the poller that each event source has to itself on AWS; return what MiniStack's own is to call.
+    """Poll streams in a thread of their own, as each event source on AWS has its own poller.
 
-    MiniStack's one poller waits for the end of a stream's invocation, and hands out no queue's messages meanwhile.
+    MiniStack's one poller would deliver no queue's messages while a stream's function runs. It calls the function that
+    is returned, which finds nothing.
     """
 
     def poll_for_ever() -> None:
@@ -95,7 +96,7 @@ def poll_apart(
 
 
 def _succeeds(poll: Callable[[], bool]) -> bool:
-    """Poll, and take a fault for nothing found, as MiniStack's own poller does."""
+    """Poll; log an error and count it as nothing found, as MiniStack's own poller does."""
     try:
         return poll()
     except Exception:
@@ -104,7 +105,7 @@ def _succeeds(poll: Callable[[], bool]) -> bool:
 
 
 def stream_inserts(insert: Insert, emit: Callable[[str, str, None, Document], None]) -> Insert:
-    """Stand in for the stream records of items that a statement inserts, which MiniStack forgets."""
+    """Add the stream records of items that a PartiQL statement inserts: MiniStack writes none."""
 
     def insert_and_emit(table: Document, statement: Document) -> Response:
         response = insert(table, statement)
