@@ -67,6 +67,14 @@ def test_seeding_keeps_reservations_and_refuses_to_sink_below_them(aws: Aws) -> 
     assert aws.stock() == (12, 4, 8)
 
 
+def test_a_stock_of_just_what_is_reserved_is_taken(aws: Aws) -> None:
+    _seed(aws, _product(stock=10))
+    place(OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT), placed_order(quantities={"prod-001": 4}), CAUSE)
+
+    assert _seed(aws, _product(stock=4)).text == "stock -6"
+    assert aws.stock() == (4, 4, 0)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -55,6 +55,14 @@ def test_an_answer_that_lacks_what_was_there_before_takes_nothing_away() -> None
     assert after.totals() == {"a": 5}
 
 
+def test_an_answer_that_says_less_of_a_minute_than_before_takes_nothing_away() -> None:
+    before = _read(Checkpoint.first(NOW), NOW, {_minute(NOW): 5.0})
+
+    after = _read(before, NOW + _MINUTE, {_minute(NOW): 3.0, _minute(NOW + _MINUTE): 1.0})
+
+    assert after.totals() == {"a": 6}
+
+
 def test_a_settled_minute_is_kept_and_no_longer_read() -> None:
     before = _read(Checkpoint.first(NOW), NOW, {_minute(NOW): 5.0})
 
