@@ -80,6 +80,28 @@ def test_a_healthy_system_has_no_differences(busy: Aws) -> None:
     )
 
 
+def test_an_audit_reads_everything_as_of_now(busy: Aws) -> None:
+    """Moto has no reads that lag behind: the requests are looked at."""
+    requests = busy.requests()
+
+    _audit(busy)
+
+    assert len(requests) >= 9
+    assert all('"ConsistentRead": true' in request for request in requests)
+
+
+def test_a_stream_is_read_to_its_last_version_however_many_it_has(busy: Aws) -> None:
+    for version in range(1, 10):
+        busy.store.append(seeding("prod-002", version=version, delta=10 if version == 1 else 0))
+
+    items = ledger.read_orders(busy.dynamodb, busy.deployment, ["order#paid", "sku#prod-002", "order#never-placed"])
+
+    read = sorted((item["stream_id"]["S"], int(item["version"]["N"])) for item in items)
+    assert read == [("order#paid", version) for version in range(1, 4)] + [
+        ("sku#prod-002", version) for version in range(1, 10)
+    ]
+
+
 @pytest.mark.parametrize("field", ["stock", "reserved", "available"])
 def test_a_wrong_quantity_is_found(busy: Aws, field: str) -> None:
     _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, **{field: 77})

@@ -16,6 +16,8 @@ from services.libs.store.event_store import (
     TransactionFaultError,
     VersionTakenError,
 )
+from services.libs.store.ledger_counters import LedgerCounters
+from services.metrics_service.checkpoints import Checkpoints
 from services.order_service.domain import expire
 from tests.factories import (
     CAUSE,
@@ -28,7 +30,7 @@ from tests.factories import (
     seeding,
     stock_item,
 )
-from tests.unit.conftest import DEADLINE_TABLE, TABLES, Aws
+from tests.unit.conftest import DEADLINE_TABLE, METRICS_TABLE, TABLES, Aws
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -106,15 +108,27 @@ def test_the_latest_version_of_a_stream_without_commits_is_0(aws: Aws) -> None:
         lambda aws: DeadlineTable(aws.dynamodb, DEADLINE_TABLE).swept_until(),
         lambda aws: DeadlineTable(aws.dynamodb, DEADLINE_TABLE).first_minute(),
         lambda aws: list(DeadlineTable(aws.dynamodb, DEADLINE_TABLE).due_in(NOW)),
+        lambda aws: list(DeadlineTable(aws.dynamodb, DEADLINE_TABLE).all()),
+        lambda aws: LedgerCounters(aws.dynamodb, METRICS_TABLE).read(),
+        lambda aws: Checkpoints(aws.dynamodb, METRICS_TABLE).read(),
+        lambda aws: Checkpoints(aws.dynamodb, METRICS_TABLE).errors(),
     ],
-    ids=["stream", "latest version", "inventory", "cursor", "first deadline", "deadlines"],
+    ids=[
+        "stream",
+        "latest version",
+        "inventory",
+        "cursor",
+        "first deadline",
+        "deadlines of a minute",
+        "all deadlines",
+        "counters",
+        "checkpoint",
+        "refresh errors",
+    ],
 )
 def test_what_is_decided_on_is_read_as_of_now(aws: Aws, read: Callable[[Aws], object]) -> None:
     """Moto has no reads that lag behind: the requests are looked at."""
-    requests: list[str] = []
-    aws.dynamodb.meta.events.register(
-        "before-call.dynamodb", lambda params, **_: requests.append(params["body"].decode())
-    )
+    requests = aws.requests()
 
     read(aws)
 
