@@ -192,12 +192,18 @@ def test_a_backup_that_fails_leaves_nothing_behind(world: World) -> None:
     assert list(world.folder.parent.iterdir()) == []
 
 
+def _lose_reservations(aws: Aws) -> None:
+    for order_id in ("paid", "open"):
+        _delete(aws, f"order#{order_id}", 1)
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
         (lambda aws: _delete(aws, "order#paid", 2), "order#paid lacks a version"),
         (lambda aws: _delete(aws, "order#paid", 1), "order#paid lacks a version"),
         (lambda aws: _delete(aws, "sku#prod-001", 1), "prod-001: stock -4, reserved 2, available -6"),
+        (_lose_reservations, "prod-001: stock 96, reserved -2, available 98"),
     ],
 )
 def test_a_backup_of_what_cannot_have_stood_at_one_moment_is_kept_and_fails(
