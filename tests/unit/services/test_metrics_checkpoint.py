@@ -74,6 +74,17 @@ def test_a_settled_minute_is_kept_and_no_longer_read() -> None:
     assert _unix(since) > _minute(NOW)
 
 
+def test_a_clock_that_is_behind_makes_no_settled_minute_count_again() -> None:
+    sums = {_minute(NOW): 5.0}
+    settled = _read(Checkpoint.first(NOW), NOW + SETTLING + _MINUTE, sums)
+
+    behind = _read(settled, NOW, sums)
+    after = _read(behind, NOW + SETTLING + _MINUTE, sums)
+
+    assert behind.settled_until == settled.settled_until
+    assert [one.totals() for one in (settled, behind, after)] == [{"a": 5}] * 3
+
+
 def test_the_minute_that_is_under_way_is_read_too() -> None:
     _, until = Checkpoint.first(NOW).span(NOW)
 
