@@ -10,8 +10,10 @@ import pytest
 from scripts import audit, ledger
 from scripts import repair as repairing
 from scripts.audit import Audit, Auditor
+from scripts.deadlines import Deadlines
 from scripts.deployment import Deployment
 from scripts.errors import UserError
+from scripts.ledger import Charges
 from scripts.repair import Repair, Repairer
 from scripts.target import Target
 from scripts.writers import Writers
@@ -100,6 +102,14 @@ def test_a_stream_is_read_to_its_last_version_however_many_it_has(busy: Aws) -> 
     assert read == [("order#paid", version) for version in range(1, 4)] + [
         ("sku#prod-002", version) for version in range(1, 10)
     ]
+
+
+def test_only_what_was_taken_and_not_given_back_is_counted_as_charged(busy: Aws) -> None:
+    assert ledger.read_charges(busy.dynamodb, busy.deployment) == Charges(2, 2000)
+
+    _set(busy, GATEWAY_TABLE, {"order_id": "settled"}, status="refunded")
+
+    assert ledger.read_charges(busy.dynamodb, busy.deployment) == Charges(1, 1000)
 
 
 @pytest.mark.parametrize("field", ["stock", "reserved", "available"])
@@ -216,6 +226,17 @@ def test_an_order_that_is_overdue_is_told_of_again_soon(busy: Aws) -> None:
 
     groups = list(DeadlineTable(busy.dynamodb, DEADLINE_TABLE).all())
     assert DeadlineGroup(("order#open",), late + timedelta(minutes=2), late) in groups
+
+
+def test_deadlines_of_a_minute_are_written_as_one_group_that_is_due_with_the_last(aws: Aws) -> None:
+    due = {"order#later": DUE + timedelta(minutes=1), "order#second": DUE + timedelta(seconds=9), "order#first": DUE}
+
+    Deadlines(aws.dynamodb, aws.deployment).write(due, NOW)
+
+    assert sorted(DeadlineTable(aws.dynamodb, DEADLINE_TABLE).all(), key=str) == [
+        DeadlineGroup(("order#first", "order#second"), DUE + timedelta(seconds=9), NOW),
+        DeadlineGroup(("order#later",), DUE + timedelta(minutes=1), NOW),
+    ]
 
 
 @pytest.mark.parametrize(

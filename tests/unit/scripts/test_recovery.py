@@ -3,7 +3,7 @@
 import gzip
 import json
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from scripts import audit, relay_catchup
+from scripts import audit, ledger, relay_catchup
 from scripts.audit import Auditor
 from scripts.deployment import Deployment
 from scripts.errors import UserError
+from scripts.ledger import read_commit
 from scripts.order_history import reason_of
 from scripts.recovery import backup, refund_lost, restore, restore_sources, table_writes
+from scripts.recovery.backup_files import read_items, read_manifest
 from scripts.recovery.table_writes import TableWrites
 from scripts.target import Target
 from scripts.writers import Writers
@@ -29,6 +31,7 @@ from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.deadlines import DeadlineGroup
+from services.shared.events.payment import PaymentProcessed
 from services.shared.json_types import Json
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
 from tests.unit.conftest import (
@@ -190,6 +193,25 @@ def test_a_backup_that_fails_leaves_nothing_behind(world: World) -> None:
         world.back_up()
 
     assert list(world.folder.parent.iterdir()) == []
+
+
+def test_a_backup_has_the_charge_of_every_payment_in_it_although_orders_are_paid_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scan_before_an_order(client: "DynamoDBClient", table: str) -> Iterator[Item]:
+        yield from ledger.scan(client, table)
+        world.order_later(f"after-{table}")
+
+    monkeypatch.setattr(backup, "scan", scan_before_an_order)
+
+    world.back_up()
+
+    manifest = read_manifest(world.folder)
+    charges = {item["order_id"]["S"] for item in read_items(world.folder, manifest.simulated_gateway)}
+    commits = map(read_commit, read_items(world.folder, manifest.event_store))
+    paid = {payment.order_id for commit in commits if (payment := commit.find(PaymentProcessed))}
+    assert paid >= {"paid", "settled"}
+    assert charges >= paid
 
 
 def _lose_reservations(aws: Aws) -> None:

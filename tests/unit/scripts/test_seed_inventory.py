@@ -1,11 +1,15 @@
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from scripts.deployment import Deployment
 from scripts.errors import UserError
 from scripts.json_files import load_json
-from scripts.seed_inventory import CATALOGUE, Change, Seeder, SeedProduct
+from scripts.seed_inventory import CATALOGUE, Change, Seeder, SeedProduct, seed
+from scripts.target import Target
 from services.libs.store.event_store import ContentionError, EventStore
 from services.order_service.service import OrderService
 from services.shared.commits import Commit
@@ -130,6 +134,35 @@ def test_a_seeding_that_meets_other_transactions_is_tried_five_times(aws: Aws, t
 
     assert change.text == text
     assert len(aws.inventory.read(["prod-001"])) == (times == 4)
+
+
+def _seed_file(aws: Aws, folder: Path, monkeypatch: pytest.MonkeyPatch, sku: str, currency: str) -> None:
+    file = folder / "seed.json"
+    product = SeedProduct(sku=sku, name="Cup", stock=5, priceMinor=500, currency=currency)
+    file.write_bytes(CATALOGUE.dump_json([product], by_alias=True))
+    monkeypatch.setattr(Deployment, "of", lambda _: aws.deployment)
+    seed(cast("Target", SimpleNamespace(client=lambda _: aws.dynamodb, environment="test")), file)
+
+
+def test_a_second_currency_is_refused_and_nothing_is_changed(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _seed(aws, _product())
+
+    with pytest.raises(UserError, match=r"priced in GBP and the file in JPY: .* nothing was changed"):
+        _seed_file(aws, tmp_path, monkeypatch, "prod-002", "JPY")
+
+    assert aws.inventory.read(["prod-002"]) == {}
+
+
+def test_a_file_that_names_every_sku_may_change_the_currency(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _seed(aws, _product())
+
+    _seed_file(aws, tmp_path, monkeypatch, "prod-001", "JPY")
+
+    assert aws.inventory.read(["prod-001"])["prod-001"].product.currency == "JPY"
 
 
 @pytest.mark.parametrize(
