@@ -13,7 +13,7 @@ from scripts.audit import Audit, Auditor
 from scripts.deadlines import Deadlines
 from scripts.deployment import Deployment
 from scripts.errors import UserError
-from scripts.ledger import Charges
+from scripts.ledger import Charges, Ledger, SkuTotals
 from scripts.repair import Repair, Repairer
 from scripts.target import Target
 from scripts.writers import Writers
@@ -26,7 +26,7 @@ from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.deadlines import DeadlineGroup
-from services.shared.inventory import Move, StockLine, StockMove
+from services.shared.inventory import Move, Product, StockLine, StockMove
 from services.shared.json_types import Json
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, pay, place, placed_order, seeding, stock_item
 from tests.unit.conftest import DEADLINE_TABLE, EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
@@ -102,6 +102,14 @@ def test_a_stream_is_read_to_its_last_version_however_many_it_has(busy: Aws) -> 
     assert read == [("order#paid", version) for version in range(1, 4)] + [
         ("sku#prod-002", version) for version in range(1, 10)
     ]
+
+
+def test_each_seeding_adds_to_what_was_put_in_and_the_last_names_and_prices_the_sku() -> None:
+    again = seeding(stock=14, version=2, delta=4, name="Mug", price_minor=600)
+
+    totals = Ledger.of([seeding(stock=10), again]).skus["prod-001"]
+
+    assert totals == SkuTotals(seeded=14, product=Product("Mug", 600, "GBP"))
 
 
 def test_only_what_was_taken_and_not_given_back_is_counted_as_charged(busy: Aws) -> None:
