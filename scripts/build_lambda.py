@@ -115,9 +115,9 @@ def _files(distribution: Distribution, packages: Path) -> Iterator[tuple[str, Pa
 def _write_zip(file: Path, entries: Mapping[str, Path]) -> None:
     """Store the files uncompressed: another zlib would compress the same files to another zip."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with files.whole(file) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
+    with files.whole(file) as partial, zipfile.ZipFile(partial, "w") as archive:
         for name in sorted(entries):
-            info = zipfile.ZipInfo(name, _TIMESTAMP)
+            info = zipfile.ZipInfo(name, _TIMESTAMP)  # ZIP_STORED, as is its default
             info.create_system, info.external_attr = _UNIX, _FILE_MODE << 16
             archive.writestr(info, entries[name].read_bytes())
 
