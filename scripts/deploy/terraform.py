@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -158,7 +159,9 @@ class Terraform:
         while True:
             try:
                 for line in process.stdout or ():
-                    log.write(line)
+                    with suppress(OSError):  # a full disk: Terraform has to be read on until it has saved its state
+                        log.write(line)
+                        log.flush()
                     progress.read(line)
                 process.wait()
             except KeyboardInterrupt:

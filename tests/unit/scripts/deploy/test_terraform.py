@@ -127,6 +127,21 @@ def test_a_failed_apply_shows_the_error_and_names_its_log(
     assert "aws_s3_bucket.a" in shown
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_an_apply_goes_on_to_its_end_on_a_full_disk(
+    root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = tmp_path / "state-saved"
+    pretend_terraform(tmp_path, monkeypatch, f"echo one; sleep 0.2; echo two && touch {done}")
+    root.data_folder.mkdir(parents=True)
+    (root.data_folder / "apply.log").symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match="No space left"):
+        root.apply(tmp_path / "plan")
+
+    assert done.exists()
+
+
 def test_a_plan_that_terraform_calls_stale_is_explained(
     root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
