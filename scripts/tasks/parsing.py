@@ -2,6 +2,7 @@
 
 from invoke.exceptions import ParseError
 from invoke.parser import parser
+from invoke.parser.context import ParserContext
 
 EXAMPLES: dict[str, str] = {}
 """A command line for each task that has to be given something, by the last part of the task's name."""
@@ -11,19 +12,21 @@ class _Machine(parser.ParseMachine):
     """Invoke itself takes `--help` for the value of an argument that is still missing."""
 
     def handle(self, token: str) -> None:
-        if token in {"-h", "--help"} and self.context.name and not self.waiting_for_flag_value:
-            self.initial.flags["--help"].value = self.context.name
-            for argument in self.context.missing_positional_args:
+        context: ParserContext | None = self.context
+        if token in {"-h", "--help"} and context and context.name and not self.waiting_for_flag_value:
+            self.initial.flags["--help"].value = context.name
+            for argument in context.missing_positional_args:
                 argument.value = ""
         else:
             super().handle(token)
 
     def complete_context(self) -> None:
-        name, missing = self.context.name or "", self.context.missing_positional_args
-        if missing:
+        context: ParserContext | None = self.context
+        if context and (missing := context.missing_positional_args):
+            name = context.name or ""
             options = ", ".join(f"--{argument.names[0].replace('_', '-')}" for argument in missing)
             example = EXAMPLES[name.rpartition(".")[2]]
-            raise ParseError(f"{name} needs {options}, for example: invoke {example}", self.context)
+            raise ParseError(f"{name} needs {options}, for example: invoke {example}", context)
         super().complete_context()
 
     def complete_flag(self) -> None:
