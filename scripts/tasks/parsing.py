@@ -16,7 +16,7 @@ class _Machine(parser.ParseMachine):
     """Invoke itself takes `--help` for the value of an argument that is still missing."""
 
     def handle(self, token: str) -> None:
-        context: "ParserContext | None" = self.context
+        context: ParserContext | None = self.context
         if token in {"-h", "--help"} and context and context.name and not self.waiting_for_flag_value:
             self.initial.flags["--help"].value = context.name
             for argument in context.missing_positional_args:
@@ -25,7 +25,7 @@ class _Machine(parser.ParseMachine):
             super().handle(token)
 
     def complete_context(self) -> None:
-        context: "ParserContext | None" = self.context
+        context: ParserContext | None = self.context
         if context and (missing := context.missing_positional_args):
             name = context.name or ""
             options = ", ".join(f"--{argument.names[0].replace('_', '-')}" for argument in missing)
