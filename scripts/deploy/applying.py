@@ -1,4 +1,4 @@
-"""Apply a plan: only if it was reviewed, is not stale, and all that blocks it is allowed."""
+"""Apply a plan that was reviewed, is not stale, and whose blocking risks are allowed."""
 
 import json
 from collections.abc import Collection
@@ -24,19 +24,19 @@ from scripts.deploy.target import Target
 
 
 def apply(target: Target, folder: Path | None = None, allowed: Collection[str] = (), *, destroy: bool = False) -> None:
-    """Do what a plan says, if that was reviewed, is not stale, and all that blocks is `allowed` by its address."""
+    """Apply a reviewed plan. Raise UserError where it is stale, or a blocking risk's address is not in `allowed`."""
     folder = (folder or target.state_folder).resolve()
     plan_file = folder / PLAN_FILE
     reviewed = read_review(folder, plan_command(target))
     planned, wanted = f"{reviewed.environment} on {reviewed.target}", f"{target.environment} on {target.name}"
     if planned != wanted:
-        raise UserError(f"the plan is one for {planned}, not for {wanted}")
+        raise UserError(f"the plan is for {planned}, not for {wanted}: `{plan_command(target)}`")
     if reviewed.destroy and not destroy:
-        raise UserError(f"the plan takes {planned} down: `invoke destroy-dev --target {target.name}` does that")
+        raise UserError(f"the plan destroys {planned}: `invoke destroy-dev --target {target.name}` does that")
     terraform = initialised_terraform(target)
     packages = package_digests(root_of(target), reviewed.stamp.packages)
     check(reviewed, Stamp(plan_sha256(plan_file), terraform.state(), packages), plan_command(target))
-    # What blocks is told by the plan itself: the review beside it is a file that anybody may have written in.
+    # The risks come from the plan itself: the review beside it is a file that anybody can edit.
     again = review(terraform.show_plan(plan_file), target, reviewed.stamp, destroy=reviewed.destroy)
     check_allowed(again, allowed)
     outputs_file(target).unlink(missing_ok=True)

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from scripts.deploy.plan.changes import rows
+from scripts.deploy.plan.configuration import Json
 from scripts.deploy.plan.model import Action, ResourceChange
-from scripts.deploy.plan.resources import Json, Resource, drifted, state_resources
+from scripts.deploy.plan.resources import Resource, drifted, state_resources
 from scripts.deploy.plan.values import Value, is_empty
 
 # What AWS itself changes as the system runs.

@@ -15,7 +15,7 @@ from math import prod
 from typing import TypeAlias
 
 from scripts.deploy.plan.public_access import is_public, restricts
-from scripts.deploy.plan.values import Hidden, Value
+from scripts.deploy.plan.values import Hidden, KnownLater, Value
 
 _SETS = ("forallvalues:", "foranyvalue:")
 _IF_EXISTS = "ifexists"
@@ -184,7 +184,11 @@ def _conditions(value: Value) -> Iterator[frozenset[Condition]]:
 
 
 def _words(value: Value) -> frozenset[Word]:
-    return frozenset(map(_word, _listed(value)))
+    """Read a list of words; each that is only known later is one of its own, so that none hides another."""
+    listed = _listed(value)
+    later = [each for each in listed if isinstance(each, KnownLater)]
+    numbered = [str(each) if not index else f"{each} #{index + 1}" for index, each in enumerate(later)]
+    return frozenset([*numbered, *(_word(each) for each in listed if not isinstance(each, KnownLater))])
 
 
 def _word(value: Value) -> Word:

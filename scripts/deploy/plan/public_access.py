@@ -24,7 +24,7 @@ _SOMEBODY: Final = (
     ("orgpaths", r"[^*?/]+(/.*)?"),
     ("", r"[^*?]+"),
 )
-_UNSEEN = {"(sensitive)", "(known after apply)"}
+_UNSEEN = ("(sensitive)", "(known after apply)")
 _SAML = ":saml-provider/"
 
 
@@ -44,4 +44,4 @@ def restricts(operator: str, key: str, values: Iterable[str]) -> bool:
 
 def _names_somebody(key: str, value: str) -> bool:
     pattern = next(pattern for ending, pattern in _SOMEBODY if key.endswith(ending))
-    return value in _UNSEEN or re.fullmatch(pattern, value, re.IGNORECASE | re.DOTALL) is not None
+    return value.startswith(_UNSEEN) or re.fullmatch(pattern, value, re.IGNORECASE | re.DOTALL) is not None

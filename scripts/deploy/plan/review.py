@@ -2,8 +2,9 @@
 
 from scripts.deploy.plan import drift
 from scripts.deploy.plan.changes import changed
+from scripts.deploy.plan.configuration import Json
 from scripts.deploy.plan.model import Review, Stamp
-from scripts.deploy.plan.resources import Json, planned
+from scripts.deploy.plan.resources import planned
 from scripts.deploy.plan.risks import losses, risks
 from scripts.deploy.target import Target
 

@@ -1,22 +1,29 @@
-"""What in a plan takes a part away from something that stays: a rule's target, a queue's dead letters, a source."""
+"""Parts that a plan takes away from a resource that stays: a rule's target, a queue's redrive policy, a mapping."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from scripts.deploy.plan.model import Action
+from scripts.deploy.plan.model import Action, Found
+from scripts.deploy.plan.renames import Renames
 from scripts.deploy.plan.resources import Resource
 from scripts.deploy.plan.values import KnownLater, Value, text
 
-# Resources whose end is a risk to what they belong to, where that stays: the attribute that names it, its type and its
-# own attribute, then kind and text.
+# Resources whose end is a risk to their owner, where that stays: the attribute that names the owner, the owner's type
+# and its own attribute with that name, then kind and text.
 _PARTS = {
     "aws_sqs_queue_redrive_policy": (
         "queue_url",
         "aws_sqs_queue",
         "url",
         "wiring",
-        "the queue loses its dead-letter queue",
+        "failed messages are lost: there is no dead-letter queue any more",
     ),
-    "aws_s3_bucket_versioning": ("bucket", "aws_s3_bucket", "bucket", "protection", "versions are no longer kept"),
+    "aws_s3_bucket_versioning": (
+        "bucket",
+        "aws_s3_bucket",
+        "bucket",
+        "protection",
+        "earlier versions are no longer kept",
+    ),
     "aws_s3_bucket_public_access_block": (
         "bucket",
         "aws_s3_bucket",
@@ -29,7 +36,7 @@ _PARTS = {
         "aws_s3_bucket",
         "bucket",
         "protection",
-        "the bucket's encryption is no longer what is said here",
+        "the bucket is no longer encrypted as configured",
     ),
     "aws_sns_topic_subscription": ("topic_arn", "aws_sns_topic", "arn", "wiring", "the topic loses a subscriber"),
     "aws_lambda_permission": (
@@ -37,7 +44,7 @@ _PARTS = {
         "aws_lambda_function",
         "function_name",
         "wiring",
-        "what invokes the function may no longer do so",
+        "an invoker of the function is no longer admitted",
     ),
     "aws_lambda_event_source_mapping": (
         "function_arn",
@@ -46,10 +53,10 @@ _PARTS = {
         "wiring",
         "the function no longer reads its queue or stream",
     ),
-    "aws_cloudwatch_metric_alarm": ("", "", "", "wiring", "nobody is told any more of what it watched"),
-    "aws_cloudwatch_event_rule": ("", "", "", "wiring", "what the rule delivered is delivered no more"),
+    "aws_cloudwatch_metric_alarm": ("", "", "", "wiring", "its alarm no longer tells anybody"),
+    "aws_cloudwatch_event_rule": ("", "", "", "wiring", "its events are no longer delivered"),
 }
-# What makes two resources of one type the same thing.
+# The attributes by which two resources of one type are the same thing.
 _IDENTITY = (
     "rule",
     "event_bus_name",
@@ -66,26 +73,24 @@ _IDENTITY = (
     "principal",
 )
 
-Found = Iterator[tuple[str, str]]
-"""Kind and text of each risk."""
 
-
-def rewired(resource: Resource, resources: Sequence[Resource]) -> Found:
+def rewired(resource: Resource, resources: Sequence[Resource], renames: Renames) -> Found:
+    """Give kind and text where a rule delivers elsewhere, or a mapping starts over."""
     if resource.type == "aws_cloudwatch_event_target":
         before, after = resource.before.get("arn"), resource.after.get("arn")
         rule, other = (text(side.get("rule")) for side in (resource.before, resource.after))
-        if before != after:
+        if before != after and not renames.explain(before, after):
             yield "wiring", f"{rule} would deliver to {text(after)}, no longer to {text(before)}"
         if _rule_of(resource.before) != _rule_of(resource.after) and not _rule_goes(resource, resources):
             yield "wiring", f"{rule} loses its target {text(before)}, which goes to {other}"
     if resource.type == "aws_lambda_event_source_mapping" and resource.action is Action.REPLACE:
-        of_a_queue = ":sqs:" in text(resource.before.get("event_source_arn"))
-        of_a_stream = "a stream would be read again from where new readers begin"
-        yield "wiring", f"it is made anew: {'nobody takes messages meanwhile' if of_a_queue else of_a_stream}"
+        is_of_queue = ":sqs:" in text(resource.before.get("event_source_arn"))
+        reading = "the queue waits meanwhile" if is_of_queue else "the stream is read from its starting position again"
+        yield "wiring", f"it is replaced: {reading}"
 
 
 def ends(resource: Resource, resources: Sequence[Resource]) -> Found:
-    """Give what a destroyed part takes from what stays, unless another takes its place in the same plan."""
+    """Give what a destroyed part takes from its owner, unless another takes its place in the same plan."""
     if resource.action is not Action.DESTROY:
         return
     if resource.type == "aws_cloudwatch_event_target":
@@ -111,14 +116,14 @@ def _rule_of(target: Mapping[str, Value], name: str = "rule") -> tuple[Value, Va
 
 
 def _rule_goes(target: Resource, resources: Sequence[Resource]) -> bool:
-    """Whether the rule of a target is destroyed, or becomes one with another name or on another bus."""
+    """Whether the rule of a target is destroyed, or gets another name or bus."""
     rules = [each for each in resources if each.type == "aws_cloudwatch_event_rule" and each.is_lost]
     mine = [each for each in rules if _rule_of(each.before, "name") == _rule_of(target.before)]
     return any(_rule_of(each.after, "name") != _rule_of(target.before) for each in mine)
 
 
 def _replaced_elsewhere(resource: Resource, resources: Sequence[Resource]) -> bool:
-    """Whether the same thing is made under another address, as when it moves to another module without `moved`."""
+    """Whether the same thing is made at another address: it moves to another module without a `moved` block."""
     return any(
         other.type == resource.type
         and other.action is Action.CREATE

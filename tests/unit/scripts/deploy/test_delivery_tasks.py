@@ -151,7 +151,7 @@ def test_a_review_that_cannot_be_written_is_said_before_anything_is_planned(
 def test_a_plan_is_not_kept_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "README.md").touch()
 
-    with pytest.raises(UserError, match=r"README\.md cannot be the folder of a plan: File exists"):
+    with pytest.raises(UserError, match=r"a plan cannot be kept in .*README\.md: File exists"):
         planning.plan(DEV, tmp_path / "README.md")
 
 
@@ -180,9 +180,13 @@ def test_without_drift_the_task_ends_well(monkeypatch: pytest.MonkeyPatch, capsy
 @pytest.mark.parametrize(
     ("target", "destroy", "said"),
     [
-        (Target("aws", "dev"), False, "the plan is one for dev on local, not for dev on aws"),
-        (Target("local", "ada"), False, "the plan is one for dev on local, not for ada on local"),
-        (DEV, True, "the plan takes dev on local down: `invoke destroy-dev --target local` does that"),
+        (Target("aws", "dev"), False, "the plan is for dev on local, not for dev on aws: `invoke plan --target aws`"),
+        (
+            Target("local", "ada"),
+            False,
+            "the plan is for dev on local, not for ada on local: `invoke plan --target local`",
+        ),
+        (DEV, True, "the plan destroys dev on local: `invoke destroy-dev --target local` does that"),
     ],
 )
 def test_a_plan_for_something_else_is_not_applied(
