@@ -133,10 +133,11 @@ def deploy_dev(context: Context, target: str = "local", *, checks: bool = True) 
     It stops at the first step that fails.
     """
     from scripts.cli.steps import run_steps
-    from scripts.deploy import bootstrap, environments, remote_state, terraform
+    from scripts.deploy import bootstrap, environments, remote_state, settings, terraform
 
     terraform.check_ready(target_of(target))  # what is missing should not wait for the checks
     environments.check_for_development(target_of(target))
+    settings.check(target_of(target))
     if target == "local" and not remote_state.state_bucket_exists(target_of(target)):
         bootstrap.bootstrap(target_of(target))  # local-up has made only the bucket of its own environment
     checking = {"lint": develop.lint, "typecheck": develop.typecheck, "test-unit": test.unit} if checks else {}

@@ -19,16 +19,16 @@ _ACTIONS = {
     ("create", "forget"): Action.REPLACE,
 }
 _REASONS = {
-    "replace_because_tainted": "an earlier apply left it half made",
+    "replace_because_tainted": "an earlier apply failed half way",
     "replace_because_cannot_update": "cannot be changed in place",
-    "replace_by_request": "asked for",
-    "replace_by_triggers": "something that it depends on is replaced",
+    "replace_by_request": "requested",
+    "replace_by_triggers": "a resource that it depends on is replaced",
     "delete_because_no_resource_config": "no longer in the configuration",
     "delete_because_no_module": "its module is no longer in the configuration",
     "delete_because_wrong_repetition": "its count or for_each has changed",
     "delete_because_count_index": "its count is lower",
     "delete_because_each_key": "its key is no longer in for_each",
-    "delete_because_no_move_target": "what it should move to is not there",
+    "delete_because_no_move_target": "the target of its `moved` block does not exist",
 }
 
 
@@ -45,7 +45,7 @@ class Resource:
     address: str
     type: str
     action: Action | None
-    """None where nothing is to be done."""
+    """None where the plan leaves it as it is."""
     before: Mapping[str, Value]
     after: Mapping[str, Value]
     because: str | None = None
@@ -152,18 +152,18 @@ def _resource(plan: Json, entry: Json) -> Resource:
 
 
 def _deposed(entry: Json) -> str:
-    return "an old one that an earlier apply left behind" if entry.get("deposed") else ""
+    return "an old instance that an earlier apply left behind" if entry.get("deposed") else ""
 
 
 def _policies_known_later(plan: Json) -> Mapping[tuple[str, str], Value]:
-    """Give the documents that are read during the apply, by module and name, as far as the plan knows them."""
+    """Give the policy documents that Terraform reads during the apply, by module and name, as far as they are known."""
     found: dict[tuple[str, str], Value] = {}
     for entry in plan.get("resource_changes", ()):
         if entry.get("mode") == "data" and entry["type"] == "aws_iam_policy_document":
             change = entry["change"]
             values = attributes(entry["type"], change["after"], change.get("after_unknown"))
             name = f"data.{entry['type']}.{entry['name']}"
-            # Of several, which one a resource takes is said nowhere.
+            # The plan does not say which of several instances a resource takes.
             found[entry.get("module_address", ""), name] = KNOWN_LATER if "index" in entry else _document(values)
     return {
         (address, f"{kind}.{name}.{attribute}"): found[address, document]
@@ -174,7 +174,7 @@ def _policies_known_later(plan: Json) -> Mapping[tuple[str, str], Value]:
 
 
 def _references(plan: Json, module_address: str) -> Iterator[tuple[str, str, str, str]]:
-    """Give type, name and attribute of what a module's resources take from one policy document, and that one's name."""
+    """Give type, name and attribute of each resource with a policy from one document, and the document's name."""
     for resource in module_of(plan, module_address).get("resources", ()):
         for attribute, expression in resource.get("expressions", {}).items():
             references = expression.get("references", ()) if isinstance(expression, Mapping) else ()
@@ -184,7 +184,7 @@ def _references(plan: Json, module_address: str) -> Iterator[tuple[str, str, str
 
 
 def _document(values: Mapping[str, Value]) -> Value:
-    """Put a document together from its statements and sources; where one of them is unknown, nothing is known."""
+    """Put a document together from its statements and sources; it is unknown where one of them is."""
     own, sources = values.get("statement") or [], values.get("source_policy_documents") or []
     if values.get("override_policy_documents") or not isinstance(own, list) or not isinstance(sources, list):
         return KNOWN_LATER
@@ -232,7 +232,7 @@ def _with_policies(resource: Resource, later: Mapping[tuple[str, str], Value]) -
 
 
 def state_resources(plan: Json) -> list[Resource]:
-    """Give what the state holds, refreshed."""
+    """Give the resources of the refreshed state."""
     return list(_state_of(plan.get("prior_state", {}).get("values", {}).get("root_module", {})))
 
 

@@ -1,4 +1,4 @@
-"""From a plan in Terraform's JSON form to a review of it."""
+"""The review of a plan in Terraform's JSON form."""
 
 from scripts.deploy.plan import drift
 from scripts.deploy.plan.changes import changed

@@ -166,7 +166,7 @@ def test_drift_ends_with_2_and_a_table(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert end.value.code == 2
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["q.this", "delay", "1", "2"] in lines
-    assert ["t.this", "there", "gone"] in lines
+    assert ["t.this", "exists", "deleted"] in lines
 
 
 def test_without_drift_the_task_ends_well(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,7 +174,7 @@ def test_without_drift_the_task_ends_well(monkeypatch: pytest.MonkeyPatch, capsy
 
     drift.show_drift(DEV)
 
-    assert "dev on local is as Terraform left it" in capsys.readouterr().out
+    assert "dev on local has not been changed outside Terraform" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def test_what_is_forgotten_and_what_is_imported_is_told() -> None:
 def test_a_plan_without_changes_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     found = reviewed(change("aws_x.this", {"a": 1}, {"a": 1}))
 
-    assert printed(found, capsys).strip() == "staging on aws, the plan: nothing to change"
+    assert printed(found, capsys).strip() == "plan for staging on aws: nothing to change"
     assert "nothing to change" in markdown.write(found)
 
 
