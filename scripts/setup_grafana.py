@@ -66,7 +66,7 @@ def _write(bundle: Path) -> None:
     out.print(
         f"Grafana's data source and dashboards are in {bundle}. To use them, mount provisioning/ at "
         "/etc/grafana/provisioning and dashboards/ at /etc/grafana/dashboards, and set PROMETHEUS_URL for Grafana. "
-        f"Or have them uploaded: set {', '.join(_VARIABLES)} and run `invoke setup-grafana`.",
+        f"Or have them uploaded: set {', '.join(_VARIABLES)} and run `invoke monitor.deliver`.",
         markup=False,
     )
 

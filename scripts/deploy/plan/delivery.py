@@ -1,9 +1,8 @@
 """What in a plan lets messages, events, records or dead letters be lost, skipped or tried less often."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from scripts.deploy.plan.model import Found
-from scripts.deploy.plan.renames import Renames
 from scripts.deploy.plan.resources import Resource
 from scripts.deploy.plan.rules import Limit, becomes, lowered, switched_off
 from scripts.deploy.plan.values import KnownLater, Value, at, differences, is_empty, text, texts
@@ -69,8 +68,11 @@ _PATTERNS = (
 )
 
 
-def disrupted(resource: Resource, renames: Renames) -> Found:
-    """Give kind and text of each way in which a changed resource may lose, skip or give up something sooner."""
+def disrupted(resource: Resource, explain: Callable[[Value, Value], bool]) -> Found:
+    """Give kind and text of each way in which a changed resource may lose, skip or give up something sooner.
+
+    `explain` says whether one value becomes another without a change of meaning, as by a rename.
+    """
     before, after = resource.settings
     found = [switched_off(before, after, path, what) for kind, path, what in _SWITCHES if kind == resource.type]
     found += [
@@ -81,7 +83,7 @@ def disrupted(resource: Resource, renames: Renames) -> Found:
     found += [
         f"{what}: {text(at(before, path))} → {text(at(after, path))}"
         for kind, path, what in _EXCHANGED
-        if kind in {None, resource.type} and _is_exchanged(at(before, path), at(after, path), renames)
+        if kind in {None, resource.type} and _is_exchanged(at(before, path), at(after, path), explain)
     ]
     found += [
         f"{what}: {_pattern_change(before.get(name), after.get(name))}"
@@ -94,9 +96,9 @@ def disrupted(resource: Resource, renames: Renames) -> Found:
         yield "wiring", f"its index {index} is taken off: a query of it fails"
 
 
-def _is_exchanged(before: Value, after: Value, renames: Renames) -> bool:
+def _is_exchanged(before: Value, after: Value, explain: Callable[[Value, Value], bool]) -> bool:
     given = not is_empty(before) and not is_empty(after)
-    return given and before != after and not renames.explain(before, after)
+    return given and before != after and not explain(before, after)
 
 
 def _pattern_change(before: Value, after: Value) -> str:

@@ -1,6 +1,7 @@
 """The risks of a plan, each with the resource that it comes from."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from scripts.deploy.plan.configuration import Json
 from scripts.deploy.plan.delivery import disrupted
@@ -10,8 +11,8 @@ from scripts.deploy.plan.permissions import permission_risks
 from scripts.deploy.plan.protections import DELETION_PROTECTIONS, weakened
 from scripts.deploy.plan.renames import Renames
 from scripts.deploy.plan.resources import Resource
-from scripts.deploy.plan.values import attributes, text
-from scripts.deploy.plan.wiring import ends, rewired
+from scripts.deploy.plan.values import KnownLater, attributes, text
+from scripts.deploy.plan.wiring import ends, moved_to, rewired
 
 # The content that goes with the resource.
 _STATEFUL = {
@@ -96,7 +97,7 @@ def _hint(resource: Resource, resources: Sequence[Resource]) -> str:
 def _risks_of(resource: Resource, resources: Sequence[Resource], renames: Renames) -> Found:
     if resource.action in {Action.UPDATE, Action.REPLACE}:
         yield from weakened(resource)
-        yield from disrupted(resource, renames)
+        yield from disrupted(resource, renames.explain)
         yield from rewired(resource, resources, renames)
         yield from _identity(resource, renames)
         if resource.type == "aws_lambda_function" and _differs(resource, _CODE):
@@ -104,6 +105,9 @@ def _risks_of(resource: Resource, resources: Sequence[Resource], renames: Rename
     if resource.is_made:
         yield from opened(resource)
     yield from ends(resource, resources)
+    if new := moved_to(resource, resources):
+        moved = replace(new, before=resource.before, action=Action.REPLACE)
+        yield from disrupted(moved, lambda _, after: isinstance(after, KnownLater))
     if resource.action is Action.FORGET:
         yield "wiring", "Terraform no longer manages it; it stays as it is"
 

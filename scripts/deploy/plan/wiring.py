@@ -102,12 +102,12 @@ def ends(resource: Resource, resources: Sequence[Resource]) -> Found:
             other.type == owner and other.action is Action.DESTROY and other.before.get(own_name) == named
             for other in resources
         )
-        if not gone and not _replaced_elsewhere(resource, resources):
+        if not gone and not moved_to(resource, resources):
             yield kind, what
 
 
 def _lost_target(target: Resource, resources: Sequence[Resource]) -> Found:
-    if not _rule_goes(target, resources) and not _replaced_elsewhere(target, resources):
+    if not _rule_goes(target, resources) and not moved_to(target, resources):
         yield "wiring", f"{text(target.before.get('rule'))} loses its target {text(target.before.get('arn'))}"
 
 
@@ -122,14 +122,15 @@ def _rule_goes(target: Resource, resources: Sequence[Resource]) -> bool:
     return any(_rule_of(each.after, "name") != _rule_of(target.before) for each in mine)
 
 
-def _replaced_elsewhere(resource: Resource, resources: Sequence[Resource]) -> bool:
-    """Whether the same thing is made at another address: it moves to another module without a `moved` block."""
-    return any(
-        other.type == resource.type
-        and other.action is Action.CREATE
-        and all(
-            isinstance(other.after.get(name), KnownLater) or other.after.get(name) == resource.before.get(name)
-            for name in _IDENTITY
-        )
-        for other in resources
+def moved_to(part: Resource, resources: Sequence[Resource]) -> Resource | None:
+    """Find a destroyed part at its new address, as when it moves to another module without a `moved` block."""
+    if part.action is not Action.DESTROY or (part.type not in _PARTS and part.type != "aws_cloudwatch_event_target"):
+        return None
+    return next((other for other in resources if other.action is Action.CREATE and _is_same(part, other)), None)
+
+
+def _is_same(part: Resource, other: Resource) -> bool:
+    return part.type == other.type and all(
+        isinstance(other.after.get(name), KnownLater) or other.after.get(name) == part.before.get(name)
+        for name in _IDENTITY
     )

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,7 +104,7 @@ def test_without_a_plan_a_person_is_told_how_to_make_one(tmp_path: Path) -> None
 
 
 def test_the_package_of_every_function_counts_whether_or_not_the_plan_changes_it() -> None:
-    files = {"filename": "a.zip", "source_code_hash": "one"}
+    files: dict[str, Any] = {"filename": "a.zip", "source_code_hash": "one"}
     changed = change("aws_lambda_function.changed", files, files | {"filename": "b.zip", "source_code_hash": "two"})
     new = change("aws_lambda_function.new", None, files | {"filename": "c.zip"})
     other_memory = change("aws_lambda_function.memory", *[files | {"filename": "d.zip", "memory": n} for n in (1, 2)])

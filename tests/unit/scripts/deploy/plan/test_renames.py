@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from scripts.deploy.plan.configuration import is_computed
 from tests.unit.scripts.deploy.plan.factory import change, document, read_later, reviewed, risks, statement
 
 TABLE_ARN, OTHER_ARN = "arn:aws:dynamodb:r:1:table/stock", "arn:aws:dynamodb:r:1:table/other"
@@ -117,7 +118,9 @@ def test_what_names_a_renamed_queue_goes_on_naming_it(address: str, name: str, m
         ),
     }
     before, unknown = values.get(name, (QUEUE_ARN, True))
-    after = {} if unknown is True else {name: [{"on_failure": [{}]} if "on_failure" in before[0] else {}]}
+    after: dict[str, Any] = (
+        {} if unknown is True else {name: [{"on_failure": [{}]} if "on_failure" in before[0] else {}]}
+    )
     changed = change(address, {name: before} | more, after | more, unknown={name: unknown})
 
     def found(queue: dict[str, Any]) -> list[str]:
@@ -159,3 +162,30 @@ def test_of_a_replacement_the_values_that_the_provider_sets_are_no_changes() -> 
     assert "redrive_policy.maxReceiveCount is only known after apply: it is 5 now" in [
         risk.text for risk in found.risks
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "computed"),
+    [
+        ("arn", True),
+        ("name", False),
+        ("recovery.enabled", False),
+        ("recovery.period", True),
+        ("on_failure.arn", False),  # of a dynamic block, which the configuration does not list
+        ("variables", False),
+    ],
+)
+def test_a_value_is_the_providers_own_where_the_configuration_does_not_set_it(path: str, computed: bool) -> None:  # noqa: FBT001 - a parameter
+    expressions = {"name": {"references": []}, "recovery": [{"enabled": {"constant_value": True}}], "variables": {}}
+
+    assert is_computed(expressions, path) is computed
+
+
+def test_a_target_that_is_only_known_later_stands_in_the_changes() -> None:
+    """An ARN that the configuration sets is a change, and does not merely follow from one."""
+    target = {"type": "aws_cloudwatch_event_target", "name": "this", "expressions": {"arn": {}}}
+    changed = change("aws_cloudwatch_event_target.this", {"arn": QUEUE_ARN}, {}, unknown={"arn": True, "id": True})
+
+    found = reviewed(changed, configuration={"root_module": {"resources": [target]}})
+
+    assert [(row.path, row.after) for row in found.changes[0].attributes] == [("arn", "(known after apply)")]
