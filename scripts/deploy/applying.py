@@ -4,7 +4,6 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
-from scripts.cli.console import out
 from scripts.cli.errors import UserError
 from scripts.deploy.environments import root_of
 from scripts.deploy.plan.guard import (
@@ -23,8 +22,11 @@ from scripts.deploy.remote_state import initialised_terraform, outputs_file
 from scripts.deploy.target import Target
 
 
-def apply(target: Target, folder: Path | None = None, allowed: Collection[str] = (), *, destroy: bool = False) -> None:
-    """Apply a reviewed plan. Raise UserError where it is stale, or a blocking risk's address is not in `allowed`."""
+def apply(target: Target, folder: Path | None = None, allowed: Collection[str] = (), *, destroy: bool = False) -> int:
+    """Apply a reviewed plan; give the number of changes.
+
+    Raise UserError where the plan is stale, or the address of a blocking risk is not in `allowed`.
+    """
     folder = (folder or target.state_folder).resolve()
     plan_file = folder / PLAN_FILE
     reviewed = read_review(folder, plan_command(target))
@@ -45,4 +47,4 @@ def apply(target: Target, folder: Path | None = None, allowed: Collection[str] =
     (folder / REVIEW_FILE).unlink()
     if target.is_local:
         outputs_file(target).write_text(json.dumps(terraform.outputs()))
-    out.print(f"{progress.done} changes made")
+    return progress.done

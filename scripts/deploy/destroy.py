@@ -8,6 +8,7 @@ from scripts.cli.console import out
 from scripts.cli.errors import UserError
 from scripts.deploy import applying, environments, github_access, planning, remote_state
 from scripts.deploy.plan.risks import PROTECTED
+from scripts.deploy.plan.terminal import show
 from scripts.deploy.target import Target
 
 
@@ -29,6 +30,7 @@ def destroy_environment(target: Target, confirmed: str | None) -> None:
 
 def _destroy(target: Target, folder: Path, confirmed: str | None) -> None:
     review = planning.plan(target, folder, destroy=True)
+    show(review)
     if protected := [risk.address for risk in review.risks if risk.kind == PROTECTED]:
         listed = "\n".join(f"  {address}" for address in protected)
         raise UserError(
@@ -41,7 +43,8 @@ def _destroy(target: Target, folder: Path, confirmed: str | None) -> None:
     if confirmed is None:
         out.print(f"All of this is lost for good, with its data. To go on, type {target.environment}:")
         _check_name(target, _answer())
-    applying.apply(target, folder, [risk.address for risk in review.blocking], destroy=True)
+    changes = applying.apply(target, folder, [risk.address for risk in review.blocking], destroy=True)
+    out.print(f"changes made: {changes}")
 
 
 def _answer() -> str:

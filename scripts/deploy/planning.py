@@ -20,7 +20,7 @@ from scripts.deploy.terraform import Terraform
 
 
 def plan(target: Target, folder: Path | None = None, *, destroy: bool = False) -> Review:
-    """Save a plan of a deployment, or of its end with `destroy`, for `apply`; review it and show the review.
+    """Save a plan of a deployment, or of its end with `destroy`, for `apply`; give its review.
 
     Plan and review are kept in the environment's own folder, or in one that can be handed over to another machine.
     """
@@ -37,7 +37,6 @@ def plan(target: Target, folder: Path | None = None, *, destroy: bool = False) -
     stamp = Stamp(guard.plan_sha256(plan_file), terraform.state(), guard.planned_packages(document))
     found = review(document, target, stamp, destroy=destroy)
     (folder / guard.REVIEW_FILE).write_text(guard.to_json(found))
-    show(found)
     return found
 
 
@@ -50,12 +49,13 @@ def read_plan(target: Target) -> dict[str, Any]:
 def plan_with_review_files(
     target: Target, *, folder: Path | None, markdown_file: Path | None, json_file: Path | None
 ) -> None:
-    """Plan, and write the review to these files too. `folder` keeps plan and review for `apply`."""
+    """Plan, show the review, and write it to these files too. `folder` keeps plan and review for `apply`."""
     outputs = [(file, write) for file, write in ((markdown_file, markdown.write), (json_file, guard.to_json)) if file]
     for file, _ in outputs:
         check_writable(file)
         file.write_text("")  # no older plan's review stays there
     reviewed = plan(target, folder)
+    show(reviewed)
     for file, write in outputs:
         file.write_text(write(reviewed), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Settings of a deployment that are given where nothing reads them: refused, since Terraform ignores them silently."""
+"""Refuse settings that nothing reads: Terraform ignores them silently."""
 
 import json
 import re

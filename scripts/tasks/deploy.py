@@ -88,9 +88,10 @@ def apply(_: Context, allow: list[str], target: str = "local", plan: str | None 
 
     It refuses a stale plan, and a risk that blocks and is not allowed.
     """
+    from scripts.cli.console import out
     from scripts.deploy import applying
 
-    applying.apply(target_of(target), path(plan), allow)
+    out.print(f"changes made: {applying.apply(target_of(target), path(plan), allow)}")
 
 
 @command({"target": TARGET}, needs=PLANNING)

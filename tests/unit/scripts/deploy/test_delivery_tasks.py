@@ -32,9 +32,10 @@ class Played:
     def plan(self, target: Target, _: Path | None = None, *, destroy: bool = False) -> Review:
         return review(plan(*self.changes), target, STAMP, destroy=destroy)
 
-    def apply(self, _: Target, __: Path | None, allowed: Collection[str], *, destroy: bool) -> None:
+    def apply(self, _: Target, __: Path | None, allowed: Collection[str], *, destroy: bool) -> int:
         assert destroy
         self.applied.append(allowed)
+        return len(self.changes)
 
 
 @pytest.fixture
@@ -62,7 +63,9 @@ def test_an_environment_is_taken_down_once_its_name_is_typed(
     destroy.destroy_environment(DEV, None)
 
     assert played.applied == [["aws_sqs_queue.this"]]
-    remains = capsys.readouterr().out
+    shown, _, remains = capsys.readouterr().out.partition("what remains of dev")
+    assert "would be destroyed, and the messages in it lost" in shown
+    assert "changes made: 1" in shown
     assert "the bucket pulsequeue-dev-terraform-state" in remains
     assert "/dev/metrics-token" in remains
 
@@ -126,12 +129,15 @@ def test_where_there_is_nothing_nothing_is_applied(played: Played) -> None:
     assert played.applied == []
 
 
-def test_a_review_is_written_to_the_files_that_are_named(played: Played, tmp_path: Path) -> None:
+def test_a_review_is_shown_and_written_to_the_files_that_are_named(
+    played: Played, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert played.changes
     planning.plan_with_review_files(DEV, folder=None, markdown_file=tmp_path / "a.md", json_file=tmp_path / "a.json")
 
     assert "aws" in (tmp_path / "a.md").read_text()
     assert '"format": 1' in (tmp_path / "a.json").read_text()
+    assert "plan for dev on local: 1 to destroy" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("option", ["markdown_file", "json_file"])
