@@ -1,60 +1,55 @@
 """Parts that a plan takes away from a resource that stays: a rule's target, a queue's redrive policy, a mapping."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from scripts.deploy.plan.model import Action, Found
 from scripts.deploy.plan.renames import Renames
 from scripts.deploy.plan.resources import Resource
 from scripts.deploy.plan.values import KnownLater, Value, text
 
-# Resources whose end is a risk to their owner, where that stays: the attribute that names the owner, the owner's type
-# and its own attribute with that name, then kind and text.
+_BUCKET = ("bucket", "aws_s3_bucket", "bucket")
+
+
+class _Part(NamedTuple):
+    """A resource whose end is a risk to its owner, where the owner stays."""
+
+    kind: str
+    consequence: str
+    reference: str = ""
+    """The part's attribute that names the owner."""
+    owner: str = ""
+    """The owner's type; none where the part stands alone."""
+    owner_name: str = ""
+    """The owner's attribute with that name."""
+
+
 _PARTS = {
-    "aws_sqs_queue_redrive_policy": (
+    "aws_sqs_queue_redrive_policy": _Part(
+        "wiring",
+        "failed messages are lost: there is no dead-letter queue any more",
         "queue_url",
         "aws_sqs_queue",
         "url",
-        "wiring",
-        "failed messages are lost: there is no dead-letter queue any more",
     ),
-    "aws_s3_bucket_versioning": (
-        "bucket",
-        "aws_s3_bucket",
-        "bucket",
-        "protection",
-        "earlier versions are no longer kept",
+    "aws_s3_bucket_versioning": _Part("protection", "earlier versions are no longer kept", *_BUCKET),
+    "aws_s3_bucket_public_access_block": _Part("public", "public access is no longer blocked", *_BUCKET),
+    "aws_s3_bucket_server_side_encryption_configuration": _Part(
+        "protection", "the bucket is no longer encrypted as configured", *_BUCKET
     ),
-    "aws_s3_bucket_public_access_block": (
-        "bucket",
-        "aws_s3_bucket",
-        "bucket",
-        "public",
-        "public access is no longer blocked",
-    ),
-    "aws_s3_bucket_server_side_encryption_configuration": (
-        "bucket",
-        "aws_s3_bucket",
-        "bucket",
-        "protection",
-        "the bucket is no longer encrypted as configured",
-    ),
-    "aws_sns_topic_subscription": ("topic_arn", "aws_sns_topic", "arn", "wiring", "the topic loses a subscriber"),
-    "aws_lambda_permission": (
-        "function_name",
-        "aws_lambda_function",
-        "function_name",
+    "aws_sns_topic_subscription": _Part("wiring", "the topic loses a subscriber", "topic_arn", "aws_sns_topic", "arn"),
+    "aws_lambda_permission": _Part(
         "wiring",
         "an invoker of the function is no longer admitted",
-    ),
-    "aws_lambda_event_source_mapping": (
-        "function_arn",
+        "function_name",
         "aws_lambda_function",
-        "arn",
-        "wiring",
-        "the function no longer reads its queue or stream",
+        "function_name",
     ),
-    "aws_cloudwatch_metric_alarm": ("", "", "", "wiring", "its alarm no longer tells anybody"),
-    "aws_cloudwatch_event_rule": ("", "", "", "wiring", "its events are no longer delivered"),
+    "aws_lambda_event_source_mapping": _Part(
+        "wiring", "the function no longer reads its queue or stream", "function_arn", "aws_lambda_function", "arn"
+    ),
+    "aws_cloudwatch_metric_alarm": _Part("wiring", "its alarm no longer tells anybody"),
+    "aws_cloudwatch_event_rule": _Part("wiring", "its events are no longer delivered"),
 }
 # The attributes by which two resources of one type are the same thing.
 _IDENTITY = (
@@ -96,14 +91,13 @@ def ends(resource: Resource, resources: Sequence[Resource]) -> Found:
     if resource.type == "aws_cloudwatch_event_target":
         yield from _lost_target(resource, resources)
     elif part := _PARTS.get(resource.type):
-        reference, owner, own_name, kind, what = part
-        named = resource.before.get(reference)
+        named = resource.before.get(part.reference)
         gone = any(
-            other.type == owner and other.action is Action.DESTROY and other.before.get(own_name) == named
+            other.type == part.owner and other.action is Action.DESTROY and other.before.get(part.owner_name) == named
             for other in resources
         )
         if not gone and not moved_to(resource, resources):
-            yield kind, what
+            yield part.kind, part.consequence
 
 
 def _lost_target(target: Resource, resources: Sequence[Resource]) -> Found:
