@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from invoke.context import Context
 
+from scripts.cli import steps
 from scripts.cli.errors import UserError
-from scripts.deploy import applying, bootstrap, destroy, drift, github_access, planning
+from scripts.deploy import applying, bootstrap, destroy, drift, github_access, planning, remote_state, terraform
 from scripts.deploy.plan.guard import PLAN_FILE, REVIEW_FILE, plan_sha256, to_json
 from scripts.deploy.plan.model import Action, AttributeChange, ResourceChange, Review, State
 from scripts.deploy.plan.review import review
 from scripts.deploy.target import Target
 from scripts.deploy.terraform_progress import Progress
+from scripts.tasks import deploy as deploy_tasks
 from tests.unit.scripts.deploy.plan.factory import STAMP, change, plan
 
 DEV = Target("local", "dev")
@@ -294,3 +297,36 @@ def test_one_checkout_bootstraps_an_environment_of_the_same_name_in_two_accounts
 
     first, second = terraform.backends
     assert first["path"] != second["path"]
+
+
+@pytest.mark.parametrize(("has_bucket", "bootstraps"), [(True, 0), (False, 1)])
+def test_a_development_deployment_makes_the_state_bucket_only_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+    has_bucket: bool,  # noqa: FBT001 - a parameter
+    bootstraps: int,
+) -> None:
+    made: list[Target] = []
+    run: list[object] = []
+    monkeypatch.setattr(deploy_tasks, "target_of", lambda _: DEV)
+    monkeypatch.setattr(terraform, "check_ready", lambda _: None)
+    monkeypatch.setattr(remote_state, "state_bucket_exists", lambda _: has_bucket)
+    monkeypatch.setattr(bootstrap, "bootstrap", made.append)
+    monkeypatch.setattr(steps, "run_steps", run.append)
+
+    deploy_tasks.deploy_dev.body(Context(), checks=False)
+
+    assert len(made) == bootstraps
+    assert len(run) == 1
+
+
+def test_a_development_deployment_refuses_a_setting_that_would_be_ignored_before_any_step(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = Target("local", "dev", environ={"TF_VAR_memory_mb": "512"})
+    monkeypatch.setattr(deploy_tasks, "target_of", lambda _: target)
+    monkeypatch.setattr(terraform, "check_ready", lambda _: None)
+    monkeypatch.setattr(steps, "run_steps", lambda _: pytest.fail("a step was run"))
+
+    with pytest.raises(SystemExit):
+        deploy_tasks.deploy_dev.body(Context())
+    assert "TF_VAR_settings='{\"memory_mb\": 512}'" in capsys.readouterr().err
