@@ -1,4 +1,4 @@
-"""Values that only follow from a rename: Terraform knows the new ARN of a replaced resource after the apply only."""
+"""Values that only follow from a rename. A replaced resource has another name, and an ARN that is only known later."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,42 +8,41 @@ from scripts.deploy.plan.model import Action
 from scripts.deploy.plan.resources import Resource
 from scripts.deploy.plan.values import KNOWN_LATER, KnownLater, Value
 
-_IDENTITIES = ("arn", "id", "url", "name", "stream_arn", "invoke_arn")
+_IDENTITIES = ("arn", "id", "url", "name", "function_name", "stream_arn", "invoke_arn")
 
 
 @dataclass(frozen=True)
 class Renames:
-    """The ARNs, URLs and names that replaced resources have now and lose."""
+    """The ARNs, URLs and names that replaced resources lose, with those that they get."""
 
-    identities: frozenset[str]
+    identities: Mapping[str, Value]
 
     @classmethod
     def of(cls, resources: Sequence[Resource]) -> Self:
-        """Collect them, without the types of which something new is made too: a new ARN could then be that one's."""
+        """Collect them, but for unknown ARNs of a type of which something new is made: it could have that ARN."""
         made = {resource.type for resource in resources if resource.action is Action.CREATE}
-        replaced = [each for each in resources if each.action is Action.REPLACE and each.type not in made]
-        return cls(
-            frozenset(
-                identity
-                for resource in replaced
-                for name in _IDENTITIES
-                if isinstance(identity := resource.before.get(name), str)
-                and isinstance(resource.after.get(name), KnownLater)
-            )
-        )
+        found: dict[str, Value] = {}
+        for resource in resources:
+            if resource.action is Action.REPLACE:
+                for name in _IDENTITIES:
+                    before, after = resource.before.get(name), resource.after.get(name)
+                    is_ours = isinstance(after, str) or (isinstance(after, KnownLater) and resource.type not in made)
+                    if isinstance(before, str) and is_ours and before != after:
+                        found[before] = after
+        return cls(found)
 
     def explain(self, before: Value, after: Value) -> bool:
-        """Whether the value is only unknown because the resource that it names is replaced."""
-        return isinstance(after, KnownLater) and self.applied(before) is KNOWN_LATER
+        """Whether one value becomes the other because the resource that it names is renamed."""
+        return before != after and self.applied(before) == after
 
     def applied(self, value: Value) -> Value:
-        """Put "known after apply" in place of each ARN, URL and name that is lost, and of each ARN below one."""
+        """Replace each lost ARN, URL or name by its successor. An ARN below a lost one is only known later too."""
         if isinstance(value, Mapping):
             return {name: self.applied(below) for name, below in value.items()}
         if isinstance(value, list):
             return [self.applied(below) for below in value]
-        return KNOWN_LATER if isinstance(value, str) and self._is_lost(value) else value
-
-    def _is_lost(self, value: str) -> bool:
-        arns = (one for one in self.identities if one.startswith("arn:"))
-        return value in self.identities or value.startswith(tuple(f"{arn}{sign}" for arn in arns for sign in ":/"))
+        if not isinstance(value, str):
+            return value
+        arns = (one for one, after in self.identities.items() if one.startswith("arn:") and after is KNOWN_LATER)
+        is_below = value.startswith(tuple(f"{arn}{sign}" for arn in arns for sign in ":/"))
+        return KNOWN_LATER if is_below else self.identities.get(value, value)

@@ -11,7 +11,7 @@ from scripts.deploy.plan.permissions import permission_risks
 from scripts.deploy.plan.protections import DELETION_PROTECTIONS, weakened
 from scripts.deploy.plan.renames import Renames
 from scripts.deploy.plan.resources import Resource
-from scripts.deploy.plan.values import KnownLater, attributes, text
+from scripts.deploy.plan.values import KnownLater, attributes, differences, text
 from scripts.deploy.plan.wiring import ends, moved_to, rewired
 
 # The content that goes with the resource.
@@ -100,7 +100,8 @@ def _risks_of(resource: Resource, resources: Sequence[Resource], renames: Rename
         yield from disrupted(resource, renames.explain)
         yield from rewired(resource, resources, renames)
         yield from _identity(resource, renames)
-        if resource.type == "aws_lambda_function" and _differs(resource, _CODE):
+        before, after = ({name: side.get(name) for name in _CODE} for side in (resource.before, resource.after))
+        if resource.type == "aws_lambda_function" and any(differences(before, after)):
             yield "code", "its code changes"
     if resource.is_made:
         yield from opened(resource)
@@ -120,10 +121,6 @@ def _identity(resource: Resource, renames: Renames) -> Found:
             yield "permission", f"{what}: {text(before)} → {text(after)}"
     if resource.before.get("permissions_boundary") and not resource.after.get("permissions_boundary"):
         yield "permission", "its permissions boundary is taken off"
-
-
-def _differs(resource: Resource, names: Sequence[str]) -> bool:
-    return any(resource.before.get(name) != resource.after.get(name) for name in names)
 
 
 def _failed_checks(plan: Json) -> Iterator[Risk]:

@@ -138,6 +138,22 @@ def test_a_function_whose_role_is_renamed_runs_as_the_same_one() -> None:
     assert len(risks(renamed("aws_iam_role.this", "arn:other"), function)) == 1
 
 
+def test_a_renamed_function_keeps_its_code_and_its_invokers() -> None:
+    """Its name is known; that an image is none is written in two ways."""
+    sides = [{"function_name": name, "source_code_hash": "a", "image_uri": no} for name, no in (("f", ""), ("g", None))]
+    function = change("aws_lambda_function.this", *sides, replaced=True)
+
+    def admits(name: str, service: str) -> dict[str, Any]:
+        return {"function_name": name, "action": "lambda:InvokeFunction", "principal": f"{service}.amazonaws.com"}
+
+    same = change("aws_lambda_permission.this", admits("f", "events"), admits("g", "events"), replaced=True)
+    other = change("aws_lambda_permission.this", admits("f", "events"), admits("g", "s3"), replaced=True)
+
+    assert risks(function, same) == []
+    assert [kind for _, kind, _ in risks(function, other)] == ["permission"]
+    assert [kind for _, kind, _ in risks(same)] == ["permission"]
+
+
 def test_of_a_replacement_the_values_that_the_provider_sets_are_no_changes() -> None:
     """An attribute that the configuration sets stays a change: its value is only known later."""
     configuration = {
