@@ -149,6 +149,8 @@ def test_a_key_that_is_taken_from_a_resource_without_data_is_a_warning() -> None
          "kept for a shorter time: retention_in_days no limit → 14"),
         ("aws_cloudwatch_event_archive", {"retention_days": 30}, {"retention_days": 7},
          "kept for a shorter time: retention_days 30 → 7"),
+        ("aws_cloudwatch_event_archive", {"retention_days": 0}, {"retention_days": 365},
+         "kept for a shorter time: retention_days no limit → 365"),
         ("aws_cloudwatch_event_archive", {"name": "a", "retention_days": None}, {"name": "a", "retention_days": 7},
          "kept for a shorter time: retention_days no limit → 7"),
         ("aws_dynamodb_table", {"point_in_time_recovery": [{"enabled": True, "recovery_period_in_days": 35}]},
