@@ -76,7 +76,7 @@ def plan(
 
 @command(
     {
-        "allow": "the address of a resource that may be lost or opened, as the review names it; once for each",
+        "allow": "the address of a resource whose risk blocks, as the review names it; once for each",
         "target": TARGET,
         "plan": "the folder with the plan, if plan --out kept it in one",
     },
