@@ -18,7 +18,7 @@ class Confirmation:
     def check(self, given: str | None) -> None:
         """Raise UserError where the option gives another name, and where nobody can be asked for one."""
         if given is None and not sys.stdin.isatty():
-            raise UserError(f"nobody can be asked here: give {self.option} {self.name} if that is meant")
+            raise UserError(f"there is no terminal to ask in: confirm with {self.option} {self.name}")
         if given is not None:
             self._compare(given)
 

@@ -142,6 +142,23 @@ def test_an_apply_goes_on_to_its_end_on_a_full_disk(
     assert done.exists()
 
 
+def test_an_error_that_terraform_repeats_for_each_use_of_a_module_is_shown_once(
+    root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = {"severity": "error", "summary": "Invalid value", "range": {"filename": "", "start": {"line": 0}}}
+    lines = [
+        json.dumps({"type": "diagnostic", "diagnostic": shared | {"detail": detail}})
+        for detail in ("too few", "too few", "too many")
+    ]
+    pretend_terraform(tmp_path, monkeypatch, "".join(f"echo '{line}'; " for line in lines) + "exit 1")
+
+    with pytest.raises(UserError, match="terraform apply failed"):
+        root.apply(tmp_path / "plan")
+
+    shown = capsys.readouterr().err.splitlines()
+    assert shown == ["Error: Invalid value", "too few", "Error: Invalid value", "too many"]
+
+
 def test_a_plan_that_terraform_calls_stale_is_explained(
     root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,7 +200,7 @@ def test_a_line_of_terraforms_debug_log_is_no_progress() -> None:
 
     progress.read('{"@level":"debug","@message":"provider is up","@timestamp":"2026-01-01T00:00:00Z"}')
 
-    assert (progress.done, progress.errors) == (0, [])
+    assert (progress.done, progress.errors) == (0, {})
 
 
 def test_checks_discover_roots_and_modules_but_no_fixtures(tmp_path: Path) -> None:
