@@ -11,6 +11,9 @@ from rich.text import Text
 # A pipe has no width of its own, and rich would fold tables to 80 columns.
 _WIDTH = None if sys.stdout.isatty() else 200
 
+TABLE_WIDTH = 120
+"""The most columns that a wide table takes, in a pipe too: `out.print(table, width=TABLE_WIDTH)`."""
+
 out = Console(highlight=False, soft_wrap=True, width=_WIDTH)
 err = Console(highlight=False, soft_wrap=True, width=_WIDTH, stderr=True)
 

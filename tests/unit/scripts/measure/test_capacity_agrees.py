@@ -22,7 +22,7 @@ STEPS = ("reserve", "relay 1", "payment", "relay 2", "settlement", "relay 3")
 
 
 def new_pipeline(parameters: Parameters) -> Pipeline:
-    return Pipeline(parameters, parameters.profiles["aws"], Workload(1), Deployment.default(parameters), seed=1)
+    return Pipeline(parameters, parameters.profiles["aws"], Workload(1), Deployment.default(parameters))
 
 
 def handled(pipeline: Pipeline, step: str, batch: list[Order]) -> Steps:
