@@ -114,7 +114,7 @@ def check(*, update: bool) -> None:
 
 def count(target: Target, proxy: CountingProxy) -> dict[str, float]:
     """Requests and units per order of each step, on any deployment whose functions call AWS through the proxy."""
-    bench = _Bench(target, _CHECKED, read_prices(), proxy)
+    bench = Bench(target, _CHECKED, read_prices(), proxy)
     bench.direct()
     return {
         f"{step}: {name}": figures[name] for step, figures in bench.measured.steps.items() for name in _CHECKED_FIGURES
@@ -129,7 +129,7 @@ def grown(counts: Mapping[str, float]) -> list[str]:
 def _measure(settings: Settings, prices: Prices) -> Measured:
     proxy = CountingProxy()
     with proxy.running(), own_deployment(settings.environment(proxy.url), proxy.forward_to) as target:
-        bench = _Bench(target, settings, prices, proxy)
+        bench = Bench(target, settings, prices, proxy)
         for scenario in settings.scenarios:
             bench.end_to_end(scenario)
         if settings.direct:
@@ -137,7 +137,9 @@ def _measure(settings: Settings, prices: Prices) -> Measured:
         return bench.measured
 
 
-class _Bench:
+class Bench:
+    """The runs of one benchmark on one deployment; `measured` has their figures."""
+
     def __init__(self, target: Target, settings: Settings, prices: Prices, proxy: CountingProxy) -> None:
         deployment = Deployment.of(target)
         meter = Meter(target, deployment, proxy)

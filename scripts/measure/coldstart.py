@@ -61,7 +61,7 @@ def measure_cold_starts(repeat: int, json_file: Path | None, *, compiled: bool =
     if json_file:
         check_writable(json_file)
     with own_deployment(_SETTINGS) as target:
-        measuring = _Measuring(target, repeat, () if compiled else ("-B",))
+        measuring = Measuring(target, repeat, () if compiled else ("-B",))
         starts = [measuring.measure(config) for config in LAMBDAS]
     how = f"the median of {repeat}, {'with' if compiled else 'without'} bytecode"
     out.print("", _starts_table(starts, how), _modules_table(starts), width=TABLE_WIDTH)
@@ -71,7 +71,9 @@ def measure_cold_starts(repeat: int, json_file: Path | None, *, compiled: bool =
         json_file.write_text(json.dumps(document, indent=2) + "\n")
 
 
-class _Measuring:
+class Measuring:
+    """The cold starts of the functions of one deployment."""
+
     def __init__(self, target: Target, repeat: int, options: Sequence[str]) -> None:
         self._options = options
         self._repeat = repeat
@@ -83,7 +85,7 @@ class _Measuring:
     def measure(self, config: LambdaConfig) -> ColdStart:
         package = self._packages / f"{config.name}.zip"
         with _unpacked(package) as folder:
-            starts, references, modules = self._start_in_interpreter(config, folder)
+            starts, references, modules = self.start_in_interpreter(config, folder)
         invocations = [self._invoke_twice(config, package, number) for number in range(self._repeat)]
         parts = {name: median(start[name] for start in starts) for name in ("import_ms", "clients_ms")}
         return ColdStart(
@@ -98,11 +100,11 @@ class _Measuring:
             modules_ms=modules,
         )
 
-    def _start_in_interpreter(
+    def start_in_interpreter(
         self, config: LambdaConfig, folder: Path
     ) -> tuple[list[_Parts], list[_Parts], dict[str, float]]:
         """Start the function and its reference in turn; raise UserError where the function fails."""
-        environment = self._environment(config)
+        environment = self.environment_of(config)
         asked = {"folder": str(folder), "module": config.module, "event": NO_WORK}
         # The first start leaves the bytecode behind, where Python keeps it.
         first = self._probe(asked, environment)
@@ -124,7 +126,7 @@ class _Measuring:
     def _name(self, config: LambdaConfig) -> str:
         return self._functions[config.function].name
 
-    def _environment(self, config: LambdaConfig) -> dict[str, str]:
+    def environment_of(self, config: LambdaConfig) -> dict[str, str]:
         configuration = self._client.get_function_configuration(FunctionName=self._name(config))
         # The runtime sets both names of the region; boto3 reads the second.
         region = {"AWS_DEFAULT_REGION": self._target.region}

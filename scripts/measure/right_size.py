@@ -54,11 +54,11 @@ def measure_memory(orders: int, batch: int) -> None:
     proxy = CountingProxy()
     settings = with_settings({**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}, payment_success_rate=1)
     with proxy.running(), own_deployment(settings, proxy.forward_to) as target:
-        uses = _measure(target, proxy, orders, batch)
+        uses = measure_functions(target, proxy, orders, batch)
     _print(uses, read_prices(), f"{orders} orders of 2 SKUs, batches of {batch}")
 
 
-def _measure(target: Target, proxy: CountingProxy, orders: int, batch: int) -> dict[str, InvocationUse]:
+def measure_functions(target: Target, proxy: CountingProxy, orders: int, batch: int) -> dict[str, InvocationUse]:
     deployment = Deployment.of(target)
     direct = DirectRun(target, deployment, Meter(target, deployment, proxy))
     scenario = Scenario("memory", skus=2)

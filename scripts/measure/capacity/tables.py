@@ -35,7 +35,10 @@ class Sheet:
     rows: Sequence[Sequence[str]]
 
     def printed(self) -> Table:
+        """Where the table is too wide, the headings of its numbers fold."""
         shown = table(*self.texts, *self.numbers, title=self.title, numbers=self.numbers)
+        for column in shown.columns[: len(self.texts)]:
+            column.no_wrap = True
         for row in self.rows:
             shown.add_row(*row)
         return shown
@@ -163,7 +166,7 @@ def _comparison_row(one: Comparison) -> list[str]:
     return [
         one.run.name,
         str(one.run.batch_size),
-        "all at once" if offered is None else number(offered),
+        "burst" if offered is None else number(offered),
         f"{one.run.orders_per_second:.1f}",
         f"{one.predicted.orders_per_second:.1f}",
         f"{one.rate_ratio:.2f}",

@@ -147,9 +147,8 @@ def _counting(planned: Planned, settings: Settings, predicted: Predicted) -> lis
 
 def services_table(bill: Bill) -> Table:
     numbers = ("fixed $", "by orders $", "total $", "share")
-    shown = table(
-        "service", *numbers, numbers=numbers, title=f"A month with {bill.orders:,} orders (--orders-per-month)"
-    )
+    title = f"A month with {bill.orders:,} orders (--orders-per-month)"
+    shown = table("service", *numbers, numbers=numbers, title=title)
     for service, (fixed, variable) in bill.services.items():
         shown.add_row(service, *_money(fixed, variable), f"{(fixed + variable) / bill.total:.0%}")
     shown.add_row("all", *_money(bill.fixed, bill.variable), "100%")
