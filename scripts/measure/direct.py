@@ -1,4 +1,4 @@
-"""The functions invoked with batches as large as wanted: the emulator's own mappings hand over ten records at most."""
+"""The functions invoked with batches of any size: the emulator's own mappings deliver ten records at most."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ Order = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Step:
-    """One function's part in the way of some orders."""
+    """One step of some orders, which one function takes."""
 
     name: str
     seconds: float
@@ -50,7 +50,7 @@ class DirectRun:
 
     @contextmanager
     def mappings_disabled(self) -> Iterator[None]:
-        """Let what is published wait, so that nobody but this takes it."""
+        """Keep published events in their queues, so that only this run takes them."""
         self._mappings.switch(enabled=False)
         try:
             yield
@@ -58,7 +58,7 @@ class DirectRun:
             self._mappings.switch(enabled=True)
 
     def run(self, orders: Sequence[Order], batch: int) -> list[Step]:
-        """Each step for all orders before the next, `batch` at a time."""
+        """Take all orders through one step before the next, `batch` at a time."""
         ids = [str(order["orderId"]) for order in orders]
         first = self.reserve(orders, batch)
         first.usage.place(orders)
@@ -83,7 +83,7 @@ class DirectRun:
         return self._step(f"relay {version}", RELAY, records, batch)
 
     def _published(self, order_ids: Sequence[str], version: int, service: str) -> list[Record]:
-        """Messages of the events of those commits that the rules put on the service's queue."""
+        """Messages of those commits' events that the rules put on the service's queue."""
         commits = map(commit_from_item, self._commits(order_ids, version))
         return [
             self._message(type(event), event_detail(commit, index), service)
@@ -93,7 +93,7 @@ class DirectRun:
         ]
 
     def _commits(self, order_ids: Sequence[str], version: int) -> list[Item]:
-        """Those commits, in the order of the ids: a table hands items back as it likes."""
+        """Read the commits, in the order of the ids: DynamoDB returns items in any order."""
         keys = [to_item({"stream_id": order_stream(order_id), "version": version}) for order_id in order_ids]
         found = batch_get(self._dynamodb, self._deployment.tables.event_store, keys)
         items = {item["stream_id"]["S"]: item for item in found}
@@ -120,7 +120,7 @@ class DirectRun:
             raise UserError(f"{service} failed with a batch of {len(records)}: {json.dumps(payload)[:500]}")
 
     def _message(self, event: type[Event], detail: Mapping[str, object], service: str) -> Record:
-        """A record of SQS, its body as EventBridge makes it."""
+        """A record of SQS, with an event of EventBridge as its body."""
         now, source = datetime.now(UTC), event.BUS.source
         envelope: Record = {
             "version": "0",
