@@ -78,7 +78,7 @@ class Result:
         offered = self.offered.orders_per_second
         said = f"{'all at once' if offered is None else f'{offered:g} orders/s'} offered, {sent:.1f} sent, {completed}"
         if offered and sent < _SENT_TOLERANCE * offered:
-            return f"{said}: this machine cannot send {offered:g} orders/s"
+            return f"{said}: bench could not send {offered:g} orders/s here"
         return said
 
 

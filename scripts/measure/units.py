@@ -123,7 +123,7 @@ def _value_bytes(value: Document) -> int:
             return len(content.encode())
         case "N":
             digits = content.lstrip("-").replace(".", "").strip("0")
-            return 1 + math.ceil(len(digits) / 2) + content.startswith("-")
+            return 1 + math.ceil(len(digits) / 2) + (1 if content[0] == "-" else 0)
         case "B":
             return len(content) * 3 // 4
         case "L":

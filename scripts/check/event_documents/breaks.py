@@ -1,9 +1,8 @@
-"""What a change of the events breaks, and whom, against the documents that were committed before it.
+"""The breaking changes of the events against the committed documents, and the parties that they break.
 
-Of an event that PulseQueue publishes, readers must understand all that may come: it may say nothing that the documents
-did not allow, and leave nothing out that they promised. A new value of a list of values counts: a reader that acts upon
-the value has no branch for it. Of an event that producers outside send, all that they were told to send must still be
-accepted.
+An event that PulseQueue publishes must stay within the documents, because readers rely on them: no content beyond them,
+and no promised field left out. A new value of an enumeration breaks too: a reader has no branch for it. For an event
+that producers outside send, all documented content must still be accepted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,14 +15,14 @@ from scripts.check.event_documents.traffic import Traffic
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What is stated of the events: by the documents, or by the code."""
+    """The traffic and schemas of the events, by the documents or by the code."""
 
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
     schemas: Mapping[tuple[str, int], Schema] = field(default_factory=dict)
-    """By event and schema version: the code states the present version alone."""
+    """By event and schema version; the code has the present version only."""
 
     def newest(self, event: str) -> int:
-        """The newest schema version, 0 where there is none."""
+        """The newest schema version, or 0 without one."""
         return max((version for name, version in self.schemas if name == event), default=0)
 
 
@@ -38,7 +37,7 @@ class Break:
 
 
 def find_breaks(committed: Contract, declared: Contract) -> list[Break]:
-    """Compare event by event; one that is new breaks nobody."""
+    """Compare event by event; a new event breaks no party."""
     found = []
     for event in sorted({name for name, _ in committed.schemas}):
         before, now = committed.traffic.get(event), declared.traffic.get(event)
@@ -77,7 +76,7 @@ def _for_producers(event: str, committed: Contract, declared: Contract) -> Itera
 
 
 def _changes(event: str, committed: Contract, declared: Contract, *, readers: bool) -> Iterator[str]:
-    """The changes within one schema version: an upcaster answers for those that come with a new one."""
+    """The changes within one schema version; a new version has an upcaster for its changes."""
     key = (event, declared.newest(event))
     if key not in committed.schemas:
         return
@@ -85,7 +84,7 @@ def _changes(event: str, committed: Contract, declared: Contract, *, readers: bo
     if readers:
         yield from map(_as_a_reader_sees_it, loosenings(strict=before, loose=now))
     else:
-        # A field that may be left out asks nothing of a producer.
+        # An optional field asks nothing of a producer.
         found = (one for one in loosenings(strict=now, loose=before) if one.rule != FIELD or one.strict == REQUIRED)
         yield from map(_as_a_producer_sees_it, found)
 

@@ -62,8 +62,8 @@ def test_ctrl_c_leaves_nothing_running_however_often_it_is_pressed(
     assert "proxy" not in {thread.name for thread in threading.enumerate()}
 
 
-def stand_in(kind: type, **parts: object) -> Any:  # noqa: ANN401 - one without its deployment
-    made = object.__new__(kind)
+def stand_in(kind: type[Any], **parts: object) -> Any:  # noqa: ANN401 - one without its deployment
+    made: Any = object.__new__(kind)
     vars(made).update({f"_{name}": part for name, part in parts.items()})
     return made
 
@@ -71,7 +71,7 @@ def stand_in(kind: type, **parts: object) -> Any:  # noqa: ANN401 - one without 
 def test_bench_names_each_run_as_it_begins(capsys: pytest.CaptureFixture[str]) -> None:
     run = Run(Speed(19.5, sent_per_second=20.0), Usage(), 30)
     through = SimpleNamespace(warm_up=lambda _: None, run=lambda *_: run)
-    made = stand_in(
+    made: Any = stand_in(
         bench.Bench,
         settings=bench.Settings(orders=30, rates=(20, None), counted=False),
         seeder=SimpleNamespace(seed=lambda _: []),

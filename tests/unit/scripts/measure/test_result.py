@@ -162,7 +162,7 @@ def test_a_run_says_the_rates_that_were_offered_sent_and_completed() -> None:
     )
 
     assert behind.rates == (
-        "60 orders/s offered, 42.1 sent, 41.0 orders/s completed: this machine cannot send 60 orders/s"
+        "60 orders/s offered, 42.1 sent, 41.0 orders/s completed: bench could not send 60 orders/s here"
     )
     assert in_time.rates == "60 orders/s offered, 59.8 sent, 59.5 orders/s completed"
     assert burst.rates == "all at once offered, 700.0 sent, 150.0 orders/s completed"
