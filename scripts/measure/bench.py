@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from scripts.cli.console import TABLE_WIDTH, out
+from scripts.cli.console import out, print_table
 from scripts.cli.errors import UserError
 from scripts.cli.json_files import check_writable, load_json
 from scripts.cli.paths import BASELINE_FILE, REPO_ROOT
@@ -93,7 +93,7 @@ def run_benchmark(settings: Settings, json_file: Path | None, compare: Path | No
         write_json(json_file, _description(settings, prices), measured)
         out.print(f"written to {json_file}", markup=False)
     if before:
-        out.print(comparison_table(measured, before), width=TABLE_WIDTH)
+        print_table(comparison_table(measured, before))
 
 
 def check(*, update: bool) -> None:
@@ -245,9 +245,9 @@ def _print(measured: Measured, prices: Prices) -> None:
     out.print()
     if measured.results:
         title = f"Prices of {prices.date}, {prices.region}"
-        out.print(results_table(measured.results, prices, title), width=TABLE_WIDTH)
+        print_table(results_table(measured.results, prices, title))
     if measured.steps:
-        out.print(steps_table(measured.steps), width=TABLE_WIDTH)
+        print_table(steps_table(measured.steps))
         _print_hot_sku(measured.steps)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from rich.table import Table
 
-from scripts.cli.console import TABLE_WIDTH, out, table
+from scripts.cli.console import out, print_table, table
 from scripts.cli.errors import UserError
 from scripts.cli.json_files import check_writable
 from scripts.cli.paths import COLD_START_PROBE, DIST
@@ -64,7 +64,9 @@ def measure_cold_starts(repeat: int, json_file: Path | None, *, compiled: bool =
         measuring = Measuring(target, repeat, () if compiled else ("-B",))
         starts = [measuring.measure(config) for config in LAMBDAS]
     how = f"the median of {repeat}, {'with' if compiled else 'without'} bytecode"
-    out.print("", _starts_table(starts, how), _modules_table(starts), width=TABLE_WIDTH)
+    out.print()
+    print_table(_starts_table(starts, how))
+    print_table(_modules_table(starts))
     if json_file:
         functions = [asdict(start) | {"ratio": start.ratio} for start in starts]
         document = {"repeat": repeat, "compiled": compiled, "functions": functions}

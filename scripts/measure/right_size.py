@@ -9,7 +9,7 @@ from math import ceil
 
 from rich.table import Table
 
-from scripts.cli.console import TABLE_WIDTH, out, table
+from scripts.cli.console import out, print_table, table
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.own_deployment import own_deployment, with_settings
@@ -114,7 +114,8 @@ def waited_ms(usage: Usage, service: str, parameters: Parameters) -> float:
 
 
 def _print(uses: Mapping[str, InvocationUse], prices: Prices, how: str) -> None:
-    out.print(use_table(uses, f"An invocation, {how}"), size_table(uses, prices), width=TABLE_WIDTH)
+    print_table(use_table(uses, f"An invocation, {how}"))
+    print_table(size_table(uses, prices))
     out.print("The waits are those of AWS in scripts/measure/capacity/parameters.json.", markup=False)
 
 

@@ -81,36 +81,23 @@ def _changes(event: str, committed: Contract, declared: Contract, *, readers: bo
     if key not in committed.schemas:
         return
     before, now = resolved(committed.schemas[key]), resolved(declared.schemas[key])
-    if readers:
-        yield from map(_as_a_reader_sees_it, loosenings(strict=before, loose=now))
-    else:
+    for change in loosenings(strict=before, loose=now) if readers else loosenings(strict=now, loose=before):
         # An optional field asks nothing of a producer.
-        found = (one for one in loosenings(strict=now, loose=before) if one.rule != FIELD or one.strict == REQUIRED)
-        yield from map(_as_a_producer_sees_it, found)
+        if readers or change.rule != FIELD or change.strict == REQUIRED:
+            yield _text(change, readers=readers)
 
 
-def _as_a_reader_sees_it(change: Loosening) -> str:
-    texts = {
-        FIELD: f"{change.path} is removed",
-        REQUIRED: f"{change.path} may be missing",
-        VALUE: f"{change.path} may be {change.loose}, which is new",
-    }
-    return texts.get(change.rule) or _limit(change, change.strict, change.loose)
+_TO_READERS = {FIELD: "is removed", REQUIRED: "may be missing", VALUE: "may be {}, which is new"}
+_TO_PRODUCERS = {FIELD: "is new, and required", REQUIRED: "is required now", VALUE: "may no longer be {}"}
 
 
-def _as_a_producer_sees_it(change: Loosening) -> str:
-    texts = {
-        FIELD: f"{change.path} is new, and required",
-        REQUIRED: f"{change.path} is required now",
-        VALUE: f"{change.path} may no longer be {change.loose}",
-    }
-    return texts.get(change.rule) or _limit(change, change.loose, change.strict)
-
-
-def _limit(change: Loosening, before: object, now: object) -> str:
-    what = change.path if change.rule == TYPE else f"{change.path}: {change.rule}"
+def _text(change: Loosening, *, readers: bool) -> str:
+    if text := (_TO_READERS if readers else _TO_PRODUCERS).get(change.rule):
+        return f"{change.path} {text.format(change.loose)}"
+    before, now = (change.strict, change.loose) if readers else (change.loose, change.strict)
+    subject = change.path if change.rule == TYPE else f"{change.path}: {change.rule}"
     was, is_now = ("not limited" if value is None else value for value in (before, now))
-    return f"{what} was {was}, is {is_now}"
+    return f"{subject} was {was}, is {is_now}"
 
 
 def _readers(before: Traffic | None, now: Traffic | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from scripts.cli.console import TABLE_WIDTH, err, out
+from scripts.cli.console import err, out, print_table
 from scripts.cli.errors import UserError
 from scripts.cli.json_files import check_writable
 from scripts.cli.paths import CAPACITY_PARAMETERS_FILE, LOCAL_FOLDER, MEASURED_RATES_FILE
@@ -60,7 +60,8 @@ class Report:
         """Print the tables of the pages, with the rates of every mode."""
         everything = tables.rate_sheets(self.predictions, self.parameters)
         for sheet in (self.sheets() | everything).values():
-            out.print(sheet.printed(), "", width=TABLE_WIDTH)
+            print_table(sheet.printed())
+            out.print()
 
     def sheets(self) -> dict[str, Sheet]:
         """The tables of docs/capacity.md and docs/performance.md, by the names of their places."""

@@ -87,22 +87,15 @@ def rate_sheets(predictions: Sequence[Prediction], parameters: Parameters) -> di
 
 
 def _needs(one: Prediction, parameters: Parameters) -> list[str]:
-    needs = one.needs
-    return [
-        number(one.offered_orders_per_second),
-        number(one.default_orders_per_second),
-        number(needs.maximum_concurrency),
-        number(needs.invocations_a_second),
-        number(needs.table_write_units),
-        number(needs.stock_shards),
-        f"{max(ramp_minutes(parameters, needs).values()):.0f}",
-    ]
+    needs, ramp = one.needs, max(ramp_minutes(parameters, one.needs).values())
+    sizes = (needs.maximum_concurrency, needs.invocations_a_second, needs.table_write_units, needs.stock_shards)
+    rates = (one.offered_orders_per_second, one.default_orders_per_second)
+    return [*map(number, (*rates, *sizes)), f"{ramp:.0f}"]
 
 
 def _figures(one: Prediction, parameters: Parameters) -> list[str]:
     return [
-        number(one.offered_orders_per_second),
-        number(one.orders_per_second),
+        *map(number, (one.offered_orders_per_second, one.orders_per_second)),
         f"{one.p50_seconds:.2f}",
         _p99(one, parameters),
         f"{sum(one.dollars_per_million.values()):.2f}",
@@ -162,19 +155,16 @@ def comparison_sheet(comparisons: Sequence[Comparison]) -> Sheet:
 
 
 def _comparison_row(one: Comparison) -> list[str]:
-    offered = one.run.offered_orders_per_second
+    run, predicted, offered = one.run, one.predicted, one.run.offered_orders_per_second
+    rates = (run.orders_per_second, predicted.orders_per_second)
+    p50, p99 = (run.p50_seconds, predicted.p50_seconds), (run.p99_seconds, predicted.p99_seconds)
     return [
-        one.run.name,
-        str(one.run.batch_size),
-        "burst" if offered is None else number(offered),
-        f"{one.run.orders_per_second:.1f}",
-        f"{one.predicted.orders_per_second:.1f}",
+        *(run.name, str(run.batch_size), "burst" if offered is None else number(offered)),
+        *(f"{rate:.1f}" for rate in rates),
         f"{one.rate_ratio:.2f}",
-        f"{one.run.p50_seconds:.3f}",
-        f"{one.predicted.p50_seconds:.3f}",
+        *(f"{seconds:.3f}" for seconds in p50),
         f"{one.p50_ratio:.2f}",
-        f"{one.run.p99_seconds:.3f}",
-        f"{one.predicted.p99_seconds:.3f}",
+        *(f"{seconds:.3f}" for seconds in p99),
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from scripts.cli.console import TABLE_WIDTH, out, table
+from scripts.cli.console import out, print_table, table
 from scripts.cli.errors import UserError
 from scripts.cli.json_files import check_writable
 from scripts.cli.paths import MEASURED_COUNTS_FILE, PRICES_FILE
@@ -64,7 +64,9 @@ class Report:
         return json.dumps(given, indent=2)
 
     def print(self) -> None:
-        out.print(services_table(self.bill), "", lines_table(self.bill), "", width=TABLE_WIDTH)
+        for shown in (services_table(self.bill), lines_table(self.bill)):
+            print_table(shown)
+            out.print()
         a_million = self.bill.variable / self.bill.orders * _MILLION
         out.print(
             f"per order: ${self.bill.total / self.bill.orders:.7f}; a million more orders: ${a_million:,.2f}; "
