@@ -10,7 +10,7 @@ from scripts.cli.steps import mistakes_explained
 
 NO_SECRETS = {
     r"pulsequeue-dev-monitoring-123456789012": "the name of a bucket that a test of Terraform makes up",
-    r"arn:aws:ssm:[a-z0-9:-]+:parameter/.+": "the name of a parameter, not what it holds",
+    r"arn:aws:ssm:[a-z0-9:-]+:parameter/.+": "the name of a parameter, not its value",
     r"only that user may read it": "words of docker-compose.yml about a secret",
     r"AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a": "a message's receipt, from the documentation of SQS",
     r"e4e68fb7bd0e697a0ae8f1bb342846b3": "a checksum, from the documentation of SQS",

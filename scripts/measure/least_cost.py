@@ -67,7 +67,7 @@ def least_quantities(totals: OrderTotals, event_bytes: float) -> dict[str, float
             + 2 * totals.refused
             + 2 * accepted_batches * (2 * skus_a_batch + 1)  # the SKUs of both versions, the counters of version 2
             + 2 * all_batches  # the counters of version 1
-            + totals.accepted * min(1, TRANSACTIONAL * write_units(listed) / totals.batch)  # what is due
+            + totals.accepted * min(1, TRANSACTIONAL * write_units(listed) / totals.batch)  # deadlines
         ),
         "dynamodb_read_units": 1.5 * totals.accepted,
         "eventbridge_events": 2 * totals.orders + totals.repeated + 3 * totals.accepted,

@@ -77,7 +77,7 @@ def bench(
 
 
 def _differing(function: Callable[..., None], options: Mapping[str, object]) -> set[str]:
-    """Name the options that are not at their defaults; what has no default, as the context, is no option."""
+    """Name the options that are not at their defaults; a parameter without a default, as the context, is no option."""
     parameters = inspect.signature(function).parameters.values()
     defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
     return {name for name, default in defaults.items() if options[name] != default}

@@ -1,4 +1,4 @@
-"""Where one JSON Schema allows more than another, as far as pydantic writes such schemas."""
+"""The content that one JSON Schema allows beyond another, for the keywords that pydantic writes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -16,8 +16,8 @@ from services.shared.events.event import Event
 _LIFECYCLE_PAGE = DOCS / "order-lifecycle.md"
 
 _WAYS_OUT = (
-    "Keep what others rely on, or raise the event's SCHEMA_VERSION and add an upcaster. "
-    "Where nobody relies on it: `invoke events --accept-breaking`"
+    "Undo the change, or raise the event's SCHEMA_VERSION and add an upcaster. "
+    "If no party relies on the old form: `invoke events --accept-breaking`"
 )
 
 

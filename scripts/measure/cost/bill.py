@@ -1,4 +1,4 @@
-"""A month's bill: what stands there and what the clock does, and what the orders take and leave behind."""
+"""The monthly bill: standing resources, the work that the clock starts, the orders and their stored data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -159,7 +159,7 @@ def services_table(bill: Bill) -> Table:
 
 def lines_table(bill: Bill) -> Table:
     numbers = ("quantity", "$", "share")
-    shown = table("what", "why", *numbers, numbers=numbers, title="Line by line")
+    shown = table("item", "reason", *numbers, numbers=numbers, title="Line by line")
     for line in sorted(bill.lines, key=lambda line: (not line.fixed, -line.usd)):
         quantity = f"{line.quantity:,.0f}" if line.quantity >= 10 else f"{line.quantity:,.2f}"  # noqa: PLR2004 - few digits
         shown.add_row(line.what, line.why, quantity, f"{line.usd:,.2f}", f"{line.usd / bill.total:.0%}")
