@@ -69,8 +69,15 @@ def _run(name: str, result: _Result, settings: _Settings) -> Run | None:
         orders=result.orders,
         batch_size=settings.batch_size,
         workers=settings.concurrency,
-        offered_orders_per_second=offered.orders_per_second,
+        offered_orders_per_second=_rate_met(offered, speed),
         orders_per_second=speed.orders_per_second,
         p50_seconds=speed.p50_ms / 1000,
         p99_seconds=speed.p99_ms / 1000,
     )
+
+
+def _rate_met(offered: Offered, speed: Speed) -> float | None:
+    """The rate that the deployment met: bench may have sent less than the offered rate."""
+    if offered.orders_per_second is None or speed.sent_per_second is None:
+        return offered.orders_per_second
+    return min(offered.orders_per_second, speed.sent_per_second)

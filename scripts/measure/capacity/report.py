@@ -91,13 +91,14 @@ def predict_capacity(
     """Predict, print and draw; raise UserError where a file is not valid."""
     parameters, prices, runs = load_parameters(parameters_file), read_prices(), load_runs(measured_file)
     check_writable(plot)
-    report = Report(
-        parameters,
-        [predict(parameters, prices, mode, mix, rate) for mix in MIXES for mode in MODES for rate in RATES],
-        [overload(parameters, mode, mix, workers) for mix in MIXES for mode in MODES for workers in WORKERS],
-        compare(parameters, runs),
-        [predict(parameters, prices, mode, MIXES[1], rate) for mode in SETTINGS for rate in SETTINGS_RATES],
-    )
+    with err.status("simulating, about half a minute …"):
+        report = Report(
+            parameters,
+            [predict(parameters, prices, mode, mix, rate) for mix in MIXES for mode in MODES for rate in RATES],
+            [overload(parameters, mode, mix, workers) for mix in MIXES for mode in MODES for workers in WORKERS],
+            compare(parameters, runs),
+            [predict(parameters, prices, mode, MIXES[1], rate) for mode in SETTINGS for rate in SETTINGS_RATES],
+        )
     if as_json:
         out.print(report.as_json(), markup=False)
     else:
