@@ -265,7 +265,7 @@ class Pipeline:
     def _put_events_call(self, entries: int) -> Steps:
         if delay := self._put_events.delay(1):
             yield self.env.timeout(delay)
-        self.usage.published()
+        self.usage.api_calls += 1
         yield from self._work(self.profile.put_events, entries)
 
     def _work(self, duration: Duration, items: float = 0) -> Steps:

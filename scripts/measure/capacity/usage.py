@@ -25,10 +25,7 @@ class Usage:
     """Counted while a simulation runs."""
 
     limits: Limits
-    event_store_units: float = 0
-    deadline_units: float = 0
-    inventory_units: float = 0
-    counter_units: float = 0
+    write_units: float = 0
     read_units: float = 0
     api_calls: float = 0
     events: float = 0
@@ -55,26 +52,16 @@ class Usage:
 
     def transacted(self, orders: int, skus: int, *, due: bool = False) -> None:
         """Count an attempt: commits, SKUs, counters, deadline. A cancelled attempt is billed as well."""
-        factor = self.limits.transactional_factor.value
+        counters, deadline = 1, deadline_units(orders) if due else 0
         self.api_calls += 1
         self.transactions += 1
         self.committed += orders
-        self.event_store_units += factor * orders
-        self.inventory_units += factor * skus
-        self.counter_units += factor
-        self.deadline_units += factor * deadline_units(orders) if due else 0
+        self.write_units += self.limits.transactional_factor.value * (orders + skus + counters + deadline)
 
     def put(self, orders: int) -> None:
         """Count the third versions of one call, which change no stock and need no transaction."""
         self.api_calls += 1
-        self.event_store_units += orders
-
-    def published(self) -> None:
-        self.api_calls += 1
-
-    @property
-    def write_units(self) -> float:
-        return self.event_store_units + self.inventory_units + self.counter_units + self.deadline_units
+        self.write_units += orders
 
     def quantities(self, completed: float, deployment: DeploymentDefaults) -> dict[str, float]:
         """Quantities per million orders, by line of the price list."""
