@@ -61,8 +61,6 @@ def mistakes_explained() -> Iterator[None]:
         message = f"{error}: sign in again with `aws sso login`"
     except ClientError as error:
         message = _refusal(error)
-    except TypeError as error:
-        message = _declaration_mistake(error)
     except OSError as error:
         message = _system_refusal(error)
     except KeyboardInterrupt as interruption:
@@ -71,15 +69,6 @@ def mistakes_explained() -> Iterator[None]:
         return
     err.print(message, style="red", markup=False)
     raise SystemExit(code)
-
-
-def _declaration_mistake(error: TypeError) -> str:
-    """Give the message of an event that is declared wrongly; raise any other TypeError again."""
-    from services.shared.events.event import EventDeclarationError  # noqa: PLC0415 - it takes long to import
-
-    if isinstance(error, EventDeclarationError):
-        return str(error)
-    raise error
 
 
 def _system_refusal(error: OSError) -> str:

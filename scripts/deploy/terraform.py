@@ -108,6 +108,11 @@ class Terraform:
     def unlock(self, lock_id: str) -> None:
         self._require(self.call("force-unlock", "-force", lock_id), "force-unlock")
 
+    def show_state(self) -> dict[str, Any]:
+        """Give what is deployed, in Terraform's JSON form: without `values` where nothing is."""
+        shown: dict[str, Any] = json.loads(self._require(self.call("show", "-json"), "show").stdout)
+        return shown
+
     def state(self) -> State:
         """Return lineage and serial of the state; both are empty if there is none."""
         text = self._require(self.call("state", "pull"), "state pull").stdout

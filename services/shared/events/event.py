@@ -35,6 +35,10 @@ class UnknownEventError(ValueError):
     """No event of this type or schema version is known here: its writer may be newer than its reader."""
 
 
+class EventDeclarationError(TypeError):
+    """An event's class is wrong, such as one without an upcaster: it is raised as its module is imported."""
+
+
 _STORED = object()
 _T = TypeVar("_T")
 Stored = Annotated[_T, _STORED]
@@ -58,10 +62,6 @@ class EventPart(BaseModel):
     model_config = _CONFIG
 
 
-class EventDeclarationError(TypeError):
-    """A class of an event is declared wrongly: the message says how."""
-
-
 class Event(BaseModel):
     """Something that happened. The class's name is the event's type, EventBridge's `detail-type`."""
 
@@ -81,10 +81,10 @@ class Event(BaseModel):
         if sorted(cls.UPCASTERS) != list(range(1, cls.SCHEMA_VERSION)):
             raise EventDeclarationError(
                 f"{cls.__name__} is at schema version {cls.SCHEMA_VERSION} and upcasts {[*cls.UPCASTERS]}: "
-                "declare one upcaster for each earlier version"
+                "give it one upcaster per earlier version, in UPCASTERS"
             )
         if cls.__name__ in _TYPES:
-            raise EventDeclarationError(f"two events are called {cls.__name__}: rename one")
+            raise EventDeclarationError(f"two events are called {cls.__name__}")
         _TYPES[cls.__name__] = cls
 
     @classmethod

@@ -80,13 +80,6 @@ def test_more_than_there_can_be_is_refused(capsys: pytest.CaptureFixture[str], t
     assert "15 digits at most" in capsys.readouterr().err
 
 
-def test_a_measurement_that_nobody_reads_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        measure.cost.body(Context(), orders_per_month="1", measured="other.json")
-
-    assert "give --batch too" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("task", ["bench", "coldstart", "cost"])
 def test_a_file_that_cannot_be_written_is_named_before_anything_is_measured(
     nothing_is_measured: list[str], tmp_path: Path, task: str
@@ -185,7 +178,7 @@ def test_each_task_shows_its_help(name: str, option: str, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("given", "missing"),
     [
-        (["cost"], "cost needs --orders-per-month, for example: invoke cost --orders-per-month 1000000"),
+        (["restore"], "restore needs --to, for example: invoke restore --to 30m"),
         (["order-show"], "order-show needs --order, for example: invoke order-show order-"),
         (["setup-grafana", "http://127.0.0.1:3000", "admin"], "setup-grafana needs --password, --prometheus-url, for"),
         (["monitor.set-webhook"], "monitor.set-webhook needs --channel, for example: invoke monitor.set-webhook slack"),

@@ -7,7 +7,6 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from scripts.cli.errors import UserError
 from scripts.cli.mistakes import mistakes_explained
-from services.shared.events.event import EventDeclarationError
 
 
 def failing(error: Exception) -> Callable[[], None]:
@@ -29,7 +28,6 @@ DENIALS = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "Unaut
     ("error", "message"),
     [
         (UserError("there is no plan: [do] this"), "there is no plan: [do] this"),
-        (EventDeclarationError("OrderSung upcasts [1]"), "OrderSung upcasts [1]"),
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:4566"), "invoke local-up"),
         (refusal("ExpiredToken"), "does not accept these credentials"),
         *((refusal(code), "PutItem: these credentials may not do it") for code in DENIALS),
@@ -97,7 +95,6 @@ def test_a_full_disk_is_named(file: str | None, capsys: pytest.CaptureFixture[st
     "error",
     [
         KeyError("bug"),
-        TypeError("bug"),
         refusal("ValidationException"),
         PermissionError(errno.EPERM, "bug"),
         BlockingIOError(errno.EAGAIN, "bug", "pipe"),
