@@ -1,3 +1,4 @@
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,7 @@ def test_a_second_run_does_not_stop_the_embedded_aws_of_the_first(
     calls: list[str] = []
     monkeypatch.setattr(own_deployment, "LOCAL_FOLDER", tmp_path)
     monkeypatch.setattr(own_deployment, "build", lambda _: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # only a main thread may
     monkeypatch.setattr(Emulator, "start", lambda *_: calls.append("start"))
     monkeypatch.setattr(Emulator, "stop", lambda _: calls.append("stop"))
     deployed, may_end = threading.Event(), threading.Event()
