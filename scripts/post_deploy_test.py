@@ -11,7 +11,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from rich.text import Text
 
-from scripts.cli.console import out, table
+from scripts.cli.console import out, print_table, table
 from scripts.cli.errors import UserError
 from scripts.cli.json_files import load_json
 from scripts.cli.paths import ORDER_EVENTS_FILE
@@ -20,11 +20,11 @@ from scripts.cli.web import TIMEOUT_SECONDS, session
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.generated_secrets import METRICS_TOKEN, required
 from scripts.deploy.target import Target
+from scripts.ledger.gateway_ledger import read_entries
 from scripts.ledger.order_history import reason_of
 from scripts.monitor.metrics_audit import business_counters, read_page
 from scripts.operate.order_client import History, OrderClient
 from scripts.operate.seeding import Catalogue, Seeder
-from services.libs.store.dynamodb_items import from_item, to_item
 from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.simulated_gateway import accepts
 from services.shared.inventory import StockItem
@@ -60,7 +60,11 @@ class Case(_Model):
 
 class Suite(_Model):
     inventory: Catalogue
+    """Products of the test alone: no part of the shop's catalogue."""
     cases: list[Case]
+
+
+SUITE = TypeAdapter(Suite)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class Check:
 
 def check_deployment(target: Target) -> None:
     """Raise UserError naming each expectation that does not hold, with the values seen."""
-    suite = load_json(ORDER_EVENTS_FILE, TypeAdapter(Suite))
+    suite = load_json(ORDER_EVENTS_FILE, SUITE)
     checks = list(_PostDeployTest(target, Deployment.of(target), suite).checks())
     _print(checks)
     failed = [check for check in checks if not check.holds]
@@ -127,14 +131,9 @@ class _PostDeployTest:
             yield Check(case.name, "reason", case.expect.reason, reason_of(history.final))
 
     def _gateway_checks(self, case: Case, order_id: str) -> Iterator[Check]:
-        found = self._dynamodb.get_item(
-            TableName=self._deployment.tables.simulated_gateway,
-            Key=to_item({"order_id": order_id}),
-            ConsistentRead=True,
-        )
-        entry = from_item(found.get("Item", {}))
-        yield Check(case.name, "gateway ledger", case.expect.gateway, entry.get("status"))
-        yield Check(case.name, "gateway amount", case.expect.amount_minor, entry.get("amount_minor"))
+        entry = read_entries(self._dynamodb, self._deployment, [order_id]).get(order_id)
+        yield Check(case.name, "gateway ledger", case.expect.gateway, entry.status if entry else None)
+        yield Check(case.name, "gateway amount", case.expect.amount_minor, entry.amount_minor if entry else None)
 
     def _log_checks(self, case: Case, order_id: str, started: datetime) -> Iterator[Check]:
         services = ["order-service"] + (["payment-service"] if case.expect.gateway else [])
@@ -198,7 +197,7 @@ def _print(checks: list[Check]) -> None:
     for check in checks:
         result = Text("ok", style="green") if check.holds else Text("failed", style="red")
         shown.add_row(check.case, check.what, _text(check.seen), result)
-    out.print(shown)
+    print_table(shown)
 
 
 def _text(seen: object) -> str:

@@ -1,6 +1,6 @@
 """Deadlines that follow from the log: streams that wait for one, and the groups that tell of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -23,12 +23,18 @@ class Deadlines:
     def missing(self, due: Mapping[str, datetime]) -> dict[str, datetime]:
         """Those of the streams, with their deadlines, that no group in the table tells of."""
         missing = dict(due)
-        for group in self._table.all():
-            if isinstance(group, DeadlineGroup):
-                told = (stream for stream in group.stream_ids if stream in missing and group.due_at >= missing[stream])
-                for stream in list(told):
+        for group in self._groups():
+            for stream in group.stream_ids:
+                if stream in missing and group.due_at >= missing[stream]:
                     del missing[stream]
         return missing
+
+    def streams_since(self, time: datetime) -> set[str]:
+        """The streams whose deadlines were written at that time or later."""
+        return {stream for group in self._groups() if group.written_at >= time for stream in group.stream_ids}
+
+    def _groups(self) -> Iterator[DeadlineGroup]:
+        return (group for group in self._table.all() if isinstance(group, DeadlineGroup))
 
     def write(self, due: Mapping[str, datetime], now: datetime) -> None:
         """Write a deadline for each stream, those of a minute together; one that has passed is due soon."""

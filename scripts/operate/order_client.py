@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.ledger.log_reader import read_orders
-from services.libs.store.commit_items import commit_from_item
+from scripts.ledger.log_reader import read_commit, read_orders
 from services.shared.commits import Commit, order_stream
 from services.shared.events.order import OrderPlaced
 from services.shared.lifecycle import ImpossibleCommitError, State
@@ -77,11 +76,14 @@ class OrderClient:
         return sent
 
     def histories(self, order_ids: Iterable[str]) -> dict[str, History]:
-        """What the event store holds of the orders as of now, one entry for each id."""
+        """What the event store holds of the orders as of now, one entry for each id.
+
+        Raises NoCommitError for an item that is no commit.
+        """
         streams = {order_stream(order_id): order_id for order_id in order_ids}
         found: dict[str, list[Commit]] = {stream: [] for stream in streams}
         for item in read_orders(self._dynamodb, self._deployment, streams):
-            commit = commit_from_item(item)
+            commit = read_commit(item)
             found[commit.stream_id].append(commit)
         return {
             order_id: History(order_id, tuple(sorted(found[stream], key=lambda commit: commit.version)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from scripts.cli.progress import progress_display, show_progress
 from scripts.cli.times import parse_past
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.ledger.log_reader import NoCommitError, readable_commits
+from scripts.ledger.log_reader import LONGEST_FUNCTION, NoCommitError, readable_commits
 from services.libs.messaging.event_publisher import EventPublisher
 from services.libs.store.dynamodb_items import to_item
 from services.shared.causes import timestamp
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _COMMITS_AT_ONCE = 50
-# A commit carries the time at which a function took up its message, and none runs longer than this.
-_LONGEST_FUNCTION = timedelta(minutes=15)
 
 
 @dataclass(slots=True)
@@ -41,7 +39,7 @@ def catch_up(target: Target, since: str, *, dry_run: bool) -> None:
     deployment = Deployment.of(target)
     unreadable: list[NoCommitError] = []
     commits = commits_since(
-        target.client("dynamodb"), deployment.tables.event_store, start - _LONGEST_FUNCTION, unreadable
+        target.client("dynamodb"), deployment.tables.event_store, start - LONGEST_FUNCTION, unreadable
     )
     published = publish(commits, None if dry_run else publisher_of(target, deployment))
     said = f"{published.events} events of {published.commits} commits since {timestamp(start)}"

@@ -15,6 +15,7 @@ from scripts.deploy.target import Target
 from scripts.ledger.audit.auditor import Auditor
 from scripts.ledger.audit.findings import Audit
 from scripts.ledger.deadlines import Deadlines
+from scripts.ledger.log_reader import named_briefly
 from scripts.ledger.stock_commits import StockCommits
 from scripts.operate.pausing import Writers
 from services.libs.store.commit_items import commit_to_item
@@ -142,12 +143,12 @@ def _equals(item: Item) -> "_Condition":
 
 def _check(audit: Audit) -> None:
     if audit.unreadable or not audit.commits:
-        named = "\n".join(map(str, audit.unreadable[:_SHOWN]))
         raise UserError(
-            f"nothing was repaired: the event store is empty or cannot be read; `invoke restore` first\n{named}".strip()
+            "nothing was repaired: the event store is empty or cannot be read; `invoke restore` first\n"
+            f"{named_briefly(audit.unreadable)}".strip()
         )
-    if audit.moving:
-        named = ", ".join(sorted(audit.moving)[:_SHOWN])
+    if audit.moved:
+        named = ", ".join(audit.moved[:_SHOWN])
         raise UserError(f"nothing was repaired: somebody is writing, as this changed while it was read: {named}")
 
 

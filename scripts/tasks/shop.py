@@ -21,7 +21,7 @@ def seed_inventory(_: Context, target: str = "local", file: str = str(SEED_FILE)
 
 @command(
     {
-        "item": "what is ordered, as SKU=QUANTITY; once for each SKU",
+        "item": "SKU=QUANTITY, such as prod-006=2; once for each SKU",
         "target": TARGET,
         "order_id": "the order's id; one is made up by default",
         "customer_id": "the customer's id",

@@ -146,7 +146,7 @@ class EventStore:
             Limit=1,
             ConsistentRead=True,
         )
-        return commit_from_item(page["Items"][0]).version if page["Items"] else 0
+        return int(page["Items"][0]["version"]["N"]) if page["Items"] else 0
 
     def append(self, commit: Commit) -> None:
         """Write the commit and the stock changes it explains, all or none.

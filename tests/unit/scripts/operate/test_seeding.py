@@ -52,7 +52,7 @@ def test_a_changed_stock_price_and_name_are_told(aws: Aws) -> None:
 
     change = _seed(aws, _product(stock=14, price=600, name="Mug"))
 
-    assert change.text == "stock +4, price was 500, name was Cup"
+    assert change.text == "stock +4, price was 5.00 GBP, name was Cup"
     assert aws.stock() == (14, 0, 14)
     assert aws.inventory.read(["prod-001"])["prod-001"].product.price_minor == 600
 
