@@ -128,8 +128,8 @@ def test_an_order_is_shown_from_its_placing_to_its_end(world: World, capsys: pyt
     order_show.show(world.target, history.order_id)
 
     printed = _printed(capsys)
-    assert f"{sku}: reserved +2, available -2" in printed
-    assert f"{sku}: stock -2, reserved -2" in printed
+    assert f"{sku}: reserved +2," in printed
+    assert f"{sku}: stock -2," in printed
     assert "charged 10.00 GBP" in printed
     assert "asked to charge 1 times state confirmed" in printed
 
@@ -139,6 +139,6 @@ def test_what_the_functions_logged_of_an_order_is_shown(world: World, capsys: py
 
     def shown() -> list[str]:
         logs.show(world.target, None, since="15m", order=history.order_id, errors=False)
-        return [line.split()[1] for line in capsys.readouterr().out.splitlines()]
+        return [line.split()[1] for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
 
     eventually(lambda: shown()[:3] == ["order-service", "payment-service", "order-service"], "a line of each batch")
