@@ -2,6 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from itertools import groupby
+from typing import NamedTuple
+
+from rich.markup import escape
 
 from scripts.cli.console import out, print_table, table
 from scripts.deploy.deployment import Deployment
@@ -9,52 +13,73 @@ from scripts.deploy.target import Target
 from scripts.operate.dead_letter_queues import QueueSummary, queues, summarise
 from services.shared.causes import timestamp
 
-Row = dict[str, str | int]
-"""One line of the list, by column."""
 _UNSEEN = "not seen: read by somebody else, or gone; look again later"
+
+
+class CauseRow(NamedTuple):
+    queue: str
+    cause: str = ""
+    messages: int = 0
+    oldest: str = ""
+    order: str = ""
+    detail: str = ""
+    """Of the oldest message, as its order is."""
+
+
+class MessageRow(NamedTuple):
+    """Ids, and no other part of a body."""
+
+    queue: str
+    cause: str
+    sent: str
+    message_id: str
+    order: str
+    event: str
 
 
 def list_dead_letters(
     target: Target, *, messages: bool = False, cause: str | None = None, as_json: bool = False
 ) -> None:
-    """Print the causes that contain `cause`, or each of their messages: ids only, and no other part of a body."""
-    client, rows = target.client("sqs"), list[Row]()
+    """Print the causes that contain `cause`, with their oldest message or with each message."""
+    client, rows = target.client("sqs"), list[CauseRow | MessageRow]()
     for queue in queues(Deployment.of(target)):
         summary = summarise(client, queue)
-        if cause:
-            summary.groups = {name: group for name, group in summary.groups.items() if cause in name}
-        found = list((_message_rows if messages else _cause_rows)(summary))
-        if summary.unseen:
-            found.append({"cause": _UNSEEN, **({} if messages else {"messages": summary.unseen})})
-        if not found and not messages and not cause:
-            found.append({"cause": "", "messages": 0})
-        rows += [{"queue": queue.full_name, **row} for row in found]
+        found = (_messages if messages else _causes)(queue.full_name, summary)
+        rows += [row for row in found if (cause or "") in row.cause]
     if as_json:
         for row in rows:
-            out.print(json.dumps(row), markup=False)
-    elif rows:
-        headings = ["queue", "cause", *(_MESSAGE_COLUMNS if messages else _CAUSE_COLUMNS)]
-        shown = table(*headings, numbers={"messages"})
-        for row in rows:
-            shown.add_row(*(str(row.get(heading, "")) for heading in headings))
-        print_table(shown)
-    else:
+            out.print(json.dumps(row._asdict(), ensure_ascii=False), markup=False)
+    elif not rows:
         out.print("there is no such dead letter")
+    elif messages:
+        _print_messages([row for row in rows if isinstance(row, MessageRow)])
+    else:
+        shown = table("queue", "cause", "messages", "oldest", "its order", "its detail", numbers={"messages"})
+        for row in rows:
+            shown.add_row(*map(str, row))
+        print_table(shown)
 
 
-_CAUSE_COLUMNS = ("messages", "oldest", "oldest's order", "oldest's detail")
-_MESSAGE_COLUMNS = ("sent", "message id", "order", "event")
-
-
-def _cause_rows(summary: QueueSummary) -> Iterator[Row]:
+def _causes(queue: str, summary: QueueSummary) -> Iterator[CauseRow]:
     for cause, group in sorted(summary.groups.items()):
         _, detail = group.oldest.explain()
-        oldest = (timestamp(group.oldest.sent_at), group.oldest.order_id, detail)
-        yield {"cause": cause, **dict(zip(_CAUSE_COLUMNS, (group.count, *oldest), strict=True))}
+        yield CauseRow(queue, cause, group.count, timestamp(group.oldest.sent_at), group.oldest.order_id, detail)
+    if summary.unseen:
+        yield CauseRow(queue, _UNSEEN, summary.unseen)
+    elif not summary.groups:
+        yield CauseRow(queue)
 
 
-def _message_rows(summary: QueueSummary) -> Iterator[Row]:
+def _messages(queue: str, summary: QueueSummary) -> Iterator[MessageRow]:
     for cause, group in sorted(summary.groups.items()):
         for message in sorted(group.messages):
-            shown = (timestamp(message.sent_at), message.message_id, message.order_id, message.event_type)
-            yield {"cause": cause, **dict(zip(_MESSAGE_COLUMNS, shown, strict=True))}
+            sent = timestamp(message.sent_at)
+            yield MessageRow(queue, cause, sent, message.message_id, message.order_id, message.event_type)
+
+
+def _print_messages(rows: list[MessageRow]) -> None:
+    for (queue, cause), of_cause in groupby(rows, key=lambda row: (row.queue, row.cause)):
+        shown = table("sent", "message id", "order", "event", title=f"\n{queue}: {escape(cause)}")
+        for row in of_cause:
+            shown.add_row(row.sent, row.message_id, row.order, row.event)
+        print_table(shown)

@@ -353,6 +353,37 @@ def test_the_list_shows_every_queue(aws: Aws, target: Target, capsys: pytest.Cap
     assert " ".join(lines[1]).startswith("test-dlq rejected: conflict (permanent) 2 ")
 
 
+def test_each_message_of_a_cause_is_shown_with_its_order_and_event_and_nothing_else_of_its_body(
+    aws: Aws, target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _reject(aws, order_placed("order-1"))
+    _reject(aws, order_placed("order-2"))
+    _send(aws, order_placed("order-3"), '{"detail-type": "Ada Lovelace", "detail": {"orderId": "order-4"}}', _GIVEN_UP)
+
+    list_dead_letters(target, messages=True, cause="rejected", as_json=True)
+    rejected = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    list_dead_letters(target, messages=True)
+    every = capsys.readouterr().out
+
+    assert [set(row) for row in rejected] == [{"queue", "cause", "sent", "message_id", "order", "event"}] * 2
+    assert [(row["cause"], row["order"], row["event"]) for row in rejected] == [
+        ("rejected: conflict (permanent)", "order-1", "OrderPlaced"),
+        ("rejected: conflict (permanent)", "order-2", "OrderPlaced"),
+    ]
+    assert [line.split()[-2:] for line in every.splitlines() if "order-" in line] == [
+        [order_id, "OrderPlaced"] for order_id in ("order-1", "order-2", "order-3")
+    ]
+    assert "Lovelace" not in every
+    assert "customer" not in every
+    assert max(map(len, every.splitlines())) <= 120
+
+
+def test_a_cause_that_no_message_has_is_told(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
+    list_dead_letters(target, cause="rejected")
+
+    assert capsys.readouterr().out == "there is no such dead letter\n"
+
+
 def test_redriving_tells_what_it_moved_of_each_queue(
     aws: Aws, target: Target, capsys: pytest.CaptureFixture[str]
 ) -> None:
