@@ -1,4 +1,4 @@
-"""Deadlines that follow from the log: streams that wait for one, and the groups that tell of them."""
+"""Compare the deadline table with the deadlines that follow from the log, and write the missing ones."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from services.shared.deadlines import MOST_STREAMS, DeadlineGroup, minute_of
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-# So far ahead a tool writes at least: its clock may be behind, and its writes take their time.
+# A tool writes at least this far ahead: its clock may be behind, and its writes take their time.
 _AHEAD = timedelta(minutes=2)
 
 
@@ -21,7 +21,7 @@ class Deadlines:
         self._table = DeadlineTable(client, deployment.tables.deadline)
 
     def missing(self, due: Mapping[str, datetime]) -> dict[str, datetime]:
-        """Those of the streams, with their deadlines, that no group in the table tells of."""
+        """Return the streams, with their deadlines, that no group in the table names."""
         missing = dict(due)
         for group in self._groups():
             for stream in group.stream_ids:
@@ -37,7 +37,7 @@ class Deadlines:
         return (group for group in self._table.all() if isinstance(group, DeadlineGroup))
 
     def write(self, due: Mapping[str, datetime], now: datetime) -> None:
-        """Write a deadline for each stream, those of a minute together; one that has passed is due soon."""
+        """Write the deadlines, those of one minute as a group; a deadline that has passed is due soon."""
         times = {stream: max(time, now + _AHEAD) for stream, time in due.items()}
         for _, of_minute in groupby(sorted(times, key=times.__getitem__), key=lambda stream: minute_of(times[stream])):
             streams = list(of_minute)

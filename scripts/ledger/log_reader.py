@@ -1,4 +1,4 @@
-"""Fold the event store's commits into what the inventory, the orders and the money must be."""
+"""Read the event store, and derive stock, orders, money and counters from it."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ _SHOWN = 10
 
 @dataclass(slots=True)
 class SkuTotals:
-    """Units over the life of one SKU: put in by seeding, sold, and held for orders that wait for their payment."""
+    """Units of one SKU over its life: seeded, sold, and reserved for orders that wait for their payment."""
 
     seeded: int = 0
     sold: int = 0
@@ -56,7 +56,7 @@ class SkuTotals:
         return min(self.stock, self.reserved, self.available)
 
     def stock_item(self, sku: str) -> StockItem:
-        """What the inventory must hold of the SKU; raise UserError where the log does not say."""
+        """The item that the inventory must hold; raise UserError where the log never named or priced the SKU."""
         if self.product is None:
             raise UserError(f"{sku}: the log moves its stock and never named or priced it, so it cannot be written")
         return StockItem(sku, self.product, self.stock, self.reserved, self.available)

@@ -30,7 +30,7 @@ class History:
     def final(self) -> Commit | None:
         """The commit that brought the order to its last phase; a refund may still be open after it.
 
-        None too for a history that no order can have, such as one of which a read has caught a part.
+        None too for an impossible history, such as a part of one that a read has caught.
         """
         state = State(ORDER.start)
         try:
@@ -54,7 +54,7 @@ class OrderClient:
         self._deployment = deployment
 
     def place(self, orders: Sequence[Mapping[str, object]]) -> list[datetime]:
-        """Send one OrderPlaced an order; return when each was sent."""
+        """Send one OrderPlaced per order; return when each was sent."""
         sent: list[datetime] = []
         for start in range(0, len(orders), _ENTRIES_A_CALL):
             batch = orders[start : start + _ENTRIES_A_CALL]
@@ -76,7 +76,7 @@ class OrderClient:
         return sent
 
     def histories(self, order_ids: Iterable[str]) -> dict[str, History]:
-        """What the event store holds of the orders as of now, one entry for each id.
+        """Read the orders from the event store as of now: one entry per id, empty for an unknown order.
 
         Raises NoCommitError for an item that is no commit.
         """
@@ -91,7 +91,7 @@ class OrderClient:
         }
 
     def update(self, histories: dict[str, History]) -> None:
-        """Read again what has no final state yet."""
+        """Read the orders again that have no final state yet."""
         histories |= self.histories(order_id for order_id, history in histories.items() if history.final is None)
 
     def wait(

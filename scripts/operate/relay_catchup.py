@@ -1,4 +1,4 @@
-"""Publish again what was committed since a time: a stream record lives a day, the event store for ever."""
+"""Publish the events of all commits since a time again: a stream record lives a day, the event store for ever."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ _COMMITS_AT_ONCE = 50
 
 @dataclass(slots=True)
 class Published:
-    """How many commits and events, and those commits of which EventBridge kept refusing an event."""
+    """How many commits and events were published, and the commits of which EventBridge kept refusing an event."""
 
     commits: int = 0
     events: int = 0
@@ -46,7 +46,7 @@ def catch_up(target: Target, since: str, *, dry_run: bool) -> None:
     if dry_run:
         out.print(f"would publish {said} again")
     else:
-        out.print(f"published {said} again; each has the id it had, so what had taken it already did nothing")
+        out.print(f"published {said} again; each has the id it had, so consumers that know it ignore it")
     problems = [f"skipped: {error}" for error in unreadable]
     if published.refused:
         problems.append(
@@ -60,7 +60,7 @@ def catch_up(target: Target, since: str, *, dry_run: bool) -> None:
 def commits_since(
     client: "DynamoDBClient", table: str, since: datetime, unreadable: list[NoCommitError]
 ) -> Iterator[Commit]:
-    """The streams in no order, each with its oldest commit first; what is no commit is collected."""
+    """Give the streams in no order, each with its oldest commit first; other items are appended to `unreadable`."""
     pages = client.get_paginator("scan").paginate(
         TableName=table,
         ConsistentRead=True,
@@ -75,7 +75,7 @@ def publisher_of(target: Target, deployment: Deployment) -> EventPublisher:
 
 
 def publish(commits: Iterator[Commit], publisher: EventPublisher | None) -> Published:
-    """Publish in batches; without a publisher only count. It is harmless, as every consumer takes an event once."""
+    """Publish in batches; without a publisher only count. Consumers handle an event once, so repetition is harmless."""
     published = Published()
     with progress_display() as shown:
         commits = show_progress(shown, "commits", commits)

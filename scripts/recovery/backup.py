@@ -1,4 +1,4 @@
-"""Write what cannot be derived to files: the event store, and the ledger of the gateway that stands for a provider."""
+"""Write the tables that cannot be derived to files: the event store, and the simulated gateway's ledger."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

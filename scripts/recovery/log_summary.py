@@ -1,4 +1,4 @@
-"""Read a log once, from a table or a file, and sum up what follows from it."""
+"""Read a log once, from a table or a file, and derive stock, counters, deadlines and damages from it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class LogSummary:
     gaps: list[str] = field(default_factory=list)
     """The streams that lack a version."""
     unfinished: list[Commit] = field(default_factory=list)
-    """The last commit of each stream that waits for something: its events have to be handled still."""
+    """The last commit of each stream that waits for something: its events have still to be handled."""
     due: dict[str, datetime] = field(default_factory=dict)
     """By stream, the deadline that it waits for."""
 

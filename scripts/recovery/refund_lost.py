@@ -1,4 +1,4 @@
-"""Give back what was charged for orders that the event store has lost, or that were refused when they came again."""
+"""Refund the charges of orders that the event store has lost, or that were refused when they came again."""
 
 from collections.abc import Sequence
 from itertools import islice

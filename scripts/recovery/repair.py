@@ -42,7 +42,7 @@ class _Condition(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """An inventory item as it was compared, and as the log says it: None where there is none."""
+    """An inventory item as it is and as the log demands it; None where there is none."""
 
     sku: str
     before: Item | None
@@ -63,12 +63,12 @@ def _value(item: Item, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What is to be repaired: SKUs of the inventory, and streams with the deadlines that nobody will tell of."""
+    """The SKUs to repair, and by stream the deadlines that no service will be told of."""
 
     repairs: list[Repair]
     missing_deadlines: Mapping[str, datetime]
     left: list[str]
-    """What cannot be repaired, and why."""
+    """Why the other SKUs cannot be repaired."""
 
 
 class Repairer:
@@ -88,7 +88,7 @@ class Repairer:
         self._deadlines = Deadlines(client, deployment)
 
     def find(self, shown: Progress | None = None) -> Findings:
-        """Raise UserError where the log is no ground for any repair."""
+        """Raise UserError where the log is empty or damaged, or somebody is writing."""
         audit = self._auditor.compare_once(shown)
         _check(audit)
         repairs: list[Repair] = []
@@ -97,16 +97,16 @@ class Repairer:
             if difference.kind == "stock":
                 sku = difference.subject
                 try:
-                    repairs.append(Repair(sku, audit.stock.get(sku), _right(audit, sku)))
+                    repairs.append(Repair(sku, audit.stock.get(sku), _expected_item(audit, sku)))
                 except UserError as error:
                     left.append(str(error))
         return Findings(repairs, audit.missing_deadlines, left)
 
     def write(self, repair: Repair) -> None:
-        """Raise UserError where the item is not what was compared any more."""
+        """Raise UserError where the item has changed since it was compared."""
         writes = [self._item(repair)]
-        if right := repair.after:
-            commit = self._commits.next(right.sku, right.product, right.stock, delta=0)
+        if after := repair.after:
+            commit = self._commits.next(after.sku, after.product, after.stock, delta=0)
             put: PutTypeDef = {
                 "TableName": self._deployment.tables.event_store,
                 "Item": commit_to_item(commit),
@@ -122,7 +122,7 @@ class Repairer:
         self._deadlines.write(missing_deadlines, self._clock())
 
     def _item(self, repair: Repair) -> "TransactWriteItemTypeDef":
-        """Replace or remove the item only as long as each of its attributes is as it was compared."""
+        """Replace or remove the item on condition that no attribute has changed since it was compared."""
         table = self._deployment.tables.inventory
         if repair.before is None:
             condition: _Condition = {"ConditionExpression": f"attribute_not_exists({_KEY})"}
@@ -152,13 +152,13 @@ def _check(audit: Audit) -> None:
         raise UserError(f"nothing was repaired: somebody is writing, as this changed while it was read: {named}")
 
 
-def _right(audit: Audit, sku: str) -> StockItem | None:
+def _expected_item(audit: Audit, sku: str) -> StockItem | None:
     totals = audit.ledger.skus.get(sku)
     return totals.stock_item(sku) if totals else None
 
 
 def repair_tables(target: Target) -> None:
-    """Print each repair as soon as it is written; raise UserError where somebody may be writing, or some cannot be."""
+    """Print each repair once it is written; raise UserError where somebody may be writing, or a repair failed."""
     deployment = Deployment.of(target)
     writers, repairer = Writers(target, deployment), Repairer(target.client("dynamodb"), deployment)
     writers.check_paused("repaired")

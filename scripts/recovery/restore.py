@@ -42,7 +42,7 @@ _Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Restored:
-    """How many commits were read, written and removed, charges and SKUs written; and the orders that go on."""
+    """How many commits were read, written and removed, charges and SKUs written; and the orders that are open."""
 
     commits: int = 0
     written: int = 0
@@ -71,7 +71,7 @@ class Restorer:
             raise _would_be_lost(surplus, self._deployment.tables.event_store)
         inventory = {sku: stock_to_item(totals.stock_item(sku)) for sku, totals in log.ledger.skus.items()}
         restored = Restored(commits=log.commits, unfinished=log.unfinished)
-        with _told_if_unfinished():
+        with _warn_if_unfinished():
             self._write_log(source, fingerprints, surplus, restored, shown)
             restored.charges = self._write_charges(source, shown)
             restored.skus = self._write_inventory(inventory)
@@ -135,7 +135,7 @@ def _remembered(items: Iterable[Item], fingerprints: set[bytes]) -> Iterator[Ite
 
 
 def _fingerprint(item: Item) -> bytes:
-    """Tell items apart, whatever the order of their attributes is."""
+    """A hash of the item that does not depend on the order of its attributes."""
     # A commit has no binary attribute, which is no JSON; a foreign item may.
     text = json.dumps(item, sort_keys=True, separators=(",", ":"), default=repr)
     return hashlib.sha256(text.encode()).digest()[:16]
@@ -161,7 +161,7 @@ def _would_be_lost(surplus: set[_Key], table: str) -> UserError:
 
 
 @contextmanager
-def _told_if_unfinished() -> Iterator[None]:
+def _warn_if_unfinished() -> Iterator[None]:
     try:
         yield
     except BaseException:
@@ -172,7 +172,7 @@ def _told_if_unfinished() -> Iterator[None]:
 def restore_tables(
     target: Target, to: str, *, replace: bool, from_elsewhere: bool, accept_damaged: bool = False
 ) -> None:
-    """Restore, and audit as of then; raise UserError where something stands in the way or a difference stays."""
+    """Restore, and audit as of then; raise UserError where the restore is refused or a difference stays."""
     deployment = Deployment.of(target)
     began_at = datetime.now(UTC)
     client = target.client("dynamodb")
@@ -183,7 +183,7 @@ def restore_tables(
             restored = Restorer(client, deployment).restore(
                 source, shown, replace=replace, accept_damaged=accept_damaged
             )
-        with _told_if_unfinished():
+        with _warn_if_unfinished():
             refused = _publish(target, deployment, restored.unfinished)
     _print(restored, source.as_of, began_at)
     try:
