@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scripts.deploy.deployment import Deployment
 from services.libs.store.deadline_table import DeadlineTable
-from services.shared.deadlines import MOST_STREAMS, DeadlineGroup, minute_of
+from services.shared.deadlines import MINUTE, MOST_STREAMS, DeadlineGroup, minute_of
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -29,9 +29,17 @@ class Deadlines:
                     del missing[stream]
         return missing
 
-    def streams_since(self, time: datetime) -> set[str]:
-        """The streams whose deadlines were written at that time or later."""
-        return {stream for group in self._groups() if group.written_at >= time for stream in group.stream_ids}
+    def streams(self) -> set[str]:
+        """The streams of all groups."""
+        return {stream for group in self._groups() for stream in group.stream_ids}
+
+    def streams_due(self, first: datetime, last: datetime) -> set[str]:
+        """The streams of the groups that are due in these minutes, both included."""
+        minutes = (minute_of(last) - minute_of(first)) // MINUTE + 1
+        groups = (
+            group for number in range(minutes) for group in self._table.due_in(minute_of(first) + number * MINUTE)
+        )
+        return {stream for group in groups if isinstance(group, DeadlineGroup) for stream in group.stream_ids}
 
     def _groups(self) -> Iterator[DeadlineGroup]:
         return (group for group in self._table.all() if isinstance(group, DeadlineGroup))

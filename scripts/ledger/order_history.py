@@ -6,6 +6,7 @@ from datetime import datetime
 
 from scripts.cli.money import money
 from scripts.ledger.gateway_ledger import CALLED_OFF, CHARGED, DECLINED, REFUNDED, GatewayEntry
+from scripts.ledger.lifecycles import lifecycle_of
 from services.shared.causes import timestamp
 from services.shared.commits import Commit
 from services.shared.events.order import OrderCancelled
@@ -32,6 +33,13 @@ def state_of(lifecycle: Lifecycle, history: Sequence[Commit]) -> State | Mismatc
         return lifecycle.fold(history)
     except ImpossibleCommitError as error:
         return Mismatch("a commit that may be there", str(error))
+
+
+def is_final(history: Sequence[Commit]) -> bool:
+    """Whether the life of the stream is over, so that no commit follows."""
+    lifecycle = lifecycle_of(history[0].stream_id)
+    state = state_of(lifecycle, history) if lifecycle else None
+    return isinstance(state, State) and state.is_final
 
 
 def overdue(state: State, now: datetime) -> Mismatch | None:

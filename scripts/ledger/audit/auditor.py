@@ -15,7 +15,7 @@ from scripts.ledger.audit.charges import charge_differences
 from scripts.ledger.audit.counters import counter_differences, read_counters
 from scripts.ledger.audit.findings import Audit, Difference
 from scripts.ledger.audit.growing_log import GrowingLog
-from scripts.ledger.audit.stock import stock_differences
+from scripts.ledger.audit.stock import impossible_quantities, stock_differences
 from scripts.ledger.audit.streams import StreamCheck, check_stream, is_order
 from scripts.ledger.deadlines import Deadlines
 from scripts.ledger.gateway_ledger import read_entries, read_gateway
@@ -78,6 +78,7 @@ class Auditor:
             unconfirmed = self._compare_stock_again(reading, unconfirmed)
             if unconfirmed and remaining:
                 self._sleep(_PAUSE_SECONDS)
+        audit.commits, audit.orders = reading.log.commits, reading.log.orders
         return audit
 
     def compare_once(self, shown: Progress | None = None) -> Audit:
@@ -85,7 +86,7 @@ class Auditor:
         return self._read(shown or Progress(disable=True)).audit
 
     def _read(self, shown: Progress) -> _Reading:
-        log = GrowingLog(self._client, self._deployment, self._clock())
+        log = GrowingLog(self._client, self._deployment, self._clock)
         stock, counters = self._stock(), read_counters(self._counters)
         audit = Audit(stock, log.ledger, log.unreadable)
         reading = _Reading(audit, log, {}, {})
@@ -102,13 +103,12 @@ class Auditor:
         _compare_stock(audit, audit.ledger.skus.keys() | stock.keys() | stock_after.keys(), stock_after)
         audit.final += counter_differences(audit.ledger, counters, counters_after)
         audit.counters_moved = counters != counters_after and not isinstance(counters, Exception)
+        audit.commits, audit.orders = log.commits, log.orders
         return reading
 
     def _check_streams(self, reading: _Reading, streams: Sequence[Sequence[Commit]]) -> None:
         for history, check in zip(streams, self._checks(streams), strict=True):
-            reading.audit.commits += len(history)
-            reading.audit.orders += is_order(check.stream_id)
-            reading.log.add(history, is_final=check.is_final)
+            reading.log.add(history, is_over=check.is_final)
             _note(reading, check)
 
     def _check_streams_again(self, reading: _Reading) -> None:
@@ -172,11 +172,13 @@ def _by_sku(items: Iterable[Item]) -> dict[str, Item]:
 def _compare_stock(audit: Audit, skus: Iterable[str], after: dict[str, Item]) -> None:
     """Compare the SKUs that were the same before and after the log was read.
 
-    A SKU that moves keeps the differences that it had.
+    A SKU that moves keeps the differences that it had, and is checked for impossible quantities.
     """
     for sku in sorted(skus):
         if audit.stock.get(sku) != after.get(sku):
             audit.moving.add(sku)
+            if sku in after and (impossible := list(impossible_quantities(sku, after[sku]))):
+                audit.by_sku[sku] = impossible
             continue
         audit.moving.discard(sku)
         differences = list(stock_differences(audit.ledger, sku, after.get(sku)))

@@ -25,6 +25,17 @@ def stock_differences(ledger: Ledger, sku: str, item: Item | None) -> Iterator[D
         yield Difference("stock", sku, expected, found)
 
 
+def impossible_quantities(sku: str, item: Item) -> Iterator[Difference]:
+    """Check what holds for an item at every moment, whatever the log says."""
+    try:
+        stock = stock_item(item)
+    except (LookupError, TypeError, ValueError):
+        yield Difference("stock", sku, "an item that can be read", _found(item))
+        return
+    if stock.stock != stock.reserved + stock.available or min(stock.reserved, stock.available) < 0:
+        yield Difference("stock", sku, "available = stock - reserved, none below 0", _found(item))
+
+
 def _found(item: Item | None) -> str:
     if item is None:
         return "not in the inventory"
