@@ -1,5 +1,6 @@
 """One order's whole history: when each commit was made and why, and the stock and the money that it moved."""
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from scripts.deploy.target import Target
 from scripts.ledger.gateway_ledger import NEVER_ASKED, UNREADABLE, GatewayEntry, read_entries
 from scripts.ledger.log_reader import NoCommitError, named_briefly, read_stream, readable_commits
 from scripts.ledger.order_history import Mismatch, reason_of, state_of
+from services.libs.store.commit_items import commit_to_item
+from services.libs.store.dynamodb_items import from_item
 from services.shared.causes import timestamp
 from services.shared.commits import Commit, order_id_of, order_stream
 from services.shared.events.order import OrderCancelled
@@ -25,12 +28,12 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
-def show(target: Target, order_id: str) -> None:
+def show(target: Target, order_id: str, *, as_json: bool = False) -> None:
     """Print the order's timeline, the payment gateway's entry, and the order's state."""
-    print_order(target.client("dynamodb"), Deployment.of(target), order_id)
+    print_order(target.client("dynamodb"), Deployment.of(target), order_id, as_json=as_json)
 
 
-def print_order(client: "DynamoDBClient", deployment: Deployment, order_id: str) -> None:
+def print_order(client: "DynamoDBClient", deployment: Deployment, order_id: str, *, as_json: bool = False) -> None:
     """Raise UserError where there is no such order, or an item of it is no commit."""
     unreadable: list[NoCommitError] = []
     items = read_stream(client, deployment, order_stream(order_id))
@@ -40,13 +43,23 @@ def print_order(client: "DynamoDBClient", deployment: Deployment, order_id: str)
             f"the event store has no order {order_id!r}; if it was placed, `invoke dlq-list` may say why it failed"
         )
     entry = read_entries(client, deployment, [order_id]).get(order_id, GatewayEntry(order_id))
+    if as_json:
+        commits = [from_item(commit_to_item(commit)) for commit in history]
+        state = state_text(history) if history else None
+        shown = {"order_id": order_id, "state": state, "gateway": entry._asdict(), "commits": commits}
+        out.print(json.dumps(shown, ensure_ascii=False), markup=False)
+    else:
+        _print(history, entry)
+    if unreadable:
+        raise UserError(named_briefly(unreadable))
+
+
+def _print(history: Sequence[Commit], entry: GatewayEntry) -> None:
     if history:
         print_table(timeline(history))
     out.print(f"\ngateway   {gateway_text(entry)}", markup=False)
     if history:
         out.print(f"state     {state_text(history)}", markup=False)
-    if unreadable:
-        raise UserError(named_briefly(unreadable))
 
 
 def timeline(history: Sequence[Commit]) -> Table:

@@ -59,7 +59,7 @@ class Line:
     def for_machines(self) -> str:
         exception = {"exception": self.exception} if self.exception else {}
         entry = {"time": self.time, "service": self.service, "level": self.level, "message": self.message}
-        return json.dumps({**self.fields, **entry, **exception}, ensure_ascii=False)
+        return json.dumps({**entry, **self.fields, **exception}, ensure_ascii=False)
 
 
 def show(  # noqa: PLR0913 - the options of the command

@@ -47,12 +47,16 @@ def put_order(
     put_order(target_of(target), order_id=order_id, customer_id=customer_id, items=item, file=order_file, wait=wait)
 
 
-@command({"order": "the order's id", "target": TARGET}, needs=DEPLOYMENT, positional=["order"])
-def order_show(_: Context, order: str, target: str = "local") -> None:
+@command(
+    {"order": "the order's id", "target": TARGET, "json": "print one JSON object"},
+    needs=DEPLOYMENT,
+    positional=["order"],
+)
+def order_show(_: Context, order: str, target: str = "local", json: bool = False) -> None:
     """Show one order's history, stock and money."""
     from scripts.ledger import order_show
 
-    order_show.show(target_of(target), order)
+    order_show.show(target_of(target), order, as_json=json)
 
 
 @command({"target": TARGET, "orders": "how many orders, 1 or more"}, needs=f"{DEPLOYMENT}; a seeded inventory")

@@ -368,6 +368,26 @@ def test_a_sku_that_moves_whenever_it_is_read_is_named_and_is_no_difference(
     assert "all the rest is what the log says" in printed
 
 
+def test_the_first_order_of_all_is_found_although_it_comes_while_the_log_is_read(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws.store.append(seeding("prod-001", stock=100))
+    _while_read(monkeypatch, lambda: _reserve(aws, "first"))
+
+    done = _audit(aws)
+
+    assert (done.differences, done.moved, done.orders) == ([], ["counters"], 1)
+
+
+def test_a_sku_that_moves_and_has_impossible_quantities_is_a_difference(
+    busy: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, available=50)
+    _while_read(monkeypatch, *(partial(_reserve, busy, f"order-{number}") for number in range(5)))
+
+    assert _found(busy) == [("stock", "prod-001")]
+
+
 def test_a_sku_that_is_restocked_while_the_log_is_read_is_compared_afterwards(
     busy: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 
 import pytest
@@ -190,3 +191,19 @@ def test_the_timeline_is_at_most_120_columns_wide(aws: Aws, capsys: pytest.Captu
 
     timeline, _, _ = capsys.readouterr().out.partition("\n\n")
     assert max(map(len, timeline.splitlines())) <= 120
+
+
+def test_a_machine_gets_the_commits_as_they_are_stored(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    shop = _Shop(aws)
+    shop.place(prod_001=2)
+    shop.pay()
+
+    print_order(aws.dynamodb, aws.deployment, _ID, as_json=True)
+
+    shown = json.loads(capsys.readouterr().out)
+    assert [commit["events"] for commit in shown["commits"]] == [
+        ["OrderValidated", "PaymentRequested"],
+        ["PaymentProcessed"],
+    ]
+    assert (shown["gateway"]["status"], shown["gateway"]["amount_minor"]) == ("charged", 1000)
+    assert shown["state"] == "open; it is paid and waits to be confirmed"
