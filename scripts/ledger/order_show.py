@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
+_CAUSE_WIDTH = 20
+"""A producer's id is folded, so that stock and money have room."""
+
+
 def show(target: Target, order_id: str, *, as_json: bool = False) -> None:
     """Print the order's timeline, the payment gateway's entry, and the order's state."""
     print_order(target.client("dynamodb"), Deployment.of(target), order_id, as_json=as_json)
@@ -79,6 +83,7 @@ def timeline(history: Sequence[Commit]) -> Table:
     )
     for column in shown.columns[:4]:
         column.no_wrap = True
+    shown.columns[4].max_width = _CAUSE_WIDTH
     for commit in history:
         since_first = round((commit.cause.at - first.at).total_seconds() * 1000)
         reason = reason_of(commit)

@@ -621,6 +621,16 @@ def test_each_repair_is_told_and_what_cannot_be_repaired_at_the_end(
     assert set(busy.inventory.read(["prod-001", "aaa", "zzz"])) == {"prod-001", "aaa"}
 
 
+def test_a_repair_shows_a_name_as_it_is(
+    busy: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, name=':tea: [bold]"إبريق"[/]')
+
+    repairing.repair_tables(_target(busy, monkeypatch))
+
+    assert 'prod-001: name :tea: [bold]"إبريق"[/] -> Product prod-001\n' in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("active", [[["order-service"]], [[], ["order-service"]]])
 def test_the_writers_are_asked_before_the_comparison_and_again_before_the_first_repair(
     busy: Aws, monkeypatch: pytest.MonkeyPatch, active: list[list[str]]
