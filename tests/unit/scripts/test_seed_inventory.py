@@ -4,7 +4,6 @@ from typing import cast
 
 import pytest
 
-from scripts.cli.errors import UserError
 from scripts.cli.json_files import load_json
 from scripts.cli.paths import ORDER_EVENTS_FILE
 from scripts.deploy.deployment import Deployment
@@ -69,15 +68,6 @@ def test_the_products_of_the_post_deploy_test_do_not_settle_the_currency(
     seed(target, _file(tmp_path, _product(currency="JPY")))
 
     assert aws.inventory.read(["prod-001"])["prod-001"].product.currency == "JPY"
-
-
-def test_a_second_currency_in_the_catalogue_is_refused(aws: Aws, target: Target, tmp_path: Path) -> None:
-    seed(target, _file(tmp_path, _product()))
-
-    with pytest.raises(UserError, match="the inventory is priced in GBP and the file in JPY"):
-        seed(target, _file(tmp_path, _product("prod-002", currency="JPY")))
-
-    assert aws.inventory.read(["prod-002"]) == {}
 
 
 def test_a_sku_is_seeded_after_an_item_of_its_stream_that_is_no_commit(
