@@ -1,7 +1,7 @@
 """Amounts of money as people read them."""
 
 _HUNDREDTHS = 2
-# Currencies whose minor unit is not a hundredth, by ISO 4217, list one:
+# Currencies whose minor unit is not a hundredth, by ISO 4217, list one of 2026-01-01:
 # https://www.six-group.com/en/products-services/financial-information/data-standards.html
 _CURRENCIES_BY_DECIMALS = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",

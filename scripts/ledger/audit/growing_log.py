@@ -4,7 +4,7 @@ A stream grows until its life is over. A new order that holds stock writes its d
 commit, so the deadline table names it. Beyond these only the streams of the SKUs themselves move stock.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -51,17 +51,20 @@ class GrowingLog:
 
     def catch_up(self, skus: Collection[str]) -> None:
         """Take in the commits that were written since and may move the stock of these SKUs."""
-        known = {stream: history[-1].version for stream, history in self._unfinished.items()}
+        known = {stream: _versions_without_gap(history) for stream, history in self._unfinished.items()}
         known |= {stream: self._sku_versions.get(stream, 0) for stream in map(sku_stream, skus)}
         known |= {stream: 0 for stream in self._new_streams() if stream not in known and stream not in self._finished}
         newer = readable_commits(read_newer(self._client, self._deployment, known), self.unreadable)
-        for commits in _by_stream(newer):
-            history = (*self._unfinished.get(commits[0].stream_id, ()), *commits)
+        for stream_id, commits in _by_stream(newer).items():
+            before = self._unfinished.get(stream_id, ())
+            added = [commit for commit in commits if commit not in before]
+            history = sorted((*before, *added), key=lambda commit: commit.version)
             # The stream of an older order is over and was read, although a repair may have written its deadline again.
-            if commits[0].version > 1 or commits[0].cause.at >= self._recent:
-                self.orders += commits[0].version == 1 and commits[0].stream_id.startswith(ORDER_PREFIX)
-                self._count(commits)
-                self._remember(history, is_over=is_final(history))
+            is_new = not before and not known[stream_id]
+            if added and (not is_new or history[0].cause.at >= self._recent):
+                self.orders += is_new and stream_id.startswith(ORDER_PREFIX)
+                self._count(added)
+                self._remember(tuple(history), is_over=is_final(history))
 
     def _remember(self, history: tuple[Commit, ...], *, is_over: bool) -> None:
         stream_id = history[0].stream_id
@@ -88,9 +91,13 @@ class GrowingLog:
             self.ledger.add(commit)
 
 
-def _by_stream(commits: Iterable[Commit]) -> Iterator[list[Commit]]:
+def _versions_without_gap(history: Sequence[Commit]) -> int:
+    """The last version before a gap: a scan may pass the place of a version before that is written."""
+    return next((number for number, commit in enumerate(history) if commit.version != number + 1), len(history))
+
+
+def _by_stream(commits: Iterable[Commit]) -> dict[str, list[Commit]]:
     streams: dict[str, list[Commit]] = {}
     for commit in commits:
         streams.setdefault(commit.stream_id, []).append(commit)
-    for history in streams.values():
-        yield sorted(history, key=lambda commit: commit.version)
+    return streams
