@@ -8,13 +8,10 @@ from http import HTTPStatus
 from itertools import count
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from rich.text import Text
 
 from scripts.cli.console import out, print_table, table
 from scripts.cli.errors import UserError
-from scripts.cli.json_files import load_json
-from scripts.cli.paths import ORDER_EVENTS_FILE
 from scripts.cli.waiting import wait_until
 from scripts.cli.web import TIMEOUT_SECONDS, session
 from scripts.deploy.deployment import Deployment
@@ -24,7 +21,8 @@ from scripts.ledger.gateway_ledger import read_entries
 from scripts.ledger.order_history import reason_of
 from scripts.monitor.metrics_audit import business_counters, read_page
 from scripts.operate.order_client import History, OrderClient
-from scripts.operate.seeding import Catalogue, Seeder
+from scripts.operate.post_deploy_suite import Case, Suite, load_suite
+from scripts.operate.seeding import Seeder
 from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.simulated_gateway import accepts
 from services.shared.inventory import StockItem
@@ -32,39 +30,6 @@ from services.shared.inventory import StockItem
 _ORDER_TIMEOUT_SECONDS = 60
 _LOG_TIMEOUT_SECONDS = 30
 _POLL_SECONDS = 0.5
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Expectation(_Model):
-    events: list[str]
-    reason: str | None = None
-    gateway: str | None = None
-    amount_minor: int | None = Field(None, alias="amountMinor")
-    sold: dict[str, int] = {}
-
-
-class Case(_Model):
-    name: str
-    order: dict[str, object]
-    expect: Expectation
-
-    @property
-    def payment(self) -> bool | None:
-        """Whether its payment is to succeed; None where there is to be none."""
-        wanted = self.order.get("_postDeployTestForceResult")
-        return None if wanted is None else wanted == "SUCCESS"
-
-
-class Suite(_Model):
-    inventory: Catalogue
-    """Products of the test alone: no part of the shop's catalogue."""
-    cases: list[Case]
-
-
-SUITE = TypeAdapter(Suite)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +48,7 @@ class Check:
 
 def check_deployment(target: Target) -> None:
     """Raise UserError naming each expectation that does not hold, with the values seen."""
-    suite = load_json(ORDER_EVENTS_FILE, SUITE)
+    suite = load_suite()
     checks = list(_PostDeployTest(target, Deployment.of(target), suite).checks())
     _print(checks)
     failed = [check for check in checks if not check.holds]

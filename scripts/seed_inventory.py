@@ -7,18 +7,17 @@ from scripts.cli.console import print_table, table
 from scripts.cli.errors import UserError
 from scripts.cli.json_files import load_json
 from scripts.cli.money import money
-from scripts.cli.paths import ORDER_EVENTS_FILE
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.ledger.log_reader import read_inventory
+from scripts.operate.post_deploy_suite import load_suite
 from scripts.operate.seeding import CATALOGUE, Seeder, SeedProduct
-from scripts.post_deploy_test import SUITE
 from services.shared.inventory import StockItem
 
 
 def check_currency(products: Sequence[SeedProduct], inventory: Sequence[StockItem]) -> None:
     """Raise UserError where the catalogue would have two currencies; products of the post-deploy test do not count."""
-    left_out = {product.sku for product in (*products, *load_json(ORDER_EVENTS_FILE, SUITE).inventory)}
+    left_out = {product.sku for product in (*products, *load_suite().inventory)}
     others = {item.product.currency for item in inventory if item.sku not in left_out} - {products[0].currency}
     if others:
         raise UserError(

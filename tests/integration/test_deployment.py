@@ -15,6 +15,7 @@ from scripts.cli.paths import ORDER_EVENTS_FILE
 from scripts.deploy import planning
 from scripts.deploy.own_deployment import with_settings
 from scripts.deploy.target import Target
+from scripts.operate import post_deploy_suite
 from scripts.put_order import put_order
 from scripts.seed_inventory import seed
 from tests.integration.world import World
@@ -81,7 +82,7 @@ def test_the_post_deploy_test_names_what_does_not_hold(
     suite["cases"][0]["expect"] |= {"gateway": "declined", "sold": {"test-kettle": 1}}
     altered = tmp_path / "events.json"
     altered.write_text(json.dumps(suite))
-    monkeypatch.setattr(post_deploy_test, "ORDER_EVENTS_FILE", altered)
+    monkeypatch.setattr(post_deploy_suite, "ORDER_EVENTS_FILE", altered)
 
     with pytest.raises(UserError) as failure:
         post_deploy_test.check_deployment(target)

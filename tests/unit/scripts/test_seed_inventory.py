@@ -4,12 +4,10 @@ from typing import cast
 
 import pytest
 
-from scripts.cli.json_files import load_json
-from scripts.cli.paths import ORDER_EVENTS_FILE
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
+from scripts.operate.post_deploy_suite import load_suite
 from scripts.operate.seeding import CATALOGUE, Seeder, SeedProduct
-from scripts.post_deploy_test import SUITE
 from scripts.seed_inventory import seed
 from services.libs.store.dynamodb_items import to_item
 from tests.unit.conftest import EVENT_STORE_TABLE, Aws
@@ -63,7 +61,7 @@ def test_prices_have_the_decimals_of_their_currency(
 def test_the_products_of_the_post_deploy_test_do_not_settle_the_currency(
     aws: Aws, target: Target, tmp_path: Path
 ) -> None:
-    list(Seeder(aws.store, aws.inventory).seed(load_json(ORDER_EVENTS_FILE, SUITE).inventory))
+    list(Seeder(aws.store, aws.inventory).seed(load_suite().inventory))
 
     seed(target, _file(tmp_path, _product(currency="JPY")))
 
