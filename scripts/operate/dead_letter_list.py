@@ -54,10 +54,7 @@ def list_dead_letters(
     elif messages:
         _print_messages([row for row in rows if isinstance(row, MessageRow)])
     else:
-        shown = table("queue", "cause", "messages", "oldest", "its order", "its detail", numbers={"messages"})
-        for row in rows:
-            shown.add_row(*map(str, row))
-        print_table(shown)
+        _print_causes([row for row in rows if isinstance(row, CauseRow)])
 
 
 def _causes(queue: str, summary: QueueSummary) -> Iterator[CauseRow]:
@@ -75,6 +72,15 @@ def _messages(queue: str, summary: QueueSummary) -> Iterator[MessageRow]:
         for message in sorted(group.messages):
             sent = timestamp(message.sent_at)
             yield MessageRow(queue, cause, sent, message.message_id, message.order_id, message.event_type)
+
+
+def _print_causes(rows: list[CauseRow]) -> None:
+    shown = table("queue", "cause", "messages", "oldest", "its order", numbers={"messages"})
+    for row in rows:
+        # The detail stands below the cause, so that neither is folded into a narrow column.
+        cause = f"{row.cause}\n  {row.detail}" if row.detail else row.cause
+        shown.add_row(row.queue, cause, str(row.messages), row.oldest, row.order)
+    print_table(shown)
 
 
 def _print_messages(rows: list[MessageRow]) -> None:

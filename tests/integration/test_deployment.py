@@ -104,7 +104,7 @@ def test_an_order_from_the_command_line_is_followed_to_its_end(
 def test_an_order_of_an_unknown_sku_is_not_sent(world: World) -> None:
     with pytest.raises(UserError, match="unknown SKU no-such-sku: nothing was sent"):
         put_order(
-            world.target, order_id="order-x", customer_id="customer-1", items=["no-such-sku"], file=None, wait=False
+            world.target, order_id="order-x", customer_id="customer-1", items=["no-such-sku=1"], file=None, wait=False
         )
 
 
@@ -121,5 +121,5 @@ def test_seeding_again_changes_nothing_and_a_reserved_unit_cannot_be_taken(
 
     file.write_text(json.dumps([product | {"stock": 4, "priceMinor": 600}]))
     seed(world.target, file)
-    assert "stock -6, price was 500" in capsys.readouterr().out
+    assert "stock -6, price was 5.00 GBP" in capsys.readouterr().out
     assert world.stock(sku) == (4, 0, 4)

@@ -349,6 +349,7 @@ def test_the_list_shows_every_queue(aws: Aws, target: Target, capsys: pytest.Cap
     list_dead_letters(target)
 
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines.pop(2) == ["orderId:", "taken"]
     assert [line[0] for line in lines] == ["queue", "test-dlq", *(f"{name}-dlq" for name in _OTHERS)]
     assert " ".join(lines[1]).startswith("test-dlq rejected: conflict (permanent) 2 ")
 
