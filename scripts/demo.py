@@ -1,4 +1,4 @@
-"""A lively run: many orders of mixed size, some sent twice, and then what became of stock, orders and money."""
+"""A lively run: many orders of mixed size, some sent twice, and then a summary and an audit."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -72,7 +72,9 @@ def run_demo(target: Target, orders: int) -> None:
     failed = [f"{len(run.stuck)} orders have no final state, such as {run.stuck[0]}"] if run.stuck else []
     failed += map(_text, audit.differences[:_MOST_NAMED])
     if failed:
-        raise UserError("\n".join([*failed, "`invoke audit` has all the differences, `invoke dlq-list` what failed"]))
+        raise UserError(
+            "\n".join([*failed, "`invoke audit` lists all differences, `invoke dlq-list` the messages that failed"])
+        )
 
 
 def _place(client: OrderClient, run_id: str, count: int) -> Run:

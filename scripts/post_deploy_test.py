@@ -34,10 +34,10 @@ _POLL_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One expectation of one order, and what was seen."""
+    """One expectation of one order, and the value seen."""
 
     case: str
-    what: str
+    subject: str
     expected: object
     seen: object
 
@@ -54,7 +54,7 @@ def check_deployment(target: Target) -> None:
     failed = [check for check in checks if not check.holds]
     if failed:
         raise UserError(
-            "\n".join(f"{check.case}: {check.what}: expected {check.expected}, saw {check.seen}" for check in failed)
+            "\n".join(f"{check.case}: {check.subject}: expected {check.expected}, saw {check.seen}" for check in failed)
         )
 
 
@@ -161,7 +161,7 @@ def _print(checks: list[Check]) -> None:
     shown = table("case", "expectation", "seen", "result", title="Post-deploy test")
     for check in checks:
         result = Text("ok", style="green") if check.holds else Text("failed", style="red")
-        shown.add_row(check.case, check.what, _text(check.seen), result)
+        shown.add_row(check.case, check.subject, _text(check.seen), result)
     print_table(shown)
 
 

@@ -151,7 +151,7 @@ def read_commits(
 
 
 def read_stream(client: "DynamoDBClient", deployment: Deployment, stream_id: str) -> Iterator[Item]:
-    """Read all items of a stream as of now, the oldest first, whatever they hold."""
+    """Read all items of a stream as of now, the oldest first, commits or not."""
     pages = client.get_paginator("query").paginate(
         TableName=deployment.tables.event_store,
         KeyConditionExpression="stream_id = :stream_id",
@@ -185,7 +185,7 @@ def read_newer(client: "DynamoDBClient", deployment: Deployment, known: Mapping[
 
 
 def histories(commits: Iterable[Commit]) -> Iterator[tuple[Commit, ...]]:
-    """Take commits as a scan finds them, those of a stream side by side; give each stream, its oldest commit first."""
+    """Group commits by stream, the oldest first; a scan finds the commits of a stream side by side."""
     for _, stream in groupby(commits, key=lambda commit: commit.stream_id):
         # The embedded AWS sorts numbers as texts here, 10 before 2.
         yield tuple(sorted(stream, key=lambda commit: commit.version))
@@ -202,7 +202,7 @@ def _read_stock_item(item: Item) -> StockItem:
         return stock_item(item)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{item['item_id']['S']} cannot be read in the inventory: {error!r}; `invoke audit` says what it must be"
+            f"{item['item_id']['S']} cannot be read in the inventory: {error!r}; `invoke audit` shows the right values"
         ) from error
 
 

@@ -21,7 +21,7 @@ from services.shared.lifecycle import ImpossibleCommitError, Lifecycle, State
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """What the log demands, and what is there instead; both in words."""
+    """An expectation and the finding that contradicts it, both in words."""
 
     expected: str
     found: str

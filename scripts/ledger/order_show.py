@@ -99,7 +99,7 @@ def timeline(history: Sequence[Commit]) -> Table:
 
 
 def gateway_text(entry: GatewayEntry) -> str:
-    """Say what the gateway's own ledger holds; it has no amount where it was only told to take nothing."""
+    """Describe the gateway's entry; an order that was called off before its charge has no amount."""
     if entry.status == NEVER_ASKED:
         return "was never asked"
     if entry.status == UNREADABLE:
@@ -110,7 +110,7 @@ def gateway_text(entry: GatewayEntry) -> str:
 
 
 def state_text(history: Sequence[Commit]) -> str:
-    """Say where the order stands, and what it waits for unless this is its end."""
+    """Name the order's phase, and the step that it waits for unless it is over."""
     state = state_of(ORDER, history)
     if isinstance(state, Mismatch):
         return f"impossible: {state.found}"

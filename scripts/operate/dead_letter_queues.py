@@ -158,7 +158,7 @@ class Group:
 
 @dataclass(slots=True)
 class QueueSummary:
-    """A queue's messages by cause; `unseen` counts those that others have hidden or taken, or SQS counted wrongly."""
+    """A queue's messages by cause; `unseen` counts messages hidden or taken by others, or counted wrongly by SQS."""
 
     groups: dict[str, Group] = field(default_factory=dict)
     unseen: int = 0
@@ -193,7 +193,7 @@ def move_back(
     dry_run: bool = False,
     include_permanent: bool = False,
 ) -> Moves:
-    """Move messages to the queue that they came from; `dry_run` only counts those that would be."""
+    """Move messages to the queue that they came from; `dry_run` only counts them."""
     if queue.source_url is None:
         instead = _INSTEAD.get(queue.name, _ALWAYS)
         raise UserError(f"{queue.full_name} has no queue to move its messages back to: {instead}")
@@ -213,7 +213,7 @@ def move_back(
 
 
 def redrive(target: Target, *, queue: str | None, limit: int | None, dry_run: bool, include_permanent: bool) -> None:
-    """Move dead letters back to their queues, those of one or of all, at most `limit` of each; print how many."""
+    """Move dead letters back to their queues, of one queue or of all, at most `limit` of each; print how many."""
     client = target.client("sqs")
     numbers = ("would be moved" if dry_run else "moved", "skipped as permanent", "left")
     shown = table("queue", *numbers, numbers=numbers)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from types_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef, MessageTypeDef
 
-# What a service that rejects a message says of it, and what EventBridge says of one that it could not deliver:
+# The attributes that a service adds when it rejects a message, and EventBridge when it cannot deliver one:
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 _REJECTION = ("reason", "detail", "message_id", "source_arn", "function_name")
 _RULE_FAILURE = (

@@ -88,14 +88,14 @@ def show(  # noqa: PLR0913 - the options of the command
                 out.print(line.for_people(min(out.width, _WIDTH)))
             printed += 1
     if not printed and not as_json:
-        what = f"{'no warning and no error' if errors else 'nothing'}{f' that names {order}' if order else ''}"
-        out.print(f"{what} was logged since {timestamp(start)}", markup=False)
+        nothing = f"{'no warning and no error' if errors else 'nothing'}{f' that names {order}' if order else ''}"
+        out.print(f"{nothing} was logged since {timestamp(start)}", markup=False)
 
 
 def lines(
     client: "CloudWatchLogsClient", service: str, group: str, start: datetime, order: str | None = None
 ) -> Iterator[Line]:
-    """Give a function's lines, the oldest first; where an order is given, those that name it."""
+    """Give a function's lines, the oldest first; with an order only lines that name it."""
     pages = client.get_paginator("filter_log_events").paginate(
         logGroupName=group,
         startTime=int(start.timestamp() * 1000),

@@ -116,7 +116,7 @@ class Repairer:
         try:
             self._client.transact_write_items(TransactItems=writes)
         except self._client.exceptions.TransactionCanceledException as error:
-            raise UserError(f"{repair.sku}: it is not what was compared any more, or could not be written") from error
+            raise UserError(f"{repair.sku}: it has changed since it was compared, or could not be written") from error
 
     def write_deadlines(self, missing_deadlines: Mapping[str, datetime]) -> None:
         self._deadlines.write(missing_deadlines, self._clock())

@@ -201,4 +201,4 @@ def replay_lost_orders(target: Target, since: str, *, dry_run: bool) -> None:
     if orders.differing:
         named = ", ".join(sorted(orders.differing))
         out.print(f"came with more than one content, of which the earliest counts: {named}", markup=False)
-    out.print("what was placed in the last ten minutes may not be in the archive yet: then run this again")
+    out.print("orders of the last ten minutes may not be in the archive yet: run this again later")

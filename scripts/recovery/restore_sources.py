@@ -117,7 +117,7 @@ def _temporary_table(client: "DynamoDBClient", name: str, again: str, restore: C
         yield
     except BaseException:
         out.print(
-            f"what DynamoDB has made of the table {name} is left for the next try with `--to {again}`; "
+            f"the table {name} is left for the next try with `--to {again}`; "
             f"to give it up: `aws dynamodb delete-table --table-name {name}`",
             markup=False,
         )

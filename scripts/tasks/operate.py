@@ -74,8 +74,8 @@ def dlq_list(
         "target": TARGET,
         "queue": "only this queue's dead letters, such as order",
         "max": "how many to move of each queue at most; all by default",
-        "dry_run": "move nothing, only say what would be moved",
-        "include_permanent": "move those too that a service rejected as hopeless",
+        "dry_run": "move nothing, only count the messages",
+        "include_permanent": "move messages too that a service rejected for good",
     },
     needs=DEPLOYMENT,
 )

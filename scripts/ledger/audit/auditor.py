@@ -60,7 +60,7 @@ class Auditor:
         self._sleep = sleep
 
     def audit(self, shown: Progress | None = None) -> Audit:
-        """Compare everything, and compare again what moved or differs: no reading of a live system is a snapshot.
+        """Compare everything, and differing or moving parts again: no reading of a live system is a snapshot.
 
         The event store is read as a whole once. A SKU that agrees once is right; one that differs is reported if it
         differs again.
@@ -140,7 +140,7 @@ class Auditor:
         reading.audit.missing_deadlines = reading.overdue | missing
 
     def _compare_stock_again(self, reading: _Reading, skus: set[str]) -> set[str]:
-        """Compare these SKUs with the log as it is now; return those that neither agree nor have differed twice."""
+        """Compare these SKUs with the log as it is now; return the SKUs that neither agree nor have differed twice."""
         audit = reading.audit
         suspected = set(audit.by_sku)
         audit.stock |= (before := self._items(skus))

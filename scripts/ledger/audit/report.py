@@ -50,7 +50,7 @@ def _print(audit: Audit) -> None:
 
 
 def stock_table(ledger: Ledger, title: str, run: Ledger | None = None) -> Table:
-    """Show the units of each SKU by the log, and those that one run sold where it is given."""
+    """Tabulate the units of each SKU by the log, and with `run` also the units that this run sold."""
     numbers = ("seeded", "sold", "stock", "reserved", "available", *(("sold in this run",) if run else ()))
     shown = table("SKU", *numbers, title=title, numbers=numbers)
     for sku, totals in sorted(ledger.skus.items()):
@@ -71,7 +71,7 @@ def _totals(audit: Audit) -> str:
 
 
 def moved_text(audit: Audit) -> str:
-    """Name what moved, and how far it was compared."""
+    """Name the counters and SKUs that moved, and how far they were compared."""
     skus = sorted(audit.moving)
     more = f" and {len(skus) - _SHOWN} more" if len(skus) > _SHOWN else ""
     stock = f"the stock of {', '.join(skus[:_SHOWN])}{more}, which was never compared" if skus else ""

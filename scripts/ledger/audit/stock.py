@@ -26,7 +26,7 @@ def stock_differences(ledger: Ledger, sku: str, item: Item | None) -> Iterator[D
 
 
 def impossible_quantities(sku: str, item: Item) -> Iterator[Difference]:
-    """Check what holds for an item at every moment, whatever the log says."""
+    """Check the rules that an item obeys at every moment, without the log."""
     try:
         stock = stock_item(item)
     except (LookupError, TypeError, ValueError):

@@ -631,7 +631,7 @@ def test_what_is_not_as_it_was_compared_any_more_is_not_written_over(busy: Aws, 
     (repair,) = repairer.find().repairs
     _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, **values)
 
-    with pytest.raises(UserError, match="prod-001: it is not what was compared any more"):
+    with pytest.raises(UserError, match="prod-001: it has changed since it was compared"):
         repairer.write(repair)
 
     assert busy.stock()[0] == 1
@@ -689,7 +689,9 @@ def test_each_repair_is_told_and_what_cannot_be_repaired_at_the_end(
 
     monkeypatch.setattr(Repairer, "write", write_all_but_the_first)
 
-    with pytest.raises(UserError, match=r"not repaired:\nnameless: .* never named or priced it.*\naaa: it is not what"):
+    with pytest.raises(
+        UserError, match=r"not repaired:\nnameless: .* never named or priced it.*\naaa: it has changed since"
+    ):
         repairing.repair_tables(_target(busy, monkeypatch))
 
     assert capsys.readouterr().out.splitlines() == [
