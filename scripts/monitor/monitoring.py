@@ -53,9 +53,17 @@ class Monitoring:
     def alertmanager(self) -> Daemon:
         return Daemon(self.folder, "alertmanager")
 
-    def up(self, tools: Tools, endpoint: Endpoint, webhooks: Mapping[str, str], runbook_url: str) -> None:
+    def up(  # noqa: PLR0913 - what the two servers are told
+        self,
+        tools: Tools,
+        endpoint: Endpoint,
+        webhooks: Mapping[str, str],
+        runbook_url: str,
+        *,
+        alarms_ring: bool = True,
+    ) -> None:
         """Start what is not up; what is up gets the current endpoint, token, rules and receivers."""
-        render_alertmanager(self.folder / "alertmanager", webhooks)
+        render_alertmanager(self.folder / "alertmanager", webhooks, alarms_ring=alarms_ring)
         port = self._serve(
             self.alertmanager,
             [
@@ -122,9 +130,12 @@ def up(target: Target) -> None:
         deployment.metrics_url(target), target.environment, generated_secrets.ensure(target, METRICS_TOKEN)
     )
     monitoring = of(target)
-    monitoring.up(tools, endpoint, _webhooks(target, tools), runbook.url(deployment.runbook_url))
+    webhooks = _webhooks(target, tools)
+    # The embedded AWS does not judge its alarms.
+    monitoring.up(tools, endpoint, webhooks, runbook.url(deployment.runbook_url), alarms_ring=not target.is_local)
+    told = " and ".join(webhooks) or "nobody: no webhook is set (`invoke monitor.set-webhook slack`, then this again)"
     out.print(f"Prometheus is up, on {url(target)}, and scrapes {endpoint.url}")
-    out.print(f"Alertmanager is up, on http://127.0.0.1:{monitoring.alertmanager.port}")
+    out.print(f"Alertmanager is up, on http://127.0.0.1:{monitoring.alertmanager.port}, and tells {told}")
 
 
 def down(target: Target) -> None:

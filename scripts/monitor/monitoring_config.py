@@ -13,9 +13,11 @@ import yaml
 from scripts.check import runbook
 from scripts.cli.paths import MONITORING_SOURCE
 
-# The integrations of a receiver, and the secret that each reads its webhook from.
 SLACK, TEAMS = "slack", "teams"
-_INTEGRATIONS = {SLACK: "slack_configs", TEAMS: "msteamsv2_configs"}
+INTEGRATIONS = {SLACK: "slack_configs", TEAMS: "msteamsv2_configs"}
+"""The part of a receiver that tells each service."""
+PEOPLE_RECEIVER, CLOUDWATCH_RECEIVER = "people", "cloudwatch-alarm"
+"""The receivers in alertmanager.yml. The second tells nobody: a CloudWatch alarm of the same cause does."""
 _CONTAINER_FOLDER = "/etc/alertmanager"
 _ALERTMANAGER = "localhost:9093"
 
@@ -42,8 +44,11 @@ def scrape_target(url: str, environment: str) -> dict[str, Any]:
     return {"targets": [parts.netloc], "labels": labels}
 
 
-def render_alertmanager(folder: Path, webhooks: Mapping[str, str]) -> Path:
-    """Write the configuration that tells the services of `webhooks`, and nobody else, and give its path."""
+def render_alertmanager(folder: Path, webhooks: Mapping[str, str], *, alarms_ring: bool = True) -> Path:
+    """Write the configuration that tells the services of `webhooks`, and nobody else, and give its path.
+
+    Where no CloudWatch alarm rings, Alertmanager tells of the alerts that are left to one elsewhere.
+    """
     _copy(MONITORING_SOURCE / "alertmanager" / "templates", folder / "templates")
     shutil.rmtree(folder / "secrets", ignore_errors=True)  # one may be set no more
     for service, url in webhooks.items():
@@ -51,8 +56,10 @@ def render_alertmanager(folder: Path, webhooks: Mapping[str, str]) -> Path:
     text = (MONITORING_SOURCE / "alertmanager" / "alertmanager.yml").read_text().replace(_CONTAINER_FOLDER, str(folder))
     configuration = yaml.safe_load(text)
     for receiver in configuration["receivers"]:
-        for service in _INTEGRATIONS.keys() - webhooks.keys():
-            receiver.pop(_INTEGRATIONS[service], None)
+        for service in INTEGRATIONS.keys() - webhooks.keys():
+            receiver.pop(INTEGRATIONS[service], None)
+    if not alarms_ring:
+        configuration["route"].pop("routes")
     return _write(folder / "alertmanager.yml", yaml.safe_dump(configuration, sort_keys=False))
 
 

@@ -30,6 +30,17 @@ def down(_: Context, target: str = "local") -> None:
     monitoring.down(target_of(target))
 
 
+@command({"target": TARGET}, needs=f"{DEPLOYMENT}; for Prometheus' alerts, `invoke monitor.up`")
+def alerts(_: Context, target: str = "local") -> None:
+    """Show what fires now, and who is told of it.
+
+    It has Alertmanager's alerts and CloudWatch's alarms.
+    """
+    from scripts.monitor.alerts import show_alerts
+
+    show_alerts(target_of(target))
+
+
 @command()
 def tools(_: Context) -> None:
     """Find Prometheus and Alertmanager, or fetch them.

@@ -36,7 +36,6 @@ class CloudWatchReader:
     def __init__(
         self, client: "CloudWatchClient", environment: str, functions: Sequence[str], queues: Mapping[str, str]
     ) -> None:
-        self.functions = functions
         self._client = client
         self._sums = [
             _Metric(counter(name, **labels), NAMESPACE, name, {ENVIRONMENT_DIMENSION: environment, **labels}, "Sum")

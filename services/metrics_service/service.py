@@ -1,4 +1,4 @@
-"""The metrics service's use case: one page of everything that is known, exact where it can be and never falling."""
+"""The metrics service's use case: read every metric's values. Business counters are exact, and no counter falls."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.cloudwatch_reader import CALL_SECONDS, CloudWatchReader
 from services.metrics_service.domain import Checkpoint
-from services.metrics_service.exposition import Page, Values
+from services.metrics_service.exposition import Values
 from services.shared.faults import DependencyError, SecondsLeft, no_hurry
 
 # Counters of an execution environment that wrote nothing for so long are folded: it is gone, or begins anew.
@@ -43,8 +43,8 @@ class MetricsService:
         self._gauges = gauges
         self._refresh_seconds = refresh.total_seconds()
 
-    def page(self, now: datetime, seconds_left: SecondsLeft = no_hurry) -> Page:
-        """Read CloudWatch if it is due, and everything else in any case; what cannot be read is raised."""
+    def read(self, now: datetime, seconds_left: SecondsLeft = no_hurry) -> Values:
+        """Read CloudWatch if it is due, and everything else in any case; raise the fault of any other source."""
         checkpoint = self._refreshed(now, lambda: seconds_left() - _RESERVE_SECONDS)
         gauges: dict[str, Mapping[str, float]] = {
             "queue_oldest_message_age_seconds": checkpoint.gauges,
@@ -53,7 +53,7 @@ class MetricsService:
         for reader in self._gauges:
             gauges |= reader.read()
         errors = {"pulsequeue_metrics_refresh_errors_total": self._checkpoints.errors()}
-        return Page(Values(checkpoint.totals() | self._counters.read() | errors, gauges), self._cloudwatch.functions)
+        return Values(checkpoint.totals() | self._counters.read() | errors, gauges)
 
     def _refreshed(self, now: datetime, seconds_left: SecondsLeft) -> Checkpoint:
         """Read CloudWatch in this reader's turn; at any other time, and upon a fault, what was last read stands."""

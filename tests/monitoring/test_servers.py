@@ -127,7 +127,7 @@ def test_what_cloudwatch_tells_people_of_reaches_alertmanager_and_nobody_else(
     assert eventually(lambda: {"DeadLettersNotEmpty", "StockLow"} <= alerts().keys())
     assert eventually(lambda: bool(webhook.received))
 
-    assert alerts()["DeadLettersNotEmpty"] == ["nobody"]
+    assert alerts()["DeadLettersNotEmpty"] == ["cloudwatch-alarm"]
     assert alerts()["StockLow"] == ["people"]
     assert "DeadLetters" not in json.dumps(webhook.received)
 
