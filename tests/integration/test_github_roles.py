@@ -14,6 +14,7 @@ from scripts.cli.paths import REPO_ROOT
 from scripts.deploy import bootstrap
 from scripts.deploy.target import Target
 from tests.github_roles import REPOSITORY, take
+from tests.integration.wiring import refusal_of_plain_http
 from tests.integration.world import World
 
 _ENVIRONMENT = "released"
@@ -65,6 +66,15 @@ def policies(account: Target) -> Mapping[str, Sequence[Statement]]:
     role = f"pulsequeue-{_ENVIRONMENT}-deploy"
     documents["deploy"] = iam.get_role_policy(RoleName=role, PolicyName="deploy")["PolicyDocument"]
     return {name: document["Statement"] for name, document in documents.items()}
+
+
+def test_the_bucket_of_the_state_refuses_plain_http(account: Target) -> None:
+    bucket = f"{account.prefix}-terraform-state"
+
+    denial = refusal_of_plain_http(account.client("s3").get_bucket_policy(Bucket=bucket)["Policy"])
+
+    assert denial["Action"] == "s3:*"
+    assert set(denial["Resource"]) == {f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"}
 
 
 def listed(value: str | list[str]) -> list[str]:

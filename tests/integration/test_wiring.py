@@ -7,8 +7,7 @@ from typing import Any
 
 from scripts.cli.paths import REPO_ROOT
 from tests.integration.plans import Resource, all_of, as_list, statements
-from tests.integration.wiring import permissions
-from tests.integration.world import World
+from tests.integration.wiring import permissions, refusal_of_plain_http
 from tests.unit.monitoring.rules import Selector, rules, selectors
 
 _ACTIONS_WITHOUT_RESOURCES = {"cloudwatch:GetMetricData": "metrics are no resources that a policy could name"}
@@ -45,17 +44,6 @@ def test_every_queue_admits_exactly_the_rules_and_topics_that_send_to_it(resourc
     assert admitted == senders
 
 
-def _refusal_of_plain_http(policy: str) -> Mapping[str, Any]:
-    """The policy's one denial, which must be of everybody who comes without TLS."""
-    (denial,) = [statement for statement in statements(policy) if statement["Effect"] == "Deny"]
-    assert denial["Principal"] in ("*", {"AWS": "*"})
-    assert denial["Condition"]["Bool"] == {"aws:SecureTransport": "false"}
-    # The embedded AWS has no TLS, and is called from its own host; on AWS no request comes from there.
-    others = {test: keys for test, keys in denial["Condition"].items() if test != "Bool"}
-    assert others in ({}, {"NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"}})
-    return denial
-
-
 def test_every_queue_refuses_plain_http(resources: list[Resource]) -> None:
     queues = {queue["url"]: queue["arn"] for queue in all_of(resources, "aws_sqs_queue")}
 
@@ -63,25 +51,16 @@ def test_every_queue_refuses_plain_http(resources: list[Resource]) -> None:
 
     assert refused.keys() == queues.keys()
     for url, policy in refused.items():
-        denial = _refusal_of_plain_http(policy)
+        denial = refusal_of_plain_http(policy)
         assert (denial["Action"], denial["Resource"]) == ("sqs:*", queues[url])
 
 
 def test_the_topic_refuses_plain_http(resources: list[Resource]) -> None:
     (topic,), (policy,) = all_of(resources, "aws_sns_topic"), all_of(resources, "aws_sns_topic_policy")
 
-    denial = _refusal_of_plain_http(policy["policy"])
+    denial = refusal_of_plain_http(policy["policy"])
 
     assert (denial["Action"], denial["Resource"]) == ("sns:Publish", topic["arn"])
-
-
-def test_the_bucket_of_the_state_refuses_plain_http(world: World) -> None:
-    bucket = f"{world.target.prefix}-terraform-state"
-
-    denial = _refusal_of_plain_http(world.target.client("s3").get_bucket_policy(Bucket=bucket)["Policy"])
-
-    assert denial["Action"] == "s3:*"
-    assert set(denial["Resource"]) == {f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"}
 
 
 def test_every_mapping_may_read_its_source(resources: list[Resource]) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 from scripts.deploy.deployment import Deployment
 from tests.integration.plans import Resource, all_of, as_list, statements
@@ -100,3 +101,14 @@ def _patterns(
             pattern = json.loads(rule["event_pattern"])
             let_through = [(bus, pattern["detail-type"])] if f"{bus}.service" in pattern["source"] else []
             yield (rule["name"], rule["event_bus_name"]), let_through
+
+
+def refusal_of_plain_http(policy: str) -> Mapping[str, Any]:
+    """The policy's one denial, which must be of everybody who comes without TLS."""
+    (denial,) = [statement for statement in statements(policy) if statement["Effect"] == "Deny"]
+    assert denial["Principal"] in ("*", {"AWS": "*"})
+    assert denial["Condition"]["Bool"] == {"aws:SecureTransport": "false"}
+    # The embedded AWS has no TLS, and is called from its own host; on AWS no request comes from there.
+    others = {test: keys for test, keys in denial["Condition"].items() if test != "Bool"}
+    assert others in ({}, {"NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"}})
+    return denial

@@ -8,6 +8,7 @@ import pytest
 
 from services.libs.observability.structured_logging import configure_logging
 from services.libs.runtime.lambda_types import BatchResponse
+from services.libs.store import event_store
 from services.libs.store.dynamodb_items import to_item
 from services.libs.store.event_store import EventStore, StockRefusedError
 from services.order_service import handler as order_service
@@ -176,8 +177,9 @@ def test_a_refused_order_is_done(aws: Aws, orders: OrderService) -> None:
     assert _events(aws) == [OrderCancelled]
 
 
-def test_many_due_orders_are_expired_together(aws: Aws, orders: OrderService) -> None:
-    streams = _place(orders, *(f"order-{number}" for number in range(120)))
+def test_many_due_orders_are_expired_together(aws: Aws, orders: OrderService, monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = _place(orders, *(f"order-{number}" for number in range(24)))
+    monkeypatch.setattr(event_store, "_ITEMS_A_TRANSACTION", 20)
     transactions: list[None] = []
     aws.dynamodb.meta.events.register("before-call.dynamodb.TransactWriteItems", lambda **_: transactions.append(None))
 

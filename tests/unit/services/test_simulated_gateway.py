@@ -4,7 +4,7 @@ import pytest
 
 from services.libs.store.dynamodb_items import from_item, to_item
 from services.payment_service.gateway import ChargeConflictError, ChargeRequest, GatewayError
-from services.payment_service.simulated_gateway import SimulatedGateway
+from services.payment_service.simulated_gateway import SimulatedGateway, accepts
 from services.shared.json_types import JsonObject
 from tests.unit.conftest import GATEWAY_TABLE, Aws
 
@@ -52,12 +52,17 @@ def test_a_known_order_with_another_amount_is_refused(
     assert (_ledger(aws)["amount_minor"], _ledger(aws)["attempts"]) == (100, 1)
 
 
-def test_the_success_rate_is_met_over_many_orders(aws: Aws) -> None:
-    gateway = SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=0.75)
+def test_the_success_rate_is_met_over_many_orders() -> None:
+    accepted = sum(accepts(f"order-{number}", 0.75) for number in range(2000))
 
-    accepted = sum(gateway.charge(ChargeRequest(f"order-{number}", 100, "GBP")).accepted for number in range(200))
+    assert 1440 <= accepted <= 1560
 
-    assert 130 <= accepted <= 170
+
+@pytest.mark.parametrize("order_id", ["order-1", "order-2", "order-3", "order-4"])
+def test_a_charge_that_nobody_forces_follows_the_success_rate(aws: Aws, order_id: str) -> None:
+    gateway = SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=0.5)
+
+    assert gateway.charge(ChargeRequest(order_id, 100, "GBP")).accepted == accepts(order_id, 0.5)
 
 
 @pytest.mark.parametrize(("forced", "accepted"), [("SUCCESS", True), ("FAILURE", False)])
