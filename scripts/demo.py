@@ -62,7 +62,7 @@ def run_demo(target: Target, orders: int) -> None:
     """Place `orders` orders; raise UserError where one stays without a final state or a check fails."""
     deployment = Deployment.of(target)
     if target.is_local:  # elsewhere the deployment has its own
-        monitoring.up_if_possible(target)
+        monitoring.up_if_possible(target)  # before the first order, which Prometheus would not count otherwise
     client = OrderClient(target, deployment)
     details = _orders(orders)
     events = _with_repetitions(details)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,11 +30,18 @@ def render_rules(folder: Path, runbook_url: str) -> None:
         rules.write_text(rules.read_text().replace(f"{runbook.PATH}#", f"{runbook_url}#"))
 
 
-def render_prometheus(folder: Path, *, url: str, environment: str, token: str, alertmanager_port: int) -> Path:
-    """Write the configuration to scrape one deployment, and give its path; a running Prometheus sees a new target."""
+def render_prometheus(  # noqa: PLR0913 - what a configuration consists of
+    folder: Path, *, url: str, environment: str, token: str, alertmanager_port: int, scrape_seconds: int | None = None
+) -> Path:
+    """Write the configuration to scrape one deployment, and give its path; a running Prometheus sees a new target.
+
+    `scrape_seconds` replaces the interval between two scrapes, and how long each may take.
+    """
     write_secret(folder / "secrets" / "metrics-token", token)
     _write(folder / "targets" / "metrics.json", json.dumps([scrape_target(url, environment)]))
     text = (MONITORING_SOURCE / "prometheus" / "prometheus.yml").read_text()
+    if scrape_seconds:
+        text = re.sub(r"(scrape_interval|scrape_timeout): \w+", rf"\g<1>: {scrape_seconds}s", text)
     return _write(folder / "prometheus.yml", text.replace(_ALERTMANAGER, f"127.0.0.1:{alertmanager_port}"))
 
 

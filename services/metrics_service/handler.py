@@ -44,7 +44,8 @@ class _Application:
     def __init__(self, settings: MetricsSettings) -> None:
         configure_logging(FUNCTION, settings.log_level)
         client = aws_clients.dynamodb()
-        queues = {label: f"{settings.environment}-{label}" for label in settings.measured_queue_urls if label.endswith("-queue")}
+        urls = settings.measured_queue_urls
+        queues = {label: f"{settings.environment}-{label}" for label in urls if label.endswith("-queue")}
         self.token = BearerToken(Parameters(aws_clients.ssm()), settings.metrics_token_parameter)
         self.functions = settings.functions
         metrics = MetricsService(
@@ -53,7 +54,7 @@ class _Application:
             LedgerCounters(client, settings.metrics_table),
             (
                 StockGauges(client, settings.inventory_table),
-                QueueGauges(aws_clients.sqs(), settings.measured_queue_urls),
+                QueueGauges(aws_clients.sqs(), urls),
             ),
             timedelta(seconds=settings.refresh_seconds),
         )

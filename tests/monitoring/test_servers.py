@@ -7,6 +7,7 @@ import shutil
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
@@ -175,3 +176,24 @@ def test_both_end_with_the_secrets_and_what_was_recorded_stays(watched: Monitori
     assert not list(watched.folder.rglob("metrics-token"))
     assert (watched.folder / "prometheus" / "data").is_dir()
     assert not watched.down()
+
+
+def test_a_new_prometheus_has_a_sample_at_once_and_then_scrapes_at_its_usual_pace(
+    tools: Tools, endpoint: MetricsEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitoring_config, "MONITORING_SOURCE", MONITORING_SOURCE)
+    ports = {"PULSEQUEUE_PROMETHEUS_PORT": "0", "PULSEQUEUE_ALERTMANAGER_PORT": "0"}
+    monitoring = Monitoring(tmp_path, {**os.environ, **ports})
+    try:
+        monitoring.up(tools, described(endpoint), {}, RUNBOOK_URL)
+
+        assert [one["value"][1] for one in query(monitoring, 'stock_quantity{sku="prod-001"}')] == ["3"]
+
+        def configuration() -> str:
+            text: str = get_json(monitoring.prometheus.port, "/api/v1/status/config")["data"]["yaml"]
+            return text
+
+        assert eventually(lambda: "scrape_interval: 30s" in configuration())
+        assert "scrape_interval: 2s" not in configuration()
+    finally:
+        monitoring.down()

@@ -49,7 +49,8 @@ class EmbeddedMetrics:
         """Write what was observed since the last time, a document for each set of labels."""
         changes: dict[_Labels, dict[str, float]] = {}
         for name, labels, value in _samples(self._registry):
-            added = value - self._written.get((name, labels), 0)
+            # Every observation is a whole number of milliseconds; the difference of two sums of floats is not.
+            added = round(value - self._written.get((name, labels), 0), 3)
             if added:
                 changes.setdefault(labels, {})[name] = added
                 self._written[name, labels] = value

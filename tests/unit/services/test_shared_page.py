@@ -1,7 +1,7 @@
 """Many scrape at once: one reads the metrics, and no counter falls from one page to the next."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,9 @@ from services.metrics_service.shared_page import SharedPage
 from services.shared.faults import DependencyError, SecondsLeft
 from tests.factories import NOW
 from tests.unit.conftest import METRICS_TABLE, Aws
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SECOND = timedelta(seconds=1)
 _VALUES = Values({"a_total": 3, "b_sum": 0.1 + 0.2}, {"stock_quantity": {"prod-001": 10}, "age": {"": 1.5}})
@@ -30,7 +33,11 @@ class _Clock:
 
     def seconds_left(self, seconds: float) -> SecondsLeft:
         end = self.now + timedelta(seconds=seconds)
-        return lambda: (end - self.now).total_seconds()
+
+        def left() -> float:
+            return (end - self.now).total_seconds()
+
+        return left
 
 
 class _Metrics:
@@ -114,9 +121,7 @@ def test_a_reader_that_asks_for_new_values_gets_them(page: SharedPage, clock: _C
     assert _shown(page) == 4
 
 
-def test_a_reader_waits_for_the_one_whose_turn_it_is(
-    page: SharedPage, metrics: _Metrics, store: PageStore, clock: _Clock
-) -> None:
+def test_a_reader_waits_for_the_one_whose_turn_it_is(metrics: _Metrics, store: PageStore, clock: _Clock) -> None:
     store.take_turn(NOW, 5 * _SECOND)
     sleeps = []
 

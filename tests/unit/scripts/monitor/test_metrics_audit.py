@@ -59,7 +59,8 @@ def endpoint() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             allowed = self.headers["authorization"] == "Bearer secret"
-            text = f"a_total {self.headers['cache-control'] == 'no-cache':d}\n".encode() if allowed else b"a bearer token is needed\n"
+            is_new = self.headers["cache-control"] == "no-cache"
+            text = f"a_total {is_new:d}\n".encode() if allowed else b"a bearer token is needed\n"
             self.send_response(200 if allowed else 401)
             self.send_header("content-length", str(len(text)))
             self.end_headers()
