@@ -46,7 +46,7 @@ def _application() -> _Application:
 
 
 def handler(_: object, context: LambdaContext) -> dict[str, int]:
-    """Sweep once; the schedule's event says nothing that matters."""
+    """Sweep once; the event of the schedule has nothing to read."""
     application = _application()
     with application.metrics.invocation(), application.metrics.batch() as batch:
         swept = application.sweeper.sweep(datetime.now(UTC), seconds_left(context))

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from types_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef, MetricDataResultTypeDef
 
 CALL_SECONDS = 6
-"""The longest that a call takes, as the client is configured; with less than that left none is begun."""
-_QUERIES_A_CALL = 500
+"""The longest that a call takes, by the timeouts of the client. With less time left no call is started."""
+_MAX_QUERIES_PER_CALL = 500
 
 
 @dataclass(frozen=True, slots=True)
 class _Metric:
     series: str
-    """As we name it."""
+    """Our name of it."""
     namespace: str
     name: str
     dimensions: Mapping[str, str]
@@ -59,9 +59,11 @@ class CloudWatchReader:
         self, metrics: Sequence[_Metric], since: datetime, until: datetime, seconds_left: SecondsLeft
     ) -> dict[str, MinuteSums]:
         found: dict[str, dict[int, float]] = {}
-        for start in range(0, len(metrics), _QUERIES_A_CALL):
-            batch = {f"q{number}": metric for number, metric in enumerate(metrics[start : start + _QUERIES_A_CALL])}
-            # The last word on a series counts: one that is PartialData at first has its rest on a later page.
+        for start in range(0, len(metrics), _MAX_QUERIES_PER_CALL):
+            batch = {
+                f"q{number}": metric for number, metric in enumerate(metrics[start : start + _MAX_QUERIES_PER_CALL])
+            }
+            # A series that is PartialData at first is completed on a later page, so its last status counts.
             statuses = dict.fromkeys(batch, "nothing")
             for result in self._results(batch, since, until, seconds_left):
                 statuses[result["Id"]] = result["StatusCode"]
@@ -109,7 +111,7 @@ def _query(query_id: str, metric: _Metric) -> "MetricDataQueryTypeDef":
 
 
 def declared_sums(functions: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Give the name and the labels of each metric that these functions may write."""
+    """Yield the name and the labels of each metric that these functions may write."""
     for declaration in DECLARATIONS.values():
         if declaration.source is Source.CLOUDWATCH and declaration.metric is not QUEUE_OLDEST_MESSAGE_AGE:
             for values in declaration.label_sets(functions):

@@ -79,7 +79,7 @@ class SimulatedGateway:
 
 
 def accepts(order_id: str, success_rate: float) -> bool:
-    """Decide a charge that nobody forces, for one order always the same."""
+    """Decide a charge without a forced result; the same order always gets the same answer."""
     return int(_digest(order_id)[:8], 16) / 0x1_0000_0000 < success_rate
 
 

@@ -16,7 +16,7 @@ from services.shared.inventory import StockChange
 from services.shared.json_types import JsonObject
 
 Fields: TypeAlias = Mapping[str, object]
-"""What an event says, under the names of the wire."""
+"""The fields of an event, under their published names."""
 Upcaster: TypeAlias = Callable[[Fields], Fields]
 """Makes the fields of one schema version from those of the version before it."""
 
@@ -46,7 +46,7 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=64)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
-# Models are built when they are first used: a function does not use all that it imports.
+# A model is built on its first use: a function does not use every event that it imports.
 _CONFIG = ConfigDict(
     frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, defer_build=True
 )
@@ -86,7 +86,7 @@ class Event(BaseModel):
 
     @classmethod
     def of(cls, fields: Fields, schema_version: int = 1) -> Self:
-        """Read an event of any version that there was; fields that it does not know are ignored.
+        """Read an event of any schema version so far; unknown fields are ignored.
 
         Raises UnknownEventError for another version, and pydantic's ValidationError (a ValueError) for other content.
         """
@@ -109,7 +109,7 @@ class Event(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def adjustment(self) -> StockChange:
-        """The stock that the event sets; raise TypeError where it is about none."""
+        """The stock that the event sets; raise TypeError if it sets none."""
         raise TypeError(f"{self.type_name()} adjusts no stock")
 
 
@@ -121,7 +121,7 @@ def type_names(events: Iterable[type[Event]]) -> tuple[str, ...]:
 
 
 def known_events() -> tuple[type[Event], ...]:
-    """Those whose modules are imported."""
+    """The events whose modules are imported."""
     return tuple(_TYPES.values())
 
 
