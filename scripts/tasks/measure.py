@@ -9,7 +9,7 @@ from invoke.context import Context
 from scripts.cli.errors import UserError
 from scripts.cli.paths import (
     CAPACITY_PARAMETERS_FILE,
-    IMAGES,
+    DIST,
     MEASURED_COUNTS_FILE,
     MEASURED_RATES_FILE,
     PRICES_FILE,
@@ -139,7 +139,7 @@ def cost(
         "seed": "the seed of the random numbers: the same seed, the same run",
         "parameters": "a JSON file in place of scripts/measure/capacity/parameters.json",
         "measured": "a file that `invoke bench --json` wrote, in place of docs/performance/rates.json",
-        "plot": "where the picture goes",
+        "plot": "where the picture goes; dist/pictures/capacity.svg by default",
     },
     iterable=["page"],
 )
@@ -150,7 +150,7 @@ def simulate(
     seed: str = "1",
     parameters: str | None = None,
     measured: str | None = None,
-    plot: str = str(IMAGES / "capacity.svg"),
+    plot: str = str(DIST / "pictures" / "capacity.svg"),
 ) -> None:
     """Predict throughput, latency and cost at any rate.
 

@@ -1,7 +1,7 @@
 """Many scrape at once: one reads the metrics, and no counter falls from one page to the next."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -13,9 +13,6 @@ from services.metrics_service.shared_page import SharedPage
 from services.shared.faults import DependencyError, SecondsLeft
 from tests.factories import NOW
 from tests.unit.conftest import METRICS_TABLE, Aws
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _SECOND = timedelta(seconds=1)
 _VALUES = Values({"a_total": 3, "b_sum": 0.1 + 0.2}, {"stock_quantity": {"prod-001": 10}, "age": {"": 1.5}})
@@ -199,10 +196,17 @@ def test_no_counter_falls_whoever_overtakes_whom(data: st.DataObject) -> None:
         clock.sleep(data.draw(st.integers(0, 7)))
         metrics.during = []
         if depth:
-            metrics.during = [lambda: [read(depth - 1) for _ in range(data.draw(st.integers(0, 2)))]]
+            metrics.during = [overtake(depth - 1)]
         shown = _shown(page, newly_read=data.draw(st.booleans()))
         assert shown >= at_least
         ended.append(shown)
+
+    def overtake(depth: int) -> Callable[[], None]:
+        def read_some() -> None:
+            for _ in range(data.draw(st.integers(0, 2))):
+                read(depth)
+
+        return read_some
 
     for _ in range(4):
         read(depth=3)

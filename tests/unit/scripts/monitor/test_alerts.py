@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import boto3
 import pytest
@@ -87,7 +87,7 @@ def _set_webhook(channel: str) -> None:
     )
 
 
-def _make_alarm(name: str, state: str) -> None:
+def _make_alarm(name: str, state: Literal["OK", "ALARM"]) -> None:
     cloudwatch = boto3.client("cloudwatch", REGION)
     cloudwatch.put_metric_alarm(
         AlarmName=name,
