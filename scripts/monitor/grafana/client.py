@@ -82,9 +82,7 @@ class Grafana:
         text = " ".join(re.sub(r"<[^>]*>", " ", response.text).split())[:_SHOWN_CHARACTERS]
         answer = f"{response.status_code} {response.reason}, {kind}: {text or 'nothing'}"
         if response.status_code >= requests.codes.internal_server_error:
-            return UserError(
-                f"a proxy in front of Grafana answers at {self.url} ({answer}): is Grafana running behind it?"
-            )
+            return UserError(f"a proxy answers at {self.url}, and no Grafana ({answer}): is Grafana running behind it?")
         return UserError(
             f"what answers at {self.url} is no Grafana ({answer}): give Grafana's URL, with its path if it has one"
         )
