@@ -1,6 +1,7 @@
 """A Grafana's HTTP API, as far as dashboards need it: https://grafana.com/docs/grafana/latest/developers/http_api/."""
 
 import re
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -81,7 +82,7 @@ class Grafana:
         kind = response.headers.get("content-type", "of no content type").partition(";")[0]
         text = " ".join(re.sub(r"<[^>]*>", " ", response.text).split())[:_SHOWN_CHARACTERS]
         answer = f"{response.status_code} {response.reason}, {kind}: {text or 'nothing'}"
-        if response.status_code >= requests.codes.internal_server_error:
+        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return UserError(f"a proxy answers at {self.url}, and no Grafana ({answer}): is Grafana running behind it?")
         return UserError(
             f"what answers at {self.url} is no Grafana ({answer}): give Grafana's URL, with its path if it has one"
