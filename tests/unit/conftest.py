@@ -136,6 +136,14 @@ class Aws:
         item = self.inventory.read([sku])[sku]
         return item.stock, item.reserved, item.available
 
+    def requests(self) -> list[str]:
+        """Give a list that every request to DynamoDB from now on is added to."""
+        requests: list[str] = []
+        self.dynamodb.meta.events.register(
+            "before-call.dynamodb", lambda params, **_: requests.append(params["body"].decode())
+        )
+        return requests
+
     def received(self) -> list[str]:
         """Take the bodies of the messages that wait for the order service."""
         bodies: list[str] = []

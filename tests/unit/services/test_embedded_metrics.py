@@ -1,4 +1,5 @@
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -79,6 +80,15 @@ def flush(registry: CollectorRegistry) -> Flush:
         return written
 
     return documents
+
+
+def test_a_document_is_of_now_in_milliseconds(registry: CollectorRegistry, flush: Flush) -> None:
+    Counter("requests_total", "", registry=registry).inc()
+    before = time.time()
+
+    (document,) = flush()
+
+    assert int(before * 1000) <= document["_aws"]["Timestamp"] <= time.time() * 1000
 
 
 def test_a_counter_is_written_under_its_own_labels_with_what_was_added(

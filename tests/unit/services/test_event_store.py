@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from services.libs.store.deadline_table import DeadlineTable
+from services.libs.store.dynamodb_items import Item
 from services.libs.store.event_store import (
     _BACKOFF,
     ContentionError,
@@ -15,8 +16,21 @@ from services.libs.store.event_store import (
     TransactionFaultError,
     VersionTakenError,
 )
-from tests.factories import CAUSE, NOW, decide, inventory, placed_order, refund, seeding, stock_item
-from tests.unit.conftest import DEADLINE_TABLE, TABLES, Aws
+from services.libs.store.ledger_counters import LedgerCounters
+from services.metrics_service.checkpoints import Checkpoints
+from services.order_service.domain import expire
+from tests.factories import (
+    CAUSE,
+    NOW,
+    PAYMENT_TIMEOUT,
+    decide,
+    inventory,
+    placed_order,
+    refund,
+    seeding,
+    stock_item,
+)
+from tests.unit.conftest import DEADLINE_TABLE, METRICS_TABLE, TABLES, Aws
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -94,15 +108,27 @@ def test_the_latest_version_of_a_stream_without_commits_is_0(aws: Aws) -> None:
         lambda aws: DeadlineTable(aws.dynamodb, DEADLINE_TABLE).swept_until(),
         lambda aws: DeadlineTable(aws.dynamodb, DEADLINE_TABLE).first_minute(),
         lambda aws: list(DeadlineTable(aws.dynamodb, DEADLINE_TABLE).due_in(NOW)),
+        lambda aws: list(DeadlineTable(aws.dynamodb, DEADLINE_TABLE).all()),
+        lambda aws: LedgerCounters(aws.dynamodb, METRICS_TABLE).read(),
+        lambda aws: Checkpoints(aws.dynamodb, METRICS_TABLE).read(),
+        lambda aws: Checkpoints(aws.dynamodb, METRICS_TABLE).errors(),
     ],
-    ids=["stream", "latest version", "inventory", "cursor", "first deadline", "deadlines"],
+    ids=[
+        "stream",
+        "latest version",
+        "inventory",
+        "cursor",
+        "first deadline",
+        "deadlines of a minute",
+        "all deadlines",
+        "counters",
+        "checkpoint",
+        "refresh errors",
+    ],
 )
 def test_what_is_decided_on_is_read_as_of_now(aws: Aws, read: Callable[[Aws], object]) -> None:
     """Moto has no reads that lag behind: the requests are looked at."""
-    requests: list[str] = []
-    aws.dynamodb.meta.events.register(
-        "before-call.dynamodb", lambda params, **_: requests.append(params["body"].decode())
-    )
+    requests = aws.requests()
 
     read(aws)
 
@@ -123,12 +149,12 @@ def test_a_version_that_a_cheap_read_misses_is_looked_for_as_of_now(aws: Aws) ->
 
 
 class _Lagging:
-    """Moto has no reads that lag behind: here one finds nothing of one stream."""
+    """Moto has no reads that lag behind: here one finds nothing of one stream, or all of it but one version."""
 
-    def __init__(self, aws: Aws, stream: str) -> None:
+    def __init__(self, aws: Aws, stream: str, version: int | None = None) -> None:
         self.asked: list[tuple[bool, int]] = []
         self._read = aws.dynamodb.batch_get_item
-        self._stream = stream
+        self._missed = stream, version
         client = SimpleNamespace(batch_get_item=self._batch_get_item)
         self.store = EventStore(cast("DynamoDBClient", client), TABLES)
 
@@ -138,8 +164,12 @@ class _Lagging:
         response = self._read(**request)
         if not table["ConsistentRead"]:
             for items in response["Responses"].values():
-                items[:] = [item for item in items if item["stream_id"]["S"] != self._stream]
+                items[:] = [item for item in items if not self._misses(item)]
         return response
+
+    def _misses(self, item: Item) -> bool:
+        stream, version = self._missed
+        return item["stream_id"]["S"] == stream and version in (None, int(item["version"]["N"]))
 
 
 def test_a_first_version_that_a_cheap_read_misses_is_read_as_of_now(aws: Aws) -> None:
@@ -152,6 +182,20 @@ def test_a_first_version_that_a_cheap_read_misses_is_read_as_of_now(aws: Aws) ->
 
     assert found.keys() == {"order#seen", "order#missed"}
     assert lagging.asked == [(False, 6), (True, 4)]
+
+
+def test_a_later_version_that_a_cheap_read_finds_is_not_taken_for_the_first(aws: Aws) -> None:
+    aws.store.append(seeding(stock=10))
+    decided = decide(placed_order(), aws.inventory.read(["prod-001"]))
+    expired = expire(decided, NOW + PAYMENT_TIMEOUT)
+    for commit in (decided, expired):
+        aws.store.append(commit)
+    lagging = _Lagging(aws, "order#order-1", version=1)
+
+    found = lagging.store.read_versions(["order#order-1"], [1, 2])
+
+    assert found == {"order#order-1": (decided, expired)}
+    assert lagging.asked == [(False, 2), (True, 2)]
 
 
 @pytest.mark.usefixtures("_one_item_a_page")

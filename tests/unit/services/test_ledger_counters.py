@@ -50,6 +50,13 @@ def test_items_that_are_idle_become_one_and_the_sum_stays(aws: Aws, counters: Le
     assert counters.fold(idle_since=NOW + timedelta(seconds=1)) == 0
 
 
+def test_what_was_written_at_the_very_time_is_not_idle(aws: Aws, counters: LedgerCounters) -> None:
+    _count(aws, CounterWriter(METRICS_TABLE), a=2)
+
+    assert counters.fold(idle_since=NOW) == 0
+    assert counters.fold(idle_since=NOW + timedelta(milliseconds=1)) == 1
+
+
 def test_whoever_writes_again_after_it_was_folded_loses_nothing(aws: Aws, counters: LedgerCounters) -> None:
     writer = CounterWriter(METRICS_TABLE)
     _count(aws, writer, a=2)

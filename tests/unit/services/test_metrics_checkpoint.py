@@ -55,6 +55,14 @@ def test_an_answer_that_lacks_what_was_there_before_takes_nothing_away() -> None
     assert after.totals() == {"a": 5}
 
 
+def test_an_answer_that_says_less_of_a_minute_than_before_takes_nothing_away() -> None:
+    before = _read(Checkpoint.first(NOW), NOW, {_minute(NOW): 5.0})
+
+    after = _read(before, NOW + _MINUTE, {_minute(NOW): 3.0, _minute(NOW + _MINUTE): 1.0})
+
+    assert after.totals() == {"a": 6}
+
+
 def test_a_settled_minute_is_kept_and_no_longer_read() -> None:
     before = _read(Checkpoint.first(NOW), NOW, {_minute(NOW): 5.0})
 
@@ -64,6 +72,17 @@ def test_a_settled_minute_is_kept_and_no_longer_read() -> None:
     assert after.totals() == {"a": 5}
     assert after.recent == {}
     assert _unix(since) > _minute(NOW)
+
+
+def test_a_clock_that_is_behind_makes_no_settled_minute_count_again() -> None:
+    sums = {_minute(NOW): 5.0}
+    settled = _read(Checkpoint.first(NOW), NOW + LATEST_ARRIVAL + _MINUTE, sums)
+
+    behind = _read(settled, NOW, sums)
+    after = _read(behind, NOW + LATEST_ARRIVAL + _MINUTE, sums)
+
+    assert behind.settled_until == settled.settled_until
+    assert [one.totals() for one in (settled, behind, after)] == [{"a": 5}] * 3
 
 
 def test_the_minute_that_is_under_way_is_read_too() -> None:

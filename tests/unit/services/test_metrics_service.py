@@ -19,6 +19,7 @@ from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.cloudwatch_reader import CloudWatchReader
 from services.metrics_service.domain import MinuteSums
 from services.metrics_service.exposition import Page, Values
+from services.metrics_service.gauges import QueueGauges
 from services.metrics_service.service import MetricsService
 from services.shared.counters import counter
 from services.shared.faults import DependencyError, SecondsLeft
@@ -310,6 +311,16 @@ def test_of_two_that_read_at_once_one_saves_and_both_show_it(
     checkpoint = Checkpoints(aws.dynamodb, METRICS_TABLE).read()
     assert checkpoint is not None
     assert checkpoint.version == 1
+
+
+def test_a_queues_messages_are_all_that_are_in_it_those_in_flight_and_those_delayed_too(aws: Aws) -> None:
+    for delay_seconds in (0, 0, 0, 60):
+        aws.sqs.send_message(QueueUrl=aws.order_queue_url, MessageBody="a", DelaySeconds=delay_seconds)
+    aws.sqs.receive_message(QueueUrl=aws.order_queue_url, MaxNumberOfMessages=1)
+
+    gauges = QueueGauges(aws.sqs, {"order-queue": aws.order_queue_url, "order-dlq": aws.dead_letter_queue_url}).read()
+
+    assert gauges == {"queue_messages": {"order-queue": 4}, "dead_letters": {"order-dlq": 0}}
 
 
 def test_the_age_of_the_oldest_message_is_that_of_its_queue(new_service: NewService, cloudwatch: CloudWatch) -> None:

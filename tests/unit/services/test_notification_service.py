@@ -13,6 +13,7 @@ import pytest
 from services.libs.runtime.parameters import Parameters
 from services.notification_service import handler as notification_service
 from services.notification_service.domain import Alarm, slack_message, teams_message
+from services.notification_service.messages import AlarmMessage
 from services.notification_service.service import Channel, NotificationError, NotificationService
 from services.notification_service.webhooks import WebhookError, Webhooks, is_webhook_url
 from services.shared.json_types import JsonObject
@@ -95,6 +96,14 @@ def test_teams_gets_an_adaptive_card_with_a_button_to_the_runbook() -> None:
     assert card["actions"] == [
         {"type": "Action.OpenUrl", "title": "Runbook", "url": "https://example.org/docs/runbook.md#deadlettersnotempty"}
     ]
+
+
+@pytest.mark.parametrize("time", ["2026-01-01T14:00:00.123+0200", "2026-01-01T07:00:00.123-0500"])
+def test_the_time_of_an_alarm_is_shown_in_utc_whatever_zone_it_came_in(time: str) -> None:
+    alarm = AlarmMessage.model_validate_json(alarm_message(StateChangeTime=time)).to_alarm()
+
+    for message in (slack_message(alarm), teams_message(alarm)):
+        assert "2026-01-01 12:00:00 UTC" in json.dumps(message)
 
 
 def test_a_runbook_that_is_no_url_is_shown_and_is_no_button() -> None:

@@ -177,6 +177,30 @@ def test_a_message_that_breaks_its_batch_fails_alone(aws: Aws, capsys: pytest.Ca
     assert [(line["order_ids"], line["message_ids"]) for line in errors] == [(["broken"], ["message-2"])]
 
 
+def test_a_broken_batch_is_handled_message_by_message_only_as_long_as_there_is_time(aws: Aws) -> None:
+    context = Context(remaining_milliseconds=4000)
+    done: list[object] = []
+
+    def handle(messages: Sequence[Message], _: SecondsLeft) -> list[None]:
+        if len(messages) > 1:
+            raise KeyError("name")
+        done.append(messages[0].detail["orderId"])
+        context.remaining_milliseconds -= 1500
+        return [None]
+
+    consumer = QueueConsumer(
+        (MessageHandler(handle, ("OrderPlaced",)),),
+        aws.dead_letters,
+        RequestMetrics("order-service", "test"),
+        parse_message,
+    )
+
+    response = consumer.consume(sqs_event(*map(order_placed, "abcd")), context)
+
+    assert done == ["a", "b"]
+    assert response == {"batchItemFailures": [{"itemIdentifier": "message-3"}, {"itemIdentifier": "message-4"}]}
+
+
 def test_a_parser_that_breaks_on_a_message_fails_it_alone(aws: Aws) -> None:
     def parse(body: str, now: datetime) -> Message:
         if body == "strange":

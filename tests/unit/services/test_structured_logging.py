@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -19,6 +20,18 @@ def test_bound_fields_end_with_their_block(capsys: pytest.CaptureFixture[str]) -
     inside, outside = _lines(capsys)
     assert inside.items() >= {"message_id": "message-1", "order_id": "order-1", "reason": "conflict"}.items()
     assert set(outside) == {"time", "level", "service", "message"}
+
+
+def test_the_time_of_a_line_is_utc_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("test-service", "INFO")
+    before = datetime.now(UTC)
+
+    logger.info("now")
+
+    (line,) = _lines(capsys)
+    time = datetime.fromisoformat(line["time"])
+    assert time.utcoffset() == timedelta(0)
+    assert before - timedelta(milliseconds=1) <= time <= datetime.now(UTC)
 
 
 def test_a_line_below_the_level_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from tests.factories import NOW
         ("30m", NOW - timedelta(minutes=30)),
         ("2h", NOW - timedelta(hours=2)),
         ("3d", NOW - timedelta(days=3)),
+        ("0s", NOW),
         ("2025-12-31T23:30:00Z", datetime(2025, 12, 31, 23, 30, tzinfo=UTC)),
         ("2026-01-01T00:30+01:00", datetime(2025, 12, 31, 23, 30, tzinfo=UTC)),
     ],

@@ -15,6 +15,8 @@ from scripts.ledger.audit import auditor
 from scripts.ledger.audit.auditor import Auditor
 from scripts.ledger.audit.findings import Audit
 from scripts.ledger.audit.report import audit_deployment
+from scripts.ledger.deadlines import Deadlines
+from scripts.ledger.log_reader import Charges, Ledger, SkuTotals
 from scripts.operate.pausing import Writers
 from scripts.recovery import repair as repairing
 from scripts.recovery.repair import Repair, Repairer
@@ -27,7 +29,7 @@ from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.deadlines import DeadlineGroup
-from services.shared.inventory import Move, StockLine, StockMove
+from services.shared.inventory import Move, Product, StockLine, StockMove
 from services.shared.json_types import Json
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, pay, place, placed_order, seeding, stock_item
 from tests.unit.conftest import DEADLINE_TABLE, EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
@@ -83,6 +85,44 @@ def test_a_healthy_system_has_no_differences(busy: Aws) -> None:
     )
 
 
+def test_an_audit_reads_everything_as_of_now(busy: Aws) -> None:
+    """Moto has no reads that lag behind: the requests are looked at."""
+    requests = busy.requests()
+
+    _audit(busy)
+
+    assert len(requests) >= 9
+    assert all('"ConsistentRead": true' in request for request in requests)
+
+
+def test_a_stream_is_read_to_its_last_version_however_many_it_has(busy: Aws) -> None:
+    for version in range(1, 10):
+        busy.store.append(seeding("prod-002", version=version, delta=10 if version == 1 else 0))
+
+    items = log_reader.read_orders(busy.dynamodb, busy.deployment, ["order#paid", "sku#prod-002", "order#never-placed"])
+
+    read = sorted((item["stream_id"]["S"], int(item["version"]["N"])) for item in items)
+    assert read == [("order#paid", version) for version in range(1, 4)] + [
+        ("sku#prod-002", version) for version in range(1, 10)
+    ]
+
+
+def test_each_seeding_adds_to_what_was_put_in_and_the_last_names_and_prices_the_sku() -> None:
+    again = seeding(stock=14, version=2, delta=4, name="Mug", price_minor=600)
+
+    totals = Ledger.of([seeding(stock=10), again]).skus["prod-001"]
+
+    assert totals == SkuTotals(seeded=14, product=Product("Mug", 600, "GBP"))
+
+
+def test_only_what_was_taken_and_not_given_back_is_counted_as_charged(busy: Aws) -> None:
+    assert log_reader.read_charges(busy.dynamodb, busy.deployment) == Charges(2, 2000)
+
+    _set(busy, GATEWAY_TABLE, {"order_id": "settled"}, status="refunded")
+
+    assert log_reader.read_charges(busy.dynamodb, busy.deployment) == Charges(1, 1000)
+
+
 @pytest.mark.parametrize("field", ["stock", "reserved", "available"])
 def test_a_wrong_quantity_is_found(busy: Aws, field: str) -> None:
     _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, **{field: 77})
@@ -112,6 +152,17 @@ def test_a_log_that_sells_more_than_there_was_is_found_although_the_inventory_ag
     assert _found(busy) == [("log", "prod-002")]
 
 
+def test_a_log_that_releases_more_than_was_reserved_is_found_although_the_inventory_agrees_with_it(busy: Aws) -> None:
+    declined = busy.store.read("order#declined")[1]
+    released = StockMove(Move.RELEASE, (StockLine("prod-001", 5),))
+    busy.dynamodb.put_item(TableName=EVENT_STORE_TABLE, Item=commit_to_item(replace(declined, stock_move=released)))
+    stock, reserved, available = busy.stock()
+    _set(busy, INVENTORY_TABLE, {"item_id": "prod-001"}, reserved=reserved - 3, available=available + 3)
+
+    assert busy.stock() == (stock, -1, available + 3)
+    assert _found(busy) == [("log", "prod-001")]
+
+
 def test_a_sku_that_the_log_does_not_know_is_found(busy: Aws) -> None:
     values: dict[str, Json] = {
         "name": "x",
@@ -133,9 +184,10 @@ def test_a_sku_that_is_gone_is_found(busy: Aws) -> None:
 
 
 def test_orders_past_their_deadline_without_an_end_are_found(busy: Aws) -> None:
-    late = PAYMENT_TIMEOUT + timedelta(minutes=6)
+    longest = PAYMENT_TIMEOUT + timedelta(minutes=5)
+    late = longest + timedelta(milliseconds=1)
 
-    assert _found(busy, at=PAYMENT_TIMEOUT) == []
+    assert _found(busy, at=longest) == []
     assert sorted(_found(busy, at=late)) == [("order", "open"), ("order", "settled")]
 
 
@@ -187,6 +239,17 @@ def test_an_order_that_is_overdue_is_told_of_again_soon(busy: Aws) -> None:
     assert DeadlineGroup(("order#open",), late + timedelta(minutes=2), late) in groups
 
 
+def test_deadlines_of_a_minute_are_written_as_one_group_that_is_due_with_the_last(aws: Aws) -> None:
+    due = {"order#later": DUE + timedelta(minutes=1), "order#second": DUE + timedelta(seconds=9), "order#first": DUE}
+
+    Deadlines(aws.dynamodb, aws.deployment).write(due, NOW)
+
+    assert sorted(DeadlineTable(aws.dynamodb, DEADLINE_TABLE).all(), key=str) == [
+        DeadlineGroup(("order#first", "order#second"), DUE + timedelta(seconds=9), NOW),
+        DeadlineGroup(("order#later",), DUE + timedelta(minutes=1), NOW),
+    ]
+
+
 @pytest.mark.parametrize(
     ("order_id", "values"),
     [
@@ -211,8 +274,15 @@ def test_a_declined_order_of_which_the_gateway_keeps_no_money_is_right(busy: Aws
     assert _found(busy) == []
 
 
-def test_a_counter_that_is_off_is_found(busy: Aws) -> None:
-    name = "orders_processed_total|status=success|error_type=none"
+@pytest.mark.parametrize(
+    "name",
+    [
+        "orders_processed_total|status=success|error_type=none",
+        "payments_processed_total|status=failure|error_type=lost",
+    ],
+    ids=["of the log", "that the log does not know"],
+)
+def test_a_counter_that_is_off_is_found(busy: Aws, name: str) -> None:
     busy.dynamodb.put_item(TableName=METRICS_TABLE, Item=to_item({"id": "counters#stray", name: 1}))
 
     assert _found(busy) == [("counter", name)]

@@ -2,12 +2,21 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from scripts.cli.errors import UserError
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.monitor import metrics_audit
 from scripts.monitor.metrics_audit import Recount, business_counters, declared_series, read_page, recount
+from scripts.operate.pausing import Writers
+from services.libs.store.dynamodb_items import to_item
+from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service.exposition import Page, Values
+from tests.unit.conftest import METRICS_TABLE, Aws
 
 _SERIES = "orders_processed_total|status=success|error_type=none"
 _OTHER = "payments_processed_total|status=failure|error_type=declined"
@@ -92,3 +101,60 @@ def test_a_refusal_says_what_the_endpoint_said_and_not_the_token(endpoint: str) 
 def test_an_endpoint_that_is_not_there_is_named() -> None:
     with pytest.raises(UserError, match=r"the metrics endpoint cannot be reached at http://127\.0\.0\.1:9/metrics"):
         read_page("http://127.0.0.1:9/metrics", "secret")
+
+
+@pytest.fixture
+def target(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> Target:
+    """A deployment whose endpoint shows the counters as they stand."""
+
+    def page(*_: str) -> str:
+        counters = LedgerCounters(busy.dynamodb, METRICS_TABLE).read()
+        return Page(Values(counters), []).render("")[1]
+
+    monkeypatch.setattr(Deployment, "of", lambda _: busy.deployment)
+    monkeypatch.setattr(Deployment, "metrics_url", lambda *_: "https://api.example/metrics")
+    monkeypatch.setattr(Writers, "__init__", lambda *_: None)
+    monkeypatch.setattr(metrics_audit, "required", lambda *_: "secret")
+    monkeypatch.setattr(metrics_audit, "read_page", page)
+    return cast("Target", SimpleNamespace(client=lambda _: busy.dynamodb))
+
+
+def _count_one_too_many(aws: Aws) -> None:
+    aws.dynamodb.put_item(TableName=METRICS_TABLE, Item=to_item({"id": "counters#stray", "writes": 1, _SERIES: 1}))
+
+
+def test_counters_that_are_off_are_told_with_what_mends_them(busy: Aws, target: Target) -> None:
+    metrics_audit.audit_metrics(target, rebuild=False)
+
+    _count_one_too_many(busy)
+
+    with pytest.raises(
+        UserError, match=r"1 counters differ from the event store: .*`invoke monitor\.metrics-audit --rebuild`"
+    ):
+        metrics_audit.audit_metrics(target, rebuild=False)
+
+
+def test_counters_are_rebuilt_while_nobody_writes(
+    busy: Aws, target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Writers, "active", lambda _: [])
+    before = LedgerCounters(busy.dynamodb, METRICS_TABLE).read()
+    _count_one_too_many(busy)
+
+    metrics_audit.audit_metrics(target, rebuild=True)
+
+    assert "what the endpoint shows is what happened" in capsys.readouterr().out
+    assert LedgerCounters(busy.dynamodb, METRICS_TABLE).read() == before
+
+
+def test_counters_are_not_rebuilt_while_somebody_may_write(
+    busy: Aws, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Writers, "active", lambda _: ["order-service"])
+    _count_one_too_many(busy)
+    before = LedgerCounters(busy.dynamodb, METRICS_TABLE).read()
+
+    with pytest.raises(UserError, match="nothing was rebuilt: order-service may be writing"):
+        metrics_audit.audit_metrics(target, rebuild=True)
+
+    assert LedgerCounters(busy.dynamodb, METRICS_TABLE).read() == before

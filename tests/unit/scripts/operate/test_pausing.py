@@ -67,6 +67,19 @@ def test_what_was_paused_is_resumed() -> None:
     assert world.events.mock_calls == [call.enable_rule(Name="sweep")]
 
 
+def test_schedules_are_paused_first_and_resumed_last() -> None:
+    """By how old the mappings' change is a pause knows that nothing of a schedule is under way."""
+    world, told = _World(), MagicMock()
+    told.attach_mock(world.functions.update_event_source_mapping, "mapping")
+    told.attach_mock(world.events, "events")
+
+    world.writers().pause()
+    world.writers().resume()
+
+    order = ["events.disable_rule", "mapping", "mapping", "mapping", "mapping", "events.enable_rule"]
+    assert [name for name, _, _ in told.mock_calls] == order
+
+
 def test_a_function_that_writes_commits_and_that_no_pause_could_hold_is_refused() -> None:
     functions = _FUNCTIONS | {"cart-service-api": {"writes_commits": True}}
 

@@ -83,6 +83,15 @@ def test_the_commits_of_that_time_and_later_are_found(aws: Aws) -> None:
     assert _since(aws, NOW + timedelta(milliseconds=1)) == ["order#c"]
 
 
+def test_commits_are_looked_for_as_of_now(aws: Aws) -> None:
+    requests = aws.requests()
+
+    assert _since(aws, NOW) == []
+
+    assert len(requests) == 1
+    assert '"ConsistentRead": true' in requests[0]
+
+
 def test_commits_beyond_the_first_page_of_the_scan_are_found(aws: Aws) -> None:
     for number in range(6):
         aws.store.append(seeding(f"prod-{number}", name="x" * 300_000))

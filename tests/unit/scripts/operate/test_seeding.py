@@ -1,14 +1,22 @@
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from scripts.cli.errors import UserError
 from scripts.cli.json_files import load_json
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
 from scripts.operate.seeding import CATALOGUE, Change, Seeder, SeedProduct
+from scripts.seed_inventory import seed
+from services.libs.store.event_store import ContentionError, EventStore
 from services.order_service.service import OrderService
+from services.shared.commits import Commit
 from services.shared.events.catalog import ProductInventoryUpdated
 from tests.factories import CAUSE, PAYMENT_TIMEOUT, place, placed_order
-from tests.unit.conftest import Aws
+from tests.unit.conftest import AT_ONCE, TABLES, Aws
 
 
 def _product(stock: int = 10, price: int = 500, name: str = "Cup") -> SeedProduct:
@@ -65,6 +73,97 @@ def test_seeding_keeps_reservations_and_refuses_to_sink_below_them(aws: Aws) -> 
     assert aws.stock() == (12, 4, 8)
     assert _seed(aws, _product(stock=3)).text == "refused: 4 units are reserved for orders"
     assert aws.stock() == (12, 4, 8)
+
+
+def test_a_stock_of_just_what_is_reserved_is_taken(aws: Aws) -> None:
+    _seed(aws, _product(stock=10))
+    place(OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT), placed_order(quantities={"prod-001": 4}), CAUSE)
+
+    assert _seed(aws, _product(stock=4)).text == "stock -6"
+    assert aws.stock() == (4, 4, 0)
+
+
+class _Meeting(EventStore):
+    """A store in which something else happens right before each of our writes."""
+
+    def __init__(self, aws: Aws, *others: Callable[[], object]) -> None:
+        super().__init__(aws.dynamodb, TABLES, backoff=AT_ONCE)
+        self._others = iter(others)
+
+    def append(self, commit: Commit) -> None:
+        next(self._others, lambda: None)()
+        super().append(commit)
+
+
+def _contention() -> None:
+    raise ContentionError("each attempt met another transaction")
+
+
+def _seed_meeting(aws: Aws, product: SeedProduct, *others: Callable[[], object]) -> Change:
+    (change,) = Seeder(_Meeting(aws, *others), aws.inventory).seed([product])
+    return change
+
+
+def test_a_seeding_that_meets_another_is_made_again_from_what_that_one_left(aws: Aws) -> None:
+    _seed(aws, _product(stock=10))
+
+    change = _seed_meeting(aws, _product(stock=14), lambda: _seed(aws, _product(stock=12, price=600)))
+
+    assert change.text == "stock +2, price was 600"
+    assert aws.stock() == (14, 0, 14)
+    assert aws.store.latest_version("sku#prod-001") == 3
+
+
+def test_an_order_that_comes_right_before_keeps_what_it_has_reserved(aws: Aws) -> None:
+    orders = OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
+    _seed(aws, _product(stock=10))
+
+    change = _seed_meeting(
+        aws, _product(stock=3), lambda: place(orders, placed_order(quantities={"prod-001": 4}), CAUSE)
+    )
+
+    assert change.text == "refused: 4 units are reserved for orders"
+    assert aws.stock() == (10, 4, 6)
+
+
+@pytest.mark.parametrize(
+    ("times", "text"),
+    [(4, "created"), (5, "refused: its stock keeps changing, try again when it is quieter")],
+)
+def test_a_seeding_that_meets_other_transactions_is_tried_five_times(aws: Aws, times: int, text: str) -> None:
+    change = _seed_meeting(aws, _product(), *[_contention] * times)
+
+    assert change.text == text
+    assert len(aws.inventory.read(["prod-001"])) == (times == 4)
+
+
+def _seed_file(aws: Aws, folder: Path, monkeypatch: pytest.MonkeyPatch, sku: str, currency: str) -> None:
+    file = folder / "seed.json"
+    product = SeedProduct(sku=sku, name="Cup", stock=5, priceMinor=500, currency=currency)
+    file.write_bytes(CATALOGUE.dump_json([product], by_alias=True))
+    monkeypatch.setattr(Deployment, "of", lambda _: aws.deployment)
+    seed(cast("Target", SimpleNamespace(client=lambda _: aws.dynamodb, environment="test")), file)
+
+
+def test_a_second_currency_is_refused_and_nothing_is_changed(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _seed(aws, _product())
+
+    with pytest.raises(UserError, match=r"priced in GBP and the file in JPY: .* nothing was changed"):
+        _seed_file(aws, tmp_path, monkeypatch, "prod-002", "JPY")
+
+    assert aws.inventory.read(["prod-002"]) == {}
+
+
+def test_a_file_that_names_every_sku_may_change_the_currency(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _seed(aws, _product())
+
+    _seed_file(aws, tmp_path, monkeypatch, "prod-001", "JPY")
+
+    assert aws.inventory.read(["prod-001"])["prod-001"].product.currency == "JPY"
 
 
 @pytest.mark.parametrize(

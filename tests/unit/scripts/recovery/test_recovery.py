@@ -3,7 +3,7 @@
 import gzip
 import json
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,12 +15,15 @@ import pytest
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
+from scripts.ledger import log_reader
 from scripts.ledger.audit import auditor
 from scripts.ledger.audit.auditor import Auditor
+from scripts.ledger.log_reader import read_commit
 from scripts.ledger.order_history import reason_of
 from scripts.operate import relay_catchup
 from scripts.operate.pausing import Writers
 from scripts.recovery import backup, refund_lost, restore, restore_sources, table_writes
+from scripts.recovery.backup_files import read_items, read_manifest
 from scripts.recovery.table_writes import TableWrites
 from services.libs.runtime.backoff import Backoff
 from services.libs.store.deadline_table import DeadlineTable
@@ -30,6 +33,7 @@ from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.deadlines import DeadlineGroup
+from services.shared.events.payment import PaymentProcessed
 from services.shared.json_types import Json
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
 from tests.unit.conftest import (
@@ -195,12 +199,37 @@ def test_a_backup_that_fails_leaves_nothing_behind(world: World) -> None:
     assert list(world.folder.parent.iterdir()) == []
 
 
+def test_a_backup_has_the_charge_of_every_payment_in_it_although_orders_are_paid_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scan_before_an_order(client: "DynamoDBClient", table: str) -> Iterator[Item]:
+        yield from log_reader.scan(client, table)
+        world.order_later(f"after-{table}")
+
+    monkeypatch.setattr(backup, "scan", scan_before_an_order)
+
+    world.back_up()
+
+    manifest = read_manifest(world.folder)
+    charges = {item["order_id"]["S"] for item in read_items(world.folder, manifest.simulated_gateway)}
+    commits = map(read_commit, read_items(world.folder, manifest.event_store))
+    paid = {payment.order_id for commit in commits if (payment := commit.find(PaymentProcessed))}
+    assert paid >= {"paid", "settled"}
+    assert charges >= paid
+
+
+def _lose_reservations(aws: Aws) -> None:
+    for order_id in ("paid", "open"):
+        _delete(aws, f"order#{order_id}", 1)
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
         (lambda aws: _delete(aws, "order#paid", 2), "order#paid lacks a version"),
         (lambda aws: _delete(aws, "order#paid", 1), "order#paid lacks a version"),
         (lambda aws: _delete(aws, "sku#prod-001", 1), "prod-001: stock -4, reserved 2, available -6"),
+        (_lose_reservations, "prod-001: stock 96, reserved -2, available 98"),
     ],
 )
 def test_a_backup_of_what_cannot_have_stood_at_one_moment_is_kept_and_fails(

@@ -99,6 +99,8 @@ def test_what_is_protected_from_deletion_is_said_before_an_apply_stops_half_way(
          "is kept for less long: retention_in_days 0 → 14"),
         ("aws_cloudwatch_event_archive", {"retention_days": 30}, {"retention_days": 7},
          "is kept for less long: retention_days 30 → 7"),
+        ("aws_cloudwatch_event_archive", {"retention_days": 0}, {"retention_days": 365},
+         "is kept for less long: retention_days 0 → 365"),
         ("aws_s3_bucket_versioning", {"versioning_configuration": [{"status": "Enabled"}]},
          {"versioning_configuration": [{"status": "Suspended"}]}, "versions are no longer kept"),
         ("aws_kms_key", {"enable_key_rotation": True}, {"enable_key_rotation": False}, "the key is no longer rotated"),
