@@ -15,7 +15,7 @@ from scripts.cli.times import parse_past
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from services.shared.causes import timestamp
-from services.shared.json_types import JsonObject
+from services.shared.json_types import Json, JsonObject
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 _OF_LAMBDA = ("INIT_START ", "START ", "END ", "REPORT ")
 _STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
+_MOST_SHOWN = 3
 _SHOWN_APART = {"time", "level", "service", "message", "exception"}
 
 
@@ -78,11 +79,11 @@ def lines(
     )
     for page in pages:
         for event in page["events"]:
-            if line := _line(service, event["timestamp"], event["message"].rstrip()):
+            if line := _line(service, event["timestamp"], event["message"].rstrip(), order):
                 yield line
 
 
-def _line(service: str, milliseconds: int, message: str) -> Line | None:
+def _line(service: str, milliseconds: int, message: str, order: str | None) -> Line | None:
     try:
         entry = json.loads(message)
     except ValueError:
@@ -97,11 +98,20 @@ def _line(service: str, milliseconds: int, message: str) -> Line | None:
         service,
         str(entry.get("level", "INFO")),
         str(entry.get("message", "")),
-        _fields(entry),
+        _fields(entry, order),
         str(entry.get("exception", "")),
     )
 
 
-def _fields(entry: JsonObject) -> str:
+def _fields(entry: JsonObject, order: str | None) -> str:
     shown = {name: value for name, value in entry.items() if name not in _SHOWN_APART}
-    return " ".join(f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in shown.items())
+    return " ".join(f"{name}={_text(value, order)}" for name, value in shown.items())
+
+
+def _text(value: Json, order: str | None) -> str:
+    """A value for a person: of a long list, such as the orders of a batch, the first ones and how many more."""
+    if isinstance(value, list):
+        first = sorted(value, key=lambda one: one != order)[:_MOST_SHOWN]
+        more = f" and {len(value) - _MOST_SHOWN} more" if len(value) > _MOST_SHOWN else ""
+        return ",".join(_text(one, order) for one in first) + more
+    return value if isinstance(value, str) else json.dumps(value)

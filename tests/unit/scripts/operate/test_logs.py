@@ -72,14 +72,14 @@ def test_the_lines_of_all_services_are_shown_by_time_without_those_of_metrics_an
         "payment-service ERROR charge failed order_id=order-2",
         "Traceback …",
         "ValueError: [bold]no",
-        'order-service INFO handled succeeded=2 order_ids=["order-1", "order-2"]',
+        "order-service INFO handled succeeded=2 order_ids=order-1,order-2",
         "payment-service ERROR 2026-01-31T12:00:00.000Z 1 Task timed out after 5.00 seconds",
     ]
 
 
 def test_one_service_is_shown_alone(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
     assert _shown(target, capsys, "order-service") == [
-        'order-service INFO handled succeeded=2 order_ids=["order-1", "order-2"]'
+        "order-service INFO handled succeeded=2 order_ids=order-1,order-2"
     ]
 
 
@@ -106,3 +106,14 @@ def test_that_nothing_was_logged_is_said(target: Target, capsys: pytest.CaptureF
 def test_a_service_that_is_none_is_refused_with_those_that_are(target: Target) -> None:
     with pytest.raises(UserError, match=r"--service orders: .* give one of order-service, payment-service"):
         logs.show(target, "orders", since="15m", order=None, errors=False)
+
+
+def test_of_a_batch_the_first_orders_are_shown_and_the_one_that_is_looked_for() -> None:
+    message = json.dumps({"level": "INFO", "message": "handled", "order_ids": ["a", "b", "c", "d", "e"]})
+
+    shown, looked_for = (logs._line("order-service", 0, message, order) for order in (None, "e"))  # noqa: SLF001
+
+    assert shown is not None
+    assert shown.fields == "order_ids=a,b,c and 2 more"
+    assert looked_for is not None
+    assert looked_for.fields == "order_ids=e,a,b and 2 more"
