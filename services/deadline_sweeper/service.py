@@ -31,7 +31,7 @@ class DeadlineSweeper:
         self._writer_timeout = writer_timeout
 
     def sweep(self, now: datetime, seconds_left: SecondsLeft = no_hurry) -> Swept:
-        """Tell the owners of what is due. If it runs out of time or is killed, the next sweep does the rest."""
+        """Tell the owners of due streams. If it runs out of time or is killed, the next sweep does the rest."""
         swept, before = Swept(), self._table.swept_until()
         sweep, done = Sweep(now, before, self._writer_timeout), before
         try:

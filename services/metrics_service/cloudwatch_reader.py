@@ -31,7 +31,7 @@ class _Metric:
 
 
 class CloudWatchReader:
-    """`functions` are those deployed; `queues` the queues' names in AWS, by the value of the label `queue`."""
+    """`functions` are the deployed ones; `queues` has their names in AWS, by the value of the label `queue`."""
 
     def __init__(
         self, client: "CloudWatchClient", environment: str, functions: Sequence[str], queues: Mapping[str, str]
@@ -51,7 +51,7 @@ class CloudWatchReader:
         return self._read(self._sums, since, until, seconds_left)
 
     def oldest_message_ages(self, since: datetime, until: datetime, seconds_left: SecondsLeft) -> dict[str, float]:
-        """Seconds, by queue, at the end of the time; 0 where SQS published none, as it does for an empty queue."""
+        """Seconds by queue, at the end of the time; 0 if SQS published none, as for an empty queue."""
         found = self._read(self._ages, since, until, seconds_left)
         return {metric.series: 0.0 for metric in self._ages} | {queue: ages[max(ages)] for queue, ages in found.items()}
 

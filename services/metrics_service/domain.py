@@ -46,7 +46,7 @@ class Checkpoint:
         return {name: (self.settled.get(name, 0) + sum(self.recent.get(name, {}).values())) / _UNITS for name in names}
 
     def advanced(self, read: Mapping[str, MinuteSums], gauges: Mapping[str, float], now: datetime) -> "Checkpoint":
-        """Add what was read of `span`. The sum of a minute may grow from one reading to the next, and never falls."""
+        """Add the sums read for `span`. The sum of a minute may grow from one reading to the next, and never falls."""
         _, until = self.span(now)
         read_at = min(now, until).timestamp()
         settled_until = max(self.settled_until, min(_minute(now - LATEST_ARRIVAL), int(until.timestamp())))

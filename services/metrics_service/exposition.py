@@ -26,7 +26,7 @@ class Values:
     sums: Mapping[str, float] = field(default_factory=dict)
     """Of counters and of the parts of histograms, by series; one that is missing is 0."""
     gauges: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """By metric, and by the value of its one label, empty where it has none."""
+    """By metric, and by the value of its only label; the value is empty if it has no label."""
 
 
 class Page:

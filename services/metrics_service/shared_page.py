@@ -9,9 +9,9 @@ from services.metrics_service.exposition import Values
 from services.metrics_service.page_store import KeptPage, PageStore
 from services.shared.faults import DependencyError, SecondsLeft, is_out_of_time, no_hurry
 
-# A reader is content with a page of the last seconds.
+# How long readers share a page.
 _FRESH = timedelta(seconds=5)
-# A reader that dies keeps the others waiting for so long. One that needs longer may be overtaken.
+# How long the others wait for a reader that died. A reader that takes longer may be overtaken.
 _TURN = timedelta(seconds=5)
 _PAUSE_SECONDS = 0.25
 
@@ -39,9 +39,9 @@ class SharedPage:
         self._sleep = sleep
 
     def values(self, seconds_left: SecondsLeft = no_hurry, *, newly_read: bool = False) -> Values:
-        """Give the values of the latest page, or read new ones: if it is older than 5 seconds, or if `newly_read`.
+        """Return the values of the latest page, or read new ones if it is older than 5 seconds or `newly_read` is set.
 
-        Raises what reading raises, and DependencyError where the time is over before there is a page.
+        Raises the faults of reading, and DependencyError if the time is over before a page is ready.
         """
         while not is_out_of_time(seconds_left):
             latest = self._store.latest()

@@ -39,7 +39,7 @@ class NotificationService:
         self._told: deque[tuple[str, Alarm]] = deque(maxlen=_REMEMBERED)
 
     def notify(self, alarm: Alarm) -> None:
-        """Tell each channel, at least once; raise NotificationError with those that failed."""
+        """Tell each channel at least once; raise NotificationError with the failed channels."""
         if not alarm.is_news:
             return
         urls = {name: channel.url() for name, channel in self._channels.items()}

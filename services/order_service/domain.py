@@ -1,4 +1,4 @@
-"""What the order service decides: accept or refuse an order, and confirm or cancel it later."""
+"""The decisions of the order service: accept or refuse an order, and confirm or cancel it later."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What the payment service decides: whether an order may be charged, and what follows from a charge's outcome."""
+"""The decisions of the payment service: whether to charge an order, and how to settle it after the charge."""
 
 from collections.abc import Sequence
 
@@ -55,7 +55,7 @@ def requested_refund(history: Sequence[Commit]) -> RefundRequested | None:
 
 
 def refunded(history: Sequence[Commit], refund: RefundRequested, refunded_minor: int, cause: Cause) -> Commit:
-    """The order's refund: what was taken is given back, which may be nothing."""
+    """The commit of the refund; its amount may be 0."""
     processed = RefundProcessed(
         order_id=refund.order_id,
         customer_id=refund.customer_id,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class SimulatedGateway:
-    """Decides from the order id and a success rate (0 to 1), and keeps what it decided in a table."""
+    """Decides from the order id and a success rate (0 to 1), and keeps each decision in a table."""
 
     def __init__(self, client: "DynamoDBClient", table: str, success_rate: float) -> None:
         self._client = client

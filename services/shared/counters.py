@@ -1,4 +1,4 @@
-"""The business counters: what each commit adds to them, so that they equal the log at every moment."""
+"""The business counters: each commit states its increments, so that the counters always equal the log."""
 
 from services.shared.cancel_reasons import CancelReason
 from services.shared.commits import Commit

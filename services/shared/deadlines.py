@@ -1,4 +1,4 @@
-"""Deadlines: when a stream is to be looked at again, in groups as they were written."""
+"""Deadlines: the times at which streams are due, in groups as they were written."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, NamedTuple

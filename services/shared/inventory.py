@@ -68,7 +68,7 @@ class Move(StrEnum):
     SETTLE = "settle"
     RELEASE = "release"
     ADJUST = "adjust"
-    """Set one SKU's stock on hand: the event says to what."""
+    """Set one SKU's stock on hand to the number in the event."""
     NONE = "none"
 
 

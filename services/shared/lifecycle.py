@@ -20,7 +20,7 @@ class Wait(NamedTuple):
 
 
 class Phase(NamedTuple):
-    """Where a stream stands. It is final where it waits for nothing."""
+    """A phase of a stream. A phase without a wait is final."""
 
     name: str
     wait: Wait | None = None
@@ -30,9 +30,9 @@ class Phase(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """Which events may follow one of the phases, in one commit; who writes it; and where it leads.
+    """A commit that may follow one of the phases: its events, its writer, and the next phase.
 
-    `to` is None where the phase stays what it is.
+    `to` is None if the phase stays the same.
     """
 
     phases: tuple[Phase, ...]
@@ -66,7 +66,7 @@ class Waiting(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where a stream stands: its phase, and what is open."""
+    """The state of a stream: its phase, and its open obligations."""
 
     phase: Phase
     version: int = 0

@@ -40,7 +40,7 @@ def event_in(message: Message, kind: type[E]) -> E:
     try:
         return kind.of(message.detail, message.schema_version)
     except ValidationError as error:
-        raise rejected(error) from None  # its text quotes what was sent
+        raise rejected(error) from None  # its text quotes the input
     except (KeyError, TypeError, ValueError):
         # An upcaster missed a field that it reads, or found another type.
         detail = f"detail: not version {message.schema_version} of {kind.type_name()}"

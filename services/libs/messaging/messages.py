@@ -25,7 +25,7 @@ def validate(model: type[Model], detail: Mapping[str, object]) -> Model:
     try:
         return model.model_validate(detail)
     except ValidationError as error:
-        raise rejected(error) from None  # its text quotes what was sent
+        raise rejected(error) from None  # its text quotes the input
 
 
 def validate_json(model: type[Model], body: str) -> Model:

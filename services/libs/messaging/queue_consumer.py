@@ -169,7 +169,7 @@ def _handle(handle: Handle, messages: Sequence[Message], seconds_left: SecondsLe
         return handle(messages, seconds_left)
     except _SHARED_FAULTS as fault:
         return [fault] * len(messages)
-    except Exception as error:  # noqa: BLE001 - the queue retries what fails, and the DLQ keeps what never gets through
+    except Exception as error:  # noqa: BLE001 - SQS retries failed messages, and its DLQ keeps the hopeless ones
         if len(messages) == 1:
             return [error]
     return [

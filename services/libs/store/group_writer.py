@@ -77,7 +77,7 @@ class _Writing:
         self._refusals = 0
 
     def refused(self, group: Sequence[Commit], refused: GroupRefusedError) -> None:
-        """Another writer was faster: its commits stand, and the stock is what it left."""
+        """Another writer was faster: take over its commits as outcomes, and the stock that it left."""
         self.outcomes |= refused.taken
         known = {**self.inventory, **refused.found}
         self.inventory = {sku: item for sku, item in known.items() if item}

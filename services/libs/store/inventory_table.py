@@ -18,7 +18,7 @@ class InventoryTable:
         self._table = table
 
     def read(self, skus: Iterable[str]) -> dict[str, StockItem]:
-        """The items of those SKUs that exist, as of now."""
+        """The items of these SKUs, as of now, without the SKUs that do not exist."""
         keys = [to_item({"item_id": sku}) for sku in skus]
         items = (stock_item(item) for item in batch_get(self._client, self._table, keys))
         return {item.sku: item for item in items}

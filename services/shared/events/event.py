@@ -18,7 +18,7 @@ from services.shared.json_types import JsonObject
 Fields: TypeAlias = Mapping[str, object]
 """The fields of an event, under their published names."""
 Upcaster: TypeAlias = Callable[[Fields], Fields]
-"""Makes the fields of one schema version from those of the version before it."""
+"""Turns the fields of one schema version into the fields of the next."""
 
 
 class Bus(StrEnum):
@@ -65,7 +65,7 @@ class Event(BaseModel):
 
     BUS: ClassVar[Bus]
     NO_CONSUMER: ClassVar[str] = ""
-    """Why no service of PulseQueue receives it; empty where one does."""
+    """Why no service of PulseQueue receives it; empty if one does."""
     FROM_OUTSIDE: ClassVar[bool] = False
     """Whether producers that are no part of PulseQueue may send it."""
     SCHEMA_VERSION: ClassVar[int] = 1
@@ -126,7 +126,7 @@ def known_events() -> tuple[type[Event], ...]:
 
 
 def event_type(name: str) -> type[Event]:
-    """Find an event among those whose modules are imported; raise UnknownEventError."""
+    """Find an event of the imported modules by its type; raise UnknownEventError."""
     try:
         return _TYPES[name]
     except KeyError:

@@ -362,9 +362,15 @@ class TestEndpoint:
         metrics_handler._application.cache_clear()  # noqa: SLF001
 
     def _get(
-        self, authorization: str | None = "Bearer secret", accept: str = "text/plain", seconds_left: int = 20
+        self,
+        authorization: str | None = "Bearer secret",
+        accept: str = "text/plain",
+        seconds_left: int = 20,
+        cache_control: str = "",
     ) -> HttpResponse:
-        headers = {"accept": accept} | ({"authorization": authorization} if authorization else {})
+        headers = {"accept": accept, "cache-control": cache_control} | (
+            {"authorization": authorization} if authorization else {}
+        )
         return metrics_handler.handler(HttpRequest(headers=headers), Context(seconds_left * 1000))
 
     @pytest.mark.parametrize(
@@ -405,6 +411,16 @@ class TestEndpoint:
         assert _sample(samples, "stock_reserved", sku="prod-001") == 2
         assert _sample(samples, "queue_messages", queue="order-queue") == 1
         assert _sample(samples, "dead_letters", queue="order-dlq") == 1
+
+    def test_readers_share_a_page_unless_they_ask_for_a_new_one(self, aws: Aws) -> None:
+        self._get()
+        aws.store.append(seeding(stock=10))
+
+        shared, new = (self._get(cache_control=asked)["body"] for asked in ("", "no-cache"))
+
+        assert ("stock_quantity", (("sku", "prod-001"),)) not in _parsed(shared)
+        assert _sample(_parsed(new), "stock_quantity", sku="prod-001") == 10
+        assert self._get()["body"] == new
 
     def test_each_function_that_is_deployed_has_its_series_before_it_is_called(self) -> None:
         samples = _parsed(self._get()["body"])
