@@ -17,8 +17,9 @@ from scripts.cli.paths import MONITORING_SOURCE
 from scripts.cli.waiting import wait_until
 from scripts.local.monitoring_tools import Tools
 from scripts.monitor import monitoring_config
+from scripts.monitor.alerts import read_alerts, told_by_alertmanager
 from scripts.monitor.monitoring import Endpoint, Monitoring
-from scripts.monitor.monitoring_config import SLACK
+from scripts.monitor.monitoring_config import CLOUDWATCH_RECEIVER, PEOPLE_RECEIVER, SLACK
 from tests.monitoring.servers import MetricsEndpoint, Webhook, get_json, serving
 
 # Prometheus sends an alert again after a minute if Alertmanager was not known at first.
@@ -131,6 +132,19 @@ def test_what_cloudwatch_tells_people_of_reaches_alertmanager_and_nobody_else(
     assert alerts()["DeadLettersNotEmpty"] == ["cloudwatch-alarm"]
     assert alerts()["StockLow"] == ["people"]
     assert "DeadLetters" not in json.dumps(webhook.received)
+
+
+def test_the_alerts_that_fire_are_read_with_their_receivers(watched: Monitoring) -> None:
+    port = watched.alertmanager.port
+
+    def receivers() -> dict[tuple[str, str], tuple[str, ...]]:
+        return {(alert.name, alert.about): alert.receivers for alert in read_alerts(port)}
+
+    dead_letters, stock = ("DeadLettersNotEmpty", "queue=order-dlq"), ("StockLow", "sku=prod-001")
+    assert eventually(lambda: {dead_letters, stock} <= receivers().keys())
+    assert receivers()[dead_letters] == (CLOUDWATCH_RECEIVER,)
+    assert receivers()[stock] == (PEOPLE_RECEIVER,)
+    assert told_by_alertmanager(port) == [SLACK]
 
 
 def test_starting_again_mends_address_token_and_receivers_and_keeps_the_servers(
