@@ -61,14 +61,18 @@ class PageStore:
         return True
 
     def take_turn(self, now: datetime, length: timedelta) -> bool:
-        """Take the turn for `length`; return false while it is another reader's."""
+        """Take the turn for `length`; return false while it is another reader's.
+
+        A turn that ends far ahead was taken by a clock that was wrong, and holds nobody up.
+        """
+        times = {":now": now, ":end": now + length, ":far": now + 2 * length}
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key=to_item({"id": _TURN}),
                 UpdateExpression="SET ends_at = :end",
-                ConditionExpression="attribute_not_exists(ends_at) OR ends_at <= :now",
-                ExpressionAttributeValues=to_item({":now": timestamp(now), ":end": timestamp(now + length)}),
+                ConditionExpression="attribute_not_exists(ends_at) OR ends_at <= :now OR ends_at > :far",
+                ExpressionAttributeValues=to_item({name: timestamp(time) for name, time in times.items()}),
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return False

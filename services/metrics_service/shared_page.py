@@ -45,7 +45,7 @@ class SharedPage:
         """
         while not is_out_of_time(seconds_left):
             latest = self._store.latest()
-            if latest and not newly_read and self._clock() - latest.read_at < _FRESH:
+            if latest and not newly_read and abs(self._clock() - latest.read_at) < _FRESH:
                 return latest.values
             if newly_read or self._store.take_turn(self._clock(), _TURN):
                 values = self._read_values(self._clock(), seconds_left)

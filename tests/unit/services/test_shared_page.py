@@ -100,6 +100,17 @@ def test_a_turn_is_one_readers_until_it_ends(store: PageStore) -> None:
     assert store.take_turn(NOW + 5 * _SECOND, 5 * _SECOND)
 
 
+def test_a_page_and_a_turn_of_a_clock_that_was_ahead_hold_nobody_up(
+    page: SharedPage, store: PageStore, clock: _Clock
+) -> None:
+    ahead = NOW + timedelta(hours=1)
+    store.take_turn(ahead, 5 * _SECOND)
+    store.save(KeptPage(1, ahead, Values({"a_total": 0})))
+
+    assert _shown(page) == 1
+    assert clock.now == NOW
+
+
 def test_readers_within_a_few_seconds_share_a_page(page: SharedPage, metrics: _Metrics, clock: _Clock) -> None:
     shown = []
     for _ in range(5):
@@ -143,12 +154,16 @@ def test_a_reader_that_died_in_its_turn_is_waited_for_some_seconds(
 
 
 def test_a_reader_whose_time_is_over_says_that_others_are_reading(
-    page: SharedPage, store: PageStore, clock: _Clock
+    store: PageStore, metrics: _Metrics, clock: _Clock
 ) -> None:
-    store.take_turn(NOW, 60 * _SECOND)
+    store.take_turn(NOW, 5 * _SECOND)
+
+    def sleep_while_others_take_each_turn(seconds: float) -> None:
+        clock.sleep(seconds)
+        store.take_turn(clock.now, 5 * _SECOND)
 
     with pytest.raises(DependencyError, match="no page was ready in time"):
-        page.values(clock.seconds_left(20))
+        SharedPage(store, metrics.read, clock, sleep_while_others_take_each_turn).values(clock.seconds_left(20))
 
     assert timedelta(seconds=18) < clock.now - NOW < timedelta(seconds=19)
 
