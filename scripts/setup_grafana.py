@@ -64,9 +64,9 @@ def _write(bundle: Path) -> None:
     shutil.rmtree(bundle, ignore_errors=True)
     shutil.copytree(_FILES, bundle)
     out.print(
-        f"no Grafana is named: what one needs is in {bundle}. Mount provisioning/ at /etc/grafana/provisioning and "
-        "dashboards/ at /etc/grafana/dashboards, and set PROMETHEUS_URL for it. "
-        f"Or set {', '.join(_VARIABLES)} here, and run this again.",
+        f"Grafana's data source and dashboards are in {bundle}. To use them, mount provisioning/ at "
+        "/etc/grafana/provisioning and dashboards/ at /etc/grafana/dashboards, and set PROMETHEUS_URL for Grafana. "
+        f"Or have them uploaded: set {', '.join(_VARIABLES)} and run `invoke monitor.deliver`.",
         markup=False,
     )
 

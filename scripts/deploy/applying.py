@@ -1,10 +1,9 @@
-"""Apply a plan: only if it was reviewed, is not stale, and all that blocks it is allowed."""
+"""Apply a plan that was reviewed, is not stale, and whose blocking risks are allowed."""
 
 import json
 from collections.abc import Collection
 from pathlib import Path
 
-from scripts.cli.console import out
 from scripts.cli.errors import UserError
 from scripts.deploy.environments import root_of
 from scripts.deploy.plan.guard import (
@@ -23,20 +22,23 @@ from scripts.deploy.remote_state import initialised_terraform, outputs_file
 from scripts.deploy.target import Target
 
 
-def apply(target: Target, folder: Path | None = None, allowed: Collection[str] = (), *, destroy: bool = False) -> None:
-    """Do what a plan says, if that was reviewed, is not stale, and all that blocks is `allowed` by its address."""
+def apply(target: Target, folder: Path | None = None, allowed: Collection[str] = (), *, destroy: bool = False) -> int:
+    """Apply a reviewed plan; give the number of changes.
+
+    Raise UserError where the plan is stale, or the address of a blocking risk is not in `allowed`.
+    """
     folder = (folder or target.state_folder).resolve()
     plan_file = folder / PLAN_FILE
     reviewed = read_review(folder, plan_command(target))
     planned, wanted = f"{reviewed.environment} on {reviewed.target}", f"{target.environment} on {target.name}"
     if planned != wanted:
-        raise UserError(f"the plan is one for {planned}, not for {wanted}")
+        raise UserError(f"the plan is for {planned}, not for {wanted}: `{plan_command(target)}`")
     if reviewed.destroy and not destroy:
-        raise UserError(f"the plan takes {planned} down: `invoke destroy-dev --target {target.name}` does that")
+        raise UserError(f"the plan destroys {planned}: `invoke destroy-dev --target {target.name}` does that")
     terraform = initialised_terraform(target)
     packages = package_digests(root_of(target), reviewed.stamp.packages)
     check(reviewed, Stamp(plan_sha256(plan_file), terraform.state(), packages), plan_command(target))
-    # What blocks is told by the plan itself: the review beside it is a file that anybody may have written in.
+    # The risks come from the plan itself: the review beside it is a file that anybody can edit.
     again = review(terraform.show_plan(plan_file), target, reviewed.stamp, destroy=reviewed.destroy)
     check_allowed(again, allowed)
     outputs_file(target).unlink(missing_ok=True)
@@ -45,4 +47,4 @@ def apply(target: Target, folder: Path | None = None, allowed: Collection[str] =
     (folder / REVIEW_FILE).unlink()
     if target.is_local:
         outputs_file(target).write_text(json.dumps(terraform.outputs()))
-    out.print(f"{progress.done} changes made")
+    return progress.done

@@ -1,4 +1,4 @@
-"""What is deployed to a target, as Terraform's outputs have it."""
+"""A deployment, read from Terraform's outputs."""
 
 from collections.abc import Mapping
 from typing import Self
@@ -15,7 +15,7 @@ from services.shared.events.event import Bus
 
 
 class Deployment(Part):
-    """What Terraform made, by the names that its modules and the code share."""
+    """The resources that Terraform made, by the names that its modules and the code share."""
 
     environment: str
     region: str
@@ -24,7 +24,7 @@ class Deployment(Part):
     dead_letters: Mapping[str, DeadLetters]
     tables: TableNames
     functions: Mapping[str, Function]
-    """Such as order-service: those of scripts/lambdas_config.py."""
+    """By service, such as order-service."""
     metrics_api: MetricsApi
     alarm_topic_arn: str
     runbook_url: str
@@ -44,22 +44,22 @@ class Deployment(Part):
         return Tables(names.event_store, names.inventory, names.metrics, deadlines=names.deadline)
 
     def metrics_url(self, target: Target) -> str:
-        """Where the metrics are scraped; the embedded AWS serves an API elsewhere than its URL says."""
+        """Where Prometheus scrapes; the embedded AWS serves an API at another address than its URL."""
         if target.is_local:
             return f"{target.endpoint_url}/_aws/execute-api/{self.metrics_api.id}/{target.environment}/metrics"
         return self.metrics_api.url
 
     @classmethod
     def of(cls, target: Target) -> Self:
-        made = read_outputs(target).get("deployment", {})
+        output = read_outputs(target).get("deployment", {})
         how = f"`invoke deploy-dev --target {target.name}`" if is_for_development(target) else how_to_deploy(target)
         where = f"{target.environment} to {target.name}"
-        if not made:
+        if not output:
             raise UserError(f"nothing is deployed as {where}: {how}")
         try:
-            return cls.model_validate(made)
+            return cls.model_validate(output)
         except ValidationError as error:
-            lacks = ", ".join(dict.fromkeys(".".join(map(str, one["loc"])) for one in error.errors()))
+            missing = ", ".join(dict.fromkeys(".".join(map(str, one["loc"])) for one in error.errors()))
             raise UserError(
-                f"what is deployed as {where} is of another revision, and does not say {lacks} as this one does: {how}"
+                f"another revision is deployed as {where}: its output has no valid {missing}. Update it: {how}"
             ) from error

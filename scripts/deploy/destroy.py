@@ -1,4 +1,4 @@
-"""Take an environment for development down."""
+"""Destroy an environment for development."""
 
 import shutil
 import sys
@@ -8,15 +8,16 @@ from scripts.cli.console import out
 from scripts.cli.errors import UserError
 from scripts.deploy import applying, environments, github_access, planning, remote_state
 from scripts.deploy.plan.risks import PROTECTED
+from scripts.deploy.plan.terminal import show
 from scripts.deploy.target import Target
 
 
 def destroy_environment(target: Target, confirmed: str | None) -> None:
-    """Destroy all that Terraform made, once the environment's name is given as `confirmed` or typed in a terminal."""
+    """Destroy everything that Terraform made, once the environment's name is `confirmed` or typed in a terminal."""
     if not environments.is_for_development(target):
-        raise UserError(f"{target.environment} is not an environment for development: no task takes it down")
+        raise UserError(f"{target.environment} is not an environment for development: no task destroys it")
     if confirmed is None and not sys.stdin.isatty():
-        raise UserError(f"nobody can be asked here: give --yes-destroy {target.environment} if that is meant")
+        raise UserError(f"there is no terminal to ask in: confirm with --yes-destroy {target.environment}")
     if confirmed is not None:
         _check_name(target, confirmed)
     folder = target.state_folder / "destroy"
@@ -24,28 +25,30 @@ def destroy_environment(target: Target, confirmed: str | None) -> None:
         _destroy(target, folder, confirmed)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    _tell_what_remains(target)
+    _show_remains(target)
 
 
 def _destroy(target: Target, folder: Path, confirmed: str | None) -> None:
     review = planning.plan(target, folder, destroy=True)
+    show(review)
     if protected := [risk.address for risk in review.risks if risk.kind == PROTECTED]:
         listed = "\n".join(f"  {address}" for address in protected)
         raise UserError(
-            f"nothing was destroyed, for deletion protection is on:\n{listed}\n"
-            "turn it off, in the configuration and by an apply or where it was turned on, and try again"
+            f"nothing was destroyed, as deletion protection is on:\n{listed}\n"
+            "turn it off in the configuration and apply that, or where it was turned on by hand, and try again"
         )
     if not review.changes:
-        out.print(f"there is nothing of {target.environment} on {target.name}")
+        out.print(f"nothing is deployed as {target.environment} on {target.name}")
         return
     if confirmed is None:
-        out.print(f"All of this is lost for good, with what is in it. To go on, type {target.environment}:")
+        out.print(f"All of this is lost for good, with its data. To go on, type {target.environment}:")
         _check_name(target, _answer())
-    applying.apply(target, folder, [risk.address for risk in review.blocking], destroy=True)
+    changes = applying.apply(target, folder, [risk.address for risk in review.blocking], destroy=True)
+    out.print(f"changes made: {changes}")
 
 
 def _answer() -> str:
-    """Read a line; the end of the input, as by Ctrl-D, is no answer."""
+    """Read a line; empty at the end of the input, as by Ctrl-D."""
     try:
         return input().strip()
     except EOFError:
@@ -57,7 +60,7 @@ def _check_name(target: Target, name: str) -> None:
         raise UserError(f"nothing was destroyed: {name!r} is not {target.environment!r}, the environment's name")
 
 
-def _tell_what_remains(target: Target) -> None:
+def _show_remains(target: Target) -> None:
     bucket, parameters = remote_state.state_bucket(target), _parameters(target)
     out.print(f"what remains of {target.environment}:")
     out.print(f"  the bucket {bucket} with every version of Terraform's state", markup=False)
@@ -68,21 +71,19 @@ def _tell_what_remains(target: Target) -> None:
         out.print(
             f"  for GitHub Actions the roles {name}-plan and {name}-deploy, their policies, the boundary "
             f"{policy['permissions_boundary_arn']} and the provider they sign in by: "
-            f"`invoke bootstrap --target {target.name} --github-repository ''` takes away what it made of these",
+            f"`invoke bootstrap --target {target.name} --github-repository ''` removes those that it made",
             markup=False,
         )
     if target.is_local:
-        out.print("`invoke local-down` ends these too, with the embedded AWS")
+        out.print("`invoke local-down` ends the embedded AWS and everything in it")
         return
     if parameters:
         out.print(f"to remove them: aws ssm delete-parameters --names {' '.join(parameters)}", markup=False)
-    out.print(
-        "the bucket stays for the next deployment; it has to be emptied and deleted by hand in S3 if there is none"
-    )
+    out.print("the bucket stays for the next deployment; if there is none, empty and delete it in S3 by hand")
     out.print("a KMS key can be restored in KMS until its deletion is due")
 
 
 def _parameters(target: Target) -> list[str]:
-    """Give what tasks made: the secrets that no Terraform state shall hold."""
+    """List the secrets that tasks made, outside of Terraform's state."""
     pages = target.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=f"/{target.environment}/")
     return sorted(parameter["Name"] for page in pages for parameter in page["Parameters"])

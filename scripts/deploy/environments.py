@@ -1,4 +1,4 @@
-"""The environments: the Terraform root of each, and which of them are for development."""
+"""The environments: the Terraform root of each, and whether it is for development."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from scripts.deploy.target import Target
 
 
 def root_of(target: Target) -> Path:
-    """Find the environment's own root; any name that has none is an environment for development."""
+    """Find the environment's own root; a name without one is an environment for development."""
     own = ENVIRONMENT_ROOTS / target.environment
     return own if own.is_dir() else ENVIRONMENT_ROOTS / "dev"
 
 
 def is_for_development(target: Target) -> bool:
-    """Say whether it is neither staging nor production."""
+    """Whether it is neither staging nor production."""
     return root_of(target).name == "dev"
 
 
@@ -26,6 +26,6 @@ def check_for_development(target: Target) -> None:
 
 def how_to_deploy(target: Target) -> str:
     return (
-        f"{target.environment} is deployed in steps, each with --target {target.name}: build, plan; read the plan; "
-        "then apply, monitor.token and post-deploy-test"
+        f"{target.environment} is deployed in steps, each with --target {target.name}: build, plan, then read the "
+        "review, then apply, monitor.token and post-deploy-test"
     )

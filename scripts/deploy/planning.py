@@ -8,7 +8,7 @@ from typing import Any
 from scripts.cli.errors import UserError
 from scripts.cli.json_files import check_writable
 from scripts.cli.paths import DIST
-from scripts.deploy import github_access
+from scripts.deploy import github_access, settings
 from scripts.deploy.environments import root_of
 from scripts.deploy.plan import drift, guard, markdown
 from scripts.deploy.plan.model import ResourceChange, Review, Stamp
@@ -20,29 +20,28 @@ from scripts.deploy.terraform import Terraform
 
 
 def plan(target: Target, folder: Path | None = None, *, destroy: bool = False) -> Review:
-    """Save what a deployment would change, or `destroy`, for `apply` to do exactly that; show a review of it.
+    """Save a plan of a deployment, or of its end with `destroy`, for `apply`; give its review.
 
-    Both are kept in the environment's own folder, or in one that can be handed over to another machine.
+    Plan and review are kept in the environment's own folder, or in one that can be handed over to another machine.
     """
     folder = (folder or target.state_folder).resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{folder} cannot be the folder of a plan: {error.strerror or error}") from error
+        raise UserError(f"a plan cannot be kept in {folder}: {error.strerror or error}") from error
     terraform = _ready(target)
     (folder / guard.REVIEW_FILE).unlink(missing_ok=True)
     plan_file = folder / guard.PLAN_FILE
     terraform.plan(plan_file, _variables(target), *(["-destroy"] if destroy else []))
     document = terraform.show_plan(plan_file)
-    stamp = Stamp(guard.plan_sha256(plan_file), terraform.state(), guard.uploads(document))
+    stamp = Stamp(guard.plan_sha256(plan_file), terraform.state(), guard.planned_packages(document))
     found = review(document, target, stamp, destroy=destroy)
     (folder / guard.REVIEW_FILE).write_text(guard.to_json(found))
-    show(found)
     return found
 
 
 def read_plan(target: Target) -> dict[str, Any]:
-    """Give the last plan in Terraform's JSON form, whole: https://developer.hashicorp.com/terraform/internals/json-format."""
+    """Read the last plan in Terraform's JSON form: https://developer.hashicorp.com/terraform/internals/json-format."""
     guard.read_review(target.state_folder, plan_command(target))
     return Terraform(root_of(target), target).show_plan(target.state_folder / guard.PLAN_FILE)
 
@@ -50,18 +49,19 @@ def read_plan(target: Target) -> dict[str, Any]:
 def plan_with_review_files(
     target: Target, *, folder: Path | None, markdown_file: Path | None, json_file: Path | None
 ) -> None:
-    """Plan, and write the review to these files too; `folder` is where plan and review are kept for `apply`."""
-    named = [(file, write) for file, write in ((markdown_file, markdown.write), (json_file, guard.to_json)) if file]
-    for file, _ in named:
+    """Plan, show the review, and write it to these files too. `folder` keeps plan and review for `apply`."""
+    outputs = [(file, write) for file, write in ((markdown_file, markdown.write), (json_file, guard.to_json)) if file]
+    for file, _ in outputs:
         check_writable(file)
         file.write_text("")  # no older plan's review stays there
     reviewed = plan(target, folder)
-    for file, write in named:
+    show(reviewed)
+    for file, write in outputs:
         file.write_text(write(reviewed), encoding="utf-8")
 
 
 def find_drift(target: Target) -> tuple[ResourceChange, ...]:
-    """Give what was changed outside Terraform since the last apply; nothing is changed by that."""
+    """Find the changes made outside Terraform since the last apply. This changes nothing itself."""
     terraform, plan_file = _ready(target), target.state_folder / "drift.tfplan"
     try:
         terraform.plan(plan_file, _variables(target), "-refresh-only")
@@ -72,7 +72,8 @@ def find_drift(target: Target) -> tuple[ResourceChange, ...]:
 
 
 def _ready(target: Target) -> Terraform:
-    """Initialise Terraform, or raise UserError where what a plan needs is missing."""
+    """Initialise Terraform. Raise UserError where packages or state bucket are missing, or a setting has no effect."""
+    settings.check(target)
     if not (DIST / target.name).is_dir():
         raise UserError(f"there are no packages to deploy: `invoke build --target {target.name}`")
     if not state_bucket_exists(target):

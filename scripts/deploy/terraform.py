@@ -129,7 +129,7 @@ class Terraform:
         if interrupted:
             again = "part of it may be done: make a new plan to go on" if step == "apply" else "nothing was changed"
             raise KeyboardInterrupt(f"terraform {step} was interrupted; {again}")
-        if any("plan is stale" in error for error in progress.errors):
+        if any("plan is stale" in summary for summary in progress.errors.values()):
             raise UserError("the plan is stale: somebody has applied another since it was made; make a new one")
         if process.returncode:
             raise UserError(f"terraform {step} failed in {self._name}: all it said is in {log_file}")

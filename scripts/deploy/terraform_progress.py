@@ -22,8 +22,8 @@ _LINE_EVERY_SECONDS = 10.0
 class Progress:
     changes: list[tuple[str, str]] = field(default_factory=list)
     """What is planned: action and address, without those that change nothing."""
-    errors: list[str] = field(default_factory=list)
-    """What Terraform calls each error."""
+    errors: dict[str, str] = field(default_factory=dict)
+    """Each error as it is shown, with Terraform's summary: a module used six times reports its own error six times."""
     done: int = 0
     began: float = field(default_factory=time.monotonic)
     _last_line: float = field(default_factory=time.monotonic)
@@ -49,8 +49,7 @@ class Progress:
             case "apply_progress":
                 self._show(message["hook"]["resource"]["addr"])
             case "diagnostic" if message["diagnostic"]["severity"] == "error":
-                self.errors.append(message["diagnostic"]["summary"])
-                _print_error(message["diagnostic"])
+                self._error(message["diagnostic"])
             case "text" if line.strip():
                 err.print(line.rstrip(), markup=False)
 
@@ -67,9 +66,11 @@ class Progress:
             self._last_line = now
             out.print(text, markup=False)
 
-
-def _print_error(diagnostic: dict[str, Any]) -> None:
-    place = diagnostic.get("range") or {}
-    where = [diagnostic.get("address"), f"{place['filename']}:{place['start']['line']}" if place else None]
-    err.print(f"Error: {diagnostic['summary']}", style="bold red", markup=False)
-    err.print("\n".join(filter(None, [*where, diagnostic.get("detail")])), markup=False)
+    def _error(self, diagnostic: dict[str, Any]) -> None:
+        summary, place = diagnostic["summary"], diagnostic.get("range") or {}
+        where = f"{place['filename']}:{place['start']['line']}" if place.get("filename") else None
+        details = "\n".join(filter(None, [diagnostic.get("address"), where, diagnostic.get("detail")]))
+        if f"{summary}\n{details}" not in self.errors:
+            self.errors[f"{summary}\n{details}"] = summary
+            err.print(f"Error: {summary}", style="bold red", markup=False)
+            err.print(details, markup=False)

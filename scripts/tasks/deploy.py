@@ -76,7 +76,7 @@ def plan(
 
 @command(
     {
-        "allow": "the address of a resource that may be lost or opened, as the review names it; once for each",
+        "allow": "the address of a resource whose risk blocks, as the review names it; once for each",
         "target": TARGET,
         "plan": "the folder with the plan, if plan --out kept it in one",
     },
@@ -88,9 +88,10 @@ def apply(_: Context, allow: list[str], target: str = "local", plan: str | None 
 
     It refuses a stale plan, and a risk that blocks and is not allowed.
     """
+    from scripts.cli.console import out
     from scripts.deploy import applying
 
-    applying.apply(target_of(target), path(plan), allow)
+    out.print(f"changes made: {applying.apply(target_of(target), path(plan), allow)}")
 
 
 @command({"target": TARGET}, needs=PLANNING)
@@ -133,12 +134,13 @@ def deploy_dev(context: Context, target: str = "local", *, checks: bool = True) 
     It stops at the first step that fails.
     """
     from scripts.cli.steps import run_steps
-    from scripts.deploy import bootstrap, environments, terraform
+    from scripts.deploy import bootstrap, environments, remote_state, settings, terraform
 
     terraform.check_ready(target_of(target))  # what is missing should not wait for the checks
     environments.check_for_development(target_of(target))
-    if target == "local":
-        bootstrap.bootstrap(target_of(target))  # of another environment than local-up's
+    settings.check(target_of(target))
+    if target == "local" and not remote_state.state_bucket_exists(target_of(target)):
+        bootstrap.bootstrap(target_of(target))  # local-up has made only the bucket of its own environment
     checking = {"lint": develop.lint, "typecheck": develop.typecheck, "test-unit": test.unit} if checks else {}
     deploying = {
         "build": develop.build,

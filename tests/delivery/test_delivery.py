@@ -35,7 +35,7 @@ def drift_of(target: Target, monkeypatch: pytest.MonkeyPatch) -> tuple[int, set[
             drift.show_drift(target)
         except SystemExit as end:
             code = int(end.code or 0)
-    gone = {(each.address, "", "there", "gone") for each in found if each.action is Action.DESTROY}
+    gone = {(each.address, "", "exists", "deleted") for each in found if each.action is Action.DESTROY}
     return code, gone | {(each.address, row.path, row.before, row.after) for each in found for row in each.attributes}
 
 
@@ -53,7 +53,7 @@ def test_what_was_changed_by_hand_is_named_and_a_plan_from_a_folder_mends_it_onc
     assert code == 2
     assert found == {
         (QUEUE, "visibility_timeout_seconds", "30", "5"),
-        (TARGET, "", "there", "gone"),
+        (TARGET, "", "exists", "deleted"),
         (ROLE_POLICY, "policy", "", "allow dynamodb:DeleteTable on *"),
         (ROLE, "inline_policy", "", "allow * on *"),
     }
@@ -120,17 +120,16 @@ def test_what_would_be_lost_wants_to_be_allowed_and_the_packages_must_be_those_o
     review = planning.plan(target, tmp_path)
 
     assert [(risk.kind, risk.address) for risk in review.risks] == [("loss", LOG_GROUP), ("code", FUNCTION)]
-    # They come from another folder than those that are deployed, so all are uploaded.
     assert {Path(path).name for path in review.stamp.packages} == {
         zipped.name for zipped in package.parent.glob("*.zip")
     }
-    with pytest.raises(UserError, match=r"would be replaced, and the logs in it lost \(asked for\)"):
+    with pytest.raises(UserError, match=r"would be replaced, and the logs in it lost \(requested\)"):
         applying.apply(target, tmp_path)
-    with pytest.raises(UserError, match=f"could be allowed:\n  {re.escape(LOG_GROUP)}"):
+    with pytest.raises(UserError, match=f"you can allow:\n  {re.escape(LOG_GROUP)}"):
         applying.apply(target, tmp_path, [QUEUE])
     planned = package.read_bytes()
     package.write_bytes(b"built again")
-    with pytest.raises(UserError, match=r"built again or are gone: order_service\.zip;"):
+    with pytest.raises(UserError, match=r"since the plan was made: order_service\.zip;"):
         applying.apply(target, tmp_path, [LOG_GROUP])
     assert client.get_function_configuration(FunctionName=made.functions["order-service"].name)["CodeSha256"] == before
     package.write_bytes(planned)

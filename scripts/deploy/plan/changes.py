@@ -1,6 +1,6 @@
-"""What a plan changes, attribute by attribute, as far as it matters to a person."""
+"""The changes of a plan, attribute by attribute, as far as a reader needs them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from scripts.deploy.plan.model import Action, AttributeChange, ResourceChange
 from scripts.deploy.plan.permissions import all_grants, documents
@@ -8,7 +8,7 @@ from scripts.deploy.plan.policies import difference, grants
 from scripts.deploy.plan.resources import Resource
 from scripts.deploy.plan.values import Difference, KnownLater, Value, at, differences, is_empty, text, texts
 
-# What follows from the rest of a change, and is only known after it.
+# Attributes that follow from the rest of a change, and are only known after it.
 _FOLLOWING = {
     "arn",
     "code_sha256",
@@ -26,8 +26,8 @@ _FOLLOWING = {
     "version",
     "version_id",
 }
-# What tells most about something new, in this order.
-_TELLING = (
+# The attributes that tell most about a new resource, in this order.
+_SHOWN_OF_NEW = (
     "function_name",
     "name",
     "alarm_name",
@@ -51,6 +51,7 @@ _TELLING = (
     "retention_days",
     "route_key",
     "authorization_type",
+    "authorization",
     "protocol",
     "endpoint",
     "policy_arn",
@@ -61,7 +62,7 @@ _TELLING = (
     "launch_type",
     "desired_count",
 )
-_TELLING_AT_MOST = 5
+_SHOWN_AT_MOST = 5
 
 
 def changed(resource: Resource) -> ResourceChange:
@@ -89,9 +90,9 @@ def _nothing(_: Resource) -> Iterator[AttributeChange]:
 
 
 def _created(resource: Resource) -> Iterator[AttributeChange]:
-    told = [(name, at(resource.after, name)) for name in _TELLING]
-    worth = [(name, value) for name, value in told if not is_empty(value) and not isinstance(value, KnownLater)]
-    for name, value in worth[:_TELLING_AT_MOST]:
+    values = [(name, at(resource.after, name)) for name in _SHOWN_OF_NEW]
+    known = [(name, value) for name, value in values if not is_empty(value) and not isinstance(value, KnownLater)]
+    for name, value in known[:_SHOWN_AT_MOST]:
         yield AttributeChange(name, "", text(value))
     for grant in difference((), all_grants(resource.type, resource.after)).gained:
         yield AttributeChange("policy", "", str(grant))
@@ -101,24 +102,21 @@ def _created(resource: Resource) -> Iterator[AttributeChange]:
 
 
 def _updated(resource: Resource) -> Iterator[AttributeChange]:
-    return rows(resource.before, resource.after, is_replaced=resource.action is Action.REPLACE)
+    return rows(*resource.settings, configured=resource.expressions)
 
 
 def rows(
-    before: Mapping[str, Value], after: Mapping[str, Value], *, is_replaced: bool = False
+    before: Mapping[str, Value], after: Mapping[str, Value], *, configured: Collection[str] = ()
 ) -> Iterator[AttributeChange]:
-    """Give what differs between two states of a resource; of policies, what they permit."""
+    """Give the differences between two states of a resource; of policies, the permissions."""
     found = list(differences(before, after))
     tagged = any(each.path.startswith("tags.") or each.path == "tags" for each in found)
     for each in found:
+        follows = isinstance(each.after, KnownLater) and each.path in _FOLLOWING and each.path not in configured
         if documents(each.before) or documents(each.after):
             yield from _policy_rows(each)
-        elif not _follows(each, is_replaced=is_replaced) and not (tagged and each.path.startswith("tags_all")):
+        elif not follows and not (tagged and each.path.startswith("tags_all")):
             yield AttributeChange(each.path, *texts(each.before, each.after))
-
-
-def _follows(each: Difference, *, is_replaced: bool) -> bool:
-    return isinstance(each.after, KnownLater) and (is_replaced or each.path in _FOLLOWING)
 
 
 def _policy_rows(each: Difference) -> Iterator[AttributeChange]:
@@ -133,4 +131,19 @@ def _policy_rows(each: Difference) -> Iterator[AttributeChange]:
     for grant in found.gained:
         yield AttributeChange(each.path, "", str(grant))
     if not found.lost and not found.gained:
-        yield AttributeChange(each.path, "", "permits what it did, written otherwise")
+        yield from _rewritten(each)
+
+
+def _rewritten(each: Difference) -> Iterator[AttributeChange]:
+    """Give the differences in the text of a policy that permits the same as before."""
+    before, after = (side if isinstance(side, Mapping) else {} for side in (each.before, each.after))
+    found = [
+        (difference.path, *texts(difference.before, difference.after))
+        for name in sorted({*before, *after})
+        for difference in differences(before.get(name), after.get(name), name)
+    ]
+    shown = [(path, old, new) for path, old, new in found if old != new]
+    for path, old, new in shown:
+        yield AttributeChange(f"{each.path}.{path}", old, f"{new}, which permits the same")
+    if not shown:
+        yield AttributeChange(each.path, "one form", "another form, which permits the same")

@@ -1,21 +1,19 @@
-"""What was changed outside Terraform, told apart from what only reads differently."""
+"""Changes made outside Terraform, without the values that only read differently."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from scripts.deploy.plan.changes import rows
+from scripts.deploy.plan.configuration import Json
 from scripts.deploy.plan.model import Action, ResourceChange
-from scripts.deploy.plan.resources import Json, Resource, drifted, state_resources
+from scripts.deploy.plan.resources import Resource, drifted, state_resources
 from scripts.deploy.plan.values import Value, is_empty
 
-# What AWS itself changes as the system runs.
-_OF_AWS = {
-    "last_modified": "when a function was changed, whoever did it",
-    "last_processing_result": "how the last poll of a mapping went",
-    "source_code_size": "follows from the code, which code_sha256 tells of",
-}
-# What a resource shows although another says it, which is refreshed too: that one's type and attribute with the name of
-# the owner, and the owner's attribute with that name. Without this the first plan after an apply calls it all changed.
-_SAID_ELSEWHERE = {
+# AWS changes these itself as the system runs: a function's time of change, the last poll of a mapping, the size of code
+# that code_sha256 compares already.
+_CHANGED_BY_AWS = {"last_modified", "last_processing_result", "source_code_size"}
+# Attributes that show the settings of another resource, which is refreshed too: its type, its attribute that names the
+# owner, and the owner's attribute with that name. Without these the first plan after an apply would find drift.
+_SHOWN_OF_OTHERS = {
     ("aws_sqs_queue", "policy"): ("aws_sqs_queue_policy", "queue_url", "url"),
     ("aws_sqs_queue", "redrive_policy"): ("aws_sqs_queue_redrive_policy", "queue_url", "url"),
     ("aws_sqs_queue", "redrive_allow_policy"): ("aws_sqs_queue_redrive_allow_policy", "queue_url", "url"),
@@ -30,16 +28,17 @@ _SAID_ELSEWHERE = {
     ),
     ("aws_kms_key", "policy"): ("aws_kms_key_policy", "key_id", "key_id"),
 }
-# The same for lists to which each of several adds one item: which attribute of theirs that is, and which of the item's.
-# What no other adds was put there by hand, and stays so when an apply has taken it into the state.
-_ITEMS_SAID_ELSEWHERE = {
+# The same for lists to which several resources add an item each: the type, its attribute that names the owner, its
+# attribute with the item's name, and the item's key of that name. Any other item was added by hand, and remains drift
+# after an apply has taken it into the state.
+_ITEMS_OF_OTHERS = {
     ("aws_iam_role", "inline_policy"): ("aws_iam_role_policy", "role", "name", "name"),
     ("aws_iam_role", "managed_policy_arns"): ("aws_iam_role_policy_attachment", "role", "policy_arn", None),
 }
 
 
 def found(plan: Json) -> tuple[ResourceChange, ...]:
-    """Give what differs from what Terraform left: `before` is as it should be, `after` what was found."""
+    """Compare the deployment with Terraform's last apply: `before` is as it should be, `after` as it was found."""
     changed = {resource.address: resource for resource in drifted(plan)}
     known = {resource.address: resource for resource in state_resources(plan)} | changed
     return tuple(change for resource in known.values() for change in _change(resource, list(known.values())))
@@ -56,29 +55,29 @@ def _change(resource: Resource, known: Sequence[Resource]) -> Iterator[ResourceC
 
 
 def _expected(resource: Resource) -> Mapping[str, Value]:
-    """Give what a resource should be: what no configuration says is right is not right because the state has it."""
-    unsaid: dict[str, Value] = {attribute: [] for kind, attribute in _ITEMS_SAID_ELSEWHERE if kind == resource.type}
+    """Give the values that a resource should have: additions by hand are drift even once they are in the state."""
+    added: dict[str, Value] = {attribute: [] for kind, attribute in _ITEMS_OF_OTHERS if kind == resource.type}
     if resource.type == "aws_lambda_function" and not is_empty(uploaded := resource.before.get("source_code_hash")):
         return {**resource.before, "code_sha256": uploaded}
-    return {**resource.before, **unsaid}
+    return {**resource.before, **added}
 
 
 def _own(kind: str, values: Mapping[str, Value], known: Sequence[Resource]) -> Mapping[str, Value]:
-    """Leave out what AWS changes itself, and what another resource says."""
-    own = {name: value for name, value in values.items() if name not in _OF_AWS}
-    for (owner, attribute), (part, reference, own_name) in _SAID_ELSEWHERE.items():
+    """Leave out the values that AWS changes itself, and those of other resources."""
+    own = {name: value for name, value in values.items() if name not in _CHANGED_BY_AWS}
+    for (owner, attribute), (part, reference, own_name) in _SHOWN_OF_OTHERS.items():
         if owner == kind and any(
             each.before.get(reference) == own.get(own_name) for each in known if each.type == part
         ):
             own.pop(attribute, None)
-    for (owner, attribute), (part, reference, item, key) in _ITEMS_SAID_ELSEWHERE.items():
+    for (owner, attribute), (part, reference, item, key) in _ITEMS_OF_OTHERS.items():
         listed = own.get(attribute)
         if owner == kind and isinstance(listed, list):
             parts = [each for each in known if each.type == part and each.before.get(reference) == own.get("name")]
-            said = [each.before.get(item) for each in parts]
-            own[attribute] = [one for one in listed if _named(one, key) not in said]
+            names = [each.before.get(item) for each in parts]
+            own[attribute] = [one for one in listed if _name(one, key) not in names]
     return own
 
 
-def _named(item: Value, key: str | None) -> Value:
+def _name(item: Value, key: str | None) -> Value:
     return item.get(key) if key and isinstance(item, Mapping) else item

@@ -14,13 +14,13 @@ _WORDS = {Severity.BLOCK: "**blocks**", Severity.WARN: "warns"}
 
 
 def write(review: Review) -> str:
-    """Write it whole, or where it is too long for a comment, without its details."""
+    """Write the whole review, or without details where it is too long for a comment."""
     marker = f"<!-- pulsequeue-plan {review.environment} -->"
     head = [marker, f"### Plan for {_code(review.environment)}: {headline(review)}", *_risks(review)]
     whole = "\n".join([*head, *_details(review), ""])
     if len(whole) <= _LENGTH_AT_MOST:
         return whole
-    cut = "\n".join([*head, "", "The changes are too many for a comment: they are in the log of `invoke plan`.", ""])
+    cut = "\n".join([*head, "", "There are too many changes for a comment: the log of `invoke plan` has them.", ""])
     if len(cut) <= _LENGTH_AT_MOST:
         return cut
 
@@ -36,7 +36,7 @@ def _risks(review: Review) -> Iterator[str]:
     for risk in review.risks:
         yield f"| {_WORDS[risk.severity]} | {_code(risk.address)} | {_code(risk.text)} |"
     if review.blocking:
-        yield f"\n{_code(guard.how_to_allow(review))}"
+        yield f"\nTo apply it in spite of the risks that block, {_code(guard.how_to_allow(review))}"
 
 
 def _details(review: Review) -> Iterator[str]:
@@ -64,6 +64,6 @@ def _lines(entries: Sequence[Entry]) -> list[str]:
 
 
 def _code(text: str) -> str:
-    """Show a text from a plan as it is: no markup, mention, reference or row of a table may come of it."""
+    """Show a text from a plan literally: it may add no markup, mention, reference or row of a table."""
     escaped = _NOT_PLAIN.sub(lambda found: f"&#{ord(found[0])};", " ".join(text.split()))
     return f"<code>{escaped}</code>"

@@ -1,11 +1,12 @@
-"""What a review of a plan says. Its JSON form, described in docs/delivery.md, is this."""
+"""The review of a plan. docs/delivery.md describes its JSON form, which has these fields."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 FORMAT = 1
-"""Of the JSON: a higher one where a reader of this one would no longer understand it."""
+"""Of the JSON: raised when a reader of the format before would be misled."""
 
 
 class Action(StrEnum):
@@ -14,14 +15,14 @@ class Action(StrEnum):
     REPLACE = "replace"
     DESTROY = "destroy"
     FORGET = "forget"
-    """Terraform no longer looks after it, and leaves it as it is."""
+    """Terraform no longer manages it, and leaves it as it is."""
     MOVE = "move"
     IMPORT = "import"
 
 
 class Severity(StrEnum):
     BLOCK = "block"
-    """An apply wants it allowed by its address."""
+    """An apply has to allow it by its address."""
     WARN = "warn"
 
 
@@ -38,11 +39,11 @@ class ResourceChange:
     type: str
     service: str
     module: str
-    """The module that it belongs to, two levels deep, or root."""
+    """The module that holds it, two levels deep, or root."""
     action: Action
     attributes: tuple[AttributeChange, ...] = ()
     because: str | None = None
-    """Why it is replaced or destroyed, where Terraform says so."""
+    """Why it is replaced or destroyed, where Terraform gives a reason."""
     previous_address: str | None = None
 
 
@@ -50,14 +51,18 @@ class ResourceChange:
 class Risk:
     severity: Severity
     kind: str
-    """loss, protected, permission, public, protection, wiring, code or check."""
+    """loss, protected, public, admin, protection, retention, permission, wiring, code or check."""
     address: str
     text: str
 
 
+Found: TypeAlias = Iterator[tuple[str, str]]
+"""Kind and text of the risks of one resource."""
+
+
 @dataclass(frozen=True)
 class State:
-    """Which state of the deployment a plan was made for; no lineage where nothing was deployed."""
+    """The state of the deployment that a plan was made for; no lineage where nothing was deployed."""
 
     lineage: str = ""
     serial: int = 0
@@ -65,12 +70,12 @@ class State:
 
 @dataclass(frozen=True)
 class Stamp:
-    """What an apply compares, so that it does what was reviewed and nothing else."""
+    """The facts that an apply compares, so that it does what was reviewed and nothing else."""
 
     plan_sha256: str
     state: State
     packages: Mapping[str, str] = field(default_factory=dict)
-    """SHA-256, in Base64, of each package that would be uploaded, by its path from the Terraform root."""
+    """SHA-256, in Base64, of the package of each function, changed or not, by its path from the Terraform root."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,16 @@
-"""What in a plan widens who may do what."""
+"""Policies that a plan widens, and denials or senders that it takes away."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from scripts.deploy.plan.model import Action, Risk, Severity
+from scripts.deploy.plan.model import Action, Found
 from scripts.deploy.plan.policies import Grant, difference, grants, is_policy
+from scripts.deploy.plan.renames import Renames
 from scripts.deploy.plan.resources import Resource
 from scripts.deploy.plan.values import Hidden, KnownLater, Value, text
 
-# Whose a policy is: the attribute that names it, and the type and attribute that make that name.
+# The holder of a policy: the attribute that names it, and the type and attribute that make that name.
 _HOLDERS = {
     "aws_iam_role_policy": ("role", "aws_iam_role", "name"),
     "aws_iam_role_policy_attachment": ("role", "aws_iam_role", "name"),
@@ -25,25 +27,44 @@ _HOLDERS = {
     "aws_dynamodb_resource_policy": ("resource_arn", "aws_dynamodb_table", "arn"),
     "aws_cloudwatch_event_bus_policy": ("event_bus_name", "aws_cloudwatch_event_bus", "name"),
 }
-# Several of these make one policy together.
+# Several of these on one holder make one policy together.
 _SHARED = {"aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy", "aws_lambda_permission"}
 _POWERFUL = ("/AdministratorAccess", "/PowerUserAccess", "/IAMFullAccess")
-_EVERYTHING = frozenset({"*", "*:*"})
+_EVERY_ACTION = re.compile(r"[*:]+|iam:\*", re.IGNORECASE)
+_EVERYTHING = re.compile(r"(arn:([^:]*:)?)?[*:]+")
+_DELIVERED_TO = {"aws_sqs_queue_policy", "aws_sns_topic_policy"}
 _ASSUMING = ("sts:a", "sts:*")
 
 
-def permission_risks(resources: Sequence[Resource]) -> Iterator[Risk]:
+def permission_risks(resources: Sequence[Resource], renames: Renames) -> Iterator[tuple[Resource, str, str]]:
+    """Give resource, kind and text of each risk."""
     for group in _together(resources):
         stay = [each for each in group if not _moves(each, resources)]
-        before = [grant for resource in stay for grant in all_grants(resource.type, resource.before)]
+        before = [grant for resource in stay for grant in _grants_before(resource, renames)]
         after = [grant for resource in group for grant in all_grants(resource.type, resource.after)]
         for resource in group:
             if resource.is_made or resource.is_lost:
                 owner = _owner(resource, resources)
                 is_new = _is_new(resource, owner)
-                goes = owner is not None and owner.action is Action.DESTROY
-                yield from _widened(resource, before, after, is_new=is_new, owner_goes=goes)
-                yield from _attached(resource, is_new=is_new, moves=resource not in stay)
+                found = [*_gained(resource, before, is_new=is_new)]
+                found += _attached(resource, resources, is_new=is_new, moves=resource not in stay)
+                if owner is None or owner.action is not Action.DESTROY:
+                    found += _lost(resource, after, resources, renames)
+                # A queue or a role that is made or replaced merely shows the policies that others attach to it.
+                if resource.action is Action.UPDATE or (resource.is_made and resource.type in _HOLDERS and not is_new):
+                    found += _unseen(resource)
+                yield from ((resource, kind, what) for kind, what in found)
+
+
+def _grants_before(resource: Resource, renames: Renames) -> Iterator[Grant]:
+    """Give the grants of now, also as they read once renamed resources have other ARNs."""
+    yield from all_grants(resource.type, resource.before)
+    if renames.identities and resource.is_made:
+        yield from all_grants(resource.type, _renamed(resource, renames))
+
+
+def _renamed(resource: Resource, renames: Renames) -> Mapping[str, Value]:
+    return {name: renames.applied(value) for name, value in resource.before.items()}
 
 
 def all_grants(kind: str, values: Mapping[str, Value]) -> Iterator[Grant]:
@@ -88,7 +109,7 @@ def _permission_document(values: Mapping[str, Value]) -> Value:
 
 
 def _together(resources: Sequence[Resource]) -> Iterable[list[Resource]]:
-    """Put together what makes one policy: a permission that moves from one to another widens nothing."""
+    """Group the policies of one holder: a permission that moves from one to another widens nothing."""
     groups: dict[tuple[str, str], list[Resource]] = defaultdict(list)
     for resource in resources:
         whose = _holder(resource) if resource.type in _SHARED else None
@@ -97,7 +118,7 @@ def _together(resources: Sequence[Resource]) -> Iterable[list[Resource]]:
 
 
 def _moves(resource: Resource, resources: Sequence[Resource]) -> bool:
-    """Whether a policy goes to another holder, which was not permitted the same; one that is renamed is no other."""
+    """Whether a policy goes to another holder, which had other permissions; a renamed holder is the same one."""
     if resource.type not in _HOLDERS:
         return False
     name, kind, own_name = _HOLDERS[resource.type]
@@ -115,7 +136,7 @@ def _holder(resource: Resource) -> str | None:
 
 
 def _is_new(resource: Resource, owner: Resource | None) -> bool:
-    """Whether what the policy belongs to is made by this plan: nothing can be wider than nothing."""
+    """Whether the plan makes the policy's owner too: then there were no narrower permissions before."""
     if resource.action is not Action.CREATE:
         return False
     if owner is None:
@@ -124,7 +145,7 @@ def _is_new(resource: Resource, owner: Resource | None) -> bool:
 
 
 def _owner(resource: Resource, resources: Sequence[Resource]) -> Resource | None:
-    """Give what the policy belongs to, which may be the resource itself; None where the plan leaves that as it is."""
+    """Find the policy's owner, which may be the resource itself; None where the plan does not change it."""
     if resource.type not in _HOLDERS:
         return resource
     name, kind, own_name = _HOLDERS[resource.type]
@@ -133,53 +154,71 @@ def _owner(resource: Resource, resources: Sequence[Resource]) -> Resource | None
     return next((r for r in resources if r.type == kind and r.action and getattr(r, side).get(own_name) == whose), None)
 
 
-def _widened(
-    resource: Resource, before: list[Grant], after: list[Grant], *, is_new: bool, owner_goes: bool
-) -> Iterator[Risk]:
+def _gained(resource: Resource, before: list[Grant], *, is_new: bool) -> Found:
     mine = all_grants(resource.type, resource.after if resource.is_made else {})
-    gained = difference(before, mine).gained
-    for grant in gained:
+    for grant in difference(before, mine).gained:
         if grant.is_public:
-            yield Risk(Severity.BLOCK, "public", resource.address, f"open to everybody: {grant}")
-        elif not grant.denied and (not is_new or _is_everything(grant) or _trusts_an_account(grant)):
-            yield Risk(Severity.WARN, "permission", resource.address, f"wider: {grant}")
-    # What is only known later is not lost; _unseen tells of it.
+            yield "public", f"open to everybody: {grant}"
+        elif _is_everything(grant):
+            yield "admin", f"an administrator's rights: {grant}"
+        elif not grant.denied and (not is_new or _trusts_an_account(grant)):
+            yield "permission", f"wider: {grant}"
+
+
+def _lost(resource: Resource, after: list[Grant], resources: Sequence[Resource], renames: Renames) -> Found:
+    """Give denials that are taken off, and senders that a queue or topic no longer admits."""
+    # _unseen tells of a policy that is only known later: it is not lost.
     later = {name for name, new in resource.after.items() if isinstance(new, KnownLater)}
-    compared = {name: old for name, old in resource.before.items() if name not in later}
+    compared = {name: old for name, old in _renamed(resource, renames).items() if name not in later}
     for grant in difference(all_grants(resource.type, compared), after).lost:
-        if grant.denied and not owner_goes:
-            yield Risk(Severity.WARN, "permission", resource.address, f"no longer: {grant}")
-    # Of what is made or replaced, only a policy of its own counts: a queue or a role merely shows what others attach.
-    if resource.action is Action.UPDATE or (resource.is_made and resource.type in _HOLDERS and not is_new):
-        yield from _unseen(resource)
+        if grant.denied:
+            yield "permission", f"no longer: {grant}"
+        elif resource.type in _DELIVERED_TO and not _sender_goes(grant, resources):
+            yield "wiring", f"no longer admitted: {grant}"
+
+
+def _sender_goes(grant: Grant, resources: Sequence[Resource]) -> bool:
+    """Whether the grant is for rules or topics alone that the plan destroys."""
+    sources = {str(value) for each in grant.conditions if each.key == "aws:sourcearn" for value in each.values}
+    gone = {str(each.before.get("arn")) for each in resources if each.is_lost}
+    return bool(sources) and sources <= gone
 
 
 def _is_everything(grant: Grant) -> bool:
-    return all(part and (part.negated or part.patterns & _EVERYTHING) for part in (grant.action, grant.resource))
+    """Whether it allows every action, or all of IAM, or all but some, on everything or all but something."""
+    if grant.denied or grant.resource is None:
+        return False
+    every_action = grant.action.negated or any(_EVERY_ACTION.fullmatch(str(each)) for each in grant.action.patterns)
+    everything = grant.resource.negated or any(_EVERYTHING.fullmatch(str(each)) for each in grant.resource.patterns)
+    return every_action and everything
 
 
 def _trusts_an_account(grant: Grant) -> bool:
-    """Whether all of an account may take a role on."""
+    """Whether everybody in an account may assume a role."""
     principals = map(str, grant.principal.patterns) if grant.principal else ()
     assumes = grant.action.negated or any(str(action).lower().startswith(_ASSUMING) for action in grant.action.patterns)
     return assumes and any(who.startswith("AWS ") and who.endswith(":root") for who in principals)
 
 
-def _unseen(resource: Resource) -> Iterator[Risk]:
+def _unseen(resource: Resource) -> Found:
     for path, new in resource.after.items():
         old = resource.before.get(path)
         if isinstance(new, Hidden) and new != old and ("policy" in path or is_policy(old)):
-            yield Risk(Severity.WARN, "permission", resource.address, f"{path} changes, and is sensitive: not compared")
+            yield "permission", f"{path} changes, and is sensitive: not compared"
         elif isinstance(new, KnownLater) and (is_policy(old) or (path == "policy" and resource.type in _HOLDERS)):
-            yield Risk(Severity.WARN, "permission", resource.address, f"{path} is only known after apply: not compared")
+            yield "permission", f"{path} is only known after apply: not compared"
 
 
-def _attached(resource: Resource, *, is_new: bool, moves: bool) -> Iterator[Risk]:
+def _attached(resource: Resource, resources: Sequence[Resource], *, is_new: bool, moves: bool) -> Found:
     held = set() if moves else {*_arns(resource.before)}
     attached = {*_arns(resource.after)} - held if resource.is_made else set()
     for arn in sorted(attached):
-        if not is_new or arn.endswith(_POWERFUL):
-            yield Risk(Severity.WARN, "permission", resource.address, f"wider: all that {arn} permits")
+        policies = [each for each in resources if each.type == "aws_iam_policy" and each.after.get("arn") == arn]
+        granted = [grant for policy in policies for grant in all_grants(policy.type, policy.after)]
+        if arn.endswith(_POWERFUL) or any(map(_is_everything, granted)):
+            yield "admin", f"an administrator's rights: all that {arn} permits"
+        elif not is_new:
+            yield "permission", f"wider: all that {arn} permits"
 
 
 def _arns(values: Mapping[str, Value]) -> Iterator[str]:

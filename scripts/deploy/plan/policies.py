@@ -1,7 +1,7 @@
-"""What a policy permits, and how that differs from what another permitted: statements, not JSON.
+"""The permissions of a policy, and how they differ from those of another: statements, not JSON.
 
-A document is taken apart into grants of one action on one resource to one principal. A grant is new unless one that was
-there covers it, so neither order, Sids nor the form of a list make a difference.
+A document is taken apart into grants of one action on one resource to one principal. A grant is new unless an earlier
+one covers it, so order, Sids and the form of a list make no difference.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
 
@@ -15,7 +15,7 @@ from math import prod
 from typing import TypeAlias
 
 from scripts.deploy.plan.public_access import is_public, restricts
-from scripts.deploy.plan.values import Hidden, Value
+from scripts.deploy.plan.values import Hidden, KnownLater, Value
 
 _SETS = ("forallvalues:", "foranyvalue:")
 _IF_EXISTS = "ifexists"
@@ -32,7 +32,7 @@ class Condition:
     """Operator and key as they were written."""
 
     def implies(self, other: "Condition") -> bool:
-        """Whether a request that meets this one meets the other too, as far as can be said."""
+        """Whether a request that meets this one meets the other too; False where that cannot be known."""
         if self.key != other.key:
             return False
         if "not" in self.operator:
@@ -49,7 +49,7 @@ class Condition:
 
     @property
     def restricts(self) -> bool:
-        """Whether only somebody that is named meets it."""
+        """Whether only named callers meet it."""
         return restricts(self.operator, self.key, map(str, self.values))
 
     def __str__(self) -> str:
@@ -58,7 +58,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Actions, resources or principals: those that a pattern matches, or all but those that some patterns match."""
+    """Actions, resources or principals: those that the patterns match, or where negated all others."""
 
     patterns: frozenset[Word]
     negated: bool = False
@@ -99,7 +99,7 @@ class Grant:
 
     @property
     def is_public(self) -> bool:
-        """Whether it lets everybody in, whatever account they are of."""
+        """Whether it lets callers of any account in."""
         if self.denied or self.principal is None:
             return False
         open_to = self.principal.negated or any(map(is_public, map(str, self.principal.patterns)))
@@ -124,7 +124,7 @@ def is_policy(value: Value) -> bool:
 
 
 def difference(before: Iterable[Grant], after: Iterable[Grant]) -> PolicyDifference:
-    # In the order that they came in, each once; most are the same on both sides, and need no search.
+    # Each once, in order. Most are the same on both sides and need no search.
     old, new = dict.fromkeys(before), dict.fromkeys(after)
     gained = [grant for grant in new if grant not in old and not any(known.covers(grant) for known in old)]
     lost = [grant for grant in old if grant not in new and not any(known.covers(grant) for known in new)]
@@ -132,7 +132,7 @@ def difference(before: Iterable[Grant], after: Iterable[Grant]) -> PolicyDiffere
 
 
 def grants(policy: Value) -> Iterator[Grant]:
-    """Take a policy document apart; anything that is none permits nothing."""
+    """Take a policy document apart; a value of another kind has no grants."""
     if isinstance(policy, Mapping):
         for statement in _listed(policy.get("Statement")):
             if isinstance(statement, Mapping):
@@ -170,7 +170,7 @@ def _principal(kind: str, who: Word) -> Word:
 
 
 def _conditions(value: Value) -> Iterator[frozenset[Condition]]:
-    """Take alternatives apart too: a list of values that are allowed is as many conditions; within reason."""
+    """Take alternatives apart too: a list of allowed values is that many conditions, up to a limit."""
     choices: list[list[Condition]] = []
     for operator, tests in (value if isinstance(value, Mapping) else {}).items():
         for key, values in (tests if isinstance(tests, Mapping) else {}).items():
@@ -184,7 +184,11 @@ def _conditions(value: Value) -> Iterator[frozenset[Condition]]:
 
 
 def _words(value: Value) -> frozenset[Word]:
-    return frozenset(map(_word, _listed(value)))
+    """Read a list of words; each that is only known later is one of its own, so that none hides another."""
+    listed = _listed(value)
+    later = [each for each in listed if isinstance(each, KnownLater)]
+    numbered = [str(each) if not index else f"{each} #{index + 1}" for index, each in enumerate(later)]
+    return frozenset([*numbered, *(_word(each) for each in listed if not isinstance(each, KnownLater))])
 
 
 def _word(value: Value) -> Word:
@@ -208,7 +212,7 @@ def _part_covers(wide: Part | None, narrow: Part | None) -> bool:
 
 
 def joined(found: Iterable[Grant]) -> tuple[Grant, ...]:
-    """Put grants together that differ in one part only, to be read."""
+    """Join grants that differ in one part only, for reading."""
     together = _joined_by(found, lambda grant: grant.action, lambda grant, part: replace(grant, action=part))
     together = _joined_by(together, lambda grant: grant.resource, lambda grant, part: replace(grant, resource=part))
     together = _joined_by(together, lambda grant: grant.principal, lambda grant, part: replace(grant, principal=part))
@@ -235,7 +239,7 @@ def _pattern(wide: str) -> re.Pattern[str]:
 
 
 def _matches(wide: Word, narrow: Word) -> bool:
-    """Whether one pattern matches all that another does: the other's wildcards are taken as letters of their own."""
+    """Whether one pattern matches everything that another does: the wildcards of the other count as plain letters."""
     if isinstance(wide, Hidden) or isinstance(narrow, Hidden):
         return wide == narrow
     return _pattern(wide).fullmatch(narrow) is not None

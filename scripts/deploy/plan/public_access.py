@@ -1,10 +1,10 @@
-"""Whether a policy gives the public access: which principals are public, and which conditions keep strangers out."""
+"""Public access by a policy: the principals that are public, and the conditions that keep strangers out."""
 
 import re
 from collections.abc import Iterable
 from typing import Final
 
-# A grant under one of these conditions is not public: the owner of the policy knows who may use it.
+# A grant under one of these conditions is not public: it names the callers.
 _RESTRICTING_KEYS: Final = frozenset(
     {
         "aws:sourcearn", "aws:sourceaccount", "aws:sourceowner", "aws:sourceorgid", "aws:sourceorgpaths",
@@ -13,18 +13,18 @@ _RESTRICTING_KEYS: Final = frozenset(
         "s3:dataaccesspointaccount", "elasticfilesystem:accesspointarn",
     }
 )  # fmt: skip
-# What a value has to be to name somebody, by how its key ends.
+# The pattern of a value that names somebody, by the ending of its key.
 _SOMEBODY: Final = (
     ("sourceip", r"[\da-f.:]+(/([89]|\d{2,3}))?"),
-    # The owner of a repository, as in repo:owner/*, or whatever else a sign-in names second.
+    # The owner of a repository, as in repo:owner/*, or the second part of another provider's subject.
     (":sub", r"[^*?]+|[^*?:]+:[^*?:/]+[:/].*"),
-    # The account, or where an ARN has none, the beginning of a name.
+    # The account, or the beginning of a name where an ARN has no account.
     ("arn", r"arn:[^:]+:[^:]*:[^:]*:([^:*?]+:.*|:[^*?].*)"),
     ("userid", r"[^*?:]+(:.*)?"),
     ("orgpaths", r"[^*?/]+(/.*)?"),
     ("", r"[^*?]+"),
 )
-_UNSEEN = {"(sensitive)", "(known after apply)"}
+_UNSEEN = ("(sensitive)", "(known after apply)")
 _SAML = ":saml-provider/"
 
 
@@ -36,7 +36,7 @@ def is_public(principal: str) -> bool:
 def restricts(operator: str, key: str, values: Iterable[str]) -> bool:
     """Whether a condition, operator and key in lower case, keeps strangers out."""
     positive = "not" not in operator and operator != "null"
-    # Absent is enough for these two.
+    # A request without the key meets these two.
     always = operator.endswith("ifexists") or operator.startswith("forallvalues:")
     restricting = key in _RESTRICTING_KEYS or key.endswith(":sub")
     return positive and not always and restricting and all(_names_somebody(key, value) for value in values)
@@ -44,4 +44,4 @@ def restricts(operator: str, key: str, values: Iterable[str]) -> bool:
 
 def _names_somebody(key: str, value: str) -> bool:
     pattern = next(pattern for ending, pattern in _SOMEBODY if key.endswith(ending))
-    return value in _UNSEEN or re.fullmatch(pattern, value, re.IGNORECASE | re.DOTALL) is not None
+    return value.startswith(_UNSEEN) or re.fullmatch(pattern, value, re.IGNORECASE | re.DOTALL) is not None

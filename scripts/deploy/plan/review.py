@@ -1,9 +1,10 @@
-"""From a plan in Terraform's JSON form to a review of it."""
+"""The review of a plan in Terraform's JSON form."""
 
 from scripts.deploy.plan import drift
 from scripts.deploy.plan.changes import changed
+from scripts.deploy.plan.configuration import Json
 from scripts.deploy.plan.model import Review, Stamp
-from scripts.deploy.plan.resources import Json, planned
+from scripts.deploy.plan.resources import planned
 from scripts.deploy.plan.risks import losses, risks
 from scripts.deploy.target import Target
 

@@ -1,6 +1,6 @@
-"""Which AWS service a type of resource belongs to."""
+"""The AWS service of a type of resource."""
 
-# The longest beginning that fits is taken.
+# The longest prefix counts.
 _SERVICES = {
     "aws_api_gateway": "API Gateway",
     "aws_apigatewayv2": "API Gateway",

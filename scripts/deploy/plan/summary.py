@@ -1,9 +1,12 @@
-"""A review in short: what is alike is said once, so that a first deployment too is read in a minute."""
+"""A review in short: changes that are alike are one entry, so that a first deployment is read in a minute."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
+from scripts.deploy.plan.exposure import ROUTES
 from scripts.deploy.plan.model import Action, AttributeChange, ResourceChange, Review
 from scripts.deploy.plan.services import service_of
 
@@ -16,7 +19,7 @@ SYMBOLS = {
     Action.MOVE: "move",
     Action.IMPORT: "import",
 }
-_DONE = {
+_PLANNED = {
     Action.CREATE: "to create",
     Action.UPDATE: "to change",
     Action.REPLACE: "to replace",
@@ -25,14 +28,17 @@ _DONE = {
     Action.MOVE: "to move",
     Action.IMPORT: "to import",
 }
-_CREATIONS_AT_MOST = 12
-"""More are only counted, by module."""
+_LISTED_CREATIONS_AT_MOST = 12
+"""More are counted by module."""
 _ALIKE_AT_MOST = 3
 """More resources of one type that change in the same attributes are one entry."""
 _ATTRIBUTES_AT_MOST = 12
+_VALUES_AT_MOST = 6
+_NAMES_AT_MOST = 3
 _IAM = service_of("aws_iam_role")
 _PERMITTING = {"policy", "policy_arn", "assume_role_policy"}
-"""The attributes of something new that tell a permission each."""
+"""The attributes of a new resource that stand for one permission each."""
+_AUTHORIZATION = {"authorization_type", "authorization"}
 
 
 @dataclass(frozen=True)
@@ -43,31 +49,43 @@ class Entry:
 
 
 def headline(review: Review) -> str:
-    counts = [f"{review.count(action)} {words}" for action, words in _DONE.items() if review.count(action)]
+    counts = [f"{review.count(action)} {words}" for action, words in _PLANNED.items() if review.count(action)]
     return ", ".join(counts) or "nothing to change"
 
 
 def created_modules(review: Review) -> list[tuple[str, int, str]]:
-    """Give module, resources and services where there are too many new resources to list each; otherwise nothing."""
+    """Give module, number of resources and services where there are too many new resources to list each."""
     modules: dict[str, list[ResourceChange]] = defaultdict(list)
-    for change in _counted(review):
+    for change in _counted_creations(review):
         modules[change.module].append(change)
     return [(module, len(changes), _created(changes)) for module, changes in sorted(modules.items())]
 
 
 def _created(changes: Sequence[ResourceChange]) -> str:
-    """Count by service; of IAM, which is never merely counted, what it permits too."""
+    """Count by service; beside IAM its permissions, beside an API its routes without an authorizer."""
     services = Counter(change.service for change in changes)
-    permits = sum(
+    permissions = sum(
         each.path in _PERMITTING for change in changes if change.service == _IAM for each in change.attributes
     )
-    permissions = {_IAM: f" ({permits} {'permission' if permits == 1 else 'permissions'})"}
-    return ", ".join(f"{count} {service}{permissions.get(service, '')}" for service, count in sorted(services.items()))
+    open_routes = Counter(change.service for change in changes if _is_open_route(change))
+    remarks = {service: f" ({_number(count, 'route')} without an authorizer)" for service, count in open_routes.items()}
+    remarks[_IAM] = f" ({_number(permissions, 'permission')})"
+    return ", ".join(f"{count} {service}{remarks.get(service, '')}" for service, count in sorted(services.items()))
+
+
+def _is_open_route(change: ResourceChange) -> bool:
+    return change.type in ROUTES and all(
+        each.after == "NONE" for each in change.attributes if each.path in _AUTHORIZATION
+    )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def by_service(review: Review) -> Mapping[str, list[Entry]]:
-    """Give an entry for each change, or for many that are alike, without those that are only counted."""
-    counted = set(_counted(review))
+    """Give an entry per change, or per group of changes that are alike; creations that are counted have none."""
+    counted = set(_counted_creations(review))
     groups: dict[tuple[object, ...], list[ResourceChange]] = defaultdict(list)
     for change in review.changes:
         if change not in counted:
@@ -80,7 +98,7 @@ def by_service(review: Review) -> Mapping[str, list[Entry]]:
 
 
 def drift_entries(review: Review) -> list[Entry]:
-    gone = ("is gone",)
+    gone = ("was deleted",)
     return [
         Entry("~", change.address, gone if change.action is Action.DESTROY else _notes(change))
         for change in review.drift
@@ -88,18 +106,22 @@ def drift_entries(review: Review) -> list[Entry]:
 
 
 def note(attribute: AttributeChange, action: Action) -> str:
+    return f"{attribute.path}: {_values(attribute, action)}"
+
+
+def _values(attribute: AttributeChange, action: Action) -> str:
     if action is Action.CREATE:
-        return f"{attribute.path}: {attribute.after}"
+        return attribute.after
     if not attribute.before:
-        return f"{attribute.path}: + {attribute.after}"
+        return f"+ {attribute.after}"
     if not attribute.after:
-        return f"{attribute.path}: - {attribute.before}"
-    return f"{attribute.path}: {attribute.before} → {attribute.after}"
+        return f"- {attribute.before}"
+    return f"{attribute.before} → {attribute.after}"
 
 
-def _counted(review: Review) -> Sequence[ResourceChange]:
+def _counted_creations(review: Review) -> Sequence[ResourceChange]:
     created = [change for change in review.changes if change.action is Action.CREATE]
-    return created if len(created) > _CREATIONS_AT_MOST else []
+    return created if len(created) > _LISTED_CREATIONS_AT_MOST else []
 
 
 def _entries(changes: Sequence[ResourceChange]) -> Iterator[Entry]:
@@ -117,18 +139,43 @@ def _entries(changes: Sequence[ResourceChange]) -> Iterator[Entry]:
 def _notes(change: ResourceChange) -> tuple[str, ...]:
     moved = [f"was {change.previous_address}"] if change.previous_address else []
     because = [change.because] if change.because else []
-    return (*moved, *because, *_shortened([note(attribute, change.action) for attribute in change.attributes]))
+    notes = [note(attribute, change.action) for attribute in change.attributes]
+    return (*moved, *because, *_first(notes, _ATTRIBUTES_AT_MOST))
 
 
 def _common_notes(changes: Sequence[ResourceChange]) -> list[str]:
     because = [changes[0].because] if changes[0].because else []
+    names = _short_names([change.address for change in changes])
     notes = []
     for attributes in zip(*(change.attributes for change in changes), strict=True):
-        same = len(set(attributes)) == 1
-        notes.append(note(attributes[0], changes[0].action) if same else f"{attributes[0].path}: of each its own")
-    return because + _shortened(notes)
+        holders: dict[str, list[str]] = defaultdict(list)
+        for name, attribute in zip(names, attributes, strict=True):
+            holders[_values(attribute, changes[0].action)].append(name)
+        notes += [f"{attributes[0].path}: {value}" for value in _with_names(holders)]
+    return because + _first(notes, _ATTRIBUTES_AT_MOST)
 
 
-def _shortened(notes: list[str]) -> list[str]:
-    more = len(notes) - _ATTRIBUTES_AT_MOST
-    return [*notes[:_ATTRIBUTES_AT_MOST], f"and {more} more"] if more > 0 else notes
+def _with_names(holders: Mapping[str, list[str]]) -> list[str]:
+    """Give each value with the names of the resources that have it, unless all have the same."""
+    if len(holders) == 1:
+        return list(holders)
+    values = [f"{value} ({', '.join(_first(names, _NAMES_AT_MOST))})" for value, names in holders.items()]
+    return _first(values, _VALUES_AT_MOST)
+
+
+def _short_names(addresses: Sequence[str]) -> list[str]:
+    """Leave out the parts that all addresses have in common at the beginning and the end."""
+    parts = [re.split(r"\.(?![^\[]*\])", address) for address in addresses]
+    start, end = _common(parts), _common([names[::-1] for names in parts])
+    return [
+        ".".join(names[start : len(names) - end]) or address for names, address in zip(parts, addresses, strict=True)
+    ]
+
+
+def _common(parts: Sequence[Sequence[str]]) -> int:
+    return sum(1 for _ in takewhile(lambda same: len(set(same)) == 1, zip(*parts, strict=False)))
+
+
+def _first(texts: Sequence[str], at_most: int) -> list[str]:
+    more = len(texts) - at_most
+    return [*texts[:at_most], f"and {more} more"] if more > 0 else list(texts)

@@ -1,4 +1,4 @@
-"""A review as a person reads it in a terminal."""
+"""A review in a terminal."""
 
 from collections.abc import Mapping
 
@@ -17,12 +17,12 @@ def show(review: Review) -> None:
     _show_changes(review)
     if review.drift:
         _show_entries("Changed outside Terraform since the last apply", {"": drift_entries(review)})
-    what = "what taking it down would do" if review.destroy else "the plan"
-    out.print(f"\n{review.environment} on {review.target}, {what}: {headline(review)}", markup=False)
+    plan = "plan to destroy everything" if review.destroy else "plan"
+    out.print(f"\n{plan} for {review.environment} on {review.target}: {headline(review)}", markup=False)
     if review.outputs and not review.changes:
         out.print(f"outputs that change: {', '.join(review.outputs)}", markup=False)
     if review.blocking and not review.destroy:
-        out.print(guard.how_to_allow(review), markup=False)
+        out.print(f"to apply it in spite of the risks that block, {guard.how_to_allow(review)}", markup=False)
 
 
 def _show_risks(review: Review) -> None:
@@ -36,7 +36,7 @@ def _show_risks(review: Review) -> None:
 
 def _show_changes(review: Review) -> None:
     if modules := created_modules(review):
-        created = table("module", "new", "of", title="\nCreated", numbers={"new"})
+        created = table("module", "new", "resources", title="\nCreated", numbers={"new"})
         for module, count, services in modules:
             created.add_row(module, str(count), services)
         out.print(created)
@@ -45,7 +45,7 @@ def _show_changes(review: Review) -> None:
 
 
 def _show_entries(title: str, services: Mapping[str, list[Entry]]) -> None:
-    changes = table("service", "", "resource", "what", title=f"\n{title}")
+    changes = table("service", "", "resource", "change", title=f"\n{title}")
     for service, entries in services.items():
         for entry in entries:
             first, *others = entry.notes or ("",)

@@ -1,4 +1,4 @@
-"""The values in a plan: no secret in them can be shown, and two of them are compared attribute by attribute."""
+"""The values in a plan: secrets in them are hidden, and two values are compared attribute by attribute."""
 
 import json
 import re
@@ -8,11 +8,11 @@ from itertools import pairwise, zip_longest
 from typing import TypeAlias
 
 _TEXT_LENGTH = 90
-# A name or a text that holds one of these is taken for a secret: rather a harmless value hidden than a secret shown.
+# A name or a text that holds one of these counts as a secret: better to hide a harmless value than to show a secret.
 _SECRET_NAMES = re.compile(
     r"pass(word|wd|phrase)|secret|token(?!\.actions\.githubusercontent)|credential|(private|api|access|auth|signing|encryption).?key|key.?material"
     r"|webhook|external.?id|connection.?string|^authorization$|^salt$|(?<![a-z])(pwd?|passcode)(?![a-z])"
-    # As environment variables are named; `hash_key` and `route_key` are none.
+    # In names of environment variables; `hash_key` and `route_key` are no secrets.
     r"|(?-i:(?<![A-Z])((PG)?PASS|KEY|PIN|JWT|HMAC|DSN|SIG|COOKIE|CREDS?)(?![A-Z]))",
     re.IGNORECASE,
 )
@@ -27,19 +27,19 @@ _ASSIGNED_SECRETS = re.compile(
     rf"(?!arn:|secretsmanager:).*({_SECRET_NAMES.pattern})[\w-]{{0,20}}[\"']?\s*[=:]\s*\S", re.IGNORECASE
 )
 _SECRET_OPTIONS = re.compile(rf"--?\S*({_SECRET_NAMES.pattern})\S*", re.IGNORECASE)
-# What the provider does not itself mark as sensitive, or did not always.
+# Attributes that the provider does not mark as sensitive, or did not always.
 _SECRET_ATTRIBUTES = {
     "aws_ssm_parameter": {"value", "insecure_value", "value_wo"},
     "aws_secretsmanager_secret_version": {"secret_string", "secret_binary"},
     "aws_iam_access_key": {"id"},
 }
-# Lists of settings as ECS has them, and of tags.
+# The keys of lists of settings, as ECS has them, and of tags.
 _PAIRS = (("name", "value"), ("Name", "Value"), ("key", "value"), ("Key", "Value"))
 
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """A secret, which can be compared and not be seen."""
+    """A secret: it can be compared and is never shown."""
 
     value: object = field(repr=False, hash=False)
 
@@ -51,7 +51,7 @@ class Hidden:
 
 @dataclass(frozen=True, slots=True)
 class KnownLater:
-    """What nobody knows before the apply."""
+    """A value that is only known after the apply."""
 
     def __str__(self) -> str:
         return "(known after apply)"
@@ -69,9 +69,9 @@ class Difference:
 
 
 def attributes(kind: str, values: object, unknown: object = None, sensitive: object = None) -> dict[str, Value]:
-    """Read a resource's values: JSON in a text becomes what it says, secrets are hidden, what is unknown is marked.
+    """Read a resource's values: JSON in a text is parsed, secrets are hidden, unknown values are marked.
 
-    `unknown` and `sensitive` have the shape of the values, with true in place of what they speak of.
+    `unknown` and `sensitive` have the shape of the values, with true in place of each unknown or sensitive value.
     """
     secret = dict.fromkeys(_SECRET_ATTRIBUTES.get(kind, ()), True)
     marked = (dict(sensitive) if isinstance(sensitive, Mapping) else {}) | secret
@@ -81,7 +81,7 @@ def attributes(kind: str, values: object, unknown: object = None, sensitive: obj
     return dict(read) if isinstance(read, Mapping) else {}
 
 
-def _read(raw: object, unknown: object, sensitive: object, name: str) -> Value:  # noqa: PLR0911 - one line a case
+def _read(raw: object, unknown: object, sensitive: object, name: str) -> Value:  # noqa: PLR0911 - one line per case
     if unknown is True:
         return KNOWN_LATER
     if raw is not None and sensitive is True:
@@ -135,7 +135,7 @@ def _item(marks: object, index: int) -> object:
 
 
 def either(one: object, other: object) -> object:
-    """Give the marks of both sides together."""
+    """Merge the marks of both sides."""
     if one is True or other is True:
         return True
     if isinstance(one, Mapping) or isinstance(other, Mapping):
@@ -152,12 +152,12 @@ def _any_true(marks: object) -> bool:
 
 
 def is_empty(value: object) -> bool:
-    """Terraform and AWS write nothing in more than one way; false and 0 are something."""
+    """Whether there is no value: null, "", [] or {}. False and 0 are values."""
     return value is None or (not value and isinstance(value, str | Sequence | Mapping))
 
 
 def at(values: Value, path: str) -> Value:
-    """Give what stands at a dotted path, through blocks, which are lists of one; None where there is nothing."""
+    """Find the value at a dotted path, through blocks, which are lists of one; None where there is none."""
     found = values
     for name in path.split("."):
         if isinstance(found, Sequence) and not isinstance(found, str):
@@ -169,7 +169,7 @@ def at(values: Value, path: str) -> Value:
 
 
 def differences(before: Value, after: Value, path: str = "") -> Iterator[Difference]:
-    """Give what differs, by path; nothing written one way and nothing written another do not differ."""
+    """Give the differences by path. Two forms of an empty value do not differ."""
     if before == after or (is_empty(before) and is_empty(after)):
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping) and "Statement" not in {*before, *after}:
@@ -182,18 +182,20 @@ def differences(before: Value, after: Value, path: str = "") -> Iterator[Differe
 
 
 def _list_differences(before: list[Value], after: list[Value], path: str) -> Iterator[Difference]:
-    """Give what is gone and what has come; of one block, which is a list of one, or one among others, what differs."""
-    gone, come = [item for item in before if item not in after], [item for item in after if item not in before]
-    if len(gone) == len(come) == 1 and isinstance(gone[0], Mapping):
-        yield from differences(gone[0], come[0], path if len(before) == 1 else f"{path}[{before.index(gone[0])}]")
-    elif gone or come:
-        yield Difference(path, gone, come)
+    """Give the items removed and added, or where only one block was changed, the differences in it."""
+    removed, added = [item for item in before if item not in after], [item for item in after if item not in before]
+    if len(removed) == len(added) == 1 and isinstance(removed[0], Mapping):
+        yield from differences(
+            removed[0], added[0], path if len(before) == 1 else f"{path}[{before.index(removed[0])}]"
+        )
+    elif removed or added:
+        yield Difference(path, removed, added)
     else:
         yield Difference(path, before, after)
 
 
 def text(value: Value) -> str:
-    """Write a value in one short line; a text of several lines is never shown, for who knows what is in it."""
+    """Write a value in one short line. A text of several lines is not shown: it may hold a secret."""
     if is_empty(value):
         line = "(none)"
     elif isinstance(value, list) and not any(isinstance(item, list | Mapping) for item in value):

@@ -1,55 +1,57 @@
-"""What in a plan takes a part away from something that stays: a rule's target, a queue's dead letters, a source."""
+"""Parts that a plan takes away from a resource that stays: a rule's target, a queue's redrive policy, a mapping."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from scripts.deploy.plan.model import Action
+from scripts.deploy.plan.model import Action, Found
+from scripts.deploy.plan.renames import Renames
 from scripts.deploy.plan.resources import Resource
 from scripts.deploy.plan.values import KnownLater, Value, text
 
-# Resources whose end is a risk to what they belong to, where that stays: the attribute that names it, its type and its
-# own attribute, then kind and text.
+_BUCKET = ("bucket", "aws_s3_bucket", "bucket")
+
+
+class _Part(NamedTuple):
+    """A resource whose end is a risk to its owner, where the owner stays."""
+
+    kind: str
+    consequence: str
+    reference: str = ""
+    """The part's attribute that names the owner."""
+    owner: str = ""
+    """The owner's type; none where the part stands alone."""
+    owner_name: str = ""
+    """The owner's attribute with that name."""
+
+
 _PARTS = {
-    "aws_sqs_queue_redrive_policy": (
+    "aws_sqs_queue_redrive_policy": _Part(
+        "wiring",
+        "failed messages are lost: there is no dead-letter queue any more",
         "queue_url",
         "aws_sqs_queue",
         "url",
+    ),
+    "aws_s3_bucket_versioning": _Part("protection", "earlier versions are no longer kept", *_BUCKET),
+    "aws_s3_bucket_public_access_block": _Part("public", "public access is no longer blocked", *_BUCKET),
+    "aws_s3_bucket_server_side_encryption_configuration": _Part(
+        "protection", "the bucket is no longer encrypted as configured", *_BUCKET
+    ),
+    "aws_sns_topic_subscription": _Part("wiring", "the topic loses a subscriber", "topic_arn", "aws_sns_topic", "arn"),
+    "aws_lambda_permission": _Part(
         "wiring",
-        "the queue loses its dead-letter queue",
-    ),
-    "aws_s3_bucket_versioning": ("bucket", "aws_s3_bucket", "bucket", "protection", "versions are no longer kept"),
-    "aws_s3_bucket_public_access_block": (
-        "bucket",
-        "aws_s3_bucket",
-        "bucket",
-        "public",
-        "public access is no longer blocked",
-    ),
-    "aws_s3_bucket_server_side_encryption_configuration": (
-        "bucket",
-        "aws_s3_bucket",
-        "bucket",
-        "protection",
-        "the bucket's encryption is no longer what is said here",
-    ),
-    "aws_sns_topic_subscription": ("topic_arn", "aws_sns_topic", "arn", "wiring", "the topic loses a subscriber"),
-    "aws_lambda_permission": (
+        "an invoker of the function is no longer admitted",
         "function_name",
         "aws_lambda_function",
         "function_name",
-        "wiring",
-        "what invokes the function may no longer do so",
     ),
-    "aws_lambda_event_source_mapping": (
-        "function_arn",
-        "aws_lambda_function",
-        "arn",
-        "wiring",
-        "the function no longer reads its queue or stream",
+    "aws_lambda_event_source_mapping": _Part(
+        "wiring", "the function no longer reads its queue or stream", "function_arn", "aws_lambda_function", "arn"
     ),
-    "aws_cloudwatch_metric_alarm": ("", "", "", "wiring", "nobody is told any more of what it watched"),
-    "aws_cloudwatch_event_rule": ("", "", "", "wiring", "what the rule delivered is delivered no more"),
+    "aws_cloudwatch_metric_alarm": _Part("wiring", "its alarm no longer tells anybody"),
+    "aws_cloudwatch_event_rule": _Part("wiring", "its events are no longer delivered"),
 }
-# What makes two resources of one type the same thing.
+# The attributes by which two resources of one type are the same thing.
 _IDENTITY = (
     "rule",
     "event_bus_name",
@@ -66,43 +68,40 @@ _IDENTITY = (
     "principal",
 )
 
-Found = Iterator[tuple[str, str]]
-"""Kind and text of each risk."""
 
-
-def rewired(resource: Resource, resources: Sequence[Resource]) -> Found:
+def rewired(resource: Resource, resources: Sequence[Resource], renames: Renames) -> Found:
+    """Give kind and text where a rule delivers elsewhere, or a mapping starts over."""
     if resource.type == "aws_cloudwatch_event_target":
         before, after = resource.before.get("arn"), resource.after.get("arn")
         rule, other = (text(side.get("rule")) for side in (resource.before, resource.after))
-        if before != after:
+        if before != after and not renames.explain(before, after):
             yield "wiring", f"{rule} would deliver to {text(after)}, no longer to {text(before)}"
         if _rule_of(resource.before) != _rule_of(resource.after) and not _rule_goes(resource, resources):
             yield "wiring", f"{rule} loses its target {text(before)}, which goes to {other}"
     if resource.type == "aws_lambda_event_source_mapping" and resource.action is Action.REPLACE:
-        of_a_queue = ":sqs:" in text(resource.before.get("event_source_arn"))
-        of_a_stream = "a stream would be read again from where new readers begin"
-        yield "wiring", f"it is made anew: {'nobody takes messages meanwhile' if of_a_queue else of_a_stream}"
+        is_of_queue = ":sqs:" in text(resource.before.get("event_source_arn"))
+        reading = "the queue waits meanwhile" if is_of_queue else "the stream is read from its starting position again"
+        yield "wiring", f"it is replaced: {reading}"
 
 
 def ends(resource: Resource, resources: Sequence[Resource]) -> Found:
-    """Give what a destroyed part takes from what stays, unless another takes its place in the same plan."""
+    """Give what a destroyed part takes from its owner, unless another takes its place in the same plan."""
     if resource.action is not Action.DESTROY:
         return
     if resource.type == "aws_cloudwatch_event_target":
         yield from _lost_target(resource, resources)
     elif part := _PARTS.get(resource.type):
-        reference, owner, own_name, kind, what = part
-        named = resource.before.get(reference)
+        named = resource.before.get(part.reference)
         gone = any(
-            other.type == owner and other.action is Action.DESTROY and other.before.get(own_name) == named
+            other.type == part.owner and other.action is Action.DESTROY and other.before.get(part.owner_name) == named
             for other in resources
         )
-        if not gone and not _replaced_elsewhere(resource, resources):
-            yield kind, what
+        if not gone and not moved_to(resource, resources):
+            yield part.kind, part.consequence
 
 
 def _lost_target(target: Resource, resources: Sequence[Resource]) -> Found:
-    if not _rule_goes(target, resources) and not _replaced_elsewhere(target, resources):
+    if not _rule_goes(target, resources) and not moved_to(target, resources):
         yield "wiring", f"{text(target.before.get('rule'))} loses its target {text(target.before.get('arn'))}"
 
 
@@ -111,20 +110,21 @@ def _rule_of(target: Mapping[str, Value], name: str = "rule") -> tuple[Value, Va
 
 
 def _rule_goes(target: Resource, resources: Sequence[Resource]) -> bool:
-    """Whether the rule of a target is destroyed, or becomes one with another name or on another bus."""
+    """Whether the rule of a target is destroyed, or gets another name or bus."""
     rules = [each for each in resources if each.type == "aws_cloudwatch_event_rule" and each.is_lost]
     mine = [each for each in rules if _rule_of(each.before, "name") == _rule_of(target.before)]
     return any(_rule_of(each.after, "name") != _rule_of(target.before) for each in mine)
 
 
-def _replaced_elsewhere(resource: Resource, resources: Sequence[Resource]) -> bool:
-    """Whether the same thing is made under another address, as when it moves to another module without `moved`."""
-    return any(
-        other.type == resource.type
-        and other.action is Action.CREATE
-        and all(
-            isinstance(other.after.get(name), KnownLater) or other.after.get(name) == resource.before.get(name)
-            for name in _IDENTITY
-        )
-        for other in resources
+def moved_to(part: Resource, resources: Sequence[Resource]) -> Resource | None:
+    """Find a destroyed part at its new address, as when it moves to another module without a `moved` block."""
+    if part.action is not Action.DESTROY or (part.type not in _PARTS and part.type != "aws_cloudwatch_event_target"):
+        return None
+    return next((other for other in resources if other.action is Action.CREATE and _is_same(part, other)), None)
+
+
+def _is_same(part: Resource, other: Resource) -> bool:
+    return part.type == other.type and all(
+        isinstance(other.after.get(name), KnownLater) or other.after.get(name) == part.before.get(name)
+        for name in _IDENTITY
     )

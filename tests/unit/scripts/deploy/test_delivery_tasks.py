@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from invoke.context import Context
 
+from scripts.cli import steps
 from scripts.cli.errors import UserError
-from scripts.deploy import applying, bootstrap, destroy, drift, github_access, planning
+from scripts.deploy import applying, bootstrap, destroy, drift, github_access, planning, remote_state, terraform
 from scripts.deploy.plan.guard import PLAN_FILE, REVIEW_FILE, plan_sha256, to_json
 from scripts.deploy.plan.model import Action, AttributeChange, ResourceChange, Review, State
 from scripts.deploy.plan.review import review
 from scripts.deploy.target import Target
 from scripts.deploy.terraform_progress import Progress
+from scripts.tasks import deploy as deploy_tasks
 from tests.unit.scripts.deploy.plan.factory import STAMP, change, plan
 
 DEV = Target("local", "dev")
@@ -32,9 +35,10 @@ class Played:
     def plan(self, target: Target, _: Path | None = None, *, destroy: bool = False) -> Review:
         return review(plan(*self.changes), target, STAMP, destroy=destroy)
 
-    def apply(self, _: Target, __: Path | None, allowed: Collection[str], *, destroy: bool) -> None:
+    def apply(self, _: Target, __: Path | None, allowed: Collection[str], *, destroy: bool) -> int:
         assert destroy
         self.applied.append(allowed)
+        return len(self.changes)
 
 
 @pytest.fixture
@@ -62,7 +66,9 @@ def test_an_environment_is_taken_down_once_its_name_is_typed(
     destroy.destroy_environment(DEV, None)
 
     assert played.applied == [["aws_sqs_queue.this"]]
-    remains = capsys.readouterr().out
+    shown, _, remains = capsys.readouterr().out.partition("what remains of dev")
+    assert "would be destroyed, and the messages in it lost" in shown
+    assert "changes made: 1" in shown
     assert "the bucket pulsequeue-dev-terraform-state" in remains
     assert "/dev/metrics-token" in remains
 
@@ -126,12 +132,15 @@ def test_where_there_is_nothing_nothing_is_applied(played: Played) -> None:
     assert played.applied == []
 
 
-def test_a_review_is_written_to_the_files_that_are_named(played: Played, tmp_path: Path) -> None:
+def test_a_review_is_shown_and_written_to_the_files_that_are_named(
+    played: Played, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert played.changes
     planning.plan_with_review_files(DEV, folder=None, markdown_file=tmp_path / "a.md", json_file=tmp_path / "a.json")
 
     assert "aws" in (tmp_path / "a.md").read_text()
     assert '"format": 1' in (tmp_path / "a.json").read_text()
+    assert "plan for dev on local: 1 to destroy" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("option", ["markdown_file", "json_file"])
@@ -151,7 +160,7 @@ def test_a_review_that_cannot_be_written_is_said_before_anything_is_planned(
 def test_a_plan_is_not_kept_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "README.md").touch()
 
-    with pytest.raises(UserError, match=r"README\.md cannot be the folder of a plan: File exists"):
+    with pytest.raises(UserError, match=r"a plan cannot be kept in .*README\.md: File exists"):
         planning.plan(DEV, tmp_path / "README.md")
 
 
@@ -166,7 +175,7 @@ def test_drift_ends_with_2_and_a_table(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert end.value.code == 2
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["q.this", "delay", "1", "2"] in lines
-    assert ["t.this", "there", "gone"] in lines
+    assert ["t.this", "exists", "deleted"] in lines
 
 
 def test_without_drift_the_task_ends_well(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,15 +183,19 @@ def test_without_drift_the_task_ends_well(monkeypatch: pytest.MonkeyPatch, capsy
 
     drift.show_drift(DEV)
 
-    assert "dev on local is as Terraform left it" in capsys.readouterr().out
+    assert "dev on local has not been changed outside Terraform" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("target", "destroy", "said"),
     [
-        (Target("aws", "dev"), False, "the plan is one for dev on local, not for dev on aws"),
-        (Target("local", "ada"), False, "the plan is one for dev on local, not for ada on local"),
-        (DEV, True, "the plan takes dev on local down: `invoke destroy-dev --target local` does that"),
+        (Target("aws", "dev"), False, "the plan is for dev on local, not for dev on aws: `invoke plan --target aws`"),
+        (
+            Target("local", "ada"),
+            False,
+            "the plan is for dev on local, not for ada on local: `invoke plan --target local`",
+        ),
+        (DEV, True, "the plan destroys dev on local: `invoke destroy-dev --target local` does that"),
     ],
 )
 def test_a_plan_for_something_else_is_not_applied(
@@ -284,3 +297,36 @@ def test_one_checkout_bootstraps_an_environment_of_the_same_name_in_two_accounts
 
     first, second = terraform.backends
     assert first["path"] != second["path"]
+
+
+@pytest.mark.parametrize(("has_bucket", "bootstraps"), [(True, 0), (False, 1)])
+def test_a_development_deployment_makes_the_state_bucket_only_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+    has_bucket: bool,  # noqa: FBT001 - a parameter
+    bootstraps: int,
+) -> None:
+    made: list[Target] = []
+    run: list[object] = []
+    monkeypatch.setattr(deploy_tasks, "target_of", lambda _: DEV)
+    monkeypatch.setattr(terraform, "check_ready", lambda _: None)
+    monkeypatch.setattr(remote_state, "state_bucket_exists", lambda _: has_bucket)
+    monkeypatch.setattr(bootstrap, "bootstrap", made.append)
+    monkeypatch.setattr(steps, "run_steps", run.append)
+
+    deploy_tasks.deploy_dev.body(Context(), checks=False)
+
+    assert len(made) == bootstraps
+    assert len(run) == 1
+
+
+def test_a_development_deployment_refuses_a_setting_that_would_be_ignored_before_any_step(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = Target("local", "dev", environ={"TF_VAR_memory_mb": "512"})
+    monkeypatch.setattr(deploy_tasks, "target_of", lambda _: target)
+    monkeypatch.setattr(terraform, "check_ready", lambda _: None)
+    monkeypatch.setattr(steps, "run_steps", lambda _: pytest.fail("a step was run"))
+
+    with pytest.raises(SystemExit):
+        deploy_tasks.deploy_dev.body(Context())
+    assert "TF_VAR_settings='{\"memory_mb\": 512}'" in capsys.readouterr().err

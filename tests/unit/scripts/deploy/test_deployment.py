@@ -45,7 +45,7 @@ def _refusal(monkeypatch: pytest.MonkeyPatch, made: object) -> str:
 def test_of_an_older_revision_what_is_deployed_is_told_from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     said = _refusal(monkeypatch, {"order_bus_name": "dev-order-bus", "runbook_url": "docs/runbook.md"})
 
-    assert said.startswith("what is deployed as dev to aws is of another revision, and does not say environment, ")
+    assert said.startswith("another revision is deployed as dev to aws: its output has no valid environment, ")
     assert "queues" in said
     assert "runbook_url" not in said
     assert said.endswith(": `invoke deploy-dev --target aws`")
@@ -65,7 +65,7 @@ def test_a_part_that_an_older_revision_lacks_is_named(
 ) -> None:
     made = make_deployment().model_dump(by_alias=True)
 
-    assert f"does not say {lacking}" in _refusal(monkeypatch, made | {part: of_old})
+    assert f"has no valid {lacking}" in _refusal(monkeypatch, made | {part: of_old})
 
 
 def test_what_a_newer_revision_made_besides_is_kept_apart_or_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,23 @@ def test_a_failed_apply_shows_the_error_and_names_its_log(
     assert "aws_s3_bucket.a" in shown
 
 
+def test_an_error_that_terraform_repeats_for_each_use_of_a_module_is_shown_once(
+    root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = {"severity": "error", "summary": "Invalid value", "range": {"filename": "", "start": {"line": 0}}}
+    lines = [
+        json.dumps({"type": "diagnostic", "diagnostic": shared | {"detail": detail}})
+        for detail in ("too few", "too few", "too many")
+    ]
+    pretend_terraform(tmp_path, monkeypatch, "".join(f"echo '{line}'; " for line in lines) + "exit 1")
+
+    with pytest.raises(UserError, match="terraform apply failed"):
+        root.apply(tmp_path / "plan")
+
+    shown = capsys.readouterr().err.splitlines()
+    assert shown == ["Error: Invalid value", "too few", "Error: Invalid value", "too many"]
+
+
 def test_a_plan_that_terraform_calls_stale_is_explained(
     root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -128,8 +128,8 @@ def test_counters_that_are_off_are_told_with_what_mends_them(busy: Aws, target: 
 
     _count_one_too_many(busy)
 
-    said = r"1 counters differ from the event store: .*`invoke monitor\.metrics-audit --rebuild`"
-    with pytest.raises(UserError, match=said):
+    message = r"1 counters differ from the event store: .*`invoke monitor\.metrics-audit --rebuild`"
+    with pytest.raises(UserError, match=message):
         metrics_audit.audit_metrics(target, rebuild=False)
 
 

@@ -73,3 +73,17 @@ def statement(action: Any, resource: Any = "arn:a", **more: Any) -> dict[str, An
 
 def document(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def read_later(*blocks: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give the data resource of a document that depends on something new, and the configuration that uses it."""
+    unknown = {
+        "json": True,
+        "statement": [{"resources": [each is None for each in block["resources"]]} for block in blocks],
+    }
+    data = change("module.m.data.aws_iam_policy_document.doc", None, {"statement": list(blocks)}, unknown=unknown)
+    data |= {"mode": "data", "module_address": "module.m"}
+    data["change"]["actions"] = ["read"]
+    references = ["data.aws_iam_policy_document.doc.json", "data.aws_iam_policy_document.doc"]
+    used = {"type": "aws_iam_role_policy", "name": "this", "expressions": {"policy": {"references": references}}}
+    return data, {"root_module": {"module_calls": {"m": {"module": {"resources": [used]}}}}}

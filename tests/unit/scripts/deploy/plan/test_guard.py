@@ -4,6 +4,7 @@ import base64
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_a_plan_for_a_state_that_has_moved_on_is_stale(now: State) -> None:
 def test_a_plan_for_packages_that_were_built_again_is_refused(now: dict[str, str]) -> None:
     planned = replace(reviewed(), stamp=replace(STAMP, packages={"../dist/order.zip": "one"}))
 
-    assert "built again or are gone: order.zip" in refusal(planned, replace(STAMP, packages=now))
+    assert "built again or deleted since the plan was made: order.zip" in refusal(planned, replace(STAMP, packages=now))
     check(planned, replace(STAMP, packages={"../dist/order.zip": "one"}))
 
 
@@ -77,8 +78,8 @@ def test_what_is_allowed_by_its_address_is_done_and_nothing_else_is() -> None:
 
 
 def test_allowing_what_does_not_block_is_a_mistake_that_names_what_does() -> None:
-    assert refusal(reviewed(*LOSSES), STAMP, "aws_sqs_queue.that").endswith(f"could be allowed:\n  {QUEUE}\n  {TABLE}")
-    assert refusal(reviewed(), STAMP, QUEUE).endswith("nothing: nothing blocks")
+    assert refusal(reviewed(*LOSSES), STAMP, "aws_sqs_queue.that").endswith(f"you can allow:\n  {QUEUE}\n  {TABLE}")
+    assert refusal(reviewed(), STAMP, QUEUE).endswith("nothing, as nothing blocks")
 
 
 def test_many_that_block_are_not_put_into_one_command() -> None:
@@ -102,20 +103,18 @@ def test_without_a_plan_a_person_is_told_how_to_make_one(tmp_path: Path) -> None
         guard.read_review(tmp_path, AGAIN)
 
 
-def test_only_the_packages_that_would_be_uploaded_count() -> None:
-    files = {"filename": "a.zip", "source_code_hash": "one"}
+def test_the_package_of_every_function_counts_whether_or_not_the_plan_changes_it() -> None:
+    files: dict[str, Any] = {"filename": "a.zip", "source_code_hash": "one"}
     changed = change("aws_lambda_function.changed", files, files | {"filename": "b.zip", "source_code_hash": "two"})
     new = change("aws_lambda_function.new", None, files | {"filename": "c.zip"})
-    same = change("aws_lambda_function.same", files, files | {"timeout": 5})
+    other_memory = change("aws_lambda_function.memory", *[files | {"filename": "d.zip", "memory": n} for n in (1, 2)])
+    same = change("aws_lambda_function.same", *[files | {"filename": "e.zip"}] * 2)
     gone = change("aws_lambda_function.gone", files)
-    replaced = change("aws_lambda_function.replaced", *[files | {"filename": "d.zip"}] * 2, replaced=True)
-    renamed = change("aws_lambda_function.renamed", files, files | {"filename": "e.zip"})
-    other = [files | {"filename": "f.zip", "architectures": [one]} for one in ("x86_64", "arm64")]
-    moved = change("aws_lambda_function.moved", *other)
+    image = change("aws_lambda_function.image", None, {"image_uri": "i", "filename": None})
 
-    found = guard.uploads(plan(changed, new, same, gone, replaced, renamed, moved))
+    found = guard.planned_packages(plan(changed, new, other_memory, same, gone, image))
 
-    assert found == {"b.zip": "two", "c.zip": "one", "d.zip": "one", "e.zip": "one", "f.zip": "one"}
+    assert found == {"b.zip": "two", "c.zip": "one", "d.zip": "one", "e.zip": "one"}
 
 
 def test_a_package_is_compared_by_the_hash_that_terraform_takes(tmp_path: Path) -> None:

@@ -104,12 +104,12 @@ def test_a_few_new_resources_are_told_with_what_matters_of_them() -> None:
     assert (entry.symbol, entry.notes) == ("+", ("function_name: f", "timeout: 9"))
 
 
-def test_what_changes_alike_is_told_once() -> None:
+def test_what_changes_alike_is_told_once_and_each_other_value_with_its_resources() -> None:
     alarms = [
         change(
             f"module.m.aws_cloudwatch_metric_alarm.this[{index}]",
-            {"period": 60, "n": index},
-            {"period": 30, "n": -index - 1},
+            {"period": 60, "n": index % 4},
+            {"period": 30, "n": index % 4 + 10},
         )
         for index in range(5)
     ]
@@ -117,7 +117,13 @@ def test_what_changes_alike_is_told_once() -> None:
     ((entry,),) = by_service(reviewed(*alarms)).values()
 
     assert entry.title == "5 of aws_cloudwatch_metric_alarm in module.m"
-    assert entry.notes == ("n: of each its own", "period: 60 → 30")
+    assert entry.notes == (
+        "n: 0 → 10 (this[0], this[4])",
+        "n: 1 → 11 (this[1])",
+        "n: 2 → 12 (this[2])",
+        "n: 3 → 13 (this[3])",
+        "period: 60 → 30",
+    )
 
 
 def test_changes_are_told_by_attribute_and_what_follows_from_them_is_not() -> None:
@@ -131,12 +137,47 @@ def test_changes_are_told_by_attribute_and_what_follows_from_them_is_not() -> No
     assert entry.notes == ("role: arn:r → (known after apply)", "tags.a: 1 → 2", "timeout: 9 → 5")
 
 
-def test_a_policy_that_is_written_otherwise_is_said_to_permit_the_same() -> None:
-    before, after = document(statement("s:Get")), document(statement(["s:Get"], Sid="A"))
+def test_of_many_values_some_are_shown_and_the_rest_is_counted() -> None:
+    functions = [
+        change(f"module.s.module.f{index}.aws_lambda_function.this", {"memory_size": index}, {"memory_size": 512})
+        for index in range(9)
+    ]
+
+    ((entry,),) = by_service(reviewed(*functions)).values()
+
+    assert entry.notes[0] == "memory_size: 0 → 512 (f0)"
+    assert entry.notes[-1] == "memory_size: and 3 more"
+    assert len(entry.notes) == 7
+
+
+@pytest.mark.parametrize(
+    ("after", "note"),
+    [
+        (document(statement(["s:Get"], Sid="A")), "policy.Statement.Sid: (none) → A, which permits the same"),
+        (document(statement(["s:Get"])), "policy: one form → another form, which permits the same"),
+    ],
+)
+def test_a_policy_that_is_written_otherwise_is_shown_with_the_difference_and_said_to_permit_the_same(
+    after: str, note: str
+) -> None:
+    before = document(statement("s:Get"))
 
     ((entry,),) = by_service(reviewed(change("aws_iam_policy.this", {"policy": before}, {"policy": after}))).values()
 
-    assert entry.notes == ("policy: + permits what it did, written otherwise",)
+    assert entry.notes == (note,)
+
+
+def test_the_routes_of_a_new_api_are_counted_and_are_no_risk() -> None:
+    queues = [change(f"module.s.aws_sqs_queue.q{index}", None, {"name": "q"}) for index in range(12)]
+    routes = [
+        change(f"module.s.aws_apigatewayv2_route.{kind}", None, {"authorization_type": kind}, unknown={"api_id": True})
+        for kind in ("NONE", "JWT")
+    ]
+
+    found = reviewed(*queues, *routes)
+
+    assert found.risks == ()
+    assert created_modules(found) == [("module.s", 14, "2 API Gateway (1 route without an authorizer), 12 SQS")]
 
 
 def test_what_moves_is_told_with_where_it_was() -> None:
@@ -165,7 +206,7 @@ def test_what_is_forgotten_and_what_is_imported_is_told() -> None:
 def test_a_plan_without_changes_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     found = reviewed(change("aws_x.this", {"a": 1}, {"a": 1}))
 
-    assert printed(found, capsys).strip() == "staging on aws, the plan: nothing to change"
+    assert printed(found, capsys).strip() == "plan for staging on aws: nothing to change"
     assert "nothing to change" in markdown.write(found)
 
 

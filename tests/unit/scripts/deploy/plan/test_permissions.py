@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.scripts.deploy.plan.factory import change, document, reviewed, risks, statement
+from tests.unit.scripts.deploy.plan.factory import change, document, read_later, reviewed, risks, statement
 
 QUEUE = "arn:aws:sqs:eu-west-2:1:orders"
 
@@ -73,9 +73,10 @@ def test_a_policy_that_moves_to_another_role_widens_that_one() -> None:
 def test_a_new_role_that_may_do_all_but_something_is_named(statement: dict[str, Any]) -> None:
     role = change("module.m.aws_iam_role.this", None, {"name": "r"})
 
-    ((_, _, text),) = risks(role, role_policy(None, document(statement)))
+    ((severity, kind, text),) = risks(role, role_policy(None, document(statement)))
 
-    assert text.startswith("wider: allow ")
+    assert (severity, kind) == ("block", "admin")
+    assert text.startswith("an administrator's rights: allow ")
 
 
 def test_a_new_role_that_all_of_an_account_may_take_on_is_named() -> None:
@@ -93,14 +94,54 @@ def test_a_new_role_that_all_of_an_account_may_take_on_is_named() -> None:
     assert found == [("warn", "permission", "wider: allow sts:AssumeRole to AWS arn:aws:iam::123456789012:root")]
 
 
-def test_a_managed_policy_that_is_attached_is_named_with_it() -> None:
-    attached = change(
-        "aws_iam_role_policy_attachment.this", None, {"role": "r", "policy_arn": "arn:p/AdministratorAccess"}
-    )
+def attachment(arn: str) -> dict[str, Any]:
+    return change("aws_iam_role_policy_attachment.this", None, {"role": "r", "policy_arn": arn})
+
+
+@pytest.mark.parametrize("name", ["AdministratorAccess", "PowerUserAccess", "IAMFullAccess"])
+def test_an_administrators_managed_policy_blocks(name: str) -> None:
     role = change("aws_iam_role.this", None, {"name": "r"})
 
-    expected = [("warn", "permission", "wider: all that arn:p/AdministratorAccess permits")]
-    assert risks(attached) == risks(attached, role) == expected
+    expected = [("block", "admin", f"an administrator's rights: all that arn:p/{name} permits")]
+    assert risks(attachment(f"arn:p/{name}")) == risks(attachment(f"arn:p/{name}"), role) == expected
+    assert risks(attachment("arn:p/Read")) == [("warn", "permission", "wider: all that arn:p/Read permits")]
+    assert risks(attachment("arn:p/Read"), role) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"), [("*", "*"), ("*:*", "arn:aws:*"), ("iam:*", "*"), (["s:Get", "*"], ["arn:a", "arn:*:*"])]
+)
+def test_a_policy_that_permits_everything_blocks_whether_it_is_a_roles_own_or_attached(
+    action: object, resource: object
+) -> None:
+    everything = document(statement(action, resource))
+    policy = change("aws_iam_policy.this", *[{"arn": "arn:p", "policy": everything}] * 2)
+
+    assert ("block", "admin") in [(severity, kind) for severity, kind, _ in risks(role_policy(READ, everything))]
+    assert risks(policy, attachment("arn:p")) == [
+        ("block", "admin", "an administrator's rights: all that arn:p permits")
+    ]
+
+
+@pytest.mark.parametrize(("action", "resource"), [("*", "arn:aws:s3:::b/*"), ("s:*", "*"), ("iam:PassRole", "*")])
+def test_a_policy_with_a_limit_is_no_administrators(action: str, resource: str) -> None:
+    assert [kind for _, kind, _ in risks(role_policy(READ, document(statement(action, resource))))] == ["permission"]
+
+
+def test_a_sender_that_a_queue_no_longer_admits_is_named_unless_its_rule_goes_too() -> None:
+    def admits(*rules: str) -> dict[str, Any]:
+        condition = {"ArnEquals": {"aws:SourceArn": list(rules)}}
+        admitted = statement("sqs:SendMessage", QUEUE, Principal={"Service": "e"}, Condition=condition)
+        return {"queue_url": "u", "policy": document(admitted)}
+
+    narrowed = change("aws_sqs_queue_policy.this", admits("arn:r", "arn:s"), admits("arn:r"))
+    rule = {"name": "s", "arn": "arn:s"}
+    gone = change("aws_cloudwatch_event_rule.s", rule)
+
+    text = f"no longer admitted: allow sqs:SendMessage on {QUEUE} to Service e if ArnEquals aws:SourceArn arn:s"
+    assert risks(narrowed) == [("warn", "wiring", text)]
+    assert risks(narrowed, gone) == [("warn", "wiring", "its events are no longer delivered")]
+    assert risks(change("aws_sqs_queue_policy.this", admits("arn:r"), admits("arn:r", "arn:s")))[0][1] == "permission"
 
 
 def test_a_denial_that_goes_with_its_queue_is_none_taken_away() -> None:
@@ -130,17 +171,6 @@ def test_a_new_policy_that_nobody_can_see_is_told_where_it_belongs_to_something_
     assert risks(later) == [("warn", "permission", "policy is only known after apply: not compared")]
     assert risks(sensitive) == [("warn", "permission", "policy changes, and is sensitive: not compared")]
     assert risks(later, change("aws_sqs_queue.this", None, {"url": "u"})) == []
-
-
-def read_later(*blocks: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give the data resource of a document that depends on something new, and the configuration that uses it."""
-    unknown = {"json": True, "statement": [{"resources": [True]} for _ in blocks]}
-    data = change("module.m.data.aws_iam_policy_document.doc", None, {"statement": list(blocks)}, unknown=unknown)
-    data |= {"mode": "data", "module_address": "module.m"}
-    data["change"]["actions"] = ["read"]
-    references = ["data.aws_iam_policy_document.doc.json", "data.aws_iam_policy_document.doc"]
-    used = {"type": "aws_iam_role_policy", "name": "this", "expressions": {"policy": {"references": references}}}
-    return data, {"root_module": {"module_calls": {"m": {"module": {"resources": [used]}}}}}
 
 
 def test_of_a_policy_that_is_only_known_later_is_told_what_the_plan_knows() -> None:
