@@ -1,4 +1,4 @@
-"""Draw the life of a kind of stream as a state diagram in Mermaid."""
+"""Draw the lifecycle of a kind of stream as a state diagram in Mermaid."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -26,11 +26,11 @@ def _label(transition: Transition) -> str:
 
 
 DIAGRAMS: Mapping[str, Lifecycle] = {life.prefix.removesuffix("#"): life for life in LIFECYCLES}
-"""By the name that a page gives between `<!-- lifecycle: NAME -->` and `<!-- end -->`."""
+"""By the name in the comment of a page, `<!-- lifecycle: NAME -->`; the diagram ends at `<!-- end -->`."""
 
 _PLACE = re.compile(r"(<!-- lifecycle: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def page_with_diagrams(page: str) -> str:
-    """Draw each diagram of a page again; raise KeyError for one of an unknown name."""
+    """Draw each diagram of a page again; raise KeyError for an unknown name."""
     return _PLACE.sub(lambda place: f"{place[1]}{diagram(DIAGRAMS[place[2]])}\n{place[3]}", page)

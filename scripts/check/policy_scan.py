@@ -1,4 +1,4 @@
-"""Scan the infrastructure with checkov: what it finds is mended, or explained where it is found."""
+"""Scan the infrastructure with checkov: each finding is fixed, or explained in its block."""
 
 import json
 import os
@@ -14,40 +14,33 @@ from scripts.cli.paths import INFRA, LOCAL_FOLDER, REPO_ROOT, REQUIREMENTS
 from scripts.local.tool_environment import tool_python
 
 _REQUIREMENTS = REQUIREMENTS / "checkov.txt"
-# Checkov's word for a skip without a reason.
+# Checkov's text for a skip without a reason.
 _NO_REASON = "No comment provided"
-# With a key of its maker's platform in the environment it would send the code there.
+# With a key of its maker's platform in the environment checkov would send the code there.
 _FOREIGN_VARIABLES = ("AWS_", "BC_", "CKV_", "PRISMA_")
-
-
-@dataclass(frozen=True, order=True)
-class Finding:
-    place: str
-    resource: str
-    check: str
-    about: str
 
 
 @dataclass(frozen=True)
 class Report:
     passed: int
     explained: int
-    findings: tuple[Finding, ...]
+    findings: frozenset[str]
+    """The text of each finding, with its place."""
 
 
 def scan_policies() -> None:
-    """Raise UserError where something is neither right nor explained."""
+    """Raise UserError upon a finding without an explanation."""
     scanned = {"terraform": INFRA, "github_actions": REPO_ROOT / ".github"}
-    findings: set[Finding] = set()
+    findings: set[str] = set()
     for framework, folder in scanned.items():
         report = read_report(_scan(framework, folder))
-        findings |= set(report.findings)
+        findings |= report.findings
         out.print(f"{folder.name}: {report.passed} checks passed, {report.explained} do not apply, as explained there")
     if findings:
         for finding in sorted(findings):
-            err.print(f"{finding.place}: {finding.check} at {finding.resource}: {finding.about}", markup=False)
+            err.print(finding, markup=False)
         raise UserError(
-            f"checkov's findings: {len(findings)}; mend each, or say in its block why it does not apply, "
+            f"checkov's findings: {len(findings)}; fix each, or explain in its block why it does not apply, "
             "as `#checkov:skip=CHECK:reason`"
         )
 
@@ -55,7 +48,7 @@ def scan_policies() -> None:
 def read_report(text: str) -> Report:
     """Read checkov's JSON of one framework, skips included.
 
-    Raise UserError where it could not read a file, or read none: it ends without a word then, and all seems well.
+    Raise UserError where checkov could not read a file, or read none: its exit code does not say so.
     """
     report = json.loads(text)
     results, summary = report.get("results", {}), report.get("summary", report)
@@ -69,16 +62,16 @@ def read_report(text: str) -> Report:
         for check in results["skipped_checks"]
         if check["check_result"]["suppress_comment"] == _NO_REASON
     ]
-    return Report(summary["passed"], summary["skipped"] - len(unexplained), (*failed, *unexplained))
+    return Report(summary["passed"], summary["skipped"] - len(unexplained), frozenset(failed + unexplained))
 
 
-def _finding(check: Mapping[str, Any], about: str) -> Finding:
+def _finding(check: Mapping[str, Any], about: str) -> str:
     place = f"{check['repo_file_path'].lstrip('/')}:{check['file_line_range'][0]}"
-    return Finding(place, check["resource"], check["check_id"], about)
+    return f"{place}: {check['check_id']} at {check['resource']}: {about}"
 
 
 def _scan(framework: str, folder: Path) -> str:
-    """Run checkov, which calls nobody: no rules are downloaded, and no newer version is looked for."""
+    """Run checkov offline: it downloads no rules, and looks for no newer version."""
     python = tool_python(_REQUIREMENTS, LOCAL_FOLDER, tool="checkov")
     options = ["--directory", str(folder), "--framework", framework, "--output", "json", "--compact", "--skip-download"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN_VARIABLES)}

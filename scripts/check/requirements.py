@@ -1,11 +1,11 @@
-"""The pinned packages: how requirements/*.txt are made, and what is known against them."""
+"""The pinned packages: resolve requirements/*.txt, and look for known vulnerabilities."""
 
 from scripts.cli.errors import UserError
 from scripts.cli.steps import run_tool
 
 # In this order: dev.in takes the versions of the first two.
 AUDITED = ("lambda", "emulator", "dev")
-# What checkov pins is its makers' choice, and it reads nothing but this repository, apart from all else.
+# Checkov's pins are its maker's, and it runs in an environment of its own, on this repository alone.
 NAMES = (*AUDITED, "checkov")
 _OLDEST_PYTHON = "3.11"
 
@@ -22,10 +22,10 @@ def lock(*, upgrade: bool) -> None:
 
 
 def audit() -> None:
-    """Raise UserError upon a known vulnerability, and where PyPI does not answer for each package."""
+    """Raise UserError upon a known vulnerability, and for a package that PyPI does not answer for."""
     files = [f"--requirement=requirements/{name}.txt" for name in AUDITED]
     try:
-        # --strict: a package that PyPI does not answer for would else count as one without vulnerabilities.
+        # Without --strict a package that PyPI does not answer for counts as one without vulnerabilities.
         run_tool("pip_audit", "--strict", "--disable-pip", "--require-hashes", "--progress-spinner=off", *files)
     except UserError as error:
         raise UserError(f"{error}: a package is vulnerable, or PyPI could not be asked about it; see above") from error

@@ -1,4 +1,4 @@
-"""Where people read docs/runbook.md."""
+"""The address of docs/runbook.md."""
 
 import re
 import subprocess
@@ -6,14 +6,14 @@ import subprocess
 from scripts.cli.paths import REPO_ROOT
 
 PATH = "docs/runbook.md"
-# github.com or a company's own. Whatever names a user or a password is left out.
+# github.com or a company's own, without the user and password of the remote.
 _GITHUB = re.compile(
     r"(?:https://(?:[^@/]+@)?|ssh://git@|git@)(?P<host>github\.[\w.-]+)[:/](?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?"
 )
 
 
 def url(deployed: str) -> str:
-    """Give what the deployment was told; otherwise where this checkout came from, if that is a GitHub, or the path."""
+    """Give the deployment's setting; by default the page on the GitHub of this checkout's origin, or the path."""
     return deployed if deployed != PATH else on_github(_origin()) or PATH
 
 

@@ -1,4 +1,4 @@
-"""Look for secrets in what git keeps; what looks like one and is none stands here with its reason."""
+"""Look for secrets in the files of git. A text that only looks like a secret stands here with its reason."""
 
 import subprocess
 import sys
@@ -10,29 +10,29 @@ from scripts.cli.steps import mistakes_explained
 
 NO_SECRETS = {
     r"pulsequeue-dev-monitoring-123456789012": "the name of a bucket that a test of Terraform makes up",
-    r"arn:aws:ssm:[a-z0-9:-]+:parameter/.+": "the name of a parameter, not what it holds",
-    r"only that user may read it": "what docker-compose.yml says of a secret",
+    r"arn:aws:ssm:[a-z0-9:-]+:parameter/.+": "the name of a parameter, not its value",
+    r"only that user may read it": "words of docker-compose.yml about a secret",
     r"AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a": "a message's receipt, from the documentation of SQS",
     r"e4e68fb7bd0e697a0ae8f1bb342846b3": "a checksum, from the documentation of SQS",
     r"ASIA0123456789ABCDEF": "a key that a test made up, to see that it is not counted",
     r"a-secret-password|not-the-one|hidden": "passwords of a Grafana that is a test's own",
-    r"real|test": "what tests take for a key of a real account, and the embedded AWS's own key",
-    r"its value|Secrets Manager": "what the review of a plan says of a secret",
-    r"hunter2-and-more": "what a test puts into a plan to see that no review shows it",
+    r"real|test": "a key of a real account in tests, and the embedded AWS's own key",
+    r"its value|Secrets Manager": "the words of a plan's review about a secret",
+    r"hunter2-and-more": "a secret in a plan that no review may show, in a test",
     r"AKIAIOSFODNN7EXAMPLE|eyJhbGciOiJIUzI1NiJ9.e30.x?|xoxb-1-2-3|https://hooks.slack.com/services/T0/B0/abc": (
-        "what a test wants recognised as a secret; the key is from the documentation of AWS"
+        "a secret that a test wants recognised; the key is from the documentation of AWS"
     ),
-    r"(124c75a59e3f|1cc1a6994a91|3f9493e12638|8d1526c48c9a)[0-9a-f]{52}": "hashes of what was ordered, in tests/golden",
-    r"hush": "what a test sets to see that no error shows it",
+    r"(124c75a59e3f|1cc1a6994a91|3f9493e12638|8d1526c48c9a)[0-9a-f]{52}": "hashes of orders, in tests/golden",
+    r"hush": "a secret that no error may show, in a test",
 }
-# Hashes by the thousand, which uv writes.
+# uv writes thousands of hashes.
 _CHECKSUMS = r"^requirements/.*\.txt$"
 
 
 def scan(files: Sequence[str] = ()) -> None:
-    """Raise UserError where one is found in these files, or in all that git keeps or would add."""
+    """Raise UserError upon a secret in these files, or in all files that git keeps or would add."""
     options = [f"--exclude-secrets=^({'|'.join(NO_SECRETS)})$", f"--exclude-files={_CHECKSUMS}"]
-    # -n: a finding is not tried out on the service that it seems to belong to.
+    # -n: do not try a finding on the service that it seems to belong to.
     command = [sys.executable, "-m", "detect_secrets.pre_commit_hook", "-n", *options, *(files or _kept_by_git())]
     if subprocess.run(command, cwd=REPO_ROOT, check=False).returncode:
         raise UserError(
@@ -52,12 +52,12 @@ def _kept_by_git() -> list[str]:
     if listed.returncode:
         raise UserError(
             f"git does not say which files it keeps: {listed.stderr.strip()}\n"
-            "take a clone; in a folder that is none, such as an unpacked archive, run `git init` first"
+            "take a clone, or run `git init` first in an unpacked archive"
         )
     return [file for file in listed.stdout.split("\0") if file and (REPO_ROOT / file).is_file()]
 
 
 if __name__ == "__main__":
-    # Before a commit: only the files that it changes.
+    # Before a commit: only its changed files.
     with mistakes_explained():
         scan(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Check every module and root below infra/: discovered, not listed, so that none is forgotten."""
+"""Check every module and root below infra/: they are discovered, so that none is missing."""
 
 import os
 import time
@@ -19,7 +19,7 @@ _AT_ONCE = 2
 
 
 class _Nowhere(Target):
-    """Checks talk to no AWS: nothing answers at this address."""
+    """No AWS: nothing answers at this address."""
 
     @property
     def endpoint_url(self) -> str:
@@ -45,7 +45,7 @@ def discover(infra: Path) -> Iterator[Path]:
 
 
 def _make_stand_ins() -> None:
-    """A plan wants the zips of the functions to be there; what is in them matters to none of these tests."""
+    """Make empty zips: a plan needs the files of the functions, and no test reads them."""
     _STAND_INS.mkdir(parents=True, exist_ok=True)
     for config in LAMBDAS:
         Path(_STAND_INS, f"{config.name}.zip").touch()

@@ -11,8 +11,11 @@ from rich.text import Text
 # A pipe has no width of its own, and rich would fold tables to 80 columns.
 _WIDTH = None if sys.stdout.isatty() else 200
 
-out = Console(highlight=False, soft_wrap=True, width=_WIDTH)
-err = Console(highlight=False, soft_wrap=True, width=_WIDTH, stderr=True)
+_WIDEST_TABLE = 120
+
+# Without emoji codes: a product may be called ":tea:".
+out = Console(highlight=False, soft_wrap=True, width=_WIDTH, emoji=False)
+err = Console(highlight=False, soft_wrap=True, width=_WIDTH, emoji=False, stderr=True)
 
 
 class _PlainTable(Table):
@@ -28,3 +31,8 @@ def table(*headings: str, title: str | None = None, numbers: Collection[str] = (
         Column(heading, justify="right" if heading in numbers else "left", overflow="fold") for heading in headings
     ]
     return _PlainTable(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+
+
+def print_table(shown: Table) -> None:
+    """Print a table for people: cells are folded rather than make it wider than 120 columns."""
+    out.print(shown, width=min(out.width, _WIDEST_TABLE))

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -44,7 +45,12 @@ def own_emulator(settings: Mapping[str, str], on_start: Callable[[int], object] 
         build(target.name)
         yield target
     finally:
-        target.emulator.stop()
+        # A second Ctrl-C must not leave it running.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            target.emulator.stop()
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def make_state_bucket(target: Target) -> None:

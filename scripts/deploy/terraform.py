@@ -91,6 +91,11 @@ class Terraform:
         plan: dict[str, Any] = json.loads(_SHOWN[digest])
         return plan
 
+    def show_state(self) -> dict[str, Any]:
+        """Give what is deployed, in Terraform's JSON form: without `values` where nothing is."""
+        shown: dict[str, Any] = json.loads(self._require(self.call("show", "-json"), "show").stdout)
+        return shown
+
     def state(self) -> State:
         """Say which state there is; none is a state too."""
         text = self._require(self.call("state", "pull"), "state pull").stdout

@@ -1,4 +1,4 @@
-"""Measure an embedded AWS of the benchmark's own: orders end to end, and functions invoked with large batches."""
+"""Benchmark an embedded AWS of its own: orders end to end, and functions invoked with large batches."""
 
 import json
 import platform
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from scripts.cli.console import out
+from scripts.cli.console import out, print_table
 from scripts.cli.errors import UserError
 from scripts.cli.json_files import check_writable, load_json
 from scripts.cli.paths import BASELINE_FILE, REPO_ROOT
@@ -20,7 +20,7 @@ from scripts.deploy.target import Target
 from scripts.measure.calls import CountingProxy
 from scripts.measure.direct import DirectRun, Step, total
 from scripts.measure.end_to_end import EndToEnd, Run
-from scripts.measure.least_cost import Workload
+from scripts.measure.least_cost import OrderTotals
 from scripts.measure.prices import Prices, read_prices
 from scripts.measure.result import (
     Measured,
@@ -40,12 +40,7 @@ from scripts.measure.scenarios import Scenario
 from scripts.measure.usage import Meter
 from scripts.operate.seeding import Seeder
 
-_CHECKED_FIGURES = (
-    "api_calls",
-    "gateway_calls",
-    "dynamodb_write_units",
-    "dynamodb_read_units",
-)
+_CHECKED_FIGURES = ("api_calls", "gateway_calls", "dynamodb_write_units", "dynamodb_read_units")
 _HOT_STEP = "reserve of a hot SKU"
 _LARGEST_BATCH = 10
 
@@ -57,15 +52,15 @@ class Settings:
     """Batch sizes."""
     orders: int = 300
     skus: int = 2
-    """Of an order, in the direct runs."""
+    """Per order, in the direct runs."""
     batch_size: int = 10
     concurrency: int = 2
     rates: Sequence[float | None] = (None,)
-    """Orders a second, a run for each; None is as fast as they go. A scenario may have a rate of its own."""
+    """Orders per second, a run for each; None is as fast as possible. A scenario may have a rate of its own."""
     repeat: int = 1
-    """How often each of these runs is made."""
+    """The number of runs for each of these rates."""
     counted: bool = True
-    """Through the counting proxy, which takes a little time of each call."""
+    """Whether a proxy counts the requests, which takes a little time per call."""
 
     def environment(self, proxy_url: str) -> dict[str, str]:
         variables = with_settings(
@@ -84,10 +79,10 @@ def run_benchmark(settings: Settings, json_file: Path | None, compare: Path | No
     if json_file:
         check_writable(json_file)
     if settings.direct and not settings.counted:
-        raise UserError("a direct run is about what is counted: leave out --no-counted")
+        raise UserError("a direct run counts requests: leave out --no-counted")
     if settings.batch_size > _LARGEST_BATCH:
         raise UserError(
-            f"--batch-size is {settings.batch_size}: the embedded AWS hands over {_LARGEST_BATCH} messages at most; "
+            f"--batch-size is {settings.batch_size}: the embedded AWS delivers {_LARGEST_BATCH} messages at most; "
             f"`--direct {settings.batch_size}` invokes the functions with more"
         )
     before = Recorded.read(compare) if compare else None
@@ -98,26 +93,28 @@ def run_benchmark(settings: Settings, json_file: Path | None, compare: Path | No
         write_json(json_file, _description(settings, prices), measured)
         out.print(f"written to {json_file}", markup=False)
     if before:
-        out.print(comparison_table(measured, before))
+        print_table(comparison_table(measured, before))
 
 
 def check(*, update: bool) -> None:
-    """Compare calls and units of a short direct run with the committed baseline; raise UserError if any is above."""
+    """Compare requests and units of a short direct run with the baseline; raise UserError if one has grown."""
     proxy = CountingProxy()
     with proxy.running(), own_deployment(_CHECKED.environment(proxy.url), proxy.forward_to) as target:
         counts = count(target, proxy)
     if update:
         BASELINE_FILE.write_text(json.dumps({name: round(value, 6) for name, value in counts.items()}, indent=2) + "\n")
-        out.print(f"{len(counts)} counts are the baseline now")
+        out.print(f"the baseline has these {len(counts)} counts now")
         return
     if worse := grown(counts):
-        raise UserError("\n".join(worse) + "\nif that is meant, `invoke bench --update-baseline` makes it the baseline")
+        raise UserError(
+            "\n".join(worse) + "\nif this is intended, `invoke bench --update-baseline` makes it the baseline"
+        )
     out.print(f"none of {len(counts)} counts is above the baseline")
 
 
 def count(target: Target, proxy: CountingProxy) -> dict[str, float]:
-    """Requests and units of each step an order, on any deployment whose functions call by way of the proxy."""
-    bench = _Bench(target, _CHECKED, read_prices(), proxy)
+    """Requests and units per order of each step, on any deployment whose functions call AWS through the proxy."""
+    bench = Bench(target, _CHECKED, read_prices(), proxy)
     bench.direct()
     return {
         f"{step}: {name}": figures[name] for step, figures in bench.measured.steps.items() for name in _CHECKED_FIGURES
@@ -132,7 +129,7 @@ def grown(counts: Mapping[str, float]) -> list[str]:
 def _measure(settings: Settings, prices: Prices) -> Measured:
     proxy = CountingProxy()
     with proxy.running(), own_deployment(settings.environment(proxy.url), proxy.forward_to) as target:
-        bench = _Bench(target, settings, prices, proxy)
+        bench = Bench(target, settings, prices, proxy)
         for scenario in settings.scenarios:
             bench.end_to_end(scenario)
         if settings.direct:
@@ -140,7 +137,9 @@ def _measure(settings: Settings, prices: Prices) -> Measured:
         return bench.measured
 
 
-class _Bench:
+class Bench:
+    """The runs of one benchmark on one deployment; `measured` has their figures."""
+
     def __init__(self, target: Target, settings: Settings, prices: Prices, proxy: CountingProxy) -> None:
         deployment = Deployment.of(target)
         meter = Meter(target, deployment, proxy)
@@ -153,23 +152,28 @@ class _Bench:
         self._end_to_end = EndToEnd(target, deployment, meter)
 
     def end_to_end(self, scenario: Scenario) -> None:
-        """A run for each rate, or several, of which one counts."""
+        """Report one run per rate; of repeated runs, the one that `reported_run` picks."""
         rates = (scenario.rate,) if scenario.rate else self._settings.rates
         orders = scenario.orders or self._settings.orders
         self._seed(scenario, orders)
         self._end_to_end.warm_up(scenario)
         for rate in rates:
             name = scenario.name if len(rates) == 1 else f"{scenario.name} {f'{rate:g}/s' if rate else 'full'}"
-            runs = [self._run(scenario, orders, rate) for _ in range(self._settings.repeat)]
-            self._add_run(name, scenario, orders, rate, that_counts(runs))
+            runs = [self._run(name, scenario, orders, rate) for _ in range(self._settings.repeat)]
+            self._add_run(name, scenario, orders, rate, reported_run(runs))
 
-    def _run(self, scenario: Scenario, orders: int, rate: float | None) -> Run:
-        self._seed(scenario, orders)  # what the warm-up or the run before has sold
+    def _run(self, name: str, scenario: Scenario, orders: int, rate: float | None) -> Run:
         self._runs += 1
+        out.print(f"{name}: {orders:,} orders …", markup=False)
+        self._seed(scenario, orders)  # replaces the stock that the warm-up or the run before has sold
         return self._end_to_end.run(scenario, scenario.details(orders, str(self._runs)), rate)
 
     def _add_run(self, name: str, scenario: Scenario, orders: int, rate: float | None, run: Run) -> None:
-        work = Workload(
+        offered = Offered(scenario.name, rate)
+        if not self._settings.counted:
+            self._add(Result(name, orders, run.speed, offered, functions=functions_used(run.usage, orders)))
+            return
+        totals = OrderTotals(
             accepted=run.accepted,
             refused=orders - run.accepted,
             repeated=orders * (scenario.copies - 1),
@@ -177,11 +181,7 @@ class _Bench:
             catalogue=scenario.catalogue,
             batch=run.usage.batch,
         )
-        offered = Offered(scenario.name, rate)
-        if self._settings.counted:
-            self._add(make_result(name, work, run.usage, run.speed, self._prices, offered))
-        else:
-            self._add(Result(name, orders, run.speed, offered, functions=functions_used(run.usage, orders)))
+        self._add(make_result(name, totals, run.usage, run.speed, self._prices, offered))
 
     def direct(self) -> None:
         with self._direct.mappings_disabled():
@@ -192,24 +192,26 @@ class _Bench:
     def _direct_batch(self, batch: int) -> None:
         orders = self._settings.orders
         scenario = Scenario(f"direct-{batch:03d}", skus=self._settings.skus)
+        out.print(f"direct {batch}: {orders:,} orders …", markup=False)
         self._warm_up(scenario, batch)
         steps = self._direct.run(scenario.details(orders), batch)
         for step in steps:
             self._add_step(step, batch, orders)
-        work = Workload(orders, 0, 0, scenario.skus, scenario.catalogue, batch)
+        totals = OrderTotals(orders, scenario.skus, scenario.catalogue, batch)
         speed = Speed(orders / sum(step.seconds for step in steps))
-        self._add(make_result(f"direct {batch}", work, total(steps), speed, self._prices))
+        self._add(make_result(f"direct {batch}", totals, total(steps), speed, self._prices))
 
     def _hot_sku(self) -> None:
         """The same number of orders of one SKU at each batch size, one at a time first."""
         for batch in sorted({1, *self._settings.direct}):
             scenario = Scenario(f"hot-{batch:03d}", catalogue=1)
+            out.print(f"{_HOT_STEP} at batch {batch} …", markup=False)
             self._warm_up(scenario, batch)
             step = self._direct.reserve(scenario.details(self._settings.orders), batch)
             self._add_step(step, batch, self._settings.orders, name=_HOT_STEP)
 
     def _warm_up(self, scenario: Scenario, batch: int) -> None:
-        """No cold start, and no first use of a connection, in what is measured."""
+        """Take cold starts and first connections out of the measurement."""
         self._seed(scenario, self._settings.orders)
         self._direct.run(scenario.details(1, run="0"), batch)
 
@@ -218,22 +220,24 @@ class _Bench:
 
     def _add_step(self, step: Step, batch: int, orders: int, name: str | None = None) -> None:
         usage = step.usage
-        self.measured.steps[f"{name or step.name} at batch {batch}"] = {
-            "api_calls": usage.own_calls / orders,
-            "gateway_calls": usage.gateway_calls / orders,
-            "dynamodb_write_units": usage.units.write / orders,
-            "dynamodb_read_units": usage.units.read / orders,
-            "function_ms": usage.busy_ms.total() / orders,
-            "wall_ms": step.seconds * 1000 / orders,
+        figures = {
+            "api_calls": usage.own_calls,
+            "gateway_calls": usage.gateway_calls,
+            "dynamodb_write_units": usage.units.write,
+            "dynamodb_read_units": usage.units.read,
+            "function_ms": usage.busy_ms.total(),
+            "wall_ms": step.seconds * 1000,
         }
+        per_order = {figure: value / orders for figure, value in figures.items()}
+        self.measured.steps[f"{name or step.name} at batch {batch}"] = per_order
 
     def _add(self, result: Result) -> None:
         self.measured.results.append(result)
-        out.print(f"{result.name}: {result.speed.orders_per_second:.1f} orders/s", markup=False)
+        out.print(f"{result.name}: {result.rates}", markup=False)
 
 
-def that_counts(runs: Sequence[Run]) -> Run:
-    """Take the one that lost most orders, and of those that lost as many the quickest, which was disturbed least."""
+def reported_run(runs: Sequence[Run]) -> Run:
+    """Pick the run that lost most orders; of equals the quickest, which other work on the machine disturbed least."""
     return min(runs, key=lambda run: (-run.speed.lost, run.speed.p50_ms or 0))
 
 
@@ -241,17 +245,17 @@ def _print(measured: Measured, prices: Prices) -> None:
     out.print()
     if measured.results:
         title = f"Prices of {prices.date}, {prices.region}"
-        out.print(results_table(measured.results, prices, title))
+        print_table(results_table(measured.results, prices, title))
     if measured.steps:
-        out.print(steps_table(measured.steps))
+        print_table(steps_table(measured.steps))
         _print_hot_sku(measured.steps)
 
 
 def _print_hot_sku(steps: Mapping[str, Mapping[str, float]]) -> None:
-    alone = steps[f"{_HOT_STEP} at batch 1"]
+    single = steps[f"{_HOT_STEP} at batch 1"]
     for name, figures in steps.items():
-        if name.startswith(_HOT_STEP) and figures is not alone:
-            by_function, by_clock = (alone[key] / figures[key] for key in ("function_ms", "wall_ms"))
+        if name.startswith(_HOT_STEP) and figures is not single:
+            by_function, by_clock = (single[key] / figures[key] for key in ("function_ms", "wall_ms"))
             out.print(
                 f"{name}: {by_function:.1f} times as fast as one at a time in the function, {by_clock:.1f} by the clock"
             )

@@ -1,16 +1,17 @@
-"""What the functions ask of AWS, counted from their real requests by a proxy in front of the embedded AWS."""
+"""The functions' requests to AWS, recorded by a proxy in front of the embedded AWS."""
 
 import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from scripts.local.proxy import Proxy, headers_of
 
-Document = Mapping[str, Any]  # JSON, as AWS's protocols have it
+Document = Mapping[str, Any]
+"""The JSON body of a request or an answer."""
 
 _SERVICES = {"DynamoDB": "dynamodb", "AWSEvents": "events", "AmazonSQS": "sqs", "AmazonSSM": "ssm"}
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/[^/]+/(?P<service>[^/]+)/")
@@ -18,7 +19,7 @@ _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/[^/]+/(?P<service>[^/]+
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request and its answer; `caller` is the service that made it, such as order-service."""
+    """One request and its answer; `caller` is the service that made the request, such as order-service."""
 
     caller: str
     service: str
@@ -31,26 +32,9 @@ class Call:
     def name(self) -> str:
         return f"{self.service}:{self.action}"
 
-    @property
-    def tables(self) -> set[str]:
-        """The DynamoDB tables that it names."""
-        named = {self.request["TableName"]} if "TableName" in self.request else set()
-        named |= set(self.request.get("RequestItems", {}))
-        items = [*self.request.get("TransactItems", ()), *self.request.get("Statements", ())]
-        named |= {operation["TableName"] for item in items for operation in _operations(item)}
-        texts = (item.get("Statement", "") for item in (*items, *self.request.get("TransactStatements", ())))
-        return named | {found[1] for text in texts if (found := _TABLE_OF_STATEMENT.search(text))}
-
-
-_TABLE_OF_STATEMENT = re.compile(r'(?:INTO|FROM|UPDATE)\s+"([^"]+)"', re.IGNORECASE)
-
-
-def _operations(item: Document) -> Iterable[Document]:
-    return (value for value in item.values() if isinstance(value, dict) and "TableName" in value)
-
 
 class CountingProxy(Proxy):
-    """Keeps what passes while `counting`; it is read later, as reading it at once would slow the functions down."""
+    """Keeps each request and answer while `counting`; they are parsed later, so that parsing slows no function down."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,7 +50,7 @@ class CountingProxy(Proxy):
         return reply
 
     def take(self, callers: Mapping[str, str]) -> list[Call]:
-        """Give what has passed since the last time; `callers` knows a function by its access key."""
+        """Give the calls since the last time; `callers` has the name of each function by its access key."""
         with self._lock:
             seen, self._seen = self._seen, []
         return [parse_call(request, reply, callers) for request, reply in seen]
@@ -96,15 +80,15 @@ def _json(message: bytes) -> Document:
 
 
 def access_key(function_arn: str, role_arn: str) -> str:
-    """The access key that the embedded AWS gives to a function's workers; on AWS it would be CloudTrail that knows.
+    """The access key that the embedded AWS gives to a function's workers.
 
-    As ministack.core.lambda_runtime.execution_credentials makes it. Should that change, every caller becomes
-    `unknown`, which the benchmark refuses.
+    It is computed as by ministack.core.lambda_runtime.execution_credentials. Should that change, each caller becomes
+    `unknown`, and the benchmark refuses such calls.
     """
     digest = hashlib.sha256(f"{function_arn}:{role_arn}".encode()).hexdigest()
     return f"ASIA{digest[:16].upper()}"
 
 
 def owner(call: Call, gateway_table: str) -> str:
-    """Who an order's cost is put down to: the simulated gateway is one of its own, as a real one has no such calls."""
-    return "gateway" if gateway_table in call.tables else call.caller
+    """The caller, or `gateway` for a call to the simulated gateway's table: a real gateway has no such calls."""
+    return "gateway" if gateway_table in json.dumps(call.request) else call.caller

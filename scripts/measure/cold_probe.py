@@ -1,7 +1,7 @@
-"""One cold start in this fresh interpreter, timed; told by JSON on the standard input, answered by JSON.
+"""Time one cold start in this fresh interpreter: JSON on standard input asks, JSON on standard output answers.
 
-Run by the emulator's interpreter, which like the Lambda runtime has boto3, with -I and, unless bytecode is wanted, -B:
-/var/task is read-only on AWS, so that what a zip brings as source is compiled again at each cold start.
+The emulator's interpreter runs it, which has boto3 as the Lambda runtime does, with -I and usually with -B: /var/task
+is read-only on AWS, so Python compiles the sources of a zip again at each cold start.
 """
 
 import importlib
@@ -22,7 +22,7 @@ class _Context:
 
 
 def handler(module: str, event: object) -> _Parts:
-    """Import the handler and call it; clients are those that it makes up to its first response."""
+    """Import the handler and call it; name the clients that it makes before its first response."""
     began = time.perf_counter()
     function = importlib.import_module(module).handler
     imported = time.perf_counter()
@@ -31,7 +31,7 @@ def handler(module: str, event: object) -> _Parts:
     called = time.perf_counter()
     try:
         function(event, _Context())
-    except Exception as error:  # noqa: BLE001 - how it ended is told
+    except Exception as error:  # noqa: BLE001 - the answer has it
         ended = f"{type(error).__name__}: {error}"
     else:
         ended = ""
@@ -47,9 +47,9 @@ def handler(module: str, event: object) -> _Parts:
 
 
 def reference(clients: list[str]) -> _Parts:
-    """The least that such a function needs: botocore, the same clients, and pydantic."""
+    """Time the imports that no such function can do without: botocore with the same clients, and pydantic."""
     began = time.perf_counter()
-    import botocore.session  # noqa: PLC0415 - it is what is timed
+    import botocore.session  # noqa: PLC0415 - the import is timed
 
     session = botocore.session.get_session()
     for name in clients:
@@ -70,14 +70,14 @@ def _watch_clients(made: list[tuple[str, float]]) -> None:
         made.append((service_name, time.perf_counter()))
         return client
 
-    Session.create_client = create_and_note  # type: ignore[method-assign,assignment] # it takes what there is to take
+    Session.create_client = create_and_note  # type: ignore[method-assign,assignment] # it takes any arguments
 
 
 def main() -> None:
     asked = json.load(sys.stdin)
     sys.path.insert(0, asked["folder"])
     answers = sys.stdout
-    sys.stdout = sys.stderr  # what the handler logs
+    sys.stdout = sys.stderr  # the handler's log lines
     parts = reference(asked["clients"]) if "clients" in asked else handler(asked["module"], asked["event"])
     json.dump(parts, answers)
 

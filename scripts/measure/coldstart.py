@@ -1,4 +1,4 @@
-"""Cold starts of every function: in a fresh interpreter, beside the least there can be, and on the embedded AWS."""
+"""Cold starts of every function: in a fresh interpreter, beside a reference, and on the embedded AWS."""
 
 import io
 import json
@@ -15,7 +15,9 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from scripts.cli.console import out, table
+from rich.table import Table
+
+from scripts.cli.console import out, print_table, table
 from scripts.cli.errors import UserError
 from scripts.cli.json_files import check_writable
 from scripts.cli.paths import COLD_START_PROBE, DIST
@@ -42,12 +44,12 @@ class ColdStart:
     clients_ms: float
     first_response_ms: float
     reference_ms: float
-    """Of botocore with the same clients, and pydantic."""
+    """Import of botocore and pydantic, and the same clients."""
     clients: Sequence[str]
     first_invocation_ms: float
     second_invocation_ms: float
     modules_ms: dict[str, float]
-    """The slowest packages to import by themselves, without what they import."""
+    """The packages that take longest to import, without the imports inside of them."""
 
     @property
     def ratio(self) -> float:
@@ -55,23 +57,25 @@ class ColdStart:
 
 
 def measure_cold_starts(repeat: int, json_file: Path | None, *, compiled: bool = False) -> None:
-    """Measure; `compiled` has Python keep the bytecode of what a zip brings, as if the zip brought that too."""
+    """Measure, and show medians; with `compiled` Python keeps bytecode, as if the zip brought it."""
     if json_file:
         check_writable(json_file)
     with own_deployment(_SETTINGS) as target:
-        measuring = _Measuring(target, repeat, () if compiled else ("-B",))
+        measuring = Measuring(target, repeat, () if compiled else ("-B",))
         starts = [measuring.measure(config) for config in LAMBDAS]
+    how = f"the median of {repeat}, {'with' if compiled else 'without'} bytecode"
     out.print()
-    out.print(_starts_table(starts, f"the median of {repeat}, {'with' if compiled else 'without'} bytecode"))
-    out.print(_modules_table(starts))
+    print_table(_starts_table(starts, how))
+    print_table(_modules_table(starts))
     if json_file:
-        document = [asdict(start) | {"ratio": start.ratio} for start in starts]
-        json_file.write_text(
-            json.dumps({"repeat": repeat, "compiled": compiled, "functions": document}, indent=2) + "\n"
-        )
+        functions = [asdict(start) | {"ratio": start.ratio} for start in starts]
+        document = {"repeat": repeat, "compiled": compiled, "functions": functions}
+        json_file.write_text(json.dumps(document, indent=2) + "\n")
 
 
-class _Measuring:
+class Measuring:
+    """The cold starts of the functions of one deployment."""
+
     def __init__(self, target: Target, repeat: int, options: Sequence[str]) -> None:
         self._options = options
         self._repeat = repeat
@@ -81,33 +85,41 @@ class _Measuring:
         self._packages = DIST / target.name
 
     def measure(self, config: LambdaConfig) -> ColdStart:
-        out.print(f"{config.name} …", markup=False)
         package = self._packages / f"{config.name}.zip"
         with _unpacked(package) as folder:
-            environment = self._environment(config)
-            asked = {"folder": str(folder), "module": config.module, "event": NO_WORK}
-            # The first leaves the bytecode behind, where that is wanted.
-            clients = self._probe(asked, environment)["clients"]
-            starts, references = [], []
-            for _ in range(self._repeat):
-                starts.append(self._probe(asked, environment))
-                references.append(self._probe({"folder": str(folder), "clients": clients}, environment))
-            modules = import_times(_run_probe(asked, environment, *self._options, "-X", "importtime").stderr)
-        failed = next((start["error"] for start in starts if start["error"]), "")
-        if failed:
-            raise UserError(f"{config.name} does not start: {failed}")
+            starts, references, modules = self.start_in_interpreter(config, folder)
         invocations = [self._invoke_twice(config, package, number) for number in range(self._repeat)]
+        parts = {name: median(start[name] for start in starts) for name in ("import_ms", "clients_ms")}
         return ColdStart(
             function=config.name,
             zip_kb=package.stat().st_size / 1024,
-            **{name: median(start[name] for start in starts) for name in ("import_ms", "clients_ms")},
+            **parts,
             first_response_ms=median(start["first_response_ms"] for start in starts),
             reference_ms=median(reference["import_ms"] for reference in references),
-            clients=clients,
+            clients=starts[0]["clients"],
             first_invocation_ms=median(first for first, _ in invocations),
             second_invocation_ms=median(second for _, second in invocations),
             modules_ms=modules,
         )
+
+    def start_in_interpreter(
+        self, config: LambdaConfig, folder: Path
+    ) -> tuple[list[_Parts], list[_Parts], dict[str, float]]:
+        """Start the function and its reference in turn; raise UserError where the function fails."""
+        environment = self.environment_of(config)
+        asked = {"folder": str(folder), "module": config.module, "event": NO_WORK}
+        # The first start leaves the bytecode behind, where Python keeps it.
+        first = self._probe(asked, environment)
+        if first["error"]:
+            raise UserError(f"{config.name} does not start: {first['error']}")
+        reference = {"folder": str(folder), "clients": first["clients"]}
+        starts, references = [], []
+        for number in range(self._repeat):
+            out.print(f"{config.name}: cold start {number + 1} of {self._repeat} …", markup=False)
+            starts.append(self._probe(asked, environment))
+            references.append(self._probe(reference, environment))
+        modules = import_times(_run_probe(asked, environment, *self._options, "-X", "importtime").stderr)
+        return starts, references, modules
 
     def _probe(self, asked: Mapping[str, object], environment: Mapping[str, str]) -> _Parts:
         parts: _Parts = json.loads(_run_probe(asked, environment, *self._options).stdout)
@@ -116,14 +128,14 @@ class _Measuring:
     def _name(self, config: LambdaConfig) -> str:
         return self._functions[config.function].name
 
-    def _environment(self, config: LambdaConfig) -> dict[str, str]:
+    def environment_of(self, config: LambdaConfig) -> dict[str, str]:
         configuration = self._client.get_function_configuration(FunctionName=self._name(config))
         # The runtime sets both names of the region; boto3 reads the second.
         region = {"AWS_DEFAULT_REGION": self._target.region}
         return self._target.process_environment() | region | configuration["Environment"]["Variables"]
 
     def _invoke_twice(self, config: LambdaConfig, package: Path, number: int) -> tuple[float, float]:
-        """Deploy the same code with another hash, so that no worker is warm, and invoke it."""
+        """Deploy the same code with another hash, so that no worker is warm, and invoke it twice."""
         content = io.BytesIO(package.read_bytes())
         with zipfile.ZipFile(content, "a") as archive:
             archive.comment = f"cold start {number}".encode()
@@ -141,7 +153,7 @@ class _Measuring:
 
 @contextmanager
 def _unpacked(package: Path) -> Iterator[Path]:
-    """Unpack as Lambda does, since no compiled module can be imported from a zip."""
+    """Unpack as Lambda does: Python imports no compiled module from a zip."""
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(package) as archive:
             archive.extractall(folder)
@@ -149,7 +161,7 @@ def _unpacked(package: Path) -> Iterator[Path]:
 
 
 def import_times(report: str) -> dict[str, float]:
-    """By package, our own by service; the watch makes all imports slower, so this tells shares more than times."""
+    """By package, our own by service. `-X importtime` slows imports down: the shares say more than the times."""
     own: Counter[str] = Counter()
     for found in _IMPORT_TIME.finditer(report):
         parts = found["module"].split(".")
@@ -169,30 +181,19 @@ def _run_probe(
     return ended
 
 
-def _starts_table(starts: Sequence[ColdStart], how: str) -> object:
+def _starts_table(starts: Sequence[ColdStart], how: str) -> Table:
     numbers = ("zip KB", "import", "clients", "first response", "import + clients", "reference", "ratio", "1st", "2nd")
     title = f"Cold starts in ms, {how}; 1st and 2nd invocation on the embedded AWS"
     shown = table("function", *numbers, title=title, numbers=numbers)
     for start in starts:
-        times = (
-            start.import_ms,
-            start.clients_ms,
-            start.first_response_ms,
-            start.import_ms + start.clients_ms,
-            start.reference_ms,
-        )
-        invocations = (start.first_invocation_ms, start.second_invocation_ms)
-        shown.add_row(
-            start.function,
-            f"{start.zip_kb:.0f}",
-            *(f"{time:.0f}" for time in times),
-            f"{start.ratio:.2f}",
-            *(f"{time:.0f}" for time in invocations),
-        )
+        parts = (start.import_ms, start.clients_ms, start.first_response_ms, start.import_ms + start.clients_ms)
+        before = (f"{figure:.0f}" for figure in (start.zip_kb, *parts, start.reference_ms))
+        after = (f"{figure:.0f}" for figure in (start.first_invocation_ms, start.second_invocation_ms))
+        shown.add_row(start.function, *before, f"{start.ratio:.2f}", *after)
     return shown
 
 
-def _modules_table(starts: Sequence[ColdStart]) -> object:
+def _modules_table(starts: Sequence[ColdStart]) -> Table:
     shown = table("function", "slowest packages to import, in ms by themselves")
     for start in starts:
         shown.add_row(start.function, ", ".join(f"{name} {time:.0f}" for name, time in start.modules_ms.items()))

@@ -1,4 +1,4 @@
-"""The functions invoked with batches as large as wanted: the emulator's own mappings hand over ten records at most."""
+"""The functions invoked with batches of any size: the emulator's own mappings deliver ten records at most."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic, time
+from typing import TypeAlias
 from uuid import uuid4
 
 from scripts.cli.errors import UserError
@@ -14,19 +15,20 @@ from scripts.deploy.target import Target
 from scripts.measure.usage import CONSUMERS, RELAY, SERVICES, Meter, Usage
 from scripts.operate.mappings import Mappings
 from services.libs.messaging.event_publisher import event_detail
+from services.libs.runtime.lambda_types import SqsRecord, StreamImage, StreamRecord
 from services.libs.store.commit_items import commit_from_item
 from services.libs.store.dynamodb_items import Item, batch_get, to_item
 from services.shared.commits import order_stream
 from services.shared.events.event import Event
 from services.shared.events.order import OrderPlaced
 
-Record = Mapping[str, object]
+Record: TypeAlias = SqsRecord | StreamRecord
 Order = Mapping[str, object]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One function's part in the way of some orders."""
+    """One step of some orders, which one function takes."""
 
     name: str
     seconds: float
@@ -50,7 +52,7 @@ class DirectRun:
 
     @contextmanager
     def mappings_disabled(self) -> Iterator[None]:
-        """Let what is published wait, so that nobody but this takes it."""
+        """Keep published events in their queues, so that only this run takes them."""
         self._mappings.switch(enabled=False)
         try:
             yield
@@ -58,7 +60,7 @@ class DirectRun:
             self._mappings.switch(enabled=True)
 
     def run(self, orders: Sequence[Order], batch: int) -> list[Step]:
-        """Each step for all orders before the next, `batch` at a time."""
+        """Take all orders through one step before the next, `batch` at a time."""
         ids = [str(order["orderId"]) for order in orders]
         first = self.reserve(orders, batch)
         first.usage.place(orders)
@@ -83,7 +85,7 @@ class DirectRun:
         return self._step(f"relay {version}", RELAY, records, batch)
 
     def _published(self, order_ids: Sequence[str], version: int, service: str) -> list[Record]:
-        """Messages of the events of those commits that the rules put on the service's queue."""
+        """Messages of those commits' events that the rules put on the service's queue."""
         commits = map(commit_from_item, self._commits(order_ids, version))
         return [
             self._message(type(event), event_detail(commit, index), service)
@@ -93,7 +95,7 @@ class DirectRun:
         ]
 
     def _commits(self, order_ids: Sequence[str], version: int) -> list[Item]:
-        """Those commits, in the order of the ids: a table hands items back as it likes."""
+        """Read the commits, in the order of the ids: DynamoDB returns items in any order."""
         keys = [to_item({"stream_id": order_stream(order_id), "version": version}) for order_id in order_ids]
         found = batch_get(self._dynamodb, self._deployment.tables.event_store, keys)
         items = {item["stream_id"]["S"]: item for item in found}
@@ -105,8 +107,8 @@ class DirectRun:
     def _step(self, name: str, service: str, records: Sequence[Record], batch: int) -> Step:
         self._meter.start()
         began = monotonic()
-        for chunk in _chunks(records, batch):
-            self._invoke(service, chunk)
+        for start in range(0, len(records), batch):
+            self._invoke(service, records[start : start + batch])
         seconds = monotonic() - began
         return Step(name, seconds, self._meter.read())
 
@@ -119,61 +121,24 @@ class DirectRun:
         if "FunctionError" in response or failed:
             raise UserError(f"{service} failed with a batch of {len(records)}: {json.dumps(payload)[:500]}")
 
-    def _message(self, event: type[Event], detail: Mapping[str, object], service: str) -> Record:
-        """A record of SQS, its body as EventBridge makes it."""
-        now, source = datetime.now(UTC), event.BUS.source
-        envelope: Record = {
-            "version": "0",
+    def _message(self, event: type[Event], detail: Mapping[str, object], service: str) -> SqsRecord:
+        """A record of SQS, with an event of EventBridge as its body."""
+        (queue,) = [queue for queue in self._deployment.queues.values() if queue.service == service]
+        body = {
             "id": str(uuid4()),
             "detail-type": event.type_name(),
-            "source": source,
-            "account": self._account,
-            "time": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "region": self._region,
-            "resources": [],
+            "source": event.BUS.source,
+            "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "detail": detail,
         }
-        (queue,) = [queue for queue in self._deployment.queues.values() if queue.service == service]
-        milliseconds = str(int(now.timestamp() * 1000))
-        return {
-            "messageId": str(uuid4()),
-            "receiptHandle": str(uuid4()),
-            "body": json.dumps(envelope),
-            "attributes": {
-                "ApproximateReceiveCount": "1",
-                "SentTimestamp": milliseconds,
-                "SenderId": self._account,
-                "ApproximateFirstReceiveTimestamp": milliseconds,
-            },
-            "messageAttributes": {},
-            "md5OfBody": "",
-            "eventSource": "aws:sqs",
-            "eventSourceARN": f"arn:aws:sqs:{self._region}:{self._account}:{queue.name}",
-            "awsRegion": self._region,
-        }
+        arn = f"arn:aws:sqs:{self._region}:{self._account}:{queue.name}"
+        return {"messageId": str(uuid4()), "body": json.dumps(body), "eventSourceARN": arn}
 
-    def _stream_record(self, item: Item) -> Record:
-        return {
-            "eventID": str(uuid4()),
-            "eventName": "INSERT",
-            "eventVersion": "1.1",
-            "eventSource": "aws:dynamodb",
-            "awsRegion": self._region,
-            "dynamodb": {
-                "ApproximateCreationDateTime": int(time()),
-                "Keys": {"stream_id": item["stream_id"], "version": item["version"]},
-                "NewImage": item,
-                "SequenceNumber": f"{uuid4().int % 10**21:021d}",
-                "SizeBytes": len(json.dumps(item)),
-                "StreamViewType": "NEW_IMAGE",
-            },
-            "eventSourceARN": self._stream_arn,
-        }
+    def _stream_record(self, item: Item) -> StreamRecord:
+        number = f"{uuid4().int % 10**21:021d}"
+        image: StreamImage = {"ApproximateCreationDateTime": time(), "SequenceNumber": number, "NewImage": item}
+        return {"dynamodb": image, "eventSourceARN": self._stream_arn}
 
 
 def total(steps: Iterable[Step]) -> Usage:
     return sum((step.usage for step in steps), Usage())
-
-
-def _chunks(records: Sequence[Record], size: int) -> Iterator[Sequence[Record]]:
-    return (records[start : start + size] for start in range(0, len(records), size))

@@ -1,4 +1,4 @@
-"""What orders cost, line by line, and the least that the same guarantees can cost."""
+"""The quantities that orders use, by line of the price list, and the least that the same guarantees need."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -7,7 +7,7 @@ from scripts.measure.units import TRANSACTIONAL, write_units
 from scripts.measure.usage import Usage
 
 _RECORDS_A_REQUEST = 10
-# The START, END and REPORT lines that Lambda itself writes of an invocation, with CloudWatch's 26 bytes for each.
+# Lambda's own START, END and REPORT lines of an invocation, with CloudWatch's 26 bytes per line.
 _PLATFORM_LOG_BYTES = 340
 # An order's id in a list.
 _LISTED_BYTES = 40
@@ -27,53 +27,52 @@ def quantities(usage: Usage) -> dict[str, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
-    """What was asked for, as far as the least cost depends on it."""
+class OrderTotals:
+    """The orders of one run, as far as their least cost depends on them."""
 
     accepted: int
-    refused: int
-    repeated: int
-    """Deliveries of an order beyond its first."""
     skus_an_order: int
     catalogue: int
     """Distinct SKUs of all orders."""
     batch: float
-    """Messages an invocation gets, on average."""
+    """Messages per invocation, on average."""
+    refused: int = 0
+    repeated: int = 0
+    """Deliveries of an order beyond its first."""
 
     @property
     def orders(self) -> int:
         return self.accepted + self.refused
 
 
-def minimum(work: Workload, event_bytes: float) -> dict[str, float]:
-    """What nobody can leave out who keeps the guarantees, at the same batch size.
+def least_quantities(totals: OrderTotals, event_bytes: float) -> dict[str, float]:
+    """The quantities that the guarantees need at this batch size, whatever the implementation.
 
-    Writes: version 1 and its counters in one transaction (2 units a commit), with the stock where it is accepted, and
-    version 2 alike; version 3 moves nothing and needs no transaction (1 unit); a SKU and the counters once a batch
-    (2 units each); while an order waits, something that finds it once it is due: an entry of an index (1 unit), or a
-    list for the whole batch in its transaction (2 units a KB).
-    Reads: version 1 before money is taken (1 unit), version 2 before an order ends, at half the price, as what is old
-    there only comes again. Prices could be remembered: nothing.
-    Events and messages: the contract's, whose size is taken as measured. Batches: full ones, received and deleted by
-    up to ten. Computing takes no time, and only Lambda itself writes logs.
+    Writes: version 1 and its counters in one transaction (2 units per commit), with the stock of an accepted order;
+    version 2 likewise; version 3 changes no stock and needs no transaction (1 unit); a SKU and the counters once per
+    batch (2 units each); a record of when the order is due: an index entry (1 unit), or a list for the whole batch in
+    its transaction (2 units per KB).
+    Reads: version 1 before the charge (1 unit); version 2 before the end, at half the price. Prices can be cached.
+    Events and messages: those of the contract, at their measured size, in full batches, received and deleted by ten.
+    Computing takes no time, and only Lambda itself writes logs.
     """
-    skus_a_batch = min(work.catalogue, work.batch * work.skus_an_order)
-    accepted_batches, all_batches = work.accepted / work.batch, work.orders / work.batch
-    listed = ceil(work.batch * _LISTED_BYTES)
-    messages = work.orders + work.repeated + 2 * work.accepted
-    invocations = (messages + 3 * work.accepted + work.refused) / work.batch
+    skus_a_batch = min(totals.catalogue, totals.batch * totals.skus_an_order)
+    accepted_batches, all_batches = totals.accepted / totals.batch, totals.orders / totals.batch
+    listed = ceil(totals.batch * _LISTED_BYTES)
+    messages = totals.orders + totals.repeated + 2 * totals.accepted
+    invocations = (messages + 3 * totals.accepted + totals.refused) / totals.batch
     return {
         "dynamodb_write_units": (
-            5 * work.accepted
-            + 2 * work.refused
+            5 * totals.accepted
+            + 2 * totals.refused
             + 2 * accepted_batches * (2 * skus_a_batch + 1)  # the SKUs of both versions, the counters of version 2
             + 2 * all_batches  # the counters of version 1
-            + work.accepted * min(1, TRANSACTIONAL * write_units(listed) / work.batch)  # what is due
+            + totals.accepted * min(1, TRANSACTIONAL * write_units(listed) / totals.batch)  # deadlines
         ),
-        "dynamodb_read_units": 1.5 * work.accepted,
-        "eventbridge_events": 2 * work.orders + work.repeated + 3 * work.accepted,
+        "dynamodb_read_units": 1.5 * totals.accepted,
+        "eventbridge_events": 2 * totals.orders + totals.repeated + 3 * totals.accepted,
         "eventbridge_archived_bytes": event_bytes,
-        "sqs_requests": messages * (1 + 2 / min(work.batch, _RECORDS_A_REQUEST)),
+        "sqs_requests": messages * (1 + 2 / min(totals.batch, _RECORDS_A_REQUEST)),
         "lambda_requests": invocations,
         "log_bytes": invocations * _PLATFORM_LOG_BYTES,
     }

@@ -1,4 +1,4 @@
-"""What AWS asks for: one dated list for `invoke bench`, `invoke simulate` and `invoke cost`."""
+"""The prices of AWS: one dated list for `invoke bench`, `invoke simulate` and `invoke cost`."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -11,7 +11,7 @@ from scripts.cli.json_files import load_json
 from scripts.cli.paths import PRICES_FILE
 
 Quantities = Mapping[str, float]
-"""How much of each line of the price list."""
+"""Quantities by line of the price list."""
 
 
 class Price(BaseModel):
@@ -25,7 +25,7 @@ class Price(BaseModel):
 
 
 class Prices(BaseModel):
-    """US dollars, without free tiers and discounts; `lines` are an order's, `monthly` are an environment's."""
+    """US dollars, without free tiers and discounts; `lines` are for orders, `monthly` for environments."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,16 +41,16 @@ class Prices(BaseModel):
         return (self.lines | self.monthly)[line]
 
     def cost(self, quantities: Quantities) -> dict[str, float]:
-        """What orders cost, by line."""
+        """The cost of orders in dollars, by line."""
         return {line: quantities.get(line, 0) * price.usd / price.per for line, price in self.lines.items()}
 
 
 def read_prices(path: Path = PRICES_FILE) -> Prices:
-    """Raise UserError where the file is not what it should be, or has not just the lines of the project's own."""
+    """Raise UserError where the file is not valid, or its lines are not those of the project's own file."""
     given, own = (load_json(file, TypeAdapter(Prices)) for file in (path, PRICES_FILE))
     for part, has, should in (("lines", given.lines, own.lines), ("monthly", given.monthly, own.monthly)):
         wrong = [f"{name} is missing" for name in should if name not in has]
         wrong += [f"{name} is unknown" for name in has if name not in should]
         if wrong:
-            raise UserError(f"{path}, {part}: {', '.join(wrong)}; {PRICES_FILE.name} has what is wanted")
+            raise UserError(f"{path}, {part}: {', '.join(wrong)}; {PRICES_FILE.name} has the right lines")
     return given

@@ -1,6 +1,6 @@
-"""How much memory a function wants: what it takes, and how long it runs with the share of a core that comes with it.
+"""The memory that a function needs, and how long it runs with the share of a core that comes with the memory.
 
-Processor time is measured; what a call waits for is AWS's, as the capacity model has it, and not the embedded AWS's.
+Processor time is measured. Waits are those of the capacity model for AWS, not those of the embedded AWS.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from math import ceil
 
 from rich.table import Table
 
-from scripts.cli.console import out, table
+from scripts.cli.console import out, print_table, table
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.own_deployment import own_deployment, with_settings
@@ -23,7 +23,7 @@ from scripts.measure.scenarios import Scenario
 from scripts.measure.usage import GATEWAY, SERVICES, Meter, Usage
 from scripts.operate.seeding import Seeder
 
-# A function has one core there, and less of one in proportion below:
+# Lambda gives a function one core at this size, and proportionally less below:
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 _MB_OF_A_CORE = 1769
 _SIZES_MB = (128, 256, 512, 1024, _MB_OF_A_CORE)
@@ -31,17 +31,17 @@ _SETTINGS = {"ENVIRONMENT": "bench", "PULSEQUEUE_INSTANCE": "bench"}
 
 
 @dataclass(frozen=True, slots=True)
-class Appetite:
-    """What one invocation of a function takes, on average, with a whole core."""
+class InvocationUse:
+    """Averages of one invocation of a function, with a whole core."""
 
     cpu_ms: float
     waited_ms: float
-    """For AWS."""
+    """Waiting for AWS."""
     invocations_an_order: float
     peak_mb: float
 
     def milliseconds(self, memory_mb: int) -> float:
-        """Predict how long it takes with so much memory: it waits as long, and computes with a share of a core."""
+        """Predict the duration with this memory: waits stay the same, computing gets a share of a core."""
         return self.waited_ms + self.cpu_ms * max(1.0, _MB_OF_A_CORE / memory_mb)
 
     def gb_seconds_an_order(self, memory_mb: int) -> float:
@@ -49,29 +49,31 @@ class Appetite:
 
 
 def measure_memory(orders: int, batch: int) -> None:
-    """Measure on an embedded AWS of its own, and show what each amount of memory means."""
+    """Measure on an embedded AWS of its own, and predict duration and cost for each memory size."""
     check_workers_can_be_found()
     proxy = CountingProxy()
     settings = with_settings({**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}, payment_success_rate=1)
     with proxy.running(), own_deployment(settings, proxy.forward_to) as target:
-        appetites = _measure(target, proxy, orders, batch)
-    _print(appetites, read_prices(), f"{orders} orders of 2 SKUs, batches of {batch}")
+        uses = measure_functions(target, proxy, orders, batch)
+    _print(uses, read_prices(), f"{orders} orders of 2 SKUs, batches of {batch}")
 
 
-def _measure(target: Target, proxy: CountingProxy, orders: int, batch: int) -> dict[str, Appetite]:
+def measure_functions(target: Target, proxy: CountingProxy, orders: int, batch: int) -> dict[str, InvocationUse]:
     deployment = Deployment.of(target)
     direct = DirectRun(target, deployment, Meter(target, deployment, proxy))
     scenario = Scenario("memory", skus=2)
     list(Seeder.of(target, deployment).seed(scenario.products(2 * orders)))
     with direct.mappings_disabled():
+        out.print("the workers start …")
         used = total(direct.run(scenario.details(batch, run="warm-up"), batch)).invocations
         names = {service: deployment.functions[service].name for service in SERVICES if used[service]}
         warm = {service: list(workers(target.emulator, name)) for service, name in names.items()}
         before = {service: _cpu_seconds(found) for service, found in warm.items()}
+        out.print(f"{orders:,} orders of {scenario.skus} SKUs, batches of {batch} …")
         usage = total(direct.run(scenario.details(orders), batch))
     parameters = load_parameters()
     return {
-        service: Appetite(
+        service: InvocationUse(
             cpu_ms=(_cpu_seconds(warm[service]) - before[service]) * 1000 / usage.invocations[service],
             waited_ms=waited_ms(usage, service, parameters),
             invocations_an_order=usage.invocations[service] / orders,
@@ -88,7 +90,7 @@ def _cpu_seconds(of: Sequence[Worker]) -> float:
 
 
 def waited_ms(usage: Usage, service: str, parameters: Parameters) -> float:
-    """For how long an invocation would wait for AWS, on average; some calls are made side by side."""
+    """How long an invocation would wait for AWS, on average; some calls run side by side."""
     aws, deployment = parameters.profiles["aws"], parameters.deployment
     durations = {
         "dynamodb:TransactWriteItems": (aws.transact, 1),
@@ -104,35 +106,35 @@ def waited_ms(usage: Usage, service: str, parameters: Parameters) -> float:
         if caller not in callers:
             continue
         if call not in durations:
-            raise UserError(f"{caller} called {call}: say in scripts/measure/right_size.py how long that takes on AWS")
+            raise UserError(f"{caller} called {call}: add its duration on AWS to scripts/measure/right_size.py")
         duration, side_by_side = durations[call]
         calls = count / usage.invocations[service]
         total_ms += duration.mean() * 1000 * (calls if side_by_side == 1 else ceil(calls / side_by_side))
     return total_ms
 
 
-def _print(appetites: Mapping[str, Appetite], prices: Prices, how: str) -> None:
-    out.print(appetite_table(appetites, f"What an invocation takes, {how}"))
-    out.print(size_table(appetites, prices))
-    out.print("Waits are those that scripts/measure/capacity/parameters.json has for AWS.", markup=False)
+def _print(uses: Mapping[str, InvocationUse], prices: Prices, how: str) -> None:
+    print_table(use_table(uses, f"An invocation, {how}"))
+    print_table(size_table(uses, prices))
+    out.print("The waits are those of AWS in scripts/measure/capacity/parameters.json.", markup=False)
 
 
-def appetite_table(appetites: Mapping[str, Appetite], title: str) -> Table:
+def use_table(uses: Mapping[str, InvocationUse], title: str) -> Table:
     numbers = ("processor ms", "waiting for AWS, ms", "peak MB")
     shown = table("function", *numbers, title=title, numbers=numbers)
-    for service, taken in appetites.items():
+    for service, taken in uses.items():
         shown.add_row(service, f"{taken.cpu_ms:.0f}", f"{taken.waited_ms:.0f}", f"{taken.peak_mb:.0f}")
     return shown
 
 
-def size_table(appetites: Mapping[str, Appetite], prices: Prices) -> Table:
-    columns: Sequence[str] = ["MB", *(f"{service}, ms" for service in appetites), "GB-seconds, $ a million orders"]
+def size_table(uses: Mapping[str, InvocationUse], prices: Prices) -> Table:
+    columns: Sequence[str] = ["MB", *(f"{service}, ms" for service in uses), "GB-seconds, $ per million orders"]
     shown = table(*columns, title="Predicted on AWS", numbers=columns)
     for size in _SIZES_MB:
-        taken_a_million = sum(taken.gb_seconds_an_order(size) for taken in appetites.values()) * 1_000_000
+        taken_a_million = sum(taken.gb_seconds_an_order(size) for taken in uses.values()) * 1_000_000
         shown.add_row(
             str(size),
-            *(f"{taken.milliseconds(size):.0f}" for taken in appetites.values()),
+            *(f"{taken.milliseconds(size):.0f}" for taken in uses.values()),
             f"{prices.cost({'lambda_gb_seconds': taken_a_million})['lambda_gb_seconds']:.2f}",
         )
     return shown

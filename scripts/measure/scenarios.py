@@ -1,4 +1,4 @@
-"""What is ordered in each scenario, and how much stock there is for it."""
+"""The orders of each scenario, and their stock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _CATALOGUE = 12
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`skus` SKUs an order out of `catalogue`; stock for all or for a share `served`; each is sent `copies` times."""
+    """`skus` SKUs per order out of `catalogue`; stock for all or for a share `served`; each sent `copies` times."""
 
     name: str
     skus: int = 1
@@ -20,7 +20,7 @@ class Scenario:
     served: float | None = None
     copies: int = 1
     orders: int | None = None
-    """How many, where it is not for the user to say."""
+    """A fixed number of orders, whatever --orders says."""
     rate: float | None = None
 
     def products(self, orders: int) -> list[SeedProduct]:
@@ -31,7 +31,7 @@ class Scenario:
         ]
 
     def details(self, orders: int, run: str = "1") -> list[dict[str, object]]:
-        """OrderPlaced of each order; the SKUs take turns, so that each is ordered as often as any other."""
+        """OrderPlaced of each order; the SKUs take turns, so that all are ordered equally often."""
         skus = self._all_skus()
         return [
             {
@@ -45,7 +45,7 @@ class Scenario:
         ]
 
     def deliveries(self, details: Sequence[dict[str, object]]) -> list[dict[str, object]]:
-        """What is sent: the copies of an order follow one another, as those of a producer that was not answered do."""
+        """The events to send: copies follow one another, as from a producer that repeats an unanswered call."""
         return [detail for detail in details for _ in range(self.copies)]
 
     def _all_skus(self) -> list[str]:
@@ -66,7 +66,7 @@ SCENARIOS = {
 
 
 def chosen(names: str) -> list[Scenario]:
-    """Find the scenarios of a list such as `single,hot`; `all` is every one, and an empty text none."""
+    """Find the scenarios of a list such as `single,hot`; `all` means every one, and an empty text none."""
     wanted = list(SCENARIOS) if names == "all" else [name for name in names.split(",") if name]
     unknown = [name for name in wanted if name not in SCENARIOS]
     if unknown:

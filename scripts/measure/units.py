@@ -1,4 +1,4 @@
-"""Write and read units of DynamoDB, by the published rules, from what was asked and answered.
+"""Write and read units of DynamoDB, by the published rules, from requests and answers.
 
 Sizes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 Units: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scripts.cli.errors import UserError
 from scripts.measure.calls import Call, Document
 
 _WRITE_BYTES = 1024
 _READ_BYTES = 4096
 TRANSACTIONAL = 2
-_CONDITION_FAILED = ("ConditionalCheckFailed", "DuplicateItem")
 _NAME_IN_STATEMENT = re.compile(r"'([^']+)'\s*:")
 
 Key = Mapping[str, Any]
 SizeOf = Callable[[str, Key], int]
-"""Bytes of an item, by its table and key: an update's request does not say how large the item is that it changes."""
+"""Bytes of an item, by its table and key: the request of an update does not tell the size of the item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,100 +34,68 @@ class Units:
 
 @dataclass(frozen=True, slots=True)
 class UnitRules:
+    """The rules of the operations that the order pipeline uses."""
+
     size_of: SizeOf
 
-    def units(self, call: Call) -> Units:  # noqa: PLR0911 - a case each
+    def units(self, call: Call) -> Units:
+        """Raise UserError for an operation without a rule: a count of nothing would hide its cost."""
         if call.service != "dynamodb" or not _charged(call):
             return Units()
+        request, response = call.request, call.response
         match call.action:
-            case "PutItem":
-                return Units(write=_put(call.request))
-            case "UpdateItem" | "DeleteItem":
-                return Units(write=self._changed(call.request))
+            case "PutItem" | "UpdateItem":
+                return Units(write=self._write(request))
             case "TransactWriteItems":
-                return self._transaction(call)
-            case "BatchWriteItem":
-                return self._batch_write(call.request)
-            case "ExecuteStatement" | "BatchExecuteStatement" | "ExecuteTransaction":
-                return self._statements(call)
+                # Each item is prepared and committed. A cancelled transaction costs as much.
+                writes = (write for item in request["TransactItems"] for write in item.values())
+                return Units(write=TRANSACTIONAL * sum(map(self._write, writes)))
+            case "BatchExecuteStatement":
+                return Units(write=_inserted(request, response))
+            case "BatchGetItem":
+                tables = request["RequestItems"].items()
+                return Units(read=sum(_batch_read(table, asked, response) for table, asked in tables))
+            case "GetItem" | "Query":
+                items = response.get("Items", [response.get("Item", {})])
+                return Units(read=_read_units(sum(map(item_bytes, items)), request))
             case _:
-                return Units(read=_read(call))
+                raise UserError(f"{call.caller} called {call.name}: add its rule to scripts/measure/units.py")
 
-    def _changed(self, change: Document) -> float:
-        return write_units(self.size_of(change["TableName"], change["Key"]))
-
-    def _transaction(self, call: Call) -> Units:
-        """Each item is prepared and committed; a transaction that is cancelled costs as much."""
-        written = (
-            _put(write) if kind == "Put" else self._changed(write)
-            for item in call.request["TransactItems"]
-            for kind, write in item.items()
-        )
-        return Units(write=TRANSACTIONAL * sum(written))
-
-    def _batch_write(self, request: Document) -> Units:
-        written = (
-            _put(write["PutRequest"])
-            if "PutRequest" in write
-            else write_units(self.size_of(table, write["DeleteRequest"]["Key"]))
-            for table, writes in request["RequestItems"].items()
-            for write in writes
-        )
-        return Units(write=sum(written))
-
-    def _statements(self, call: Call) -> Units:
-        statements = call.request.get("Statements") or call.request.get("TransactStatements") or [call.request]
-        answers = call.response.get("Responses", [{}] * len(statements))
-        factor = TRANSACTIONAL if call.action == "ExecuteTransaction" else 1
-        total = Units()
-        for statement, answer in zip(statements, answers, strict=True):
-            size = statement_bytes(statement)
-            if statement["Statement"].lstrip().upper().startswith("SELECT"):
-                found = sum(map(item_bytes, [answer["Item"]] if "Item" in answer else answer.get("Items", ())))
-                total += Units(read=factor * read_units(found, consistent=statement.get("ConsistentRead", False)))
-            elif answer.get("Error", {}).get("Code", _CONDITION_FAILED[0]) in _CONDITION_FAILED:
-                total += Units(factor * write_units(size))
-        return total
+    def _write(self, write: Document) -> int:
+        """Units of a put or an update; a condition that fails costs as much as the item that stands there."""
+        new = write.get("Item")
+        return write_units(self.size_of(write["TableName"], write["Key"]) if new is None else item_bytes(new))
 
 
 def _charged(call: Call) -> bool:
-    """Whether DynamoDB charges for it: it does for a condition that does not hold, and not for what it refused."""
+    """Whether DynamoDB charges for it: it does for a condition that fails, and not for a refused request."""
     if call.status < 400:  # noqa: PLR2004
         return True
     error = str(call.response.get("__type", "")).rpartition("#")[2]
     return error in {"ConditionalCheckFailedException", "TransactionCanceledException"}
 
 
-def _put(put: Document) -> int:
-    # A condition that fails costs what the item that stands there costs: as much.
-    return write_units(item_bytes(put["Item"]))
-
-
-def _read(call: Call) -> float:
-    request, response = call.request, call.response
-    match call.action:
-        case "GetItem":
-            return read_units(item_bytes(response.get("Item", {})), consistent=request.get("ConsistentRead", False))
-        case "BatchGetItem":
-            return sum(_batch_read(table, asked, response) for table, asked in request["RequestItems"].items())
-        case "Query" | "Scan":
-            size = sum(map(item_bytes, response.get("Items", ())))
-            return read_units(size, consistent=request.get("ConsistentRead", False))
-        case "TransactGetItems":
-            items = response.get("Responses", ())
-            return sum(TRANSACTIONAL * read_units(item_bytes(item.get("Item", {}))) for item in items)
-        case _:
-            return 0
+def _inserted(request: Document, response: Document) -> int:
+    """Units of PartiQL inserts: an item that exists already is charged for, another error is not."""
+    statements = request["Statements"]
+    answers = response.get("Responses", [{}] * len(statements))
+    return sum(
+        write_units(_statement_bytes(statement))
+        for statement, answer in zip(statements, answers, strict=True)
+        if answer.get("Error", {}).get("Code", "DuplicateItem") in {"DuplicateItem", "ConditionalCheckFailed"}
+    )
 
 
 def _batch_read(table: str, asked: Document, response: Document) -> float:
-    """Each item is rounded up by itself, and one that is missing is paid for too."""
-    consistent = bool(asked.get("ConsistentRead", False))
+    """Units of each item, rounded up by itself; a missing item is charged for too."""
     found = response["Responses"].get(table, [])
     unread = response.get("UnprocessedKeys", {}).get(table, {"Keys": []})["Keys"]
     missing = len(asked["Keys"]) - len(unread) - len(found)
-    sizes = [*map(item_bytes, found), *[0] * missing]
-    return sum(read_units(size, consistent=consistent) for size in sizes)
+    return sum(_read_units(size, asked) for size in (*map(item_bytes, found), *[0] * missing))
+
+
+def _read_units(size_bytes: int, request: Document) -> float:
+    return read_units(size_bytes, consistent=request.get("ConsistentRead", False))
 
 
 def write_units(size_bytes: int) -> int:
@@ -138,8 +106,8 @@ def read_units(size_bytes: int, *, consistent: bool = True) -> float:
     return max(1, math.ceil(size_bytes / _READ_BYTES)) * (1 if consistent else 0.5)
 
 
-def statement_bytes(statement: Document) -> int:
-    """The item that a PartiQL INSERT writes: the names stand in its text, the values in its parameters."""
+def _statement_bytes(statement: Document) -> int:
+    """Bytes of the item that an INSERT writes: its text has the names, its parameters have the values."""
     names = _NAME_IN_STATEMENT.findall(statement["Statement"])
     return sum(len(name.encode()) for name in names) + sum(map(_value_bytes, statement.get("Parameters", ())))
 
@@ -148,27 +116,19 @@ def item_bytes(item: Document) -> int:
     return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
 
 
-def _value_bytes(value: Document) -> int:  # noqa: PLR0911 - a case each
+def _value_bytes(value: Document) -> int:
     ((kind, content),) = value.items()
     match kind:
         case "S":
             return len(content.encode())
         case "N":
-            return _number_bytes(content)
+            digits = content.lstrip("-").replace(".", "").strip("0")
+            return 1 + math.ceil(len(digits) / 2) + (1 if content[0] == "-" else 0)
         case "B":
             return len(content) * 3 // 4
-        case "SS":
-            return sum(len(text.encode()) for text in content)
-        case "NS":
-            return sum(map(_number_bytes, content))
         case "L":
             return 3 + sum(1 + _value_bytes(element) for element in content)
         case "M":
-            return 3 + sum(1 + len(name.encode()) + _value_bytes(element) for name, element in content.items())
+            return 3 + len(content) + item_bytes(content)
         case _:
             return 1
-
-
-def _number_bytes(text: str) -> int:
-    digits = text.lstrip("-").replace(".", "").strip("0")
-    return 1 + math.ceil(len(digits) / 2) + text.startswith("-")

@@ -1,10 +1,10 @@
-"""What a run has used of AWS, read from its requests and its functions' logs."""
+"""The use of AWS of a benchmark run, read from its requests and its functions' logs."""
 
 import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from http import HTTPStatus
 from math import ceil
 from time import time
@@ -18,26 +18,27 @@ from scripts.measure.calls import Call, CountingProxy, access_key, owner
 from scripts.measure.units import Key, UnitRules, Units, item_bytes
 
 CONSUMERS = {service: events for service, events in declared_consumers().items() if events}
+"""The events that each function takes from its queue."""
 RELAY = "event-relay"
 SERVICES = (*CONSUMERS, RELAY)
-"""The functions that an order passes; what others do, such as the sweeper each minute, is no order's cost."""
+"""The functions that an order passes. Others, such as the sweeper, are no part of an order's cost."""
 GATEWAY = "gateway"
 
 _REPORT = re.compile(r"^REPORT .*?\tDuration: (?P<ms>[\d.]+) ms.*?Memory Size: (?P<mb>\d+) MB", re.DOTALL)
 # CloudWatch Logs charges for the text of each line and 26 bytes.
 _LINE_BYTES = 26
 QUEUED = Counter(event.type_name() for events in CONSUMERS.values() for event in events if not event.FROM_OUTSIDE)
-"""On how many queues the rules put each event that the relay publishes."""
+"""The number of queues that get each event of the relay."""
 
 _RECORDS_A_REQUEST = 10
 
 
 @dataclass
 class Usage:
-    """Sums; of the functions in SERVICES alone, but for `calls`."""
+    """Sums over the functions in SERVICES; `calls` is over all functions."""
 
     calls: Counter[str] = field(default_factory=Counter)
-    """By who made them and what they are, such as `order-service dynamodb:TransactWriteItems`."""
+    """By caller and operation, such as `order-service dynamodb:TransactWriteItems`."""
     units: Units = field(default_factory=Units)
     invocations: Counter[str] = field(default_factory=Counter)
     busy_ms: Counter[str] = field(default_factory=Counter)
@@ -47,20 +48,10 @@ class Usage:
     events: int = 0
     event_bytes: int = 0
     messages: int = 0
-    """That EventBridge put on a queue."""
+    """Messages that EventBridge put on queues."""
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            self.calls + other.calls,
-            self.units + other.units,
-            self.invocations + other.invocations,
-            self.busy_ms + other.busy_ms,
-            self.gb_seconds + other.gb_seconds,
-            self.log_bytes + other.log_bytes,
-            self.events + other.events,
-            self.event_bytes + other.event_bytes,
-            self.messages + other.messages,
-        )
+        return Usage(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
     @property
     def own_calls(self) -> int:
@@ -73,12 +64,12 @@ class Usage:
 
     @property
     def batch(self) -> float:
-        """Messages that an invocation got, on average."""
+        """Messages per invocation, on average."""
         return self.messages / self._queue_invocations if self._queue_invocations else 1
 
     @property
     def sqs_requests(self) -> int:
-        """EventBridge sends one by one; Lambda receives and deletes up to ten at a time, or a small batch at once."""
+        """EventBridge sends message by message. Lambda receives and deletes up to ten messages per request."""
         polls = max(self._queue_invocations, ceil(self.messages / _RECORDS_A_REQUEST))
         sent = sum(count for name, count in self.calls.items() if " sqs:" in name and name.split()[0] in SERVICES)
         return self.messages + 2 * polls + sent
@@ -88,7 +79,7 @@ class Usage:
         return sum(self.invocations[service] for service in CONSUMERS)
 
     def place(self, details: Sequence[Mapping[str, object]]) -> Self:
-        """Add what the producer of these OrderPlaced events has EventBridge do."""
+        """Add the events and messages of the producer's own OrderPlaced events."""
         self.events += len(details)
         self.messages += len(details)
         self.event_bytes += sum(len(json.dumps(detail)) for detail in details)
@@ -96,6 +87,8 @@ class Usage:
 
 
 class Meter:
+    """Reads the use of a deployment whose functions call AWS through the proxy."""
+
     def __init__(self, target: Target, deployment: Deployment, proxy: CountingProxy) -> None:
         self._proxy = proxy
         self._deployment = deployment
@@ -115,18 +108,19 @@ class Meter:
         self.start()
 
     def start(self) -> None:
-        """Forget what was before."""
+        """Forget all earlier use."""
         self._proxy.counting = True
         self._sizes.clear()
         self._proxy.take(self._callers)
         self._since_ms = int(time() * 1000)
 
     def read(self) -> Usage:
-        """What was used since the start."""
+        """Give the use since `start`; raise UserError for a call of an unknown caller."""
         calls = self._proxy.take(self._callers)
         unknown = {call.name for call in calls if call.caller == "unknown"}
         if unknown:
-            raise UserError(f"nobody knows who called {', '.join(sorted(unknown))}: see access_key in calls.py")
+            names = ", ".join(sorted(unknown))
+            raise UserError(f"the caller of {names} is unknown: see access_key in scripts/measure/calls.py")
         gateway = self._deployment.tables.simulated_gateway
         owned = [(owner(call, gateway), call) for call in calls]
         usage = Usage(calls=Counter(f"{by} {call.name}" for by, call in owned))
@@ -139,7 +133,7 @@ class Meter:
         return usage
 
     def _size_of(self, table: str, key: Key) -> int:
-        """Bytes of an item as it stands now: what is updated here keeps its size but for a digit."""
+        """Bytes of an item as it is now: the updates counted here change its size by a digit at most."""
         name = f"{table} {json.dumps(key, sort_keys=True)}"
         if name not in self._sizes:
             found = self._dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)
@@ -163,7 +157,7 @@ def add_logs(usage: Usage, service: str, lines: Iterable[str]) -> None:
 
 
 def add_events(usage: Usage, calls: Sequence[Call]) -> None:
-    """Add the events that these calls published, and the messages that became of them."""
+    """Add the events that these calls published, and the messages that they became."""
     put = (call for call in calls if call.name == "events:PutEvents" and call.status == HTTPStatus.OK)
     for call in put:
         for entry in call.request["Entries"]:

@@ -9,7 +9,7 @@ from scripts.tasks.command import TARGET, command
 def lint(_: Context) -> None:
     """Check style, secrets, event documents and workflows."""
     from scripts.check import secret_scan
-    from scripts.check.event_documents.update import update_documents
+    from scripts.check.event_documents import update_documents
     from scripts.cli.steps import run_program, run_tool
 
     run_tool("ruff", "check")
@@ -48,7 +48,7 @@ def events(_: Context, check: bool = False, accept_breaking: bool = False) -> No
     Each event has a JSON Schema, and one AsyncAPI document has them all. A change that breaks consumers or producers
     is named and not written.
     """
-    from scripts.check.event_documents.update import update_documents
+    from scripts.check.event_documents import update_documents
 
     update_documents(check=check, accept_breaking=accept_breaking)
 

@@ -9,8 +9,6 @@ from invoke.context import Context
 from scripts.cli.errors import UserError
 from scripts.cli.paths import (
     CAPACITY_PARAMETERS_FILE,
-    DIST,
-    MEASURED_COUNTS_FILE,
     MEASURED_RATES_FILE,
     PRICES_FILE,
 )
@@ -19,18 +17,17 @@ from scripts.tasks.command import OWN_DEPLOYMENT, TARGET, command, count, path, 
 
 @command(
     {
-        "scenario": "which, separated by commas: single, three, hot, half-out, duplicates, paced; all by default",
+        "scenario": "scenarios, separated by commas: single, three, hot, half-out, duplicates, paced; all by default",
         "direct": "invoke the functions with batches of these sizes, such as 1,10,50, in place of the scenarios",
-        "orders": "how many orders a run",
-        "skus": "SKUs of an order, where functions are invoked directly",
-        "batch_size": "messages of a queue that an invocation gets, 10 at most",
-        "concurrency": "invocations of a function side by side",
-        "rate": "orders a second, a run for each of several such as 20,60,full; full, the default, is as fast as they "
-        "go",
-        "repeat": "how often; the quickest run is reported",
-        "counted": "count requests by a proxy, which takes some time of each",
+        "orders": "orders per run",
+        "skus": "SKUs per order, where functions are invoked directly",
+        "batch_size": "messages per invocation, 10 at most",
+        "concurrency": "concurrent invocations per function",
+        "rate": "orders per second, a run for each of several such as 20,60,full; full, the default, sends all at once",
+        "repeat": "runs per rate; the quickest is reported",
+        "counted": "count requests by a proxy, which takes a little time per request",
         "json": "write the figures as JSON to this file",
-        "compare": "figures that an earlier run wrote, to compare with",
+        "compare": "compare with this file of an earlier run",
         "ci": "only compare requests and units with scripts/measure/baseline.json, and fail if any has grown",
         "update_baseline": "make the measured counts that baseline",
     },
@@ -80,7 +77,7 @@ def bench(
 
 
 def _differing(function: Callable[..., None], options: Mapping[str, object]) -> set[str]:
-    """Name the options that are not at their defaults; what has no default, as the context, is no option."""
+    """Name the options that are not at their defaults; a parameter without a default, as the context, is no option."""
     parameters = inspect.signature(function).parameters.values()
     defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
     return {name for name, default in defaults.items() if options[name] != default}
@@ -94,39 +91,34 @@ def _listed(options: Collection[str]) -> str:
 
 @command(
     {
-        "orders_per_month": "how many orders a month, 1 or more",
+        "orders_per_month": "orders in the month, 1 or more; a million by default",
         "target": TARGET,
-        "batch": "orders of a transaction, to take what bench counted of such; by default all is simulated",
-        "months": "for how many months orders have come: what is kept of them gathers",
-        "scraped": "a Prometheus scrapes the metrics, though the plan does not expect it",
-        "measured": "a file that `invoke bench --json` wrote, in place of docs/performance/after.json",
+        "batch": "orders per transaction, with the counts that bench measured; by default all is simulated",
+        "months": "months for which orders have come: their stored data accumulates",
+        "scraped": "a Prometheus scrapes the metrics, although the plan does not expect it",
         "prices": "a JSON file in place of scripts/measure/prices.json, for another region or contract",
         "json": "write the bill as JSON to this file",
     },
-    needs="a plan (`invoke plan`)",
+    needs="a plan (`invoke plan`) or a deployment",
 )
 def cost(
     _: Context,
-    orders_per_month: str,
+    orders_per_month: str = "1000000",
     target: str = "local",
     batch: str | None = None,
     months: str = "12",
     scraped: bool = False,
-    measured: str | None = None,
     prices: str | None = None,
     json: str | None = None,
 ) -> None:
-    """Show what a month of the last plan costs."""
+    """Show the monthly bill of a plan or a deployment."""
     from scripts.measure.cost import report
 
-    if measured and not batch:
-        raise UserError("--measured has the counts that --batch takes: give --batch too")
     settings = report.Settings(
         orders_a_month=count("orders-per-month", orders_per_month),
         batch=count("batch", batch) if batch else None,
         months=count("months", months),
         scraped=scraped,
-        measured=path(measured) or MEASURED_COUNTS_FILE,
         prices=path(prices) or PRICES_FILE,
     )
     report.show_bill(target_of(target), settings, path(json))
@@ -134,12 +126,11 @@ def cost(
 
 @command(
     {
-        "page": "a page to bring the tables of up to date: docs/capacity.md, docs/performance.md; once for each",
+        "page": "update the tables in this page: docs/capacity.md or docs/performance.md; once per page",
         "json": "print the predictions as JSON",
-        "seed": "the seed of the random numbers: the same seed, the same run",
         "parameters": "a JSON file in place of scripts/measure/capacity/parameters.json",
         "measured": "a file that `invoke bench --json` wrote, in place of docs/performance/rates.json",
-        "plot": "where the picture goes; dist/pictures/capacity.svg by default",
+        "plot": "write the picture to this file, such as docs/images/capacity.svg; .local/capacity.svg by default",
     },
     iterable=["page"],
 )
@@ -147,35 +138,31 @@ def simulate(
     _: Context,
     page: list[str],
     json: bool = False,
-    seed: str = "1",
     parameters: str | None = None,
     measured: str | None = None,
-    plot: str = str(DIST / "pictures" / "capacity.svg"),
+    plot: str | None = None,
 ) -> None:
     """Predict throughput, latency and cost at any rate.
 
-    The rates go from 1 to 100,000 orders a second; it says where each limit bites.
+    The rates go from 1 to 100,000 orders per second; it shows the rate at which each limit bites.
     """
     from scripts.measure.capacity import report
 
     found = report.predict_capacity(
         parameters_file=path(parameters) or CAPACITY_PARAMETERS_FILE,
         measured_file=path(measured) or MEASURED_RATES_FILE,
-        seed=count("seed", seed),
         as_json=json,
-        plot=Path(plot),
+        plot=path(plot) or report.PICTURE,
     )
     for file in page:
         report.fill(Path(file), found.sheets())
 
 
-@command(
-    {"orders": "how many orders", "batch_size": "messages of a queue that an invocation gets"}, needs=OWN_DEPLOYMENT
-)
+@command({"orders": "orders to measure", "batch_size": "messages per invocation"}, needs=OWN_DEPLOYMENT)
 def right_size(_: Context, orders: str = "300", batch_size: str = "10") -> None:
-    """Measure what memory the functions need.
+    """Measure the memory that the functions need.
 
-    It says what more memory would bring, too.
+    It predicts the effect of more memory, too.
     """
     from scripts.measure.right_size import measure_memory
 
@@ -184,7 +171,7 @@ def right_size(_: Context, orders: str = "300", batch_size: str = "10") -> None:
 
 @command(
     {
-        "repeat": "how often; the median is reported",
+        "repeat": "cold starts per function; the median is reported",
         "json": "write the figures as JSON to this file",
         "compiled": "as if the zips brought bytecode, which Lambda cannot keep",
     },

@@ -15,6 +15,7 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
+from hypothesis import HealthCheck, settings
 from moto import mock_aws
 from moto.core import models as moto_models
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
     from types_boto3_events import EventBridgeClient
     from types_boto3_sqs import SQSClient
+
+# A busy machine is slow: that is no fault of the code.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 REGION = "eu-west-2"
 # Made once: what a session costs is to find and read the services' models.

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3 document: which service sends and receives which event on which bus. It can be read back."""
+"""The AsyncAPI 3 document: the senders and receivers of each event and its bus. It can be read back."""
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ _ACTIONS = {_SENDS: "send", _RECEIVES: "receive"}
 
 
 def schema_file(event: str, version: int) -> str:
-    """Where an event's JSON Schema is, seen from the document."""
+    """The path of an event's JSON Schema, relative to the document."""
     return f"schemas/{event}.v{version}.json"
 
 
@@ -55,7 +55,7 @@ def document(traffic: Mapping[type[Event], Traffic]) -> Document:
 
 
 def traffic_in(document: Mapping[str, Any]) -> dict[str, Traffic]:
-    """Read back who sends and receives each event, by the event's name."""
+    """Read the senders and receivers of each event, by the event's name."""
     parties: dict[tuple[str, str], list[str]] = {}
     for key, operation in document["operations"].items():
         service, verb, _ = key.split(".")
@@ -92,7 +92,7 @@ def _bus(bus: Bus, traffic: Mapping[type[Event], Traffic]) -> Document:
 
 
 def _operations(traffic: Mapping[type[Event], Traffic]) -> Document:
-    """One for each service, verb and bus."""
+    """One operation per service, verb and bus."""
     found = sorted(
         (service, verb, event.BUS.value, event.type_name())
         for event, each in traffic.items()

@@ -1,9 +1,8 @@
-"""What a change of the events breaks, and whom, against the documents that were committed before it.
+"""The breaking changes of the events against the committed documents, and the parties that they break.
 
-Of an event that PulseQueue publishes, readers must understand all that may come: it may say nothing that the documents
-did not allow, and leave nothing out that they promised. A new value of a list of values counts: a reader that acts upon
-the value has no branch for it. Of an event that producers outside send, all that they were told to send must still be
-accepted.
+An event that PulseQueue publishes must stay within the documents, because readers rely on them: no content beyond them,
+and no promised field left out. A new value of an enumeration breaks too: a reader has no branch for it. For an event
+that producers outside send, all documented content must still be accepted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,14 +15,14 @@ from scripts.check.event_documents.traffic import Traffic
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What is stated of the events: by the documents, or by the code."""
+    """The traffic and schemas of the events, by the documents or by the code."""
 
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
     schemas: Mapping[tuple[str, int], Schema] = field(default_factory=dict)
-    """By event and schema version: the code states the present version alone."""
+    """By event and schema version; the code has the present version only."""
 
     def newest(self, event: str) -> int:
-        """The newest schema version, 0 where there is none."""
+        """The newest schema version, or 0 without one."""
         return max((version for name, version in self.schemas if name == event), default=0)
 
 
@@ -38,7 +37,7 @@ class Break:
 
 
 def find_breaks(committed: Contract, declared: Contract) -> list[Break]:
-    """Compare event by event; one that is new breaks nobody."""
+    """Compare event by event; a new event breaks no party."""
     found = []
     for event in sorted({name for name, _ in committed.schemas}):
         before, now = committed.traffic.get(event), declared.traffic.get(event)
@@ -77,41 +76,28 @@ def _for_producers(event: str, committed: Contract, declared: Contract) -> Itera
 
 
 def _changes(event: str, committed: Contract, declared: Contract, *, readers: bool) -> Iterator[str]:
-    """The changes within one schema version: an upcaster answers for those that come with a new one."""
+    """The changes within one schema version; a new version has an upcaster for its changes."""
     key = (event, declared.newest(event))
     if key not in committed.schemas:
         return
     before, now = resolved(committed.schemas[key]), resolved(declared.schemas[key])
-    if readers:
-        yield from map(_as_a_reader_sees_it, loosenings(strict=before, loose=now))
-    else:
-        # A field that may be left out asks nothing of a producer.
-        found = (one for one in loosenings(strict=now, loose=before) if one.rule != FIELD or one.strict == REQUIRED)
-        yield from map(_as_a_producer_sees_it, found)
+    for change in loosenings(strict=before, loose=now) if readers else loosenings(strict=now, loose=before):
+        # An optional field asks nothing of a producer.
+        if readers or change.rule != FIELD or change.strict == REQUIRED:
+            yield _text(change, readers=readers)
 
 
-def _as_a_reader_sees_it(change: Loosening) -> str:
-    texts = {
-        FIELD: f"{change.path} is removed",
-        REQUIRED: f"{change.path} may be missing",
-        VALUE: f"{change.path} may be {change.loose}, which is new",
-    }
-    return texts.get(change.rule) or _limit(change, change.strict, change.loose)
+_TO_READERS = {FIELD: "is removed", REQUIRED: "may be missing", VALUE: "may be {}, which is new"}
+_TO_PRODUCERS = {FIELD: "is new, and required", REQUIRED: "is required now", VALUE: "may no longer be {}"}
 
 
-def _as_a_producer_sees_it(change: Loosening) -> str:
-    texts = {
-        FIELD: f"{change.path} is new, and required",
-        REQUIRED: f"{change.path} is required now",
-        VALUE: f"{change.path} may no longer be {change.loose}",
-    }
-    return texts.get(change.rule) or _limit(change, change.loose, change.strict)
-
-
-def _limit(change: Loosening, before: object, now: object) -> str:
-    what = change.path if change.rule == TYPE else f"{change.path}: {change.rule}"
+def _text(change: Loosening, *, readers: bool) -> str:
+    if text := (_TO_READERS if readers else _TO_PRODUCERS).get(change.rule):
+        return f"{change.path} {text.format(change.loose)}"
+    before, now = (change.strict, change.loose) if readers else (change.loose, change.strict)
+    subject = change.path if change.rule == TYPE else f"{change.path}: {change.rule}"
     was, is_now = ("not limited" if value is None else value for value in (before, now))
-    return f"{what} was {was}, is {is_now}"
+    return f"{subject} was {was}, is {is_now}"
 
 
 def _readers(before: Traffic | None, now: Traffic | None) -> str:

@@ -1,4 +1,4 @@
-"""The folder of the documents: what the code makes of it, and what stands in it."""
+"""The folder of the documents: its content by the code, and its content on disk."""
 
 import json
 import re
@@ -38,14 +38,14 @@ def documents_of(traffic: Mapping[type[Event], Traffic]) -> dict[str, str]:
 
 
 def read_contract(folder: Path) -> Contract:
-    """What the documents say; nothing where there are none. Raise UserError where one is not as it was written."""
+    """Read the documents, if there are any; raise UserError for a damaged one."""
     return Contract(_traffic(folder / _ASYNCAPI), dict(map(_schema, sorted(folder.glob("schemas/*.json")))))
 
 
 def _schema(file: Path) -> tuple[tuple[str, int], Schema]:
     named = _SCHEMA_FILE.fullmatch(file.name)
     if not named:
-        raise UserError(f"{file} is no schema of an event: their names are such as OrderPlaced.v1.json")
+        raise UserError(f"{file} is not named as the schema of an event, for example OrderPlaced.v1.json")
     try:
         schema: Schema = json.loads(file.read_text("utf-8"))
         Draft202012Validator.check_schema(schema)

@@ -1,4 +1,4 @@
-"""Where one JSON Schema allows more than another, as far as pydantic writes such schemas."""
+"""The content that one JSON Schema allows beyond another, for the keywords that pydantic writes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,22 +7,22 @@ from typing import Any, TypeAlias
 Node: TypeAlias = Mapping[str, Any]
 
 FIELD, REQUIRED, VALUE, TYPE = "field", "required", "value", "type"
-"""Rules beside the keywords of JSON Schema: a field is not listed, need not be there, has one more value."""
+"""Rules beside the keywords of JSON Schema: a field is not listed, is optional, has one more value."""
 
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
-_COMPARED_OTHERWISE = {
+_HANDLED = {
     *_UPPER,
     *_LOWER,
     *("type", "properties", "required", "items", "additionalProperties", "enum", "const", "anyOf", "oneOf", "default"),
 }
-_SAYS_NOTHING = {"title", "description", "examples", "deprecated", "$schema", "$comment", "discriminator"}
+_ANNOTATIONS = {"title", "description", "examples", "deprecated", "$schema", "$comment", "discriminator"}
 _ANY = "anything"
 
 
 @dataclass(frozen=True, slots=True)
 class Loosening:
-    """One difference; `strict` and `loose` are what the two schemas say, None where they say nothing."""
+    """One difference; `strict` and `loose` are the limits of the two schemas, None without a limit."""
 
     path: str
     rule: str
@@ -31,15 +31,15 @@ class Loosening:
 
 
 def loosenings(strict: Node, loose: Node, path: str = "") -> Iterator[Loosening]:
-    """Compare two schemas without `$ref`: where `loose` allows what `strict` does not.
+    """Compare two schemas without `$ref`: find the content that `loose` allows and `strict` does not.
 
-    Other fields than those that are listed are always allowed, and yet a listed field that is gone is a difference.
+    Unlisted fields are always allowed; a listed field that is gone is a difference all the same.
     """
     stricts, looses = _alternatives(strict), _alternatives(loose)
     lacks_type = False
     for each in looses:
         if counterparts := [other for other in stricts if _covers(_types(other), _types(each))]:
-            # Of several, the one that it differs least from: none of its differences where it is allowed.
+            # Take the counterpart with the fewest differences: none, if one of them allows it.
             yield from min((list(_in_one(other, each, path)) for other in counterparts), key=len)
         else:
             lacks_type = True
@@ -75,7 +75,7 @@ def _covers(strict: set[str], loose: set[str]) -> bool:
 
 
 def _schema(node: object) -> Node:
-    """Write out what `true`, `false` and a keyword that is not there stand for."""
+    """Write out the schemas that `true`, `false` and a missing keyword stand for."""
     if isinstance(node, Mapping):
         return node
     return {"not": {}} if node is False else {}
@@ -100,8 +100,8 @@ def _in_limits(strict: Node, loose: Node, path: str) -> Iterator[Loosening]:
         limit, other = strict.get(keyword), loose.get(keyword)
         if limit is not None and (other is None or (other > limit if keyword in _UPPER else other < limit)):
             yield Loosening(path, keyword, limit, other)
-    # A pattern, a format, or a keyword that is not known here: of two that differ none is the stricter for certain.
-    for keyword in sorted(strict.keys() - _COMPARED_OTHERWISE - _SAYS_NOTHING):
+    # Of two different patterns, formats or unknown keywords, neither is the stricter for certain.
+    for keyword in sorted(strict.keys() - _HANDLED - _ANNOTATIONS):
         if strict[keyword] != loose.get(keyword):
             yield Loosening(path, keyword, strict[keyword], loose.get(keyword))
 

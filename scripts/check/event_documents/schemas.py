@@ -1,4 +1,4 @@
-"""The JSON Schema (2020-12) of an event: its fields as they are published, and its metadata."""
+"""The JSON Schema (2020-12) of an event: its published fields and its metadata."""
 
 from typing import Any, TypeAlias
 
@@ -23,12 +23,12 @@ _METADATA = {
 
 class _Generator(GenerateJsonSchema):
     def field_title_should_be_set(self, _: object) -> bool:
-        """A field's name says all that its title would."""
+        """A title would only repeat the field's name."""
         return False
 
 
 def event_schema(event: type[Event]) -> Schema:
-    """What is accepted where producers outside send the event, and otherwise what is published."""
+    """The accepted form of an event that producers outside send, and the published form of any other."""
     schema = _generated(event, "validation" if event.FROM_OUTSIDE else "serialization")
     _take_out_stored(event, schema)
     definitions = schema.pop("$defs", {})
@@ -94,7 +94,7 @@ def _take_out_stored(event: type[Event], schema: Schema) -> None:
 
 
 def _leave_out_nothing(part: Schema) -> None:
-    """Say what publishing does: a field without a value is left out, never null, and any other is always there."""
+    """Follow the publisher: a field without a value is left out, never null, and any other is present."""
     if "properties" not in part:
         return
     fields: dict[str, Schema] = part["properties"]
@@ -118,7 +118,7 @@ def _add_metadata(event: type[Event], schema: Schema) -> None:
 
 
 def _accepted_metadata(version: Schema) -> tuple[Schema, bool]:
-    """Without it an event is of version 1: of a later one it is required."""
+    """Metadata is optional at schema version 1, and required at a later one."""
     metadata: Schema = resolved(_generated(EventDetail, "validation"))["properties"]["metadata"]
     said: Schema = next(option for option in metadata["anyOf"] if option["type"] == "object")
     del said["title"], metadata["default"]
@@ -130,7 +130,7 @@ def _accepted_metadata(version: Schema) -> tuple[Schema, bool]:
 
 
 def _used(node: object, definitions: Schema) -> set[str]:
-    """The definitions that are referred to, also by other definitions."""
+    """The names of the referenced definitions, those of other definitions included."""
     if isinstance(node, list):
         return set().union(*(_used(element, definitions) for element in node))
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""Who sends and who receives each event, as the code declares it."""
+"""The senders and receivers of each event, as the code declares them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from services.shared.events.event import Event
 from services.shared.lifecycle import Transition
 
 TOOLS = "tools"
-"""The writer of what operators commit."""
+"""The writer of operators' commits."""
 OUTSIDE = "outside"
-"""The sender of what producers that are no part of PulseQueue send."""
+"""The sender that stands for all producers that are no part of PulseQueue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +25,17 @@ class Traffic:
 
     @property
     def is_accepted(self) -> bool:
-        """Whether producers outside send it."""
+        """Whether producers outside send the event."""
         return OUTSIDE in self.senders
 
     @property
     def is_published(self) -> bool:
-        """Whether a part of PulseQueue sends it."""
+        """Whether a part of PulseQueue sends the event."""
         return any(sender != OUTSIDE for sender in self.senders)
 
 
 def declared_events() -> tuple[type[Event], ...]:
-    """Every event of every context, in the order in which the modules state them."""
+    """Every event of every context, in the order of the modules."""
     return tuple(
         value
         for module in every.MODULES
@@ -62,12 +62,12 @@ def declared_traffic() -> dict[type[Event], Traffic]:
 
 
 def declared_consumers() -> dict[str, tuple[type[Event], ...]]:
-    """What each function takes of a queue, by the function's name."""
+    """The events that each function takes from its queue, by the function's name."""
     return {config.function: getattr(config.load(), "CONSUMES", ()) for config in LAMBDAS}
 
 
 def declared_writers() -> set[str]:
-    """Name who writes commits: functions, and TOOLS."""
+    """The writers of commits: functions, and TOOLS."""
     return {step.writer for step in _transitions()}
 
 

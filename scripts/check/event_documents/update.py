@@ -1,4 +1,4 @@
-"""`invoke events`: write the documents of the events, or check that they are up to date and break nobody."""
+"""`invoke events`: write the documents of the events, or check that they are current and break no party."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,14 +16,14 @@ from services.shared.events.event import Event
 _LIFECYCLE_PAGE = DOCS / "order-lifecycle.md"
 
 _WAYS_OUT = (
-    "Keep what others rely on, or raise the event's SCHEMA_VERSION and add an upcaster. "
-    "Where nobody relies on it: `invoke events --accept-breaking`"
+    "Undo the change, or raise the event's SCHEMA_VERSION and add an upcaster. "
+    "If no party relies on the old form: `invoke events --accept-breaking`"
 )
 
 
 def update_documents(*, check: bool = False, accept_breaking: bool = False) -> None:
     if check and accept_breaking:
-        raise UserError("--check writes nothing, so there is nothing to accept: leave one of the two out")
+        raise UserError("--check writes nothing: leave out --accept-breaking, or --check")
     traffic = declared_traffic()
     if check:
         check_documents(EVENT_DOCUMENTS, traffic)
@@ -33,7 +33,7 @@ def update_documents(*, check: bool = False, accept_breaking: bool = False) -> N
 
 
 def _redrawn() -> list[Path]:
-    """Draw the life of an order again; name the page if that has changed it."""
+    """Draw the lifecycle of an order again; name the page if it has changed."""
     page = _LIFECYCLE_PAGE.read_text("utf-8")
     redrawn = page_with_diagrams(page)
     _LIFECYCLE_PAGE.write_text(redrawn, "utf-8")
@@ -41,18 +41,18 @@ def _redrawn() -> list[Path]:
 
 
 def check_documents(folder: Path, traffic: Mapping[type[Event], Traffic]) -> None:
-    """Raise UserError upon a breaking change, and where a document is not what the code says."""
+    """Raise UserError upon a breaking change, and for a document that differs from the code."""
     _refuse_lost_versions(folder, traffic)
     _refuse_breaks(folder, traffic)
     if stale := _stale(folder, traffic):
         files = "\n".join(f"  {_shown(file)}" for file in stale)
-        raise UserError(f"the documents of the events are not what the code says: run `invoke events`\n{files}")
+        raise UserError(f"the documents of the events differ from the code: run `invoke events`\n{files}")
 
 
 def write_documents(
     folder: Path, traffic: Mapping[type[Event], Traffic], *, accept_breaking: bool = False
 ) -> list[Path]:
-    """Write what has changed, and name it; raise UserError upon a breaking change that is not accepted."""
+    """Write the changed files, and name them; raise UserError upon a breaking change that is not accepted."""
     _refuse_lost_versions(folder, traffic)
     if not accept_breaking:
         _refuse_breaks(folder, traffic)
@@ -80,7 +80,7 @@ def _refuse_lost_versions(folder: Path, traffic: Mapping[type[Event], Traffic]) 
 
 
 def _stale(folder: Path, traffic: Mapping[type[Event], Traffic]) -> dict[Path, str | None]:
-    """What each file that is to change should be; None where the event or schema version is no more."""
+    """The new text of each file that has to change; None for an event or schema version that is gone."""
     texts = {folder / place: text for place, text in documents_of(traffic).items()}
     newest = {event.type_name(): event.SCHEMA_VERSION for event in traffic}
     gone = [

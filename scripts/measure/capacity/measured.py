@@ -1,4 +1,4 @@
-"""The runs that `invoke bench --json` wrote, as far as they can be simulated."""
+"""The runs in a file of `invoke bench --json` that can be simulated."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,6 @@ from scripts.measure.scenarios import SCENARIOS, Scenario
 class _Settings(BaseModel):
     batch_size: int
     concurrency: int
-    counted: bool
 
 
 class _Result(BaseModel):
@@ -30,16 +29,14 @@ class _Recorded(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Orders that went through a whole deployment; no offered rate means as fast as they went."""
+    """Orders that went through a whole deployment; without an offered rate they were sent at once."""
 
     name: str
     scenario: Scenario
     orders: int
     batch_size: int
     workers: int
-    """Of each function."""
-    counted: bool
-    """Through the counting proxy, which takes some time of each call."""
+    """Per function."""
     offered_orders_per_second: float | None
     orders_per_second: float
     p50_seconds: float
@@ -47,9 +44,9 @@ class Run:
 
 
 def load_runs(path: Path) -> list[Run]:
-    """Raise UserError where the file is not what the benchmark writes, or has no run that can be simulated.
+    """Raise UserError where the file is no file of the benchmark, or has no run that can be simulated.
 
-    The model knows no refused and no repeated orders, and nothing of functions that were invoked directly.
+    The model has no refused and no repeated orders, and no functions that are invoked directly.
     """
     recorded = load_json(path, TypeAdapter(_Recorded))
     runs = [_run(name, result, recorded.settings) for name, result in recorded.results.items()]
@@ -72,9 +69,15 @@ def _run(name: str, result: _Result, settings: _Settings) -> Run | None:
         orders=result.orders,
         batch_size=settings.batch_size,
         workers=settings.concurrency,
-        counted=settings.counted,
-        offered_orders_per_second=offered.orders_per_second,
+        offered_orders_per_second=_rate_met(offered, speed),
         orders_per_second=speed.orders_per_second,
         p50_seconds=speed.p50_ms / 1000,
         p99_seconds=speed.p99_ms / 1000,
     )
+
+
+def _rate_met(offered: Offered, speed: Speed) -> float | None:
+    """The rate that the deployment met: bench may have sent less than the offered rate."""
+    if offered.orders_per_second is None or speed.sent_per_second is None:
+        return offered.orders_per_second
+    return min(offered.orders_per_second, speed.sent_per_second)

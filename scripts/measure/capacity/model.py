@@ -1,4 +1,4 @@
-"""What each limit allows, in closed form: how many orders a second, and how much of everything a rate needs."""
+"""Closed forms: the orders per second that each limit allows, and the deployment that a rate needs."""
 
 import math
 from collections.abc import Mapping
@@ -10,19 +10,19 @@ from scripts.measure.capacity.usage import deadline_units
 _COMMITS_AN_ORDER = 3
 _RELAYED_EVENTS_AN_ORDER = 4
 DELIVERIES_AN_ORDER = 3
-"""Events that a rule takes to a queue: OrderPlaced, PaymentRequested, PaymentProcessed."""
+"""Events that rules deliver to queues: OrderPlaced, PaymentRequested, PaymentProcessed."""
 MOST_BATCH_WITHOUT_WINDOW = 10
 _FIRST_POLLERS, _DOUBLING_MINUTES, _LAMBDA_SCALING_MINUTES = 5, 30, 1 / 6
 # As in services/libs/store/event_store.py.
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.02
 RESERVING_OTHERS, SETTLING_OTHERS = 2, 1
-"""Items of a transaction beside commits and stock: the counters, and what says when the orders are due."""
+"""Items of a transaction beside commits and stock: the counters, and the deadline of the orders."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What is ordered, and how it is batched; no rate means all orders at once."""
+    """The orders and their batches; without a rate all orders come at once."""
 
     orders_per_second: float | None
     batch_size: int = 10
@@ -31,7 +31,7 @@ class Workload:
     catalogue_skus: int = 1000
     chosen_window_seconds: float | None = None
     evenly: bool = False
-    """Whether orders come in even steps, as the benchmark sends them, and not at random."""
+    """Orders come in even steps, as the benchmark sends them, not at random."""
 
     @property
     def window_seconds(self) -> float:
@@ -43,7 +43,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What the limits depend on."""
+    """The settings and quotas that the limits depend on."""
 
     maximum_concurrency: int
     lambda_concurrency: int
@@ -53,11 +53,11 @@ class Deployment:
     parallelization_factor: int = 1
     relay_batch_size: int = 100
     stock_shards: int = 1
-    """Items that the stock of each SKU is spread over, one of them drawn for a transaction. Not built yet."""
+    """Items per SKU that its stock is spread over; a transaction draws one of them. Not built yet."""
 
     @classmethod
     def default(cls, parameters: Parameters) -> "Deployment":
-        """A new account, and what infra/envs/dev deploys."""
+        """A new account with the deployment of infra/envs/dev."""
         given, region = parameters.deployment, parameters.regions[parameters.deployment.region]
         return cls(
             maximum_concurrency=given.maximum_concurrency,
@@ -71,18 +71,18 @@ class Deployment:
 
 
 def distinct(draws: float, kinds: float) -> float:
-    """How many different kinds that many random draws have, on average."""
+    """The number of different kinds in random draws, on average."""
     return kinds * (1 - (1 - 1 / kinds) ** draws) if kinds > 1 else min(draws, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One transaction of a service, with full batches: how many orders it takes along, how long and how wide it is."""
+    """One transaction of a service with full batches: its orders, SKUs and duration."""
 
     orders: float
     skus: float
     seconds: float
-    """Of a worker's time, for one order."""
+    """Worker time per order."""
     transaction_seconds: float
 
     @property
@@ -100,7 +100,7 @@ class Model:
     deployment: Deployment
 
     def limits(self) -> dict[str, float]:
-        """Orders a second that each limit allows; the least of them is the capacity."""
+        """Orders per second that each limit allows; the least of them is the capacity."""
         limits = {
             "order service workers": self.deployment.maximum_concurrency / self.order_worker_seconds,
             "payment service workers": self.deployment.maximum_concurrency / self.settle.seconds,
@@ -116,16 +116,16 @@ class Model:
         return limits
 
     def capacity(self) -> tuple[str, float]:
-        """The limit that bites first, and at how many orders a second."""
+        """The least limit, and its orders per second."""
         limits = self.limits()
         name = min(limits, key=lambda limit: limits[limit])
         return name, limits[name]
 
     @property
     def conflict_limit(self) -> float:
-        """The rate at which a transaction shares as many items as is aimed at with others under way, on average.
+        """The rate at which a transaction shares `conflict_share_aimed_at` items with others in progress, on average.
 
-        No hard limit: beyond it transactions are tried again more and more often, and come back to the queue.
+        It is no hard limit: beyond it more and more transactions are retried, and more messages return to the queue.
         """
         steps = (self.reserve, self.settle)
         total = sum(step.transactions_an_order for step in steps)
@@ -148,7 +148,7 @@ class Model:
 
     @property
     def relay_seconds(self) -> float:
-        """A relay worker's time for one order, with full batches."""
+        """Relay worker time per order, with full batches."""
         orders = self.deployment.relay_batch_size / _COMMITS_AN_ORDER
         rounds = math.ceil(self._relay_calls * orders / self.parameters.deployment.calls_side_by_side)
         once = self.profile.invocation_mean + rounds * self.profile.put_events.mean(self._entries)
@@ -160,12 +160,12 @@ class Model:
 
     @property
     def put_events_an_order(self) -> float:
-        """With full calls, the producer's too."""
+        """Calls per order, each of them full, those of the producer included."""
         return self._relay_calls + 1 / self._entries
 
     @property
     def write_units_an_order(self) -> Mapping[str, float]:
-        """By table."""
+        """Write units per order, by table."""
         twice = self.parameters.limits.transactional_factor.value
         steps = (self.reserve, self.settle)
         return {
@@ -177,7 +177,7 @@ class Model:
 
     @property
     def item_uses_an_order(self) -> float:
-        """Transactions on one SKU's item, or on one of its stock shards."""
+        """Transactions per order on one SKU's item, or on one of its stock shards."""
         return sum(step.skus / step.orders for step in (self.reserve, self.settle)) / self._items
 
     @property
@@ -192,7 +192,7 @@ class Model:
         return min(by_units, 1 / held) if held else by_units
 
     def _held_seconds(self, step: Step) -> float:
-        """For how long an order holds items, each on its own."""
+        """The time for which an order holds items, one after the other."""
         return step.transaction_seconds * self.profile.transaction_hold_share * step.skus / step.orders
 
     @property
@@ -244,8 +244,8 @@ class Model:
         )
 
 
-def raised(parameters: Parameters, profile: Profile, workload: Workload) -> Deployment:
-    """The least deployment on which the workload's rate uses no limit by more than is aimed at."""
+def sized_deployment(parameters: Parameters, profile: Profile, workload: Workload) -> Deployment:
+    """The smallest deployment on which the workload's rate uses no limit beyond `utilisation_aimed_at`."""
     if workload.orders_per_second is None:
         raise ValueError("a deployment is planned for a rate")
     wanted = workload.orders_per_second / parameters.utilisation_aimed_at
@@ -258,7 +258,7 @@ def raised(parameters: Parameters, profile: Profile, workload: Workload) -> Depl
     units = max(
         default.table_write_units,
         _up(wanted * max(model.write_units_an_order.values())),
-        # A shard of the stream is a partition of the table, and takes so many relays at most.
+        # A shard of the stream is a partition of the table, and takes at most this many relays.
         partition * math.ceil(relays / factor),
     )
     again = _retry_seconds(model, workload.orders_per_second)
@@ -275,7 +275,7 @@ def raised(parameters: Parameters, profile: Profile, workload: Workload) -> Depl
 
 
 def ramp_minutes(parameters: Parameters, deployment: Deployment) -> dict[str, float]:
-    """How long each part takes to grow from what an idle, new account has, unless it is warmed before."""
+    """Minutes that each part takes to grow from an idle, new account, unless it is warmed ahead of the peak."""
     limits = parameters.limits
     doublings = math.log2(deployment.table_write_units / limits.new_table_write_units.value)
     workers = deployment.maximum_concurrency - _FIRST_POLLERS
@@ -289,7 +289,7 @@ def ramp_minutes(parameters: Parameters, deployment: Deployment) -> dict[str, fl
 
 
 def _retry_seconds(model: Model, orders_per_second: float) -> float:
-    """Of a worker's time, for one order: what conflicts cost it, the pause before the next attempt too."""
+    """Worker time per order that conflicts cost, the pause before the next attempt included."""
     share = model.parameters.conflict_share_aimed_at * orders_per_second / model.conflict_limit
     again = max(
         (step.transaction_seconds + FIRST_PAUSE_SECONDS) / step.orders for step in (model.reserve, model.settle)
@@ -298,6 +298,6 @@ def _retry_seconds(model: Model, orders_per_second: float) -> float:
 
 
 def _up(figure: float) -> int:
-    """Round up to two digits: what one asks for in a quota request."""
+    """Round up to two digits, as in a quota request."""
     step: int = 10 ** max(0, math.floor(math.log10(figure)) - 1)
     return math.ceil(figure / step) * step

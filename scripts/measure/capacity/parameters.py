@@ -1,4 +1,4 @@
-"""What the capacity model is told: service times, published limits and how the system is deployed."""
+"""The inputs of the capacity model: service times, published limits and the deployment."""
 
 import math
 import random
@@ -19,7 +19,7 @@ class _Model(BaseModel):
 
 
 class Duration(_Model):
-    """A lognormal time: long tails, and given by the two figures that are published."""
+    """A lognormal time: it has a long tail, and the two published figures define it."""
 
     p50_seconds: PositiveFloat
     p99_seconds: PositiveFloat
@@ -38,7 +38,7 @@ class Duration(_Model):
 
 
 class Profile(_Model):
-    """How long things take somewhere."""
+    """The service times of one environment."""
 
     about: str
     read: Duration
@@ -49,24 +49,24 @@ class Profile(_Model):
     put_events: Duration
     invocation: Duration
     ending: Duration
-    """Of an invocation, after its last call: its log."""
+    """The end of an invocation, after its last call: its log."""
     compute: Duration
-    """Of a message, in a service."""
+    """Per message, in a service."""
     relayed_commit: Duration
-    """Of a commit, in the relay."""
+    """Per commit, in the relay."""
     bus_delivery: Duration
     queue_pickup: Duration
     stream_poll_seconds: float
     stream_shards: PositiveInt | None
-    """None: as many as the event store's table has partitions."""
+    """None: one per partition of the event store's table."""
     transaction_hold_share: float
-    """The part of a transaction's time for which no other can have its items."""
+    """The share of a transaction's time in which no other transaction can have its items."""
     shared_cores: PositiveInt | None
-    """Cores that everything shares, as on a laptop; None: as on AWS, nothing waits for a core."""
+    """Cores that everything shares, as on a laptop. None: nothing waits for a core, as on AWS."""
 
     @property
     def invocation_mean(self) -> float:
-        """Seconds of an invocation, whatever is in its batch."""
+        """Seconds of an invocation beyond the work on its batch."""
         return self.invocation.mean() + self.ending.mean()
 
 
@@ -93,7 +93,7 @@ class Limits(_Model):
 
 
 class Region(_Model):
-    """EventBridge's quotas a second, by https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html."""
+    """EventBridge's quotas per second: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html."""
 
     put_events: PositiveInt
     invocations: PositiveInt
@@ -107,13 +107,13 @@ class DeploymentDefaults(_Model):
     visibility_timeout_seconds: PositiveFloat
     memory_gb: PositiveFloat
     event_bytes_an_order: PositiveInt
-    """Of all its events, which the archives keep."""
+    """Size of an order's events, which the archives keep."""
     log_bytes_an_invocation: PositiveInt
     log_bytes_an_order: PositiveInt
-    """On top of its invocations."""
+    """Log of an order beyond that of its invocations."""
     charges_side_by_side: PositiveInt
     calls_side_by_side: PositiveInt
-    """Of the relay, to EventBridge."""
+    """Calls of the relay to EventBridge."""
 
 
 class Parameters(_Model):
@@ -136,5 +136,5 @@ _PARAMETERS = TypeAdapter(Parameters)
 
 
 def load_parameters(path: Path = CAPACITY_PARAMETERS_FILE) -> Parameters:
-    """Raise UserError where the file is not what it should be."""
+    """Raise UserError where the file is not valid."""
     return load_json(path, _PARAMETERS)

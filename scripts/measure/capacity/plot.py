@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scripts.measure.capacity.measured import Run
 from scripts.measure.capacity.parameters import Parameters
-from scripts.measure.capacity.predictions import MIXES, MODES, Comparison, Prediction, embedded
+from scripts.measure.capacity.predictions import MIXES, MODES, Prediction, embedded
 from scripts.measure.scenarios import SCENARIOS
 
 _COLOURS = {mode.name: colour for mode, colour in zip(MODES, ("#6e7f8d", "#3274d9", "#e0752d", "#37872d"), strict=True)}
@@ -19,14 +18,11 @@ _MEASURED, _EMBEDDED = "#c4162a", "#24292e"
 _EMBEDDED_RATES = (1, 2, 5, 10, 20, 40, 60, 80, 100, 120, 150)
 
 
-def draw(
-    parameters: Parameters, predictions: Sequence[Prediction], comparisons: Sequence[Comparison], path: Path, seed: int
-) -> None:
+def draw(parameters: Parameters, predictions: Sequence[Prediction], runs: Sequence[Run], path: Path) -> None:
     """Write the SVG; the same figures make the same file."""
     figure = Figure(figsize=(13, 4.6), layout="constrained")
     latency, rate, cost = figure.subplots(1, 3)
-    curve = [embedded(parameters, _paced(offered), seed) for offered in _EMBEDDED_RATES]
-    runs = [comparison.run for comparison in comparisons]
+    curve = [embedded(parameters, SCENARIOS["single"], offered) for offered in _EMBEDDED_RATES]
     _lines(latency, predictions, lambda one: one.p50_seconds)
     latency.plot(_EMBEDDED_RATES, [one.p50_seconds for one in curve], color=_EMBEDDED, label="embedded AWS, predicted")
     _points(latency, runs, lambda run: run.p50_seconds)
@@ -46,34 +42,22 @@ def draw(
         axes.grid(color="#e6e8eb", linewidth=0.8)
         if axes is not cost:
             axes.set_yscale("log")
-    figure.legend(*_legend(latency), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    handles, labels = latency.get_legend_handles_labels()
+    figure.legend(list(handles), list(labels), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context({"svg.hashsalt": "capacity"}):
         figure.savefig(path, format="svg", metadata={"Date": None})
-
-
-def _paced(offered: float) -> Run:
-    return Run("", SCENARIOS["single"], 0, 10, 2, counted=False, offered_orders_per_second=offered,
-               orders_per_second=offered, p50_seconds=0, p99_seconds=0)  # fmt: skip
 
 
 def _lines(axes: Axes, predictions: Sequence[Prediction], figure_of: Callable[[Prediction], float]) -> None:
     for mix, style in _STYLES.items():
         for mode, colour in _COLOURS.items():
             line = [one for one in predictions if (one.mode, one.mix) == (mode, mix)]
-            axes.plot(
-                [one.offered_orders_per_second for one in line], [figure_of(one) for one in line],
-                color=colour, linestyle=style, linewidth=1.3, label=f"{mode}, {mix}",
-            )  # fmt: skip
+            rates, figures = [one.offered_orders_per_second for one in line], [figure_of(one) for one in line]
+            axes.plot(rates, figures, color=colour, linestyle=style, linewidth=1.3, label=f"{mode}, {mix}")
 
 
 def _points(axes: Axes, runs: Sequence[Run], figure_of: Callable[[Run], float]) -> None:
     paced = [(run.offered_orders_per_second, figure_of(run)) for run in runs if run.offered_orders_per_second]
-    axes.plot(
-        [at for at, _ in paced], [value for _, value in paced], "o", color=_MEASURED, label="embedded AWS, measured"
-    )
-
-
-def _legend(axes: Axes) -> tuple[list[Artist], list[str]]:
-    handles, labels = axes.get_legend_handles_labels()
-    return list(handles), list(labels)
+    rates, figures = zip(*paced, strict=True) if paced else ((), ())
+    axes.plot(rates, figures, "o", color=_MEASURED, label="embedded AWS, measured")

@@ -1,21 +1,22 @@
-"""Predict orders a second, latency and cost for many rates, and compare with what was measured."""
+"""Predict throughput, latency and cost at many rates, and compare with measured runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from scripts.measure.capacity.measured import Run
-from scripts.measure.capacity.model import Deployment, Model, Workload, raised
+from scripts.measure.capacity.model import Deployment, Model, Workload, sized_deployment
 from scripts.measure.capacity.parameters import Parameters
 from scripts.measure.capacity.simulation import Pipeline, Result, simulate
 from scripts.measure.prices import Prices
+from scripts.measure.scenarios import Scenario
 
 WORKERS = (2, 8, 32)
 RATES = (1, 10, 100, 1_000, 10_000, 100_000)
 _SECONDS = 20.0
 _LEAST_ORDERS, _MOST_ORDERS = 1_000, 4_000
-_MOST_UNSLICED_RATE, _LEAST_OVERLOAD, _PLENTY = 1_000, 400, 1_000_000
+_MOST_OVERLOAD_RATE, _LEAST_OVERLOAD, _PLENTY = 1_000, 400, 1_000_000
 _SMALLEST_POOL = 4
-"""Workers and SKUs that a slice of the system must keep for its queues to behave as those of the whole."""
+"""Workers and SKUs that a scaled-down system keeps, so that its queues behave as those of the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Mode:
     batch_size: int
     group_commit: bool
     window_seconds: float | None = None
-    """None: the least that the batch size allows."""
+    """None: the smallest that the batch size allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ MIXES = (Mix("2 of 1,000 SKUs", 2, 1_000), Mix("2 of 12 SKUs", 2, 12), Mix("one 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a rate meets on a new account, what it needs, and what it gets once it has that."""
+    """A rate: its limit on a new account, the deployment that it needs, and its figures on that deployment."""
 
     mode: str
     mix: str
@@ -69,7 +70,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Overload:
-    """What conflicts leave of the workers where the stock of each SKU is one item."""
+    """The orders that workers complete despite conflicts, with the stock of each SKU in one item."""
 
     mode: str
     mix: str
@@ -99,14 +100,13 @@ def workload(mode: Mode, mix: Mix, rate: float | None) -> Workload:
     return Workload(rate, mode.batch_size, mode.group_commit, skus, catalogue, mode.window_seconds)
 
 
-def predict(parameters: Parameters, prices: Prices, mode: Mode, mix: Mix, rate: float, seed: int) -> Prediction:  # noqa: PLR0913, PLR0917 - what a prediction depends on
-    profile, wanted = parameters.profiles["aws"], workload(mode, mix, rate)
-    limit, capacity = Model(parameters, profile, wanted, Deployment.default(parameters)).capacity()
-    needs = raised(parameters, profile, wanted)
-    part, deployment = sliced(wanted, needs)
-    assert part.orders_per_second is not None  # noqa: S101 - for mypy
-    orders = max(_LEAST_ORDERS, round(part.orders_per_second * _SECONDS))
-    pipeline = Pipeline(parameters, profile, part, deployment, seed)
+def predict(parameters: Parameters, prices: Prices, mode: Mode, mix: Mix, rate: float) -> Prediction:
+    profile, whole = parameters.profiles["aws"], workload(mode, mix, rate)
+    limit, capacity = Model(parameters, profile, whole, Deployment.default(parameters)).capacity()
+    needs = sized_deployment(parameters, profile, whole)
+    scale, part, deployment = scaled_down(whole, needs, rate)
+    orders = max(_LEAST_ORDERS, round(rate / scale * _SECONDS))
+    pipeline = Pipeline(parameters, profile, part, deployment)
     result = simulate(pipeline, orders)
     completed = max(len(pipeline.completed), 1)
     return Prediction(
@@ -116,7 +116,7 @@ def predict(parameters: Parameters, prices: Prices, mode: Mode, mix: Mix, rate: 
         default_limit=limit,
         default_orders_per_second=capacity,
         needs=needs,
-        orders_per_second=result.orders_per_second * rate / part.orders_per_second,
+        orders_per_second=result.orders_per_second * scale,
         p50_seconds=result.p50_seconds,
         p99_seconds=result.p99_seconds,
         dollars_per_million=prices.cost(result.usage.quantities(completed, parameters.deployment)),
@@ -125,8 +125,8 @@ def predict(parameters: Parameters, prices: Prices, mode: Mode, mix: Mix, rate: 
     )
 
 
-def overload(parameters: Parameters, mode: Mode, mix: Mix, workers: int, seed: int) -> Overload:
-    """Offer just what the order service's workers could do if no transaction ever met another; stock is not sharded."""
+def overload(parameters: Parameters, mode: Mode, mix: Mix, workers: int) -> Overload:
+    """Offer the rate that the order service's workers could carry without conflicts; stock is not sharded."""
     profile = parameters.profiles["aws"]
     deployment = replace(
         Deployment.default(parameters),
@@ -136,58 +136,68 @@ def overload(parameters: Parameters, mode: Mode, mix: Mix, workers: int, seed: i
         table_write_units=parameters.limits.table_write_units.value,
     )
     limits = Model(parameters, profile, workload(mode, mix, None), deployment).limits()
-    offered = min(limits["order service workers"], _MOST_UNSLICED_RATE)
-    pipeline = Pipeline(parameters, profile, workload(mode, mix, offered), deployment, seed)
+    offered = min(limits["order service workers"], _MOST_OVERLOAD_RATE)
+    pipeline = Pipeline(parameters, profile, workload(mode, mix, offered), deployment)
     result = simulate(pipeline, max(_LEAST_OVERLOAD, min(_MOST_ORDERS, round(offered * _SECONDS))))
     return Overload(mode.name, mix.name, workers, offered, result.orders_per_second)
 
 
-def sliced(whole: Workload, deployment: Deployment) -> tuple[Workload, Deployment]:
-    """Cut a slice that can be simulated in a second: as much less of each resource as of the orders.
+def scaled_down(whole: Workload, deployment: Deployment, rate: float) -> tuple[float, Workload, Deployment]:
+    """Divide the rate and each resource by one scale, so that a simulation takes a second; give the scale too.
 
-    Queues of a slice are a little longer than those of the whole, as its pools are smaller.
+    The queues are a little longer than those of the whole, because the pools are smaller.
     """
-    assert whole.orders_per_second is not None  # noqa: S101 - for mypy
     items = whole.catalogue_skus * deployment.stock_shards
     width = min(whole.batch_size if whole.group_commit else 1, whole.catalogue_skus) * whole.skus_an_order
     smallest = 1 if whole.catalogue_skus == 1 else _SMALLEST_POOL * width
-    parts = min(
-        whole.orders_per_second * _SECONDS / _MOST_ORDERS,
+    scale = min(
+        rate * _SECONDS / _MOST_ORDERS,
         deployment.maximum_concurrency / _SMALLEST_POOL,
         items / smallest,
     )
-    if parts <= 1:
-        return whole, deployment
-    shards = max(1, round(deployment.stock_shards / parts))
+    if scale <= 1:
+        return 1, whole, deployment
+    shards = max(1, round(deployment.stock_shards / scale))
     if whole.catalogue_skus == 1:
-        parts = deployment.stock_shards / shards
+        scale = deployment.stock_shards / shards
+    part = replace(whole, orders_per_second=rate / scale, catalogue_skus=max(1, round(items / scale / shards)))
     return (
-        replace(
-            whole,
-            orders_per_second=whole.orders_per_second / parts,
-            catalogue_skus=max(1, round(items / parts / shards)),
-        ),
+        scale,
+        part,
         replace(
             deployment,
-            maximum_concurrency=max(1, round(deployment.maximum_concurrency / parts)),
-            put_events_a_second=deployment.put_events_a_second / parts,
-            invocations_a_second=deployment.invocations_a_second / parts,
-            table_write_units=deployment.table_write_units / parts,
+            maximum_concurrency=max(1, round(deployment.maximum_concurrency / scale)),
+            put_events_a_second=deployment.put_events_a_second / scale,
+            invocations_a_second=deployment.invocations_a_second / scale,
+            table_write_units=deployment.table_write_units / scale,
             stock_shards=shards,
         ),
     )
 
 
-def compare(parameters: Parameters, runs: Sequence[Run], seed: int) -> list[Comparison]:
-    """Simulate on the embedded AWS what was measured there."""
-    return [Comparison(run, embedded(parameters, run, seed)) for run in runs]
+def compare(parameters: Parameters, runs: Sequence[Run]) -> list[Comparison]:
+    """Simulate measured runs on the embedded AWS."""
+    return [Comparison(run, _simulated(parameters, run)) for run in runs]
 
 
-def embedded(parameters: Parameters, run: Run, seed: int) -> Result:
-    rate, scenario = run.offered_orders_per_second, run.scenario
+def _simulated(parameters: Parameters, run: Run) -> Result:
+    rate, batch, workers = run.offered_orders_per_second, run.batch_size, run.workers
+    return embedded(parameters, run.scenario, rate, orders=run.orders, batch_size=batch, workers=workers)
+
+
+def embedded(  # noqa: PLR0913 - the settings of a run
+    parameters: Parameters,
+    scenario: Scenario,
+    rate: float | None,
+    *,
+    orders: int = 0,
+    batch_size: int = 10,
+    workers: int = 2,
+) -> Result:
+    """Simulate on the embedded AWS; a paced run has as many orders as its rate needs, not `orders`."""
     skus, catalogue = scenario.skus, scenario.catalogue
-    wanted = Workload(rate, run.batch_size, skus_an_order=skus, catalogue_skus=catalogue, evenly=True)
-    deployment = replace(Deployment.default(parameters), maximum_concurrency=run.workers)
+    wanted = Workload(rate, batch_size, skus_an_order=skus, catalogue_skus=catalogue, evenly=True)
+    deployment = replace(Deployment.default(parameters), maximum_concurrency=workers)
     # Paced orders do not pile up, so a longer run than the measured one says the same with less noise.
-    orders = run.orders if rate is None else max(_LEAST_ORDERS, round(rate * _SECONDS))
-    return simulate(Pipeline(parameters, parameters.profiles["embedded"], wanted, deployment, seed), orders)
+    orders = orders if rate is None else max(_LEAST_ORDERS, round(rate * _SECONDS))
+    return simulate(Pipeline(parameters, parameters.profiles["embedded"], wanted, deployment), orders)

@@ -1,4 +1,4 @@
-"""What orders wait for in the simulation: queues that hand out batches, and limits of a rate."""
+"""The queues with batches, and the rate limits, that orders wait for in the simulation."""
 
 from collections import deque
 from collections.abc import Generator
@@ -18,7 +18,7 @@ class Order:
 
 
 class RateLimit:
-    """Lets through so many units a second, and says how long one has to wait for them."""
+    """Admits `units_a_second`, and gives the delay of units beyond that."""
 
     def __init__(self, env: simpy.Environment, units_a_second: float) -> None:
         self._env, self._rate = env, units_a_second
@@ -30,7 +30,7 @@ class RateLimit:
         return max(0.0, self._free_at - self._env.now)
 
     def admits(self, units: float) -> bool:
-        """Take the units if there are any left now."""
+        """Take the units if they are available now."""
         if self._free_at > self._env.now:
             return False
         self.delay(units)
@@ -38,7 +38,7 @@ class RateLimit:
 
 
 class Queue:
-    """Messages, and workers that wait for a batch of them; one worker at a time fills its batch."""
+    """Messages, and workers that wait for a batch; one worker at a time fills its batch."""
 
     def __init__(self, env: simpy.Environment) -> None:
         self._env = env
@@ -58,7 +58,7 @@ class Queue:
     def take(
         self, size: int, window_seconds: float = 0.0, poll_seconds: float = 0.0
     ) -> Generator[simpy.Event, None, list[Order]]:
-        """Wait for a message, then for its batch to fill or the window to pass; a poll finds it so much later."""
+        """Wait for a message, `poll_seconds` more, and until the batch is full or the window is over."""
         while not self._messages or self._filled:
             waiting = self._env.event()
             self._idle.append(waiting)

@@ -1,4 +1,4 @@
-"""`invoke simulate`: what the system can carry, where each limit bites, and what to change then."""
+"""`invoke simulate`: the capacity of the system, its limits, and the changes that raise them."""
 
 import json
 import math
@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from scripts.cli.console import out
+from scripts.cli.console import err, out, print_table
 from scripts.cli.errors import UserError
-from scripts.cli.paths import CAPACITY_PARAMETERS_FILE, MEASURED_RATES_FILE
+from scripts.cli.json_files import check_writable
+from scripts.cli.paths import CAPACITY_PARAMETERS_FILE, LOCAL_FOLDER, MEASURED_RATES_FILE
 from scripts.measure.capacity import tables
 from scripts.measure.capacity.measured import load_runs
 from scripts.measure.capacity.parameters import Parameters, load_parameters
@@ -30,8 +31,9 @@ from scripts.measure.capacity.tables import Sheet
 from scripts.measure.prices import read_prices
 
 _ADVISED = {MIXES[0].name: MODES[2].name, MIXES[1].name: MODES[3].name, MIXES[2].name: MODES[3].name}
-"""The way of writing that suits a mix: the page shows only these, as all would be too many."""
+"""The mode that suits each mix: the page shows these only."""
 _COST_RATE = 100
+PICTURE = LOCAL_FOLDER / "capacity.svg"
 _END = "<!-- end -->"
 
 
@@ -44,7 +46,7 @@ class Report:
     trades: Sequence[Prediction]
 
     def as_json(self) -> str:
-        """All figures, for other programs; what is no number becomes null."""
+        """All figures, for other programs; a figure that is not finite becomes null."""
         given = {
             "limits": {mix.name: tables.limits(self.parameters, mix) for mix in MIXES},
             "predictions": [asdict(prediction) for prediction in self.predictions],
@@ -55,14 +57,13 @@ class Report:
         return json.dumps(_without_nan(given), indent=2)
 
     def print(self) -> None:
-        limits = [tables.limit_sheet(self.parameters, mix) for mix in MIXES]
-        everything = tables.prediction_sheet(self.predictions, self.parameters)
-        sheets = self.sheets()
-        others = (sheets[name] for name in ("overload", "cost", "settings", "measured"))
-        for sheet in (*limits, everything, *others):
-            out.print(sheet.printed(), "")
+        """Print the tables of the pages, with the rates of every mode."""
+        everything = tables.rate_sheets(self.predictions, self.parameters)
+        for sheet in (self.sheets() | everything).values():
+            print_table(sheet.printed())
+            out.print()
 
-    def sheets(self) -> Mapping[str, Sheet]:
+    def sheets(self) -> dict[str, Sheet]:
         """The tables of docs/capacity.md and docs/performance.md, by the names of their places."""
         advised = [one for one in self.predictions if _ADVISED[one.mix] == one.mode]
         costs = [
@@ -70,9 +71,9 @@ class Report:
             for one in self.predictions
             if one.offered_orders_per_second == _COST_RATE and one.mode != MODES[0].name and one.mix != MIXES[1].name
         ]
-        limits = {f"limits {index}": tables.limit_sheet(self.parameters, mix) for index, mix in enumerate(MIXES)}
-        return limits | {
-            "rates": tables.prediction_sheet(advised, self.parameters),
+        return {
+            **{f"limits {index}": tables.limit_sheet(self.parameters, mix) for index, mix in enumerate(MIXES)},
+            **tables.rate_sheets(advised, self.parameters),
             "overload": tables.overload_sheet(self.overloads),
             "cost": tables.cost_sheet(costs),
             "settings": tables.settings_sheet(self.trades),
@@ -84,31 +85,33 @@ def predict_capacity(
     *,
     parameters_file: Path = CAPACITY_PARAMETERS_FILE,
     measured_file: Path = MEASURED_RATES_FILE,
-    seed: int,
-    as_json: bool,
-    plot: Path,
+    as_json: bool = False,
+    plot: Path = PICTURE,
 ) -> Report:
-    """Predict, print and draw; raise UserError where a file is not what it should be."""
+    """Predict, print and draw; raise UserError where a file is not valid."""
     parameters, prices, runs = load_parameters(parameters_file), read_prices(), load_runs(measured_file)
-    report = Report(
-        parameters,
-        [predict(parameters, prices, mode, mix, rate, seed) for mix in MIXES for mode in MODES for rate in RATES],
-        [overload(parameters, mode, mix, workers, seed) for mix in MIXES for mode in MODES for workers in WORKERS],
-        compare(parameters, runs, seed),
-        [predict(parameters, prices, mode, MIXES[1], rate, seed) for mode in SETTINGS for rate in SETTINGS_RATES],
-    )
+    check_writable(plot)
+    with err.status("simulating, about half a minute …"):
+        report = Report(
+            parameters,
+            [predict(parameters, prices, mode, mix, rate) for mix in MIXES for mode in MODES for rate in RATES],
+            [overload(parameters, mode, mix, workers) for mix in MIXES for mode in MODES for workers in WORKERS],
+            compare(parameters, runs),
+            [predict(parameters, prices, mode, MIXES[1], rate) for mode in SETTINGS for rate in SETTINGS_RATES],
+        )
     if as_json:
         out.print(report.as_json(), markup=False)
     else:
         report.print()
     from scripts.measure.capacity.plot import draw  # noqa: PLC0415 - it takes a second to import
 
-    draw(report.parameters, report.predictions, report.comparisons, plot, seed)
+    draw(parameters, report.predictions, runs, plot)
+    err.print(f"the picture is in {plot}", markup=False)
     return report
 
 
 def fill(page: Path, sheets: Mapping[str, Sheet]) -> None:
-    """Put each table into its place, if it has one, which two comments mark; leave the rest of the page as it is."""
+    """Write each table between the two comments of its place, if the page has one; leave the rest as it is."""
     if not page.is_file():
         raise UserError(f"there is no page {page}")
     text = page.read_text(encoding="utf-8")

@@ -29,14 +29,14 @@ Handle = Callable[[list[Order]], Steps]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a simulation saw once it was warm."""
+    """The figures of a simulation after its warm-up."""
 
     orders_per_second: float
     p50_seconds: float
     p99_seconds: float
     completed: int
     order_service_busy: float
-    """Of its workers, the share that was busy, on average."""
+    """The busy share of its workers, on average."""
     mean_seconds: float
     mean_in_progress: float
     usage: Usage
@@ -48,7 +48,7 @@ class Pipeline:
     profile: Profile
     workload: Workload
     deployment: Deployment
-    seed: int
+    seed: int = 1
     env: simpy.Environment = field(default_factory=simpy.Environment)
 
     def __post_init__(self) -> None:
@@ -92,7 +92,7 @@ class Pipeline:
             yield from self.handle_commits(batch)
 
     def run(self, orders: int) -> None:
-        """Place the orders and run until the last of them is placed or, without a rate, until all are done."""
+        """Place the orders; run until the last is placed or, without a rate, until all have ended."""
         self.env.process(self._place(orders))
         if self.workload.orders_per_second is None:
             while len(self.completed) < orders:
@@ -154,7 +154,7 @@ class Pipeline:
             yield from self._work(self.profile.compute)
 
     def _groups(self, orders: Sequence[Order], others: int) -> list[list[Order]]:
-        """One an order, or as many as a transaction has room for."""
+        """One order per group, or as many as a transaction has room for."""
         if not self.workload.group_commit:
             return [[order] for order in orders]
         groups: list[list[Order]] = []
@@ -169,7 +169,7 @@ class Pipeline:
         return groups
 
     def _commit(self, group: Sequence[Order], version: int, queue: Queue) -> Steps:
-        """Write a version of the orders with their stock; conflicts are tried again with jitter, then by the queue."""
+        """Write a version of the orders with their stock; retry conflicts, then return the orders to the queue."""
         skus = sorted({sku for order in group for sku in order.skus})
         items = {(sku, self._dice.randrange(self.deployment.stock_shards)) for sku in skus}
         for attempt in range(ATTEMPTS):
@@ -248,13 +248,13 @@ class Pipeline:
         yield from self._publish(len(batch) - versions.count(2), len(batch) - versions.count(3))
         self.usage.events += versions.count(1) + versions.count(3)
         for order, version in zip(batch, versions, strict=True):
-            if version < 3:  # noqa: PLR2004 - nobody waits for the event of the third
+            if version < 3:  # noqa: PLR2004 - the third version's event has no consumer
                 self.env.process(self._deliver(order, self._payments if version == 1 else self._orders))
         yield from self._work(self.profile.ending)
         self.usage.lambda_seconds += self.env.now - started
 
     def _publish(self, *events_of_buses: int) -> Steps:
-        """Call for each bus and ten events, some calls side by side."""
+        """Publish ten events of one bus per call, some calls side by side."""
         most, at_once = self.parameters.limits.put_events_entries.value, self.parameters.deployment.calls_side_by_side
         calls = [min(most, events - start) for events in events_of_buses for start in range(0, events, most)]
         for start in range(0, len(calls), at_once):
@@ -265,7 +265,7 @@ class Pipeline:
     def _put_events_call(self, entries: int) -> Steps:
         if delay := self._put_events.delay(1):
             yield self.env.timeout(delay)
-        self.usage.published()
+        self.usage.api_calls += 1
         yield from self._work(self.profile.put_events, entries)
 
     def _work(self, duration: Duration, items: float = 0) -> Steps:
@@ -281,7 +281,7 @@ class Pipeline:
 
 
 def simulate(pipeline: Pipeline, orders: int, warm_up_share: float = 0.3) -> Result:
-    """Run the pipeline; what happens in the first part of the time is left out."""
+    """Run the pipeline; a paced run leaves out the first `warm_up_share` of its time."""
     pipeline.run(orders)
     end = pipeline.env.now
     paced = pipeline.workload.orders_per_second is not None

@@ -1,4 +1,4 @@
-"""The tables of `invoke simulate`, as they are printed and as docs/capacity.md has them."""
+"""The tables of `invoke simulate`, for the terminal and for the pages in docs/."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ _RETURNED_BEFORE_P99 = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table: `texts` are its first columns, the rest are numbers."""
+    """A table: columns of text first, then columns of numbers."""
 
     title: str
     texts: Sequence[str]
@@ -35,7 +35,10 @@ class Sheet:
     rows: Sequence[Sequence[str]]
 
     def printed(self) -> Table:
+        """Where the table is too wide, the headings of its numbers fold."""
         shown = table(*self.texts, *self.numbers, title=self.title, numbers=self.numbers)
+        for column in shown.columns[: len(self.texts)]:
+            column.no_wrap = True
         for row in self.rows:
             shown.add_row(*row)
         return shown
@@ -47,7 +50,7 @@ class Sheet:
 
 
 def limits(parameters: Parameters, mix: Mix) -> dict[str, Mapping[str, float]]:
-    """What each limit allows on a new account, by mode; and from where on conflicts are felt."""
+    """Orders per second that each limit allows on a new account, by mode, and from which conflicts are felt."""
     default = Deployment.default(parameters)
     models = {
         mode.name: Model(parameters, parameters.profiles["aws"], workload(mode, mix, None), default) for mode in MODES
@@ -62,30 +65,37 @@ def limit_sheet(parameters: Parameters, mix: Mix) -> Sheet:
     return Sheet(f"Orders/s that each limit allows on a new account, {mix.name}", ["limit"], names, rows)
 
 
-def prediction_sheet(predictions: Sequence[Prediction], parameters: Parameters) -> Sheet:
-    title = "Each rate: up to where a new account holds, what must be raised to what, and what the simulation then gets"
-    numbers = (
-        "offered/s", "holds to", "workers", "rules/s", "write units/s", "shards", "ramp min", "orders/s", "p50 s",
-        "p99 s", "$/million", "conflicts", "back",
-    )  # fmt: skip
-    rows = [_prediction_row(prediction, parameters) for prediction in predictions]
-    return Sheet(title, ["mix", "mode", "first limit"], numbers, rows)
+def rate_sheets(predictions: Sequence[Prediction], parameters: Parameters) -> dict[str, Sheet]:
+    """Two tables with a row per rate: the deployment that it needs, and its figures on that deployment."""
+    texts = ["mix", "mode"]
+    needs = ("offered/s", "holds to", "workers", "rules/s", "write units/s", "shards", "ramp min")
+    figures = ("offered/s", "orders/s", "p50 s", "p99 s", "$/million", "conflicts", "back")
+    return {
+        "needs": Sheet(
+            "Each rate: orders/s up to which a new account holds, and the deployment that the rate needs",
+            texts,
+            needs,
+            [[one.mix, one.mode, *_needs(one, parameters)] for one in predictions],
+        ),
+        "rates": Sheet(
+            "Each rate, simulated on that deployment",
+            texts,
+            figures,
+            [[one.mix, one.mode, *_figures(one, parameters)] for one in predictions],
+        ),
+    }
 
 
-def _prediction_row(one: Prediction, parameters: Parameters) -> list[str]:
-    needs = one.needs
+def _needs(one: Prediction, parameters: Parameters) -> list[str]:
+    needs, ramp = one.needs, max(ramp_minutes(parameters, one.needs).values())
+    sizes = (needs.maximum_concurrency, needs.invocations_a_second, needs.table_write_units, needs.stock_shards)
+    rates = (one.offered_orders_per_second, one.default_orders_per_second)
+    return [*map(number, (*rates, *sizes)), f"{ramp:.0f}"]
+
+
+def _figures(one: Prediction, parameters: Parameters) -> list[str]:
     return [
-        one.mix,
-        one.mode,
-        one.default_limit,
-        number(one.offered_orders_per_second),
-        number(one.default_orders_per_second),
-        number(needs.maximum_concurrency),
-        number(needs.invocations_a_second),
-        number(needs.table_write_units),
-        number(needs.stock_shards),
-        f"{max(ramp_minutes(parameters, needs).values()):.0f}",
-        number(one.orders_per_second),
+        *map(number, (one.offered_orders_per_second, one.orders_per_second)),
         f"{one.p50_seconds:.2f}",
         _p99(one, parameters),
         f"{sum(one.dollars_per_million.values()):.2f}",
@@ -95,14 +105,14 @@ def _prediction_row(one: Prediction, parameters: Parameters) -> list[str]:
 
 
 def _p99(one: Prediction, parameters: Parameters) -> str:
-    """An order that goes back to the queue is seen again only after the visibility timeout."""
+    """The visibility timeout, where more than a hundredth of the orders go back to the queue."""
     if one.returned_share >= _RETURNED_BEFORE_P99:
         return f"> {parameters.deployment.visibility_timeout_seconds:.0f}"
     return f"{one.p99_seconds:.2f}"
 
 
 def overload_sheet(overloads: Sequence[Overload]) -> Sheet:
-    title = "Orders/s done of those offered, as much as the workers of a function can take, a SKU's stock in one item"
+    title = "Orders/s completed of those offered, at the limit of the workers, with a SKU's stock in one item"
     rows = []
     for mix in MIXES:
         for mode in MODES:
@@ -118,7 +128,7 @@ def settings_sheet(predictions: Sequence[Prediction]) -> Sheet:
     for mode in SETTINGS:
         cells = {one.offered_orders_per_second: _trade(one) for one in predictions if one.mode == mode.name}
         rows.append([mode.name, *(cells[rate] for rate in rates)])
-    title = f"What batch and window trade, {predictions[0].mix}" if predictions else ""
+    title = f"The trade of batch and window, {predictions[0].mix}" if predictions else ""
     return Sheet(title, ["batch, window"], [f"at {number(rate)}/s" for rate in rates], rows if predictions else [])
 
 
@@ -132,7 +142,7 @@ def cost_sheet(predictions: Sequence[Prediction]) -> Sheet:
     rows = [[text, *(f"{one.dollars_per_million[line]:.2f}" for one in predictions)] for line, text in texts.items()]
     rows.append(["total", *(f"{sum(one.dollars_per_million.values()):.2f}" for one in predictions)])
     rate = number(predictions[0].offered_orders_per_second)
-    return Sheet(f"Dollars for a million orders, at {rate} orders/s", ["line"], names, rows)
+    return Sheet(f"Dollars per million orders, at {rate} orders/s", ["line"], names, rows)
 
 
 def comparison_sheet(comparisons: Sequence[Comparison]) -> Sheet:
@@ -145,19 +155,16 @@ def comparison_sheet(comparisons: Sequence[Comparison]) -> Sheet:
 
 
 def _comparison_row(one: Comparison) -> list[str]:
-    offered = one.run.offered_orders_per_second
+    run, predicted, offered = one.run, one.predicted, one.run.offered_orders_per_second
+    rates = (run.orders_per_second, predicted.orders_per_second)
+    p50, p99 = (run.p50_seconds, predicted.p50_seconds), (run.p99_seconds, predicted.p99_seconds)
     return [
-        one.run.name,
-        str(one.run.batch_size),
-        "all at once" if offered is None else number(offered),
-        f"{one.run.orders_per_second:.1f}",
-        f"{one.predicted.orders_per_second:.1f}",
+        *(run.name, str(run.batch_size), "burst" if offered is None else number(offered)),
+        *(f"{rate:.1f}" for rate in rates),
         f"{one.rate_ratio:.2f}",
-        f"{one.run.p50_seconds:.3f}",
-        f"{one.predicted.p50_seconds:.3f}",
+        *(f"{seconds:.3f}" for seconds in p50),
         f"{one.p50_ratio:.2f}",
-        f"{one.run.p99_seconds:.3f}",
-        f"{one.predicted.p99_seconds:.3f}",
+        *(f"{seconds:.3f}" for seconds in p99),
     ]
 
 

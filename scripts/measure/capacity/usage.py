@@ -1,4 +1,4 @@
-"""What orders use of AWS, by the same rules as `invoke bench` counts it: a test compares the two."""
+"""The AWS use of simulated orders, by the rules of `invoke bench`: a test compares the two."""
 
 import math
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ _MILLION = 1_000_000
 # SQS hands over and deletes ten messages a request, and BatchGetItem reads a hundred items.
 _RECORDS_A_REQUEST, _ITEMS_A_READ = 10, 100
 COMMIT_READ_UNITS = 0.5
-"""Of a commit that need not be the very latest: half a unit each 4 KB."""
+"""For an eventually consistent read of a commit: half a unit per 4 KB."""
 DEADLINE_BYTES, DUE_STREAM_BYTES = 170, 30
-"""Of the item that says when the orders of a transaction are due, and of each order in it."""
+"""Size of a transaction's deadline item without its orders, and per order in it."""
 _WRITE_BYTES = 1024
 
 
 def deadline_units(orders: float) -> int:
-    """Of the item for so many orders, were it written without a transaction."""
+    """Write units of the deadline item of this many orders, outside of a transaction."""
     return math.ceil((DEADLINE_BYTES + orders * DUE_STREAM_BYTES) / _WRITE_BYTES)
 
 
@@ -25,10 +25,7 @@ class Usage:
     """Counted while a simulation runs."""
 
     limits: Limits
-    event_store_units: float = 0
-    deadline_units: float = 0
-    inventory_units: float = 0
-    counter_units: float = 0
+    write_units: float = 0
     read_units: float = 0
     api_calls: float = 0
     events: float = 0
@@ -42,7 +39,7 @@ class Usage:
     returned: float = 0
 
     def invoked(self, messages: int) -> None:
-        """Count a queue's batch: each message was sent, and they are received and deleted, ten a call."""
+        """Count a queue's batch: each message is sent, then received and deleted ten per call."""
         self.lambda_requests += 1
         self.queue_requests += messages + 2 * -(-messages // _RECORDS_A_REQUEST)
 
@@ -54,30 +51,20 @@ class Usage:
         self.read_units += items * units_an_item
 
     def transacted(self, orders: int, skus: int, *, due: bool = False) -> None:
-        """Count an attempt: the commits, their SKUs, the counters, the deadline; a cancelled one is billed as well."""
-        factor = self.limits.transactional_factor.value
+        """Count an attempt: commits, SKUs, counters, deadline. A cancelled attempt is billed as well."""
+        counters, deadline = 1, deadline_units(orders) if due else 0
         self.api_calls += 1
         self.transactions += 1
         self.committed += orders
-        self.event_store_units += factor * orders
-        self.inventory_units += factor * skus
-        self.counter_units += factor
-        self.deadline_units += factor * deadline_units(orders) if due else 0
+        self.write_units += self.limits.transactional_factor.value * (orders + skus + counters + deadline)
 
     def put(self, orders: int) -> None:
-        """Count third versions, which move nothing and need no transaction; all that are in one call."""
+        """Count the third versions of one call, which change no stock and need no transaction."""
         self.api_calls += 1
-        self.event_store_units += orders
-
-    def published(self) -> None:
-        self.api_calls += 1
-
-    @property
-    def write_units(self) -> float:
-        return self.event_store_units + self.inventory_units + self.counter_units + self.deadline_units
+        self.write_units += orders
 
     def quantities(self, completed: float, deployment: DeploymentDefaults) -> dict[str, float]:
-        """For a million orders, by line of the price list."""
+        """Quantities per million orders, by line of the price list."""
         an_order = _MILLION / completed
         logged = self.lambda_requests * deployment.log_bytes_an_invocation * an_order
         return {

@@ -1,4 +1,4 @@
-"""A month's bill: what stands there and what the clock does, and what the orders take and leave behind."""
+"""The monthly bill: standing resources, the work that the clock starts, the orders and their stored data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from scripts.measure.prices import Price, Prices
 
 DAYS_A_MONTH = 30.4
 STORED_BYTES_AN_ORDER = 1_600
-"""Of three commits of an order of 2 SKUs, with the 100 bytes that DynamoDB adds to each."""
+"""Three commits of an order of 2 SKUs, with the 100 bytes that DynamoDB adds per item."""
 _GB = 1e9
 
 
@@ -23,7 +23,7 @@ class Line:
     quantity: float
     usd: float
     fixed: bool
-    """Whether it is paid for without any order too."""
+    """Whether it is billed without any order too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Bill:
 
     @property
     def services(self) -> dict[str, tuple[float, float]]:
-        """Fixed and variable dollars of each service, the dearest first."""
+        """Fixed and variable dollars per service, the most expensive first."""
         sums: dict[str, tuple[float, float]] = {}
         for line in self.lines:
             fixed, variable = sums.get(line.service, (0.0, 0.0))
@@ -53,9 +53,9 @@ class Bill:
         return dict(sorted(sums.items(), key=lambda item: -sum(item[1])))
 
 
-def make_bill(planned: Planned, prices: Prices, counts: Counts, orders: int, months: int, *, scraped: bool) -> Bill:  # noqa: PLR0913 - what a bill depends on
-    """`counts` are an order's; what is kept is what has gathered after so many months of as many orders."""
-    lines = _lines(prices, "it is there", standing(planned), fixed=True)
+def make_bill(planned: Planned, prices: Prices, counts: Counts, orders: int, months: int, *, scraped: bool) -> Bill:  # noqa: PLR0913 - the parts of a bill
+    """`counts` are per order; the stored data is that of `months` with `orders` each."""
+    lines = _lines(prices, "standing", standing(planned), fixed=True)
     for activity in activities(planned, scraped=scraped):
         lines += _lines(prices, activity.why, activity.quantities, fixed=True)
     lines += _lines(prices, "orders", {line: count * orders for line, count in counts.items()}, fixed=False)
@@ -66,7 +66,7 @@ def make_bill(planned: Planned, prices: Prices, counts: Counts, orders: int, mon
 
 
 def _kept(planned: Planned, counts: Counts, orders: int, months: int) -> dict[str, float]:
-    """GB that are kept at the end of that time."""
+    """Stored GB after these months."""
     stored = orders * months * STORED_BYTES_AN_ORDER / _GB
     archived = _months(planned, "aws_cloudwatch_event_archive", "retention_days", months)
     logged = _months(planned, "aws_cloudwatch_log_group", "retention_in_days", months)
@@ -79,7 +79,7 @@ def _kept(planned: Planned, counts: Counts, orders: int, months: int) -> dict[st
 
 
 def _months(planned: Planned, kind: str, setting: str, months: int) -> float:
-    """For how long it is kept: for ever where its retention is not set."""
+    """Months of its retention: all of them without a retention."""
     return min(planned.largest(kind, setting, default=months * DAYS_A_MONTH) / DAYS_A_MONTH, months)
 
 
@@ -89,7 +89,7 @@ def _recoverable(planned: Planned) -> bool:
 
 
 def _lines(prices: Prices, why: str, quantities: Mapping[str, float], *, fixed: bool) -> list[Line]:
-    """Leave out what has no price, such as calls, and what there is nothing of."""
+    """Leave out quantities of zero, and quantities without a price, such as calls."""
     priced = {name: quantity for name, quantity in quantities.items() if quantity and name in prices}
     return [
         Line(price.service, price.text, why, _in_unit(priced[name], price), priced[name] * price.usd / price.per, fixed)
@@ -98,5 +98,5 @@ def _lines(prices: Prices, why: str, quantities: Mapping[str, float], *, fixed: 
 
 
 def _in_unit(quantity: float, price: Price) -> float:
-    """Bytes are priced and named by the GB."""
+    """Bytes are shown in GB, as they are priced."""
     return quantity / _GB if price.per == _GB else quantity

@@ -1,4 +1,4 @@
-"""What a plan deploys: its managed resources and their settings."""
+"""The managed resources of a plan or of a deployment, and their settings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from typing import Any, Self
 
 from scripts.cli.errors import UserError
 
-Values = Mapping[str, Any]  # as Terraform's JSON has a resource
+Values = Mapping[str, Any]
+"""A resource in Terraform's JSON form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,11 @@ class Planned:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self:
-        """Read a plan in Terraform's JSON form; raise UserError where it deploys nothing."""
-        root = document.get("planned_values", {}).get("root_module", {})
-        resources = sorted(_resources(root), key=lambda resource: resource.address)
+        """Read a plan or a state in Terraform's JSON form; raise UserError where it has no resources."""
+        values = document.get("planned_values") or document.get("values") or {}
+        resources = sorted(_resources(values.get("root_module", {})), key=lambda resource: resource.address)
         if not resources:
-            raise UserError("the plan has no resources, so there is nothing to pay for")
+            raise UserError("there are no resources to pay for: `invoke plan` for an environment that deploys some")
         return cls({name: given.get("value") for name, given in document.get("variables", {}).items()}, resources)
 
     @property
@@ -38,7 +39,7 @@ class Planned:
         return [resource.values for resource in self.resources if resource.kind == kind]
 
     def largest(self, kind: str, setting: str, default: float) -> float:
-        """The largest value that a resource of this kind has for it."""
+        """The largest value of a setting among the resources of a kind."""
         return max((float(values[setting]) for values in self.all(kind) if values.get(setting)), default=default)
 
     @property
@@ -47,7 +48,7 @@ class Planned:
 
     @property
     def queue_mappings(self) -> list[Values]:
-        """What takes batches from a queue; only such a mapping has a scaling configuration."""
+        """The mappings of queues: only they have a scaling configuration."""
         return [values for values in self.all("aws_lambda_event_source_mapping") if values.get("scaling_config")]
 
     @property
@@ -61,14 +62,14 @@ class Planned:
 
     @property
     def workers(self) -> int:
-        """Of each service that takes batches of that size."""
+        """The most workers of a service with that batch size."""
         services = [values for values in self.queue_mappings if values.get("batch_size") == self.batch_size]
         scaling = (block["maximum_concurrency"] for values in services for block in values["scaling_config"])
         return int(max(scaling, default=1))
 
     @property
     def metrics_refresh_seconds(self) -> float:
-        """As the function is told; a first plan does not know that yet, only the settings."""
+        """The function's variable, or the setting: a first plan does not know the variable yet."""
         for values in self.all("aws_lambda_function"):
             for block in values.get("environment") or ():
                 if seconds := (block.get("variables") or {}).get("REFRESH_SECONDS"):
@@ -77,7 +78,7 @@ class Planned:
 
     @property
     def scrapes_expected(self) -> bool:
-        """Whether it is an alarm that nobody scrapes the metrics."""
+        """Whether there is an alarm for missing scrapes of the metrics."""
         return any(
             values.get("treat_missing_data") == "breaching" for values in self.all("aws_cloudwatch_metric_alarm")
         )

@@ -1,19 +1,23 @@
-"""`invoke cost`: what a month of an environment costs, by service and line by line."""
+"""`invoke cost`: the monthly bill of an environment, by service and by line."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
-from scripts.cli.console import out, table
+from scripts.cli.console import out, print_table, table
+from scripts.cli.errors import UserError
 from scripts.cli.json_files import check_writable
 from scripts.cli.paths import MEASURED_COUNTS_FILE, PRICES_FILE
 from scripts.deploy import planning
+from scripts.deploy.plan.guard import PLAN_FILE
+from scripts.deploy.remote_state import initialised_terraform, state_bucket_exists
 from scripts.deploy.target import Target
 from scripts.measure.cost.bill import STORED_BYTES_AN_ORDER, Bill, make_bill
-from scripts.measure.cost.load import ORDERED, Predicted, counts_at, measured, predict
+from scripts.measure.cost.load import ORDERED, Predicted, counts_at, measured_counts, predict
 from scripts.measure.cost.planned import Planned
 from scripts.measure.cost.resource_types import HOURS_A_MONTH, unpriced
 from scripts.measure.cost.standing import assumptions
@@ -25,13 +29,12 @@ _SECONDS_A_MONTH = HOURS_A_MONTH * 3600
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    orders_a_month: int
+    orders_a_month: int = 1_000_000
     batch: int | None = None
-    """Orders of a transaction, to take what was measured; None is as many as the simulation finds, and its counts."""
+    """Orders per transaction, for the measured counts of such batches; None takes both from the simulation."""
     months: int = 12
-    """For how long orders have come: what is kept of them gathers."""
+    """Months for which orders have come: their stored data accumulates."""
     scraped: bool = False
-    measured: Path = MEASURED_COUNTS_FILE
     prices: Path = PRICES_FILE
 
 
@@ -61,30 +64,43 @@ class Report:
         return json.dumps(given, indent=2)
 
     def print(self) -> None:
-        out.print(services_table(self.bill), "", lines_table(self.bill), "")
+        for shown in (services_table(self.bill), lines_table(self.bill)):
+            print_table(shown)
+            out.print()
         a_million = self.bill.variable / self.bill.orders * _MILLION
         out.print(
-            f"an order: ${self.bill.total / self.bill.orders:.7f}; a million more: ${a_million:,.2f}; "
-            f"a month without any: ${self.bill.fixed:,.2f}",
+            f"per order: ${self.bill.total / self.bill.orders:.7f}; a million more orders: ${a_million:,.2f}; "
+            f"a month without orders: ${self.bill.fixed:,.2f}",
             markup=False,
         )
         for note in self.notes:
             out.print(f"- {note}", markup=False)
         for kind, count in self.unpriced.items():
-            out.print(
-                f"not priced: {count} {kind}; give it a place in scripts/measure/cost/resource_types.py", markup=False
-            )
+            out.print(f"not priced: {count} {kind}; add it to scripts/measure/cost/resource_types.py", markup=False)
 
 
 def show_bill(target: Target, settings: Settings, json_file: Path | None) -> None:
-    """Read the plan, print the bill; raise UserError where there is no plan, or a file is not what it should be."""
+    """Print the bill of the last plan or, once that is applied, of the deployment; raise UserError without either."""
     if json_file:
         check_writable(json_file)
-    report = make_report(Planned.of(planning.read_plan(target)), settings)
+    report = make_report(Planned.of(_plan_or_state(target)), settings)
     report.print()
     if json_file:
         json_file.write_text(report.as_json() + "\n")
         out.print(f"written to {json_file}", markup=False)
+
+
+def _plan_or_state(target: Target) -> Mapping[str, Any]:
+    """Read the plan, or the state if there is no plan, in Terraform's JSON form."""
+    if (target.state_folder / PLAN_FILE).exists():
+        out.print("the last plan, not applied yet:")
+        return planning.read_plan(target)
+    state = initialised_terraform(target).show_state() if state_bucket_exists(target) else {}
+    if not state.get("values"):
+        raise UserError(f"there is no plan, and nothing is deployed: `{planning.plan_command(target)}`")
+    out.print("the deployment, as there is no newer plan:")
+    # A state has no variables.
+    return {**state, "variables": {"region": {"value": target.region}}}
 
 
 def make_report(planned: Planned, settings: Settings) -> Report:
@@ -92,7 +108,7 @@ def make_report(planned: Planned, settings: Settings) -> Report:
     predicted = predict(planned, settings.orders_a_month / _SECONDS_A_MONTH)
     counts = predicted.counts
     if settings.batch:
-        counts = counts_at(measured(settings.measured), settings.batch, planned.memory_gb)
+        counts = counts_at(measured_counts(), settings.batch, planned.memory_gb)
     scraped = settings.scraped or planned.scrapes_expected
     bill = make_bill(planned, prices, counts, settings.orders_a_month, settings.months, scraped=scraped)
     notes = [*_notes(planned, prices, settings, predicted), *assumptions(planned, scraped=scraped)]
@@ -105,35 +121,36 @@ def _notes(planned: Planned, prices: Prices, settings: Settings, predicted: Pred
         f"Prices of {prices.region}, {prices.date}, without free tiers, discounts and taxes.",
         f"Orders of {ORDERED.skus} SKUs out of {ORDERED.catalogue}, {rate:,.3g} a second all month.",
         *_counting(planned, settings, predicted),
-        f"It leaves {STORED_BYTES_AN_ORDER:,} bytes in the event store, which keeps {settings.months} months of them.",
-        "Logs are kept as they came, uncompressed.",
+        f"The event store has {STORED_BYTES_AN_ORDER:,} bytes per order of {settings.months} months.",
+        "Logs are stored uncompressed.",
         "Left out: the simulated payment gateway's table, the storage of deadlines, data transfer, requests to keys.",
     ]
     if planned.region != prices.region:
-        where = planned.region or "a region of its own"
-        notes.insert(1, f"The plan is for {where}, whose prices differ: --prices FILE takes others.")
+        where = planned.region or "another region"
+        notes.insert(1, f"The environment is in {where}, whose prices differ: --prices FILE takes others.")
     if rate > predicted.orders_a_second:
         carried = f"{predicted.orders_a_second:,.0f} orders/s ({predicted.limit})"
-        notes.insert(0, f"More than the environment carries, {carried}: see docs/capacity.md.")
+        notes.insert(0, f"These orders are more than the environment carries, {carried}: see docs/capacity.md.")
     return notes
 
 
 def _counting(planned: Planned, settings: Settings, predicted: Predicted) -> list[str]:
     if settings.batch:
         return [
-            f"--batch puts {settings.batch:,} in a transaction; they take what {settings.measured.name} counted.",
-            "Lambda's times are those of the machine that measured.",
+            f"--batch: {settings.batch:,} orders per transaction, by the counts in {MEASURED_COUNTS_FILE.name}.",
+            "Lambda's times are those of the measured machine.",
         ]
     return [
-        f"{predicted.orders_a_transaction:,.1f} are in a transaction, as simulated at {planned.batch_size} at most.",
-        "A transaction that conflicts with another is paid for too.",
-        "Lambda's times are those assumed for AWS, see docs/capacity.md.",
+        f"{predicted.orders_a_transaction:,.1f} orders per transaction, simulated with {planned.batch_size} at most.",
+        "Transactions that conflict are billed too.",
+        "Lambda's times are assumed for AWS, see docs/capacity.md.",
     ]
 
 
 def services_table(bill: Bill) -> Table:
     numbers = ("fixed $", "by orders $", "total $", "share")
-    shown = table("service", *numbers, numbers=numbers, title=f"A month with {bill.orders:,} orders")
+    title = f"A month with {bill.orders:,} orders (--orders-per-month)"
+    shown = table("service", *numbers, numbers=numbers, title=title)
     for service, (fixed, variable) in bill.services.items():
         shown.add_row(service, *_money(fixed, variable), f"{(fixed + variable) / bill.total:.0%}")
     shown.add_row("all", *_money(bill.fixed, bill.variable), "100%")
@@ -142,7 +159,7 @@ def services_table(bill: Bill) -> Table:
 
 def lines_table(bill: Bill) -> Table:
     numbers = ("quantity", "$", "share")
-    shown = table("what", "why", *numbers, numbers=numbers, title="Line by line")
+    shown = table("item", "reason", *numbers, numbers=numbers, title="Line by line")
     for line in sorted(bill.lines, key=lambda line: (not line.fixed, -line.usd)):
         quantity = f"{line.quantity:,.0f}" if line.quantity >= 10 else f"{line.quantity:,.2f}"  # noqa: PLR2004 - few digits
         shown.add_row(line.what, line.why, quantity, f"{line.usd:,.2f}", f"{line.usd / bill.total:.0%}")

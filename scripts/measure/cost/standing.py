@@ -1,4 +1,4 @@
-"""What the clock makes an environment do: each minute, whether orders come or not, and of each order once it is due."""
+"""The work that the clock starts: each minute, with or without orders, and once per order when it is due."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SCRAPES_A_MINUTE = 2
 _POLLERS, _POLLS_A_MINUTE = 5, 3
 _SWEEP_SECONDS, _TOLD_SECONDS, _SCRAPE_SECONDS = 0.2, 0.1, 0.1
 SWEPT_MINUTES, DEADLINE_SHARDS = 4, 8
-"""A minute is read until nobody can write into it any more, each of its parts by a query as of now."""
+"""A minute is read until no writer can add to it, each of its shards by a consistent query."""
 _STREAMS_A_MESSAGE = 100
 _READ_BYTES = 4096
 # Of a checkpoint of 13 KB; of each scrape's page of 1,000 SKUs, 12 KB, and its turns to make it and to read CloudWatch.
@@ -28,7 +28,7 @@ SCRAPE_READ_UNITS = 12 + 2 * (4 + 3) + 1 + 2
 class Activity:
     why: str
     quantities: Mapping[str, float]
-    """A month's, by line of the price list."""
+    """Per month, by line of the price list."""
 
 
 def activities(planned: Planned, *, scraped: bool) -> list[Activity]:
@@ -37,7 +37,7 @@ def activities(planned: Planned, *, scraped: bool) -> list[Activity]:
 
 
 def sums(planned: Planned) -> int:
-    """How many sums the functions may write to CloudWatch."""
+    """The number of sums that the functions may write to CloudWatch."""
     functions = [str(values.get("function_name")) for values in planned.all("aws_lambda_function")]
     return len(list(declared_sums(functions)))
 
@@ -46,10 +46,10 @@ def assumptions(planned: Planned, *, scraped: bool) -> list[str]:
     scrapes = (
         f"The metrics are scraped {SCRAPES_A_MINUTE} times a minute, with 1,000 SKUs in the inventory."
         if scraped
-        else "Nobody scrapes the metrics, as the plan expects it: --scraped adds what a Prometheus costs."
+        else "No scrapes of the metrics, as the plan expects none: --scraped adds the cost of a Prometheus."
     )
     return [
-        f"Each of the {sums(planned)} metrics of the functions has a value in every hour: the most there can be.",
+        f"Each of the {sums(planned)} metrics of the functions has a value in every hour, which is the upper limit.",
         scrapes,
         f"Lambda polls an empty queue {_POLLERS * _POLLS_A_MINUTE} times a minute.",
         "A key costs $1 a month more after each of its first two rotations, of which there is one a year: not counted.",
@@ -57,7 +57,7 @@ def assumptions(planned: Planned, *, scraped: bool) -> list[str]:
 
 
 def _sweeps(planned: Planned) -> Activity:
-    """Each minute: where it stopped, what the last minutes have, a unit a query at least, and how far it is now."""
+    """Each minute: read the cursor and the last minutes, one unit per query at least, and write the cursor."""
     sweeps = MINUTES_A_MONTH
     quantities = _invoked(planned, sweeps, _SWEEP_SECONDS) | {
         "dynamodb_read_units": (1 + SWEPT_MINUTES * DEADLINE_SHARDS) * sweeps,
@@ -67,9 +67,9 @@ def _sweeps(planned: Planned) -> Activity:
 
 
 def once_due(planned: Planned, orders: int) -> Activity:
-    """Each order's deadline is read, it alone in its group, and sent; the order service looks for its version 2.
+    """Each deadline, alone in its group, is read and sent, whether the order is paid or not.
 
-    A message is sent, received and deleted. A deadline passes whether the order was paid or not.
+    A message is sent, received and deleted. The order service reads version 2 of the order.
     """
     messages = orders / _STREAMS_A_MESSAGE
     group_units = SWEPT_MINUTES * (DEADLINE_BYTES + DUE_STREAM_BYTES) / _READ_BYTES

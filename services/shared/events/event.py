@@ -35,6 +35,10 @@ class UnknownEventError(ValueError):
     """No event of this type or schema version is known here: its writer may be newer than its reader."""
 
 
+class EventDeclarationError(TypeError):
+    """An event's class is wrong, such as one without an upcaster: it is raised as its module is imported."""
+
+
 _STORED = object()
 _T = TypeVar("_T")
 Stored = Annotated[_T, _STORED]
@@ -75,9 +79,12 @@ class Event(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:  # noqa: ANN401 - pydantic's signature
         if sorted(cls.UPCASTERS) != list(range(1, cls.SCHEMA_VERSION)):
-            raise TypeError(f"{cls.__name__} is at schema version {cls.SCHEMA_VERSION} and upcasts {[*cls.UPCASTERS]}")
+            raise EventDeclarationError(
+                f"{cls.__name__} is at schema version {cls.SCHEMA_VERSION} and upcasts {[*cls.UPCASTERS]}: "
+                "give it one upcaster per earlier version, in UPCASTERS"
+            )
         if cls.__name__ in _TYPES:
-            raise TypeError(f"two events are called {cls.__name__}")
+            raise EventDeclarationError(f"two events are called {cls.__name__}")
         _TYPES[cls.__name__] = cls
 
     @classmethod

@@ -1,7 +1,11 @@
 """The documents of the events: valid by the official schemas, true to what is published, and written upon a change."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -274,5 +278,33 @@ def test_a_file_that_is_no_events_schema_is_named(tmp_path: Path) -> None:
 
 
 def test_a_check_accepts_nothing() -> None:
-    with pytest.raises(UserError, match="leave one of the two out"):
+    with pytest.raises(UserError, match="leave out --accept-breaking"):
         update_documents(check=True, accept_breaking=True)
+
+
+@pytest.mark.parametrize("task", ["lint", "events"])
+def test_a_missing_upcaster_is_explained_without_a_traceback(task: str, tmp_path: Path) -> None:
+    """The tasks run with a copy of the services, in which an event has a new version and no upcaster."""
+    shutil.copytree(REPO_ROOT / "services", tmp_path / "services", ignore=shutil.ignore_patterns("__pycache__"))
+    module = tmp_path / "services" / "shared" / "events" / "order.py"
+    text = module.read_text("utf-8")
+    module.write_text(
+        text.replace("class OrderValidated(Event):", "class OrderValidated(Event):\n    SCHEMA_VERSION = 2", 1)
+    )
+    skipped = "from scripts.check import secret_scan; from scripts.cli import steps; steps.run_tool = print; "
+    program = f"{skipped}secret_scan.scan = print; from scripts.tasks import develop; develop.{task}.body(None)"
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=REPO_ROOT,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{REPO_ROOT}", "PYTHONSAFEPATH": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert (
+        "OrderValidated is at schema version 2 and upcasts []: give it one upcaster per earlier version" in ended.stderr
+    )
+    assert "Traceback" not in ended.stderr

@@ -79,13 +79,6 @@ def test_more_than_there_can_be_is_refused(capsys: pytest.CaptureFixture[str], t
     assert "15 digits at most" in capsys.readouterr().err
 
 
-def test_a_measurement_that_nobody_reads_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        measure.cost.body(Context(), orders_per_month="1", measured="other.json")
-
-    assert "give --batch too" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("task", ["bench", "coldstart", "cost"])
 def test_a_file_that_cannot_be_written_is_named_before_anything_is_measured(
     nothing_is_measured: list[str], tmp_path: Path, task: str

@@ -24,7 +24,8 @@ def request(target: str, body: object, key: str = KEY) -> bytes:
 def test_a_call_is_known_by_the_key_that_signed_it() -> None:
     call = parse_call(request("DynamoDB_20120810.PutItem", {"TableName": "events"}), ANSWER, CALLERS)
 
-    assert (call.caller, call.name, call.status, call.tables) == ("order-service", "dynamodb:PutItem", 200, {"events"})
+    assert (call.caller, call.name, call.status) == ("order-service", "dynamodb:PutItem", 200)
+    assert call.request == {"TableName": "events"}
 
 
 def test_a_call_of_nobody_we_know_is_unknown() -> None:
@@ -32,21 +33,20 @@ def test_a_call_of_nobody_we_know_is_unknown() -> None:
     assert parse_call(b"GET / HTTP/1.1\r\n\r\n", ANSWER, CALLERS).caller == "unknown"
 
 
-def test_the_tables_of_transactions_batches_and_statements_are_found() -> None:
-    transaction = {"TransactItems": [{"Put": {"TableName": "a"}}, {"Update": {"TableName": "b"}}]}
-    statements = {"Statements": [{"Statement": "INSERT INTO \"c\" VALUE {'x': ?}"}]}
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("UpdateItem", {"TableName": "TABLE"}),
+        ("TransactWriteItems", {"TransactItems": [{"Put": {"TableName": "TABLE"}}]}),
+        ("BatchGetItem", {"RequestItems": {"TABLE": {}}}),
+        ("BatchExecuteStatement", {"Statements": [{"Statement": "INSERT INTO \"TABLE\" VALUE {'x': ?}"}]}),
+    ],
+)
+def test_a_call_to_the_simulated_gateway_is_the_gateways(action: str, body: object) -> None:
+    to_gateway, to_events = (json.loads(json.dumps(body).replace("TABLE", table)) for table in ("gateway", "events"))
 
-    assert Call("", "dynamodb", "TransactWriteItems", 200, transaction).tables == {"a", "b"}
-    assert Call("", "dynamodb", "BatchGetItem", 200, {"RequestItems": {"d": {}}}).tables == {"d"}
-    assert Call("", "dynamodb", "BatchExecuteStatement", 200, statements).tables == {"c"}
-
-
-def test_a_call_to_the_simulated_gateway_is_the_gateways() -> None:
-    charge = Call("payment-service", "dynamodb", "UpdateItem", 200, {"TableName": "gateway"})
-    commit = Call("payment-service", "dynamodb", "PutItem", 200, {"TableName": "events"})
-
-    assert owner(charge, "gateway") == "gateway"
-    assert owner(commit, "gateway") == "payment-service"
+    assert owner(Call("payment-service", "dynamodb", action, 200, to_gateway), "gateway") == "gateway"
+    assert owner(Call("payment-service", "dynamodb", action, 200, to_events), "gateway") == "payment-service"
 
 
 class _Upstream(BaseHTTPRequestHandler):

@@ -3,35 +3,40 @@ import math
 import random
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import simpy
+from invoke.context import Context
 
 from scripts.cli.errors import UserError
-from scripts.cli.paths import CAPACITY_PARAMETERS_FILE, DOCS, MEASURED_COUNTS_FILE, MEASURED_RATES_FILE
+from scripts.cli.paths import CAPACITY_PARAMETERS_FILE, DOCS, LOCAL_FOLDER, MEASURED_RATES_FILE
+from scripts.measure.capacity import plot, tables
 from scripts.measure.capacity import report as simulating
-from scripts.measure.capacity import tables
 from scripts.measure.capacity.measured import Run, load_runs
-from scripts.measure.capacity.model import Deployment, Model, Workload, distinct, raised, ramp_minutes
+from scripts.measure.capacity.model import Deployment, Model, Workload, distinct, ramp_minutes, sized_deployment
 from scripts.measure.capacity.parameters import Duration, Parameters, Profile, load_parameters
 from scripts.measure.capacity.predictions import (
     MIXES,
     MODES,
     SETTINGS,
     SETTINGS_RATES,
+    WORKERS,
     Comparison,
     Mix,
     Mode,
+    Overload,
     compare,
     overload,
     predict,
-    sliced,
+    scaled_down,
 )
 from scripts.measure.capacity.predictions import workload as workload_of
 from scripts.measure.capacity.queues import Order, Queue, RateLimit
 from scripts.measure.capacity.simulation import Pipeline, Result, simulate
 from scripts.measure.capacity.tables import Sheet
 from scripts.measure.prices import read_prices
+from scripts.tasks import measure
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +57,7 @@ def run(
     orders: int = 3000,
     seed: int = 1,
 ) -> Result:
-    deployment = deployment or raised(parameters, parameters.profiles["aws"], workload)
+    deployment = deployment or sized_deployment(parameters, parameters.profiles["aws"], workload)
     return simulate(Pipeline(parameters, parameters.profiles["aws"], workload, deployment, seed), orders)
 
 
@@ -62,7 +67,7 @@ _compared: dict[Run, Comparison] = {}
 def compared(parameters: Parameters, run: Run) -> Comparison:
     """Simulate each measured run once, whichever tests look at it: a seed gives the same each time."""
     if run not in _compared:
-        (_compared[run],) = compare(parameters, [run], seed=1)
+        (_compared[run],) = compare(parameters, [run])
     return _compared[run]
 
 
@@ -205,7 +210,7 @@ def test_no_limit_of_a_planned_deployment_is_used_up(
 ) -> None:
     workload = workload_of(mode, mix, rate)
 
-    plan = raised(parameters, aws, workload)
+    plan = sized_deployment(parameters, aws, workload)
 
     model = Model(parameters, aws, workload, plan)
     assert min(model.limits().values()) >= rate / parameters.utilisation_aimed_at * 0.99
@@ -213,21 +218,20 @@ def test_no_limit_of_a_planned_deployment_is_used_up(
     assert plan.parallelization_factor <= parameters.limits.parallelization_factor.value
 
 
-def test_a_slice_keeps_the_load_of_each_resource(parameters: Parameters, aws: Profile) -> None:
+def test_a_scaled_down_system_keeps_the_load_of_each_resource(parameters: Parameters, aws: Profile) -> None:
     whole = hot_sku(10_000, 50, group_commit=True)
-    deployment = raised(parameters, aws, whole)
+    deployment = sized_deployment(parameters, aws, whole)
 
-    part, less = sliced(whole, deployment)
+    scale, part, less = scaled_down(whole, deployment, 10_000)
 
-    assert part.orders_per_second
-    parts = 10_000 / part.orders_per_second
-    assert parts > 5
-    assert less.stock_shards * parts == pytest.approx(deployment.stock_shards)
-    assert less.maximum_concurrency * parts == pytest.approx(deployment.maximum_concurrency, rel=0.05)
+    assert scale > 5
+    assert part.orders_per_second == 10_000 / scale
+    assert less.stock_shards * scale == pytest.approx(deployment.stock_shards)
+    assert less.maximum_concurrency * scale == pytest.approx(deployment.maximum_concurrency, rel=0.05)
 
 
 def test_planned_deployment_carries_its_rate_in_the_simulation(parameters: Parameters) -> None:
-    prediction = predict(parameters, read_prices(), MODES[3], MIXES[2], 10_000, seed=1)
+    prediction = predict(parameters, read_prices(), MODES[3], MIXES[2], 10_000)
 
     assert prediction.orders_per_second == pytest.approx(10_000, rel=0.05)
     assert prediction.needs.invocations_a_second > 30_000
@@ -235,8 +239,8 @@ def test_planned_deployment_carries_its_rate_in_the_simulation(parameters: Param
 
 
 def test_more_workers_make_a_hot_sku_slower_unless_orders_are_grouped(parameters: Parameters) -> None:
-    few, many = (overload(parameters, MODES[1], MIXES[2], workers, seed=1) for workers in (2, 16))
-    grouped = overload(parameters, MODES[3], MIXES[2], 2, seed=1)
+    few, many = (overload(parameters, MODES[1], MIXES[2], workers) for workers in (2, 16))
+    grouped = overload(parameters, MODES[3], MIXES[2], 2)
 
     assert many.orders_per_second < few.orders_per_second
     assert grouped.orders_per_second > 5 * few.orders_per_second
@@ -252,7 +256,7 @@ def test_growth_takes_as_long_as_the_published_rates_say(parameters: Parameters)
 
 
 def test_nothing_was_measured_to_be_faster_than_a_quiet_machine_is_predicted_to_be(parameters: Parameters) -> None:
-    files = (MEASURED_COUNTS_FILE, MEASURED_RATES_FILE)
+    files = (DOCS / "performance" / "after.json", MEASURED_RATES_FILE)
     runs = [run for file in files for run in load_runs(file)]
 
     assert len(runs) >= 8
@@ -283,7 +287,7 @@ def test_a_relay_that_takes_long_keeps_no_queue_of_the_embedded_aws_waiting(para
     profile = embedded.model_copy(update={"relayed_commit": slow, "shared_cores": None})
     workload = Workload(1, evenly=True)
 
-    pipeline = Pipeline(parameters, profile, workload, Deployment.default(parameters), seed=1)
+    pipeline = Pipeline(parameters, profile, workload, Deployment.default(parameters))
     pipeline.run(10)
 
     assert pipeline.usage.committed == 9  # the last was placed just now
@@ -399,7 +403,7 @@ def test_page_with_a_place_that_does_not_end_is_named(tmp_path: Path) -> None:
 
 def test_every_table_has_a_place_in_the_pages(parameters: Parameters) -> None:
     pages = "".join((DOCS / name).read_text() for name in ("capacity.md", "performance.md"))
-    predictions = [predict(parameters, read_prices(), MODES[1], MIXES[0], 100, seed=1)]
+    predictions = [predict(parameters, read_prices(), MODES[1], MIXES[0], 100)]
 
     for name in simulating.Report(parameters, predictions, [], [], []).sheets():
         assert f"<!-- simulate: {name} -->" in pages
@@ -407,9 +411,7 @@ def test_every_table_has_a_place_in_the_pages(parameters: Parameters) -> None:
 
 def test_tables_in_the_pages_are_what_the_code_says(parameters: Parameters, tmp_path: Path) -> None:
     comparisons = [compared(parameters, run) for run in load_runs(MEASURED_RATES_FILE)]
-    trades = [
-        predict(parameters, read_prices(), mode, MIXES[1], rate, seed=1) for mode in SETTINGS for rate in SETTINGS_RATES
-    ]
+    trades = [predict(parameters, read_prices(), mode, MIXES[1], rate) for mode in SETTINGS for rate in SETTINGS_RATES]
     sheets = {
         **{f"limits {index}": tables.limit_sheet(parameters, mix) for index, mix in enumerate(MIXES)},
         "measured": tables.comparison_sheet(comparisons),
@@ -425,9 +427,46 @@ def test_tables_in_the_pages_are_what_the_code_says(parameters: Parameters, tmp_
         assert page.read_text() == text, f"invoke simulate --page docs/{name}"
 
 
+def test_no_table_is_wider_than_120_columns(parameters: Parameters, capsys: pytest.CaptureFixture[str]) -> None:
+    one = predict(parameters, read_prices(), MODES[3], MIXES[0], 100)
+    cases = [(mix.name, mode.name) for mix in MIXES for mode in MODES]
+    predictions = [
+        replace(one, mix=mix, mode=mode, offered_orders_per_second=rate) for mix, mode in cases for rate in (100, 1e5)
+    ]
+    overloads = [Overload(mode, mix, workers, 1000, 1000) for mix, mode in cases for workers in WORKERS]
+    trades = [replace(one, mode=mode.name, offered_orders_per_second=rate) for mode in SETTINGS for rate in (1, 10)]
+    (run,) = [run for run in load_runs(MEASURED_RATES_FILE) if run.name == "paced"]
+
+    simulating.Report(parameters, predictions, overloads, [compared(parameters, run)], trades).print()
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 100
+    assert max(map(len, lines)) <= 120
+    # The whole row of a rate stands on one line.
+    needs = sized_deployment(parameters, parameters.profiles["aws"], workload_of(MODES[3], MIXES[0], 100))
+    assert [line for line in lines if line.split()[-3:-1] == [f"{needs.table_write_units:,}", str(needs.stock_shards)]]
+
+
+def test_looking_changes_no_file_of_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("MIXES", "SETTINGS"):
+        monkeypatch.setattr(simulating, name, ())
+    monkeypatch.setattr(simulating, "compare", lambda *_: [])
+    monkeypatch.setattr(simulating, "Report", lambda *_: SimpleNamespace(print=lambda: None, predictions=[]))
+    drawn: list[Path] = []
+    monkeypatch.setattr(plot, "draw", lambda *given: drawn.append(given[-1]))
+
+    measure.simulate.body(Context(), page=[])
+    measure.simulate.body(Context(), page=[], plot=str(tmp_path / "asked.svg"))
+
+    assert drawn == [LOCAL_FOLDER / "capacity.svg", tmp_path / "asked.svg"]
+    assert f"the picture is in {tmp_path / 'asked.svg'}" in capsys.readouterr().err
+
+
 def test_a_window_fills_batches_and_costs_time(parameters: Parameters) -> None:
     at_once, waiting = (
-        predict(parameters, read_prices(), Mode("", 10, group_commit=True, window_seconds=window), MIXES[1], 10, seed=1)
+        predict(parameters, read_prices(), Mode("", 10, group_commit=True, window_seconds=window), MIXES[1], 10)
         for window in (0.0, 1.0)
     )
 
@@ -436,7 +475,7 @@ def test_a_window_fills_batches_and_costs_time(parameters: Parameters) -> None:
 
 
 def test_json_has_no_figure_that_json_cannot_say(parameters: Parameters) -> None:
-    prediction = replace(predict(parameters, read_prices(), MODES[1], MIXES[0], 1, seed=1), p99_seconds=math.nan)
+    prediction = replace(predict(parameters, read_prices(), MODES[1], MIXES[0], 1), p99_seconds=math.nan)
 
     text = simulating.Report(parameters, [prediction], [], [], []).as_json()
 

@@ -22,7 +22,7 @@ STEPS = ("reserve", "relay 1", "payment", "relay 2", "settlement", "relay 3")
 
 
 def new_pipeline(parameters: Parameters) -> Pipeline:
-    return Pipeline(parameters, parameters.profiles["aws"], Workload(1), Deployment.default(parameters), seed=1)
+    return Pipeline(parameters, parameters.profiles["aws"], Workload(1), Deployment.default(parameters))
 
 
 def handled(pipeline: Pipeline, step: str, batch: list[Order]) -> Steps:
@@ -92,6 +92,17 @@ def test_the_measured_points_are_of_several_rates_and_of_full_speed() -> None:
     offered = {run.offered_orders_per_second for run in load_runs(MEASURED_RATES_FILE)}
 
     assert offered == {2, 20, 60, None}
+
+
+@pytest.mark.parametrize(("sent", "met"), [(42.0, 42.0), (60.1, 60.0), (None, 60.0)])
+def test_a_run_is_simulated_at_the_rate_that_was_really_sent(tmp_path: Path, sent: float | None, met: float) -> None:
+    document = json.loads(MEASURED_RATES_FILE.read_text())
+    run = document["results"]["single 60/s"]
+    run["speed"]["sent_per_second"] = sent
+    file = tmp_path / "rates.json"
+    file.write_text(json.dumps(document | {"results": {"single 60/s": run}}))
+
+    assert [run.offered_orders_per_second for run in load_runs(file)] == [met]
 
 
 def test_a_file_without_a_run_to_simulate_is_explained(tmp_path: Path) -> None:

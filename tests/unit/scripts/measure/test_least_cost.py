@@ -2,8 +2,8 @@ from datetime import date
 
 import pytest
 
-from scripts.measure.cost.load import measured
-from scripts.measure.least_cost import Workload, minimum, quantities
+from scripts.measure.cost.load import measured_counts
+from scripts.measure.least_cost import OrderTotals, least_quantities, quantities
 from scripts.measure.prices import Price, Prices, read_prices
 from scripts.measure.units import Units
 from scripts.measure.usage import Usage
@@ -18,10 +18,8 @@ PRICES = Prices(
 )
 
 
-def workload(batch: int = 1, **fields: int) -> Workload:
-    return Workload(
-        **{"accepted": 100, "refused": 0, "repeated": 0, "skus_an_order": 1, "catalogue": 12, **fields}, batch=batch
-    )
+def totals(batch: int = 1, **fields: int) -> OrderTotals:
+    return OrderTotals(**{"accepted": 100, "skus_an_order": 1, "catalogue": 12, **fields}, batch=batch)
 
 
 def test_a_cost_is_a_quantity_times_its_price() -> None:
@@ -36,29 +34,29 @@ def test_the_committed_prices_have_a_line_for_each_quantity() -> None:
 
 
 def test_the_least_writes_of_an_order_alone_are_three_commits_two_skus_two_counters_and_when_it_is_due() -> None:
-    least = minimum(workload(), event_bytes=0)
+    least = least_quantities(totals(), event_bytes=0)
 
     assert least["dynamodb_write_units"] / 100 == (2 + 2 + 2) + (2 + 2 + 2) + 1 + 1
 
 
 def test_a_batch_shares_its_skus_its_counters_and_its_list_of_what_is_due() -> None:
-    least = minimum(workload(batch=50, skus_an_order=2), event_bytes=0)
+    least = least_quantities(totals(batch=50, skus_an_order=2), event_bytes=0)
 
     assert least["dynamodb_write_units"] / 100 == pytest.approx(5 + 2 * (12 * 2 + 2 + 2) / 50)
 
 
 @pytest.mark.parametrize("batch", [1, 10, 50])
 def test_nothing_was_measured_to_take_less_than_the_least(batch: int) -> None:
-    counts = measured()[batch]
+    counts = measured_counts()[batch]
 
-    least = minimum(workload(batch=batch, skus_an_order=2), counts["eventbridge_archived_bytes"] * 100)
+    least = least_quantities(totals(batch=batch, skus_an_order=2), counts["eventbridge_archived_bytes"] * 100)
 
     above = {line: (counts[line], value / 100) for line, value in least.items() if counts[line] * 1.0001 < value / 100}
     assert not above
 
 
 def test_a_refused_order_needs_one_commit_and_no_stock() -> None:
-    least = minimum(workload(accepted=0, refused=100), event_bytes=0)
+    least = least_quantities(totals(accepted=0, refused=100), event_bytes=0)
 
     assert least["dynamodb_write_units"] / 100 == 2 + 2
     assert least["eventbridge_events"] / 100 == 2

@@ -5,12 +5,13 @@ import pytest
 from rich.console import Console
 
 from scripts.cli.errors import UserError
-from scripts.measure.bench import Settings, run_benchmark, that_counts
+from scripts.measure.bench import Settings, reported_run, run_benchmark
 from scripts.measure.end_to_end import Run
-from scripts.measure.least_cost import Workload
+from scripts.measure.least_cost import OrderTotals
 from scripts.measure.prices import read_prices
 from scripts.measure.result import (
     Measured,
+    Offered,
     Recorded,
     Result,
     Speed,
@@ -30,7 +31,7 @@ def result(writes: float = 20, name: str = "single") -> Result:
     usage = Usage(units=Units(write=writes), events=10, gb_seconds=0.5)
     usage.calls["order-service dynamodb:PutItem"] = 4
     usage.invocations["order-service"] = 2
-    return make_result(name, Workload(2, 0, 0, 1, 1, 1), usage, Speed(12.5), read_prices())
+    return make_result(name, OrderTotals(2, skus_an_order=1, catalogue=1, batch=1), usage, Speed(12.5), read_prices())
 
 
 def shown(table: object) -> str:
@@ -101,7 +102,7 @@ def test_there_is_no_percentile_of_less_than_two_values() -> None:
 def test_a_count_above_the_baseline_is_named_and_one_below_is_not() -> None:
     worse = above_baseline({"a": 2.0, "b": 1.0, "c": 1.0005, "d": 1.0}, {"a": 1.0, "b": 2.0, "c": 1.0})
 
-    assert worse == ["a is 2.000 an order, and was 1.000", "d is new"]
+    assert worse == ["a is 2.000 per order, and was 1.000", "d is new"]
 
 
 def test_a_count_that_was_nothing_must_stay_nothing() -> None:
@@ -112,8 +113,8 @@ def test_a_count_that_was_nothing_must_stay_nothing() -> None:
 def test_the_quickest_of_several_runs_counts_unless_one_has_lost_orders() -> None:
     slow, quick, lossy = (Run(Speed(1, p50_ms=p50, lost=lost), Usage(), 1) for p50, lost in ((9, 0), (5, 0), (7, 1)))
 
-    assert that_counts([slow, quick]) is quick
-    assert that_counts([slow, quick, lossy]) is lossy
+    assert reported_run([slow, quick]) is quick
+    assert reported_run([slow, quick, lossy]) is lossy
 
 
 def test_scenarios_are_chosen_by_name() -> None:
@@ -152,3 +153,27 @@ def test_a_run_without_the_proxy_shows_its_speed_alone() -> None:
 def test_settings_that_cannot_be_measured_are_refused(settings: Settings, message: str) -> None:
     with pytest.raises(UserError, match=message):
         run_benchmark(settings, None, None)
+
+
+def test_a_run_says_the_rates_that_were_offered_sent_and_completed() -> None:
+    behind, in_time, burst = (
+        Result("single", 300, Speed(completed, sent_per_second=sent), Offered("single", rate))
+        for rate, sent, completed in ((60, 42.1, 41.0), (60, 59.8, 59.5), (None, 700.0, 150.0))
+    )
+
+    assert behind.rates == (
+        "60 orders/s offered, 42.1 sent, 41.0 orders/s completed: bench could not send 60 orders/s here"
+    )
+    assert in_time.rates == "60 orders/s offered, 59.8 sent, 59.5 orders/s completed"
+    assert burst.rates == "all at once offered, 700.0 sent, 150.0 orders/s completed"
+    assert Result("direct 10", 300, Speed(20)).rates == "20.0 orders/s completed"
+
+
+def test_the_table_has_the_rates_that_were_offered_sent_and_completed() -> None:
+    run = Result("single", 300, Speed(41.0, sent_per_second=42.1), Offered("single", 60))
+
+    rows = [line.split() for line in shown(results_table([run], read_prices(), "Title")).splitlines()]
+
+    assert ["orders/s", "offered", "60.0"] in rows
+    assert ["orders/s", "sent", "42.1"] in rows
+    assert ["orders/s", "completed", "41.0"] in rows

@@ -13,17 +13,17 @@ from scripts.local.workers import Worker, workers
 from scripts.measure import right_size
 from scripts.measure.capacity.parameters import load_parameters
 from scripts.measure.prices import read_prices
-from scripts.measure.right_size import Appetite, appetite_table, size_table, waited_ms
+from scripts.measure.right_size import InvocationUse, size_table, use_table, waited_ms
 from scripts.measure.usage import Usage
 
 
 def test_half_a_core_makes_the_computing_last_twice_as_long_and_the_waiting_no_longer() -> None:
-    appetite = Appetite(cpu_ms=10, waited_ms=20, invocations_an_order=0.1, peak_mb=80)
+    use = InvocationUse(cpu_ms=10, waited_ms=20, invocations_an_order=0.1, peak_mb=80)
 
-    assert appetite.milliseconds(1769) == 30
-    assert appetite.milliseconds(1769 // 2) == pytest.approx(40, abs=0.1)
-    assert appetite.milliseconds(10_240) == 30
-    assert appetite.gb_seconds_an_order(1024) == pytest.approx((20 + 10 * 1769 / 1024) / 1000 * 0.1)
+    assert use.milliseconds(1769) == 30
+    assert use.milliseconds(1769 // 2) == pytest.approx(40, abs=0.1)
+    assert use.milliseconds(10_240) == 30
+    assert use.gb_seconds_an_order(1024) == pytest.approx((20 + 10 * 1769 / 1024) / 1000 * 0.1)
 
 
 def test_a_function_waits_for_aws_as_the_model_has_it_and_not_for_the_embedded_one() -> None:
@@ -55,11 +55,11 @@ def test_a_call_that_nobody_knows_the_time_of_is_named() -> None:
 
 
 def test_the_tables_say_what_each_size_brings() -> None:
-    appetites = {"event-relay": Appetite(cpu_ms=10, waited_ms=20, invocations_an_order=0.1, peak_mb=81.4)}
+    uses = {"event-relay": InvocationUse(cpu_ms=10, waited_ms=20, invocations_an_order=0.1, peak_mb=81.4)}
     console = Console(width=200, file=io.StringIO(), record=True)
 
-    console.print(appetite_table(appetites, "title"))
-    console.print(size_table(appetites, read_prices()))
+    console.print(use_table(uses, "title"))
+    console.print(size_table(uses, read_prices()))
 
     rows = [line.split() for line in console.export_text().splitlines()]
     assert ["event-relay", "10", "20", "81"] in rows

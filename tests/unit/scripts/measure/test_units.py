@@ -2,6 +2,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from scripts.cli.errors import UserError
 from scripts.measure.calls import Call
 from scripts.measure.units import UnitRules, Units, item_bytes, read_units, write_units
 
@@ -96,6 +97,11 @@ def test_a_query_rounds_up_once() -> None:
 
     assert RULES.units(call("Query", {"ConsistentRead": True}, answer)) == Units(read=2)
     assert RULES.units(call("Query", {}, answer)) == Units(read=1)
+
+
+def test_an_operation_without_a_rule_is_named() -> None:
+    with pytest.raises(UserError, match="order-service called dynamodb:Scan: add its rule"):
+        RULES.units(call("Scan", {}))
 
 
 def test_other_services_take_no_units() -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.deploy.plan.policies import difference, grants
@@ -235,7 +235,6 @@ def reshaped(statements: list[dict[str, Any]], draw: st.DataObject) -> list[dict
     return json.loads(json.dumps(ordered, sort_keys=True))  # type: ignore[no-any-return] # it is what it was
 
 
-@settings(deadline=None)
 @given(statements=STATEMENTS, draw=st.data())
 def test_a_policy_permits_what_it_permits_however_it_is_written(
     statements: list[dict[str, Any]], draw: st.DataObject
@@ -245,7 +244,6 @@ def test_a_policy_permits_what_it_permits_however_it_is_written(
     assert found.gained == found.lost == ()
 
 
-@settings(deadline=None)
 @given(statements=STATEMENTS, draw=st.data())
 def test_an_action_that_nobody_had_is_always_seen(statements: list[dict[str, Any]], draw: st.DataObject) -> None:
     after = draw.draw(st.permutations([*statements, statement("u:Destroy", "arn:c")]))
@@ -253,7 +251,6 @@ def test_an_action_that_nobody_had_is_always_seen(statements: list[dict[str, Any
     assert "allow u:Destroy on arn:c" in widening(statements, after)
 
 
-@settings(deadline=None)
 @given(statements=STATEMENTS, draw=st.data())
 def test_a_part_of_what_was_allowed_is_never_wider(statements: list[dict[str, Any]], draw: st.DataObject) -> None:
     allowed = [each for each in statements if each["Effect"] == "Allow"]
@@ -263,7 +260,6 @@ def test_a_part_of_what_was_allowed_is_never_wider(statements: list[dict[str, An
     assert widening(allowed, narrower) == []
 
 
-@settings(deadline=None)
 @given(statements=STATEMENTS)
 def test_a_denial_that_is_taken_away_is_always_seen(statements: list[dict[str, Any]]) -> None:
     before = [*statements, statement("u:Destroy", "arn:c", Effect="Deny")]

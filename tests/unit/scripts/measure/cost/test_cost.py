@@ -2,10 +2,12 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from invoke.context import Context
 
 from scripts.cli.errors import UserError
 from scripts.cli.paths import PRICES_FILE, REPO_ROOT
@@ -13,13 +15,14 @@ from scripts.deploy import planning
 from scripts.deploy.target import Target
 from scripts.measure.cost import report
 from scripts.measure.cost.bill import STORED_BYTES_AN_ORDER, Bill, make_bill
-from scripts.measure.cost.load import counts_at, measured, predict
+from scripts.measure.cost.load import counts_at, measured_counts, predict
 from scripts.measure.cost.planned import Planned
 from scripts.measure.cost.report import Settings, make_report
 from scripts.measure.cost.resource_types import BY_USE, FREE, PRICED, standing, unpriced
 from scripts.measure.cost.standing import SCRAPE_READ_UNITS
 from scripts.measure.prices import read_prices
 from scripts.measure.units import item_bytes, read_units
+from scripts.tasks import measure
 from services.libs.store.commit_items import commit_to_item
 from services.libs.store.inventory_table import stock_to_item
 from services.order_service.domain import conclude
@@ -101,8 +104,8 @@ def test_every_type_of_resource_in_the_repository_has_a_price_or_a_reason_for_no
 
 
 def test_no_type_has_two_ways_to_be_paid_for() -> None:
-    assert not PRICED.keys() & BY_USE.keys()
-    assert not FREE.keys() & {*PRICED, *BY_USE}
+    assert not PRICED.keys() & BY_USE
+    assert not FREE & {*PRICED, *BY_USE}
 
 
 def test_every_price_has_a_source_and_is_used() -> None:
@@ -117,7 +120,7 @@ def test_every_price_has_a_source_and_is_used() -> None:
         mapping(),
         function(),
     )
-    counts = measured()[10]
+    counts = measured_counts()[10]
 
     made = make_bill(planned, listed, counts, 1000, 12, scraped=True)
 
@@ -148,13 +151,6 @@ def test_the_sweeper_reads_each_minute_and_the_order_service_each_order_that_is_
     # Half a unit for a second version, and 200 bytes of its group 4 times.
     assert units["orders, once they are due"] == pytest.approx(1_000_000 * (0.5 + 4 * 200 / 4096))
     assert dollars(made, "SQS requests", "orders, once they are due") == pytest.approx(3 * 10_000 * 0.4e-6)
-
-
-def test_a_measurement_from_the_time_of_the_index_gets_a_batchs_item_in_its_place(tmp_path: Path) -> None:
-    counts = dict(measured()[10])
-    file = written(tmp_path, {"direct 10": {"counts": counts | {"dynamodb_index_units": 1}}})
-
-    assert measured(file)[10] == counts | {"dynamodb_write_units": counts["dynamodb_write_units"] + 2 / 10}
 
 
 def test_the_event_store_grows_and_what_has_a_retention_does_not() -> None:
@@ -267,7 +263,7 @@ def test_orders_are_billed_by_what_the_simulation_used_its_conflicts_too() -> No
 
 def test_simulated_transactions_take_what_bench_counted_and_the_relay_has_batches_of_its_own() -> None:
     predicted = predict(plan(mapping(50, 1), function()), 20)
-    counted = counts_at(measured(), predicted.orders_a_transaction)
+    counted = counts_at(measured_counts(), predicted.orders_a_transaction)
 
     for name in ("dynamodb_write_units", "dynamodb_read_units", "sqs_requests"):
         assert predicted.counts[name] == pytest.approx(counted[name], rel=0.05), name
@@ -301,44 +297,6 @@ def test_a_plan_without_resources_is_explained() -> None:
         Planned.of({"format_version": "1.2"})
 
 
-def test_measurements_without_a_direct_run_are_explained(tmp_path: Path) -> None:
-    file = tmp_path / "bench.json"
-    file.write_text('{"results": {}}')
-
-    with pytest.raises(UserError, match="--direct 1,10,50"):
-        measured(file)
-
-
-def written(folder: Path, results: object) -> Path:
-    file = folder / "bench.json"
-    file.write_text(json.dumps({"results": results}))
-    return file
-
-
-@pytest.mark.parametrize(
-    ("results", "field"),
-    [
-        ({"direct x": {"counts": {}}}, r"results\.direct x.*integer"),
-        ({"direct 0": {"counts": {}}}, r"results\.direct 0.*greater than 0"),
-        ({"direct 10": {}}, r"results\.direct 10\.counts"),
-        ({"direct 10": {"counts": {"log_bytes": 1}}}, r"direct 10\.counts: dynamodb_read_units, .* missing"),
-        ({"direct 10": {"counts": {"log_bytes": 10**7}}}, r"counts\.log_bytes: .*less than or equal"),
-        ({"direct 10": {"counts": {"log_bytes": 10**320}}}, r"counts\.log_bytes"),
-        ({"direct 10": {"counts": {"log_bytes": -1}}}, r"counts\.log_bytes"),
-        ([], "results"),
-    ],
-)
-def test_measurements_that_are_wrong_are_named(tmp_path: Path, results: object, field: str) -> None:
-    with pytest.raises(UserError, match=field):
-        measured(written(tmp_path, results))
-
-
-def test_runs_through_a_deployment_need_no_counts(tmp_path: Path) -> None:
-    counts = dict(measured()[10])
-
-    assert measured(written(tmp_path, {"single": {"counts": {}}, "direct 10": {"counts": counts}})) == {10: counts}
-
-
 @pytest.mark.parametrize("part", ["lines", "monthly"])
 def test_a_price_that_is_missing_or_unknown_is_named(tmp_path: Path, part: str) -> None:
     given = json.loads(PRICES_FILE.read_text())
@@ -370,13 +328,13 @@ def test_the_report_says_what_it_assumes_and_what_it_has_no_price_for() -> None:
     assert "us-east-1" in said
     assert "eu-west-2, whose prices differ" in said
     assert made.unpriced == {"aws_nat_gateway": 1}
-    assert "More than the environment carries" not in said
+    assert "more than the environment carries" not in said
 
 
 def test_more_orders_than_the_environment_carries_are_pointed_out() -> None:
     made = make_report(plan(mapping(), function()), Settings(1_000_000_000))
 
-    assert "More than the environment carries" in made.notes[0]
+    assert "more than the environment carries" in made.notes[0]
 
 
 def test_a_single_order_and_more_than_there_can_be_have_a_bill_too() -> None:
@@ -395,12 +353,83 @@ def test_a_given_batch_decides_what_an_order_costs() -> None:
     assert one > 1.5 * ten
 
 
-def test_the_json_adds_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
+    """An environment with a bucket for its state, without a plan and without resources."""
+    monkeypatch.setattr(Target, "state_folder", tmp_path)
+    monkeypatch.setattr(report, "state_bucket_exists", lambda _: True)
+    state(monkeypatch)
+    return Target("local", "dev")
+
+
+def state(monkeypatch: pytest.MonkeyPatch, *resources: Mapping[str, Any]) -> None:
+    document = {"values": {"root_module": {"resources": resources}}} if resources else {"format_version": "1.0"}
+    terraform = SimpleNamespace(show_state=lambda: document)
+    monkeypatch.setattr(report, "initialised_terraform", lambda _: terraform)
+
+
+def test_without_a_plan_the_bill_is_that_of_the_deployment(
+    target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state(monkeypatch, mapping(), function(), resource("aws_kms_key"))
+
+    report.show_bill(target, Settings(), None)
+
+    shown = capsys.readouterr().out
+    assert "the deployment, as there is no newer plan" in shown
+    assert "The environment is in eu-west-2" in shown
+    assert "KMS customer keys" in shown
+
+
+def test_without_a_plan_and_a_deployment_the_command_to_run_is_named(target: Target) -> None:
+    with pytest.raises(UserError, match="no plan, and nothing is deployed: `invoke plan --target local`"):
+        report.show_bill(target, Settings(), None)
+
+
+def test_without_a_bucket_for_the_state_nothing_is_deployed(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    state(monkeypatch, resource("aws_kms_key"))
+    monkeypatch.setattr(report, "state_bucket_exists", lambda _: False)
+
+    with pytest.raises(UserError, match="nothing is deployed"):
+        report.show_bill(target, Settings(), None)
+
+
+def test_without_a_number_of_orders_the_bill_is_for_a_million_and_says_so(
+    target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state(monkeypatch, mapping(), function())
+    monkeypatch.setattr(measure, "target_of", lambda _: target)
+
+    measure.cost.body(Context())
+
+    assert "A month with 1,000,000 orders (--orders-per-month)" in capsys.readouterr().out
+
+
+def test_the_bill_of_a_measured_batch_stays_the_same() -> None:
+    table = resource("aws_dynamodb_table", point_in_time_recovery=[{"enabled": True}])
+    alarms = [resource("aws_cloudwatch_metric_alarm", str(number)) for number in range(10)]
+
+    made = make_report(plan(mapping(), function(), table, *alarms), Settings(1_000_000, batch=10)).bill
+
+    dollars = {name: (round(fixed, 2), round(variable, 2)) for name, (fixed, variable) in made.services.items()}
+    assert dollars == {
+        "CloudWatch": (13.63, 0.90),
+        "DynamoDB": (0.21, 15.56),
+        "EventBridge": (0.0, 5.65),
+        "Lambda": (0.07, 0.23),
+        "SQS": (0.26, 1.45),
+    }
+
+
+def test_the_json_adds_up(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = {"resources": [mapping(), function(), resource("aws_kms_key"), resource("aws_nat_gateway")]}
     monkeypatch.setattr(planning, "read_plan", lambda _: {"planned_values": {"root_module": root}})
+    (tmp_path / "deployment.tfplan").touch()
     file = tmp_path / "new" / "bill.json"
 
-    report.show_bill(Target("local", "dev"), Settings(1_000_000), file)
+    report.show_bill(target, Settings(1_000_000), file)
 
     given = json.loads(file.read_text())
     assert given["total_usd"] == pytest.approx(sum(line["usd"] for line in given["lines"]))
