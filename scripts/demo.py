@@ -62,7 +62,7 @@ def run_demo(target: Target, orders: int) -> None:
     """Place `orders` orders; raise UserError where one stays without a final state or the audit finds a difference."""
     deployment = Deployment.of(target)
     if target.is_local:  # elsewhere the deployment has its own
-        monitoring.up_if_possible(target)
+        monitoring.up_if_possible(target)  # before the first order, which Prometheus would not count otherwise
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
     run = _place(OrderClient(target, deployment), run_id, orders)
     with out.status("auditing"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scripts.deploy.deployment import Deployment
 from services.libs.store.deadline_table import DeadlineTable
-from services.shared.deadlines import MINUTE, MOST_STREAMS, DeadlineGroup, minute_of
+from services.shared.deadlines import MAX_STREAMS_PER_MESSAGE, MINUTE, DeadlineGroup, minute_of
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -49,6 +49,6 @@ class Deadlines:
         times = {stream: max(time, now + _AHEAD) for stream, time in due.items()}
         for _, of_minute in groupby(sorted(times, key=times.__getitem__), key=lambda stream: minute_of(times[stream])):
             streams = list(of_minute)
-            for start in range(0, len(streams), MOST_STREAMS):
-                group = streams[start : start + MOST_STREAMS]
+            for start in range(0, len(streams), MAX_STREAMS_PER_MESSAGE):
+                group = streams[start : start + MAX_STREAMS_PER_MESSAGE]
                 self._table.write(DeadlineGroup(tuple(group), times[group[-1]], now))

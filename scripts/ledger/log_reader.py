@@ -15,7 +15,7 @@ from services.libs.store.commit_items import commit_from_item
 from services.libs.store.dynamodb_items import Item, batch_get, to_item
 from services.libs.store.inventory_table import stock_item
 from services.shared.commits import Commit
-from services.shared.counters import counted
+from services.shared.counters import counter_increments
 from services.shared.events import every
 from services.shared.events.order import OrderCancelled, OrderConfirmed
 from services.shared.inventory import Product, StockItem
@@ -87,7 +87,7 @@ class Ledger:
                 totals.product = change.product
             else:
                 totals.sold -= change.stock
-        self.counters.update(counted(commit))
+        self.counters.update(counter_increments(commit))
         if confirmed := commit.find(OrderConfirmed):
             self.confirmed += 1
             self.revenue_minor[confirmed.currency] += confirmed.amount_minor

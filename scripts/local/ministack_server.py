@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from scripts.local.api_requests import few_at_once
 from scripts.local.emf import DataPoint, add_to_minute, data_points
 
 Document = dict[str, Any]  # JSON, as MiniStack passes it around
@@ -327,6 +328,7 @@ def main() -> None:
         lambda_svc._execute_function,  # noqa: SLF001
         reports_item_failures,
     )
+    lambda_svc._execute_function_with_config_scope = few_at_once(lambda_svc._execute_function_with_config_scope)  # noqa: SLF001
     dynamodb.esm_wake = threading.Event()
     lambda_svc._poll_dynamodb_streams = poll_apart(lambda_svc._poll_dynamodb_streams, dynamodb.esm_wake)  # noqa: SLF001
     # The queues' poller rests after a wake that found nothing, such as a batch's end before its events have come.

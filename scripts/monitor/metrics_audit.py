@@ -66,9 +66,10 @@ def business_counters(page: str) -> dict[str, int]:
 
 
 def read_page(url: str, token: str) -> str:
-    """Scrape the endpoint as Prometheus does; raise UserError where it does not give a page."""
+    """Get a page whose values are read for this request; raise UserError where the endpoint gives none."""
+    headers = {"authorization": f"Bearer {token}", "cache-control": "no-cache"}
     try:
-        response = session(url).get(url, headers={"authorization": f"Bearer {token}"}, timeout=TIMEOUT_SECONDS)
+        response = session(url).get(url, headers=headers, timeout=TIMEOUT_SECONDS)
     except requests.exceptions.RequestException as error:
         raise unreachable("the metrics endpoint", url, error) from error
     if not response.ok:

@@ -27,6 +27,7 @@ _STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 _OWN_COLUMNS = {"time", "level", "service", "message", "exception"}
 _WIDTH = 120
 _INDENT = "    "
+_MAX_LISTED = 3
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,12 +45,15 @@ class Line:
     def time(self) -> str:
         return timestamp(datetime.fromtimestamp(self.milliseconds / 1000, UTC))
 
-    def for_people(self, width: int) -> Text:
-        """Time, service, level and message; below them the fields, as many in a line as fit, and the exception."""
+    def for_people(self, width: int, order: str | None = None) -> Text:
+        """Time, service, level and message; below them the fields, as many in a line as fit, and the exception.
+
+        Of a list the first values are shown and how many more there are; `order` comes first.
+        """
         text = Text(f"{self.time}  {self.service:<20}  ")
         text.append(f"{self.level:<8}  ", style=_STYLES.get(self.level, ""))
         text.append(self.message)
-        fields = "  ".join(f"{name}={_value(value)}" for name, value in self.fields.items())
+        fields = "  ".join(f"{name}={_value(value, order)}" for name, value in self.fields.items())
         # Ids are never cut: they are searched for.
         below = textwrap.wrap(fields, width - len(_INDENT), break_long_words=False, break_on_hyphens=False)
         for line in below + self.exception.splitlines():
@@ -85,7 +89,7 @@ def show(  # noqa: PLR0913 - the options of the command
             if as_json:
                 out.print(line.for_machines(), markup=False)
             else:
-                out.print(line.for_people(min(out.width, _WIDTH)))
+                out.print(line.for_people(min(out.width, _WIDTH), order))
             printed += 1
     if not printed and not as_json:
         nothing = f"{'no warning and no error' if errors else 'nothing'}{f' that names {order}' if order else ''}"
@@ -127,5 +131,9 @@ def _line(service: str, milliseconds: int, message: str) -> Line | None:
     )
 
 
-def _value(value: Json) -> str:
+def _value(value: Json, order: str | None) -> str:
+    if isinstance(value, list):
+        first = sorted(value, key=lambda one: one != order)[:_MAX_LISTED]
+        more = f" and {len(value) - _MAX_LISTED} more" if len(value) > _MAX_LISTED else ""
+        return ", ".join(_value(one, order) for one in first) + more
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

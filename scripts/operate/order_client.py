@@ -35,7 +35,7 @@ class History:
         state = State(ORDER.start)
         try:
             for commit in self.commits:
-                state = ORDER.after(state, commit)
+                state = ORDER.next_state(state, commit)
                 if state.phase.wait is None:
                     return commit
         except ImpossibleCommitError:

@@ -77,7 +77,7 @@ def test_the_lines_of_all_services_are_shown_by_time_without_those_of_metrics_an
         "Traceback …",
         "ValueError: [bold]no",
         "order-service INFO handled",
-        'succeeded=2 order_ids=["order-1", "order-2"]',
+        "succeeded=2 order_ids=order-1, order-2",
         "payment-service ERROR 2026-01-31T12:00:00.000Z 1 Task timed out after 5.00 seconds",
     ]
 
@@ -85,7 +85,7 @@ def test_the_lines_of_all_services_are_shown_by_time_without_those_of_metrics_an
 def test_one_service_is_shown_alone(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
     assert _shown(target, capsys, "order-service") == [
         "order-service INFO handled",
-        'succeeded=2 order_ids=["order-1", "order-2"]',
+        "succeeded=2 order_ids=order-1, order-2",
     ]
 
 
@@ -127,7 +127,18 @@ def test_long_fields_are_wrapped_below_their_line_and_ids_are_never_cut(
     lines = capsys.readouterr().out.partition("handled many\n")[2].splitlines()
     assert all(line.startswith("    ") for line in lines)
     assert [line for line in lines if len(line) > 120] == ["    long=" + "x" * 150]
-    assert all(any(order_id in line for line in lines) for order_id in order_ids)
+    assert [order_id for order_id in order_ids if any(order_id in line for line in lines)] == order_ids[:3]
+    assert any("and 6 more" in line for line in lines)
+
+
+def test_the_order_that_is_looked_for_is_the_first_of_its_batch(
+    target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _log(target, "order-service", _entry("INFO", "handled many", order_ids=["a", "b", "c", "d", "order-9"]))
+
+    logs.show(target, "order-service", since="15m", order="order-9", errors=False)
+
+    assert "order_ids=order-9, a, b and 2 more" in capsys.readouterr().out
 
 
 def test_a_machine_gets_an_object_per_line(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
