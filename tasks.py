@@ -17,7 +17,7 @@ DAILY = (
     (shop.seed_inventory, shop.put_order, shop.order_show, shop.demo),
     (operate.audit, operate.logs, operate.dlq_list, operate.redrive, operate.pause, operate.resume),
     (recover.backup, recover.restore),
-    (monitor.setup_grafana,),
+    (monitor.alerts, monitor.setup_grafana),
     (measure.bench, measure.coldstart, measure.cost, measure.simulate),
 )
 NAMESPACES = {

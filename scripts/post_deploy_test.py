@@ -8,23 +8,21 @@ from http import HTTPStatus
 from itertools import count
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from rich.text import Text
 
-from scripts.cli.console import out, table
+from scripts.cli.console import out, print_table, table
 from scripts.cli.errors import UserError
-from scripts.cli.json_files import load_json
-from scripts.cli.paths import ORDER_EVENTS_FILE
 from scripts.cli.waiting import wait_until
 from scripts.cli.web import TIMEOUT_SECONDS, session
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.generated_secrets import METRICS_TOKEN, required
 from scripts.deploy.target import Target
+from scripts.ledger.gateway_ledger import read_entries
 from scripts.ledger.order_history import reason_of
 from scripts.monitor.metrics_audit import business_counters, read_page
 from scripts.operate.order_client import History, OrderClient
-from scripts.operate.seeding import Catalogue, Seeder
-from services.libs.store.dynamodb_items import from_item, to_item
+from scripts.operate.post_deploy_suite import Case, Suite, load_suite
+from scripts.operate.seeding import Seeder
 from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.simulated_gateway import accepts
 from services.shared.inventory import StockItem
@@ -34,41 +32,12 @@ _LOG_TIMEOUT_SECONDS = 30
 _POLL_SECONDS = 0.5
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Expectation(_Model):
-    events: list[str]
-    reason: str | None = None
-    gateway: str | None = None
-    amount_minor: int | None = Field(None, alias="amountMinor")
-    sold: dict[str, int] = {}
-
-
-class Case(_Model):
-    name: str
-    order: dict[str, object]
-    expect: Expectation
-
-    @property
-    def payment(self) -> bool | None:
-        """Whether its payment is to succeed; None where there is to be none."""
-        wanted = self.order.get("_postDeployTestForceResult")
-        return None if wanted is None else wanted == "SUCCESS"
-
-
-class Suite(_Model):
-    inventory: Catalogue
-    cases: list[Case]
-
-
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One expectation of one order, and what was seen."""
+    """One expectation of one order, and the value seen."""
 
     case: str
-    what: str
+    subject: str
     expected: object
     seen: object
 
@@ -79,13 +48,13 @@ class Check:
 
 def check_deployment(target: Target) -> None:
     """Raise UserError naming each expectation that does not hold, with the values seen."""
-    suite = load_json(ORDER_EVENTS_FILE, TypeAdapter(Suite))
+    suite = load_suite()
     checks = list(_PostDeployTest(target, Deployment.of(target), suite).checks())
     _print(checks)
     failed = [check for check in checks if not check.holds]
     if failed:
         raise UserError(
-            "\n".join(f"{check.case}: {check.what}: expected {check.expected}, saw {check.seen}" for check in failed)
+            "\n".join(f"{check.case}: {check.subject}: expected {check.expected}, saw {check.seen}" for check in failed)
         )
 
 
@@ -127,14 +96,9 @@ class _PostDeployTest:
             yield Check(case.name, "reason", case.expect.reason, reason_of(history.final))
 
     def _gateway_checks(self, case: Case, order_id: str) -> Iterator[Check]:
-        found = self._dynamodb.get_item(
-            TableName=self._deployment.tables.simulated_gateway,
-            Key=to_item({"order_id": order_id}),
-            ConsistentRead=True,
-        )
-        entry = from_item(found.get("Item", {}))
-        yield Check(case.name, "gateway ledger", case.expect.gateway, entry.get("status"))
-        yield Check(case.name, "gateway amount", case.expect.amount_minor, entry.get("amount_minor"))
+        entry = read_entries(self._dynamodb, self._deployment, [order_id]).get(order_id)
+        yield Check(case.name, "gateway ledger", case.expect.gateway, entry.status if entry else None)
+        yield Check(case.name, "gateway amount", case.expect.amount_minor, entry.amount_minor if entry else None)
 
     def _log_checks(self, case: Case, order_id: str, started: datetime) -> Iterator[Check]:
         services = ["order-service"] + (["payment-service"] if case.expect.gateway else [])
@@ -197,8 +161,8 @@ def _print(checks: list[Check]) -> None:
     shown = table("case", "expectation", "seen", "result", title="Post-deploy test")
     for check in checks:
         result = Text("ok", style="green") if check.holds else Text("failed", style="red")
-        shown.add_row(check.case, check.what, _text(check.seen), result)
-    out.print(shown)
+        shown.add_row(check.case, check.subject, _text(check.seen), result)
+    print_table(shown)
 
 
 def _text(seen: object) -> str:

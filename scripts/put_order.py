@@ -12,7 +12,7 @@ from scripts.cli.errors import UserError
 from scripts.cli.json_files import load_json
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.ledger.log_reader import read_inventory
+from scripts.ledger.log_reader import NoCommitError, read_inventory
 from scripts.ledger.order_history import events_text
 from scripts.operate.order_client import History, OrderClient
 from services.libs.messaging.incoming_events import EventDetail
@@ -23,8 +23,6 @@ from services.shared.events.order import OrderPlaced
 
 _WAIT_SECONDS = 60
 _SKUS_SHOWN = 20
-
-
 _ORDERS, _DETAILS = TypeAdapter(OrderPlaced), TypeAdapter(EventDetail)
 
 
@@ -37,22 +35,33 @@ def put_order(  # noqa: PLR0913 - the options of the command
     file: Path | None,
     wait: bool,
 ) -> None:
-    """Send `OrderPlaced` for the items (`sku=quantity`) or the file's detail, and tell what became of it."""
+    """Send `OrderPlaced` for the items (`SKU=QUANTITY`) or with the file's detail, and print the order's history.
+
+    Raises UserError where the order is not valid, its id is taken, or it has no final state in time.
+    """
     if file and (items or order_id or customer_id):
         raise UserError("--file says what to order: leave out --item, --order-id and --customer-id")
     order = _from_file(file) if file else _from_items(order_id, customer_id, items)
-    # A file's detail is sent as it stands there, with what this project knows nothing of.
+    # A file's detail is sent as it is, with fields that this project does not know.
     detail = json.loads(file.read_text("utf-8-sig")) if file else order.published()
     deployment = Deployment.of(target)
     client = OrderClient(target, deployment)
-    if commits := client.histories([order.order_id])[order.order_id].commits:
+    if commits := _commits(client, order.order_id):
         _check_same(order, commits[0])
         out.print(f"order {order.order_id} was placed before: this is a repetition, which must change nothing")
     _check_skus(target, deployment, order)
     client.place([detail])
-    out.print(f"order {order.order_id} sent to {deployment.buses[OrderPlaced.BUS]}")
+    lines = ", ".join(f"{quantity} {sku}" for sku, quantity in order.quantities().items())
+    out.print(f"order {order.order_id} sent to {deployment.buses[OrderPlaced.BUS]}: {lines}", markup=False)
     if wait:
-        _tell(client.wait([order.order_id], _WAIT_SECONDS)[order.order_id])
+        _print_outcome(client.wait([order.order_id], _WAIT_SECONDS)[order.order_id])
+
+
+def _commits(client: OrderClient, order_id: str) -> Sequence[Commit]:
+    try:
+        return client.histories([order_id])[order_id].commits
+    except NoCommitError as error:
+        raise UserError(f"order id {order_id} cannot be used, as {error}: nothing was sent") from error
 
 
 def _from_file(file: Path) -> OrderPlaced:
@@ -84,8 +93,10 @@ def _check_same(order: OrderPlaced, existing: Commit) -> None:
 
 def _item(text: str) -> dict[str, str | int]:
     sku, equals, quantity = text.partition("=")
+    if not equals:
+        raise UserError(f"--item {text}: the quantity is missing, write for example {sku}=1")
     try:
-        return {"sku": sku, "quantity": int(quantity) if equals else 1}
+        return {"sku": sku, "quantity": int(quantity)}
     except ValueError as error:
         raise UserError(f"--item {text}: the quantity is not a whole number, write for example {sku}=2") from error
 
@@ -106,7 +117,7 @@ def _check_skus(target: Target, deployment: Deployment, order: OrderPlaced) -> N
         raise UserError(f"the SKUs are priced in {', '.join(currencies)}, and an order has one: nothing was sent")
 
 
-def _tell(history: History) -> None:
+def _print_outcome(history: History) -> None:
     if history.final is None:
         raise UserError(
             f"order {history.order_id} has no final state after {_WAIT_SECONDS} s"

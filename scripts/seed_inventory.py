@@ -3,19 +3,22 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.cli.console import out, table
+from scripts.cli.console import print_table, table
 from scripts.cli.errors import UserError
 from scripts.cli.json_files import load_json
+from scripts.cli.money import money
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.ledger.log_reader import read_inventory
+from scripts.operate.post_deploy_suite import load_suite
 from scripts.operate.seeding import CATALOGUE, Seeder, SeedProduct
 from services.shared.inventory import StockItem
 
 
-def _check_currency(products: Sequence[SeedProduct], inventory: Sequence[StockItem]) -> None:
-    seeded = {product.sku for product in products}
-    others = {item.product.currency for item in inventory if item.sku not in seeded} - {products[0].currency}
+def check_currency(products: Sequence[SeedProduct], inventory: Sequence[StockItem]) -> None:
+    """Raise UserError where the catalogue would have two currencies; products of the post-deploy test do not count."""
+    left_out = {product.sku for product in (*products, *load_suite().inventory)}
+    others = {item.product.currency for item in inventory if item.sku not in left_out} - {products[0].currency}
     if others:
         raise UserError(
             f"the inventory is priced in {', '.join(sorted(others))} and the file in {products[0].currency}: "
@@ -24,20 +27,20 @@ def _check_currency(products: Sequence[SeedProduct], inventory: Sequence[StockIt
 
 
 def seed(target: Target, file: Path) -> None:
-    """Bring the stock on hand to what `file` says, and print what changed."""
+    """Set stock on hand and prices as in `file`, and print each change; raise UserError where one was refused."""
     products = load_json(file, CATALOGUE)
     deployment = Deployment.of(target)
-    _check_currency(products, read_inventory(target.client("dynamodb"), deployment))
+    check_currency(products, read_inventory(target.client("dynamodb"), deployment))
     changes = list(Seeder.of(target, deployment).seed(products))
     numbers = ("price", "stock", "reserved")
     shown = table("SKU", "name", *numbers, "change", title=f"Inventory of {target.environment}", numbers=numbers)
     for change in changes:
         product = change.product
         reserved = change.before.reserved if change.before else 0
-        price = f"{product.price_minor / 100:.2f} {product.currency}"
         stock = change.before.stock if change.refused and change.before else product.stock
+        price = money(product.price_minor, product.currency)
         shown.add_row(product.sku, product.name, price, str(stock), str(reserved), change.text)
-    out.print(shown)
+    print_table(shown)
     refused = [change for change in changes if change.refused]
     if refused:
         raise UserError("\n".join(f"{change.product.sku}: {change.refused}" for change in refused))

@@ -1,4 +1,4 @@
-"""The lives of all kinds of streams: whatever a `services/shared/*_lifecycle.py` declares."""
+"""The lifecycles of all kinds of streams, as `services/shared/*_lifecycle.py` declare them."""
 
 from collections.abc import Iterator
 from importlib import import_module

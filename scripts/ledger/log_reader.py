@@ -1,8 +1,9 @@
-"""Fold the event store's commits into what the inventory, the orders and the money must be."""
+"""Read the event store, and derive stock, orders, money and counters from it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
@@ -11,28 +12,29 @@ from pydantic import ValidationError
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from services.libs.store.commit_items import commit_from_item
-from services.libs.store.dynamodb_items import Item, batch_get, from_item, to_item
+from services.libs.store.dynamodb_items import Item, batch_get, to_item
 from services.libs.store.inventory_table import stock_item
 from services.shared.commits import Commit
-from services.shared.counters import counted
+from services.shared.counters import counter_increments
 from services.shared.events import every
 from services.shared.events.order import OrderCancelled, OrderConfirmed
 from services.shared.inventory import Product, StockItem
-from services.shared.json_types import JsonObject, integer, text
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-UNREADABLE = "unreadable"
 EVENTS = every.MODULES
 """Imported, so that the log can be read: it has events of every context."""
+LONGEST_FUNCTION = timedelta(minutes=15)
+"""Lambda's limit. A commit bears the time at which a function took up its message: it may be written so much later."""
 # An order's whole life, for most orders.
 _VERSIONS_AT_ONCE = 4
+_SHOWN = 10
 
 
 @dataclass(slots=True)
 class SkuTotals:
-    """Units over the life of one SKU: put in by seeding, sold, and held for orders that wait for their payment."""
+    """Units of one SKU over its life: seeded, sold, and reserved for orders that wait for their payment."""
 
     seeded: int = 0
     sold: int = 0
@@ -54,7 +56,7 @@ class SkuTotals:
         return min(self.stock, self.reserved, self.available)
 
     def stock_item(self, sku: str) -> StockItem:
-        """What the inventory must hold of the SKU; raise UserError where the log does not say."""
+        """The item that the inventory must hold; raise UserError where the log never named or priced the SKU."""
         if self.product is None:
             raise UserError(f"{sku}: the log moves its stock and never named or priced it, so it cannot be written")
         return StockItem(sku, self.product, self.stock, self.reserved, self.available)
@@ -64,7 +66,8 @@ class SkuTotals:
 class Ledger:
     skus: dict[str, SkuTotals] = field(default_factory=dict)
     confirmed: int = 0
-    confirmed_minor: int = 0
+    revenue_minor: Counter[str] = field(default_factory=Counter)
+    """What confirmed orders paid, by currency."""
     cancelled: Counter[str] = field(default_factory=Counter)
     counters: Counter[str] = field(default_factory=Counter)
 
@@ -84,41 +87,50 @@ class Ledger:
                 totals.product = change.product
             else:
                 totals.sold -= change.stock
-        self.counters.update(counted(commit))
+        self.counters.update(counter_increments(commit))
         if confirmed := commit.find(OrderConfirmed):
             self.confirmed += 1
-            self.confirmed_minor += confirmed.amount_minor
+            self.revenue_minor[confirmed.currency] += confirmed.amount_minor
         if cancelled := commit.find(OrderCancelled):
             self.cancelled[cancelled.reason] += 1
 
 
 class NoCommitError(UserError):
-    """An item of the event store is no commit, or one that lacks what its events say."""
+    """An item of the event store is no commit, or lacks a field that its events need."""
 
     def __init__(self, item: Item, reason: Exception) -> None:
         parts = (item.get(name, {}).values() for name in ("stream_id", "version"))
         self.key = " version ".join(str(value) for part in parts for value in part)
-        self.reason = _problems(reason) if isinstance(reason, ValidationError) else repr(reason)
+        self.reason = _in_words(reason)
         super().__init__(f"{self.key} is no commit: {self.reason}")
 
 
-def _problems(invalid: ValidationError) -> str:
-    """Say it in a line."""
-    return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in invalid.errors())
+def _in_words(reason: Exception) -> str:
+    if isinstance(reason, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in reason.errors())
+    if isinstance(reason, KeyError):
+        return f"{reason.args[0]} is missing"
+    return str(reason)
+
+
+def named_briefly(unreadable: Sequence[NoCommitError]) -> str:
+    """Name the first items that are no commits, a line each; empty where there are none."""
+    more = [f"and {len(unreadable) - _SHOWN:,} more"] if len(unreadable) > _SHOWN else []
+    return "\n".join([*map(str, unreadable[:_SHOWN]), *more])
 
 
 def read_commit(item: Item) -> Commit:
-    """Read it so that whatever is said of a commit can be said of this one; raise NoCommitError where it cannot."""
+    """Read a commit from which stock, money and counters can be derived; raise NoCommitError for any other item."""
     try:
         commit = commit_from_item(item)
         Ledger.of([commit])
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise NoCommitError(item, error) from error
     return commit
 
 
 def readable_commits(items: Iterable[Item], unreadable: list[NoCommitError]) -> Iterator[Commit]:
-    """Read the commits, and collect what is none."""
+    """Read the commits; append the items that are none to `unreadable`."""
     for item in items:
         try:
             yield read_commit(item)
@@ -126,27 +138,54 @@ def readable_commits(items: Iterable[Item], unreadable: list[NoCommitError]) -> 
             unreadable.append(error)
 
 
-def read_commits(client: "DynamoDBClient", deployment: Deployment) -> Iterator[Commit]:
-    """Read the whole log: stream after stream, as a scan finds them, each with its oldest commit first."""
-    return chain.from_iterable(histories(map(read_commit, scan(client, deployment.tables.event_store))))
+def read_commits(
+    client: "DynamoDBClient", deployment: Deployment, unreadable: list[NoCommitError] | None = None
+) -> Iterator[Commit]:
+    """Read the whole log: stream after stream, as a scan finds them, each with its oldest commit first.
+
+    Items that are no commits are appended to `unreadable`; without that list the first of them is raised.
+    """
+    items = scan(client, deployment.tables.event_store)
+    commits = map(read_commit, items) if unreadable is None else readable_commits(items, unreadable)
+    return chain.from_iterable(histories(commits))
+
+
+def read_stream(client: "DynamoDBClient", deployment: Deployment, stream_id: str) -> Iterator[Item]:
+    """Read all items of a stream as of now, the oldest first, commits or not."""
+    pages = client.get_paginator("query").paginate(
+        TableName=deployment.tables.event_store,
+        KeyConditionExpression="stream_id = :stream_id",
+        ExpressionAttributeValues=to_item({":stream_id": stream_id}),
+        ConsistentRead=True,
+    )
+    return (item for page in pages for item in page["Items"])
 
 
 def read_orders(client: "DynamoDBClient", deployment: Deployment, streams: Iterable[str]) -> Iterator[Item]:
-    """Read all versions of each stream, as of now and in no order, some at a time: they have no gaps."""
-    left, first = list(streams), 1
+    """Read all versions of each stream, as of now and in no order: they have no gaps."""
+    return read_newer(client, deployment, dict.fromkeys(streams, 0))
+
+
+def read_newer(client: "DynamoDBClient", deployment: Deployment, known: Mapping[str, int]) -> Iterator[Item]:
+    """Read the versions of each stream after the one that is known, as of now and in no order: they have no gaps."""
+    left = dict(known)
     while left:
-        versions = range(first, first + _VERSIONS_AT_ONCE)
-        keys = [to_item({"stream_id": stream_id, "version": version}) for stream_id in left for version in versions]
-        left = []
+        last = {stream_id: version + _VERSIONS_AT_ONCE for stream_id, version in left.items()}
+        keys = [
+            to_item({"stream_id": stream_id, "version": version})
+            for stream_id, before in left.items()
+            for version in range(before + 1, last[stream_id] + 1)
+        ]
+        left = {}
         for item in batch_get(client, deployment.tables.event_store, keys):
             yield item
-            if int(item["version"]["N"]) == versions[-1]:
-                left.append(item["stream_id"]["S"])
-        first += _VERSIONS_AT_ONCE
+            stream_id, version = item["stream_id"]["S"], int(item["version"]["N"])
+            if version == last[stream_id]:
+                left[stream_id] = version
 
 
 def histories(commits: Iterable[Commit]) -> Iterator[tuple[Commit, ...]]:
-    """Take commits as a scan finds them, those of a stream side by side; give each stream, its oldest commit first."""
+    """Group commits by stream, the oldest first; a scan finds the commits of a stream side by side."""
     for _, stream in groupby(commits, key=lambda commit: commit.stream_id):
         # The embedded AWS sorts numbers as texts here, 10 before 2.
         yield tuple(sorted(stream, key=lambda commit: commit.version))
@@ -163,38 +202,8 @@ def _read_stock_item(item: Item) -> StockItem:
         return stock_item(item)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{item['item_id']['S']} cannot be read in the inventory: {error!r}; `invoke audit` says what it must be"
+            f"{item['item_id']['S']} cannot be read in the inventory: {error!r}; `invoke audit` shows the right values"
         ) from error
-
-
-def read_gateway(client: "DynamoDBClient", deployment: Deployment) -> Iterator[JsonObject]:
-    """Read the simulated gateway's own ledger, an entry an order."""
-    return map(gateway_entry, scan(client, deployment.tables.simulated_gateway))
-
-
-def gateway_entry(item: Item) -> JsonObject:
-    """Read an entry; one that cannot be read has the status `unreadable`."""
-    try:
-        entry = from_item(item)
-        text(entry, "status")
-    except (KeyError, TypeError, ValueError):
-        return {"order_id": item["order_id"]["S"], "status": UNREADABLE}
-    return entry
-
-
-@dataclass(frozen=True, slots=True)
-class Charges:
-    """What the simulated gateway took and has not given back."""
-
-    count: int
-    amount_minor: int
-
-
-def read_charges(client: "DynamoDBClient", deployment: Deployment) -> Charges:
-    amounts = [
-        integer(entry, "amount_minor") for entry in read_gateway(client, deployment) if entry["status"] == "charged"
-    ]
-    return Charges(len(amounts), sum(amounts))
 
 
 def scan(client: "DynamoDBClient", table: str) -> Iterator[Item]:

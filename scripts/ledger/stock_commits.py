@@ -1,4 +1,4 @@
-"""The commits that the tools write: each names and prices a SKU, and sets its stock on hand."""
+"""Commits that a tool writes: each names and prices a SKU, and sets its stock on hand."""
 
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -11,14 +11,14 @@ from services.shared.inventory import Move, Product, StockMove
 
 
 class StockCommits:
-    """Those of one run of a tool."""
+    """The commits of one run of a tool."""
 
     def __init__(self, store: EventStore, tool: str) -> None:
         self._store = store
         self._run_id = f"{tool}-{uuid4()}"
 
     def next(self, sku: str, product: Product, stock: int, delta: int) -> Commit:
-        """Make the next of the SKU's stream; `delta` is what leads to that stock."""
+        """Make the next commit of the SKU's stream; `delta` is the change that leads to that stock."""
         stream = sku_stream(sku)
         return Commit(
             stream_id=stream,

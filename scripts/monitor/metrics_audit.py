@@ -1,6 +1,6 @@
 """Recount the business counters from the event store, and compare with what the metrics endpoint shows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import requests
@@ -12,7 +12,7 @@ from scripts.cli.web import TIMEOUT_SECONDS, session, unreachable
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.generated_secrets import METRICS_TOKEN, required
 from scripts.deploy.target import Target
-from scripts.ledger.log_reader import Ledger, read_commits
+from scripts.ledger.log_reader import Ledger, NoCommitError, named_briefly, read_commits
 from scripts.operate.pausing import Writers
 from services.libs.observability.metrics import DECLARATIONS, Source
 from services.libs.store.ledger_counters import LedgerCounters
@@ -66,9 +66,10 @@ def business_counters(page: str) -> dict[str, int]:
 
 
 def read_page(url: str, token: str) -> str:
-    """Scrape the endpoint as Prometheus does; raise UserError where it does not give a page."""
+    """Get a page whose values are read for this request; raise UserError where the endpoint gives none."""
+    headers = {"authorization": f"Bearer {token}", "cache-control": "no-cache"}
     try:
-        response = session(url).get(url, headers={"authorization": f"Bearer {token}"}, timeout=TIMEOUT_SECONDS)
+        response = session(url).get(url, headers=headers, timeout=TIMEOUT_SECONDS)
     except requests.exceptions.RequestException as error:
         raise unreachable("the metrics endpoint", url, error) from error
     if not response.ok:
@@ -80,14 +81,15 @@ def audit_metrics(target: Target, *, rebuild: bool) -> None:
     """Print each counter and its difference; raise UserError where there is one."""
     deployment = Deployment.of(target)
     url, token = deployment.metrics_url(target), required(target, METRICS_TOKEN)
-    dynamodb = target.client("dynamodb")
+    dynamodb, unreadable = target.client("dynamodb"), list[NoCommitError]()
 
     def count() -> Counters:
+        unreadable.clear()
         with out.status("counting the event store"):
-            return Ledger.of(read_commits(dynamodb, deployment)).counters
+            return Ledger.of(read_commits(dynamodb, deployment, unreadable)).counters
 
     if rebuild:
-        _rebuild(target, deployment, count)
+        _rebuild(target, deployment, count, unreadable)
     recounts = recount(lambda: business_counters(read_page(url, token)), count)
     _print(recounts)
     wrong = [one for one in recounts if one.difference]
@@ -96,11 +98,18 @@ def audit_metrics(target: Target, *, rebuild: bool) -> None:
             f"{len(wrong)} counters differ from the event store: `invoke pause`, "
             "`invoke monitor.metrics-audit --rebuild` and `invoke resume` mend that"
         )
+    if unreadable:
+        raise UserError(f"counted without the items that are no commits:\n{named_briefly(unreadable)}")
 
 
-def _rebuild(target: Target, deployment: Deployment, count: Callable[[], Counters]) -> None:
+def _rebuild(
+    target: Target, deployment: Deployment, count: Callable[[], Counters], unreadable: Sequence[NoCommitError]
+) -> None:
     Writers(target, deployment).check_paused("rebuilt")
-    LedgerCounters(target.client("dynamodb"), deployment.tables.metrics).replace(count())
+    counted = count()
+    if unreadable:
+        raise UserError(f"nothing was rebuilt; `invoke restore` first\n{named_briefly(unreadable)}")
+    LedgerCounters(target.client("dynamodb"), deployment.tables.metrics).replace(counted)
     out.print("the counters are what the event store says; `invoke resume` lets the services write again")
 
 

@@ -1,12 +1,15 @@
 """A real Prometheus and Alertmanager on this machine, which watch a deployment."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from urllib.request import urlopen
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -27,6 +30,8 @@ from scripts.monitor.monitoring_config import SLACK, TEAMS, render_alertmanager,
 
 _READY_SECONDS = 30
 _READY_PATH = "/-/ready"
+# A new Prometheus has its first sample at once, and not up to 30 s later: else it would miss the orders of a demo.
+_FIRST_SCRAPE_INTERVAL_SECONDS, _FIRST_SCRAPE_SECONDS = 2, 20
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,17 @@ class Monitoring:
     def alertmanager(self) -> Daemon:
         return Daemon(self.folder, "alertmanager")
 
-    def up(self, tools: Tools, endpoint: Endpoint, webhooks: Mapping[str, str], runbook_url: str) -> None:
+    def up(
+        self,
+        tools: Tools,
+        endpoint: Endpoint,
+        webhooks: Mapping[str, str],
+        runbook_url: str,
+        *,
+        alarms_ring: bool = True,
+    ) -> None:
         """Start what is not up; what is up gets the current endpoint, token, rules and receivers."""
-        render_alertmanager(self.folder / "alertmanager", webhooks)
+        render_alertmanager(self.folder / "alertmanager", webhooks, alarms_ring=alarms_ring)
         port = self._serve(
             self.alertmanager,
             [
@@ -69,14 +82,17 @@ class Monitoring:
             9093,
         )
         render_rules(self.folder / "prometheus", runbook_url)
-        render_prometheus(
+        configure = partial(
+            render_prometheus,
             self.folder / "prometheus",
             url=endpoint.url,
             environment=endpoint.environment,
             token=endpoint.token,
             alertmanager_port=port,
         )
-        self._serve(
+        is_new = not self.prometheus.is_alive()
+        configure(scrape_seconds=_FIRST_SCRAPE_INTERVAL_SECONDS if is_new else None)
+        port = self._serve(
             self.prometheus,
             [
                 str(tools.prometheus),
@@ -88,6 +104,10 @@ class Monitoring:
             "PULSEQUEUE_PROMETHEUS_PORT",
             9090,
         )
+        if is_new:
+            wait_until(lambda: _has_scraped(port), _FIRST_SCRAPE_SECONDS)
+            configure()
+            self.prometheus.signal(signal.SIGHUP)
 
     def down(self) -> bool:
         """End both; what they recorded stays, the secrets do not. False if there was nothing to end."""
@@ -122,9 +142,12 @@ def up(target: Target) -> None:
         deployment.metrics_url(target), target.environment, generated_secrets.ensure(target, METRICS_TOKEN)
     )
     monitoring = of(target)
-    monitoring.up(tools, endpoint, _webhooks(target, tools), runbook.url(deployment.runbook_url))
+    webhooks = _webhooks(target, tools)
+    # The embedded AWS does not judge its alarms.
+    monitoring.up(tools, endpoint, webhooks, runbook.url(deployment.runbook_url), alarms_ring=not target.is_local)
+    told = " and ".join(webhooks) or "nobody: no webhook is set (`invoke monitor.set-webhook slack`, then this again)"
     out.print(f"Prometheus is up, on {url(target)}, and scrapes {endpoint.url}")
-    out.print(f"Alertmanager is up, on http://127.0.0.1:{monitoring.alertmanager.port}")
+    out.print(f"Alertmanager is up, on http://127.0.0.1:{monitoring.alertmanager.port}, and tells {told}")
 
 
 def down(target: Target) -> None:
@@ -169,6 +192,15 @@ def _webhooks(target: Target, tools: Tools) -> dict[str, str]:
         out.print("this Alertmanager cannot send to Microsoft Teams, which takes 0.28 or newer: nothing is sent there")
         del found[TEAMS]
     return found
+
+
+def _has_scraped(port: int) -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/api/v1/targets?state=active", timeout=2) as answer:
+            targets = json.load(answer)["data"]["activeTargets"]
+    except (OSError, ValueError):
+        return False
+    return any(target["health"] == "up" for target in targets)
 
 
 def _await_ready(daemon: Daemon, process: subprocess.Popen[bytes] | None) -> None:

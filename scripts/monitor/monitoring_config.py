@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,9 +14,11 @@ import yaml
 from scripts.check import runbook
 from scripts.cli.paths import MONITORING_SOURCE
 
-# The integrations of a receiver, and the secret that each reads its webhook from.
 SLACK, TEAMS = "slack", "teams"
-_INTEGRATIONS = {SLACK: "slack_configs", TEAMS: "msteamsv2_configs"}
+INTEGRATIONS = {SLACK: "slack_configs", TEAMS: "msteamsv2_configs"}
+"""The part of a receiver that tells each service."""
+PEOPLE_RECEIVER, CLOUDWATCH_RECEIVER = "people", "cloudwatch-alarm"
+"""The receivers in alertmanager.yml. The second tells nobody: a CloudWatch alarm of the same cause does."""
 _CONTAINER_FOLDER = "/etc/alertmanager"
 _ALERTMANAGER = "localhost:9093"
 
@@ -27,11 +30,18 @@ def render_rules(folder: Path, runbook_url: str) -> None:
         rules.write_text(rules.read_text().replace(f"{runbook.PATH}#", f"{runbook_url}#"))
 
 
-def render_prometheus(folder: Path, *, url: str, environment: str, token: str, alertmanager_port: int) -> Path:
-    """Write the configuration to scrape one deployment, and give its path; a running Prometheus sees a new target."""
+def render_prometheus(  # noqa: PLR0913 - what a configuration consists of
+    folder: Path, *, url: str, environment: str, token: str, alertmanager_port: int, scrape_seconds: int | None = None
+) -> Path:
+    """Write the configuration to scrape one deployment, and give its path; a running Prometheus sees a new target.
+
+    `scrape_seconds` replaces the interval between two scrapes, and how long each may take.
+    """
     write_secret(folder / "secrets" / "metrics-token", token)
     _write(folder / "targets" / "metrics.json", json.dumps([scrape_target(url, environment)]))
     text = (MONITORING_SOURCE / "prometheus" / "prometheus.yml").read_text()
+    if scrape_seconds:
+        text = re.sub(r"(scrape_interval|scrape_timeout): \w+", rf"\g<1>: {scrape_seconds}s", text)
     return _write(folder / "prometheus.yml", text.replace(_ALERTMANAGER, f"127.0.0.1:{alertmanager_port}"))
 
 
@@ -42,8 +52,11 @@ def scrape_target(url: str, environment: str) -> dict[str, Any]:
     return {"targets": [parts.netloc], "labels": labels}
 
 
-def render_alertmanager(folder: Path, webhooks: Mapping[str, str]) -> Path:
-    """Write the configuration that tells the services of `webhooks`, and nobody else, and give its path."""
+def render_alertmanager(folder: Path, webhooks: Mapping[str, str], *, alarms_ring: bool = True) -> Path:
+    """Write the configuration that tells the services of `webhooks`, and nobody else, and give its path.
+
+    Where no CloudWatch alarm rings, Alertmanager tells of the alerts that are left to one elsewhere.
+    """
     _copy(MONITORING_SOURCE / "alertmanager" / "templates", folder / "templates")
     shutil.rmtree(folder / "secrets", ignore_errors=True)  # one may be set no more
     for service, url in webhooks.items():
@@ -51,8 +64,10 @@ def render_alertmanager(folder: Path, webhooks: Mapping[str, str]) -> Path:
     text = (MONITORING_SOURCE / "alertmanager" / "alertmanager.yml").read_text().replace(_CONTAINER_FOLDER, str(folder))
     configuration = yaml.safe_load(text)
     for receiver in configuration["receivers"]:
-        for service in _INTEGRATIONS.keys() - webhooks.keys():
-            receiver.pop(_INTEGRATIONS[service], None)
+        for service in INTEGRATIONS.keys() - webhooks.keys():
+            receiver.pop(INTEGRATIONS[service], None)
+    if not alarms_ring:
+        configuration["route"].pop("routes")
     return _write(folder / "alertmanager.yml", yaml.safe_dump(configuration, sort_keys=False))
 
 

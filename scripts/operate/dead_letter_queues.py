@@ -1,20 +1,18 @@
-"""What is in the dead-letter queues and why, and the way back to the queues that it came from."""
+"""Read the dead-letter queues, and move messages back to the queues that they came from."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from rich.markup import escape
 from rich.progress import track
 
-from scripts.cli.console import err, out, table
+from scripts.cli.console import err, out, print_table, table
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.operate.dead_letters import DeadLetter
-from services.shared.causes import timestamp
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -51,8 +49,8 @@ def queues(deployment: Deployment) -> tuple[DeadLetterQueue, ...]:
     return tuple(DeadLetterQueue(name, queue.url, sources.get(name)) for name, queue in deployment.dead_letters.items())
 
 
-class Look:
-    """One look through a queue: each message is met once and hidden meanwhile; closing makes them visible again."""
+class QueueReading:
+    """One pass over a queue: each message is met once and hidden meanwhile; closing makes them visible again."""
 
     def __init__(self, client: "SQSClient", queue: DeadLetterQueue) -> None:
         self.queue = queue
@@ -65,9 +63,9 @@ class Look:
         self.count = self._approximate_count()
 
     def letters(self) -> Iterator[DeadLetter]:
-        """Read until nothing comes, whatever the count said, or only what was sent since the look began.
+        """Read until no message comes, or only messages that were sent since the reading began.
 
-        So it ends although others arrive. What this look itself moved and comes back is not given again.
+        So it ends although others arrive. A message that this reading moved and that comes back is not given again.
         """
         while messages := self._receive():
             self._hidden |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
@@ -82,12 +80,12 @@ class Look:
 
     @property
     def left(self) -> int:
-        """How many were there and not given, by the count of SQS."""
+        """How many messages were there and not given, by the count of SQS."""
         return max(0, self.count - self._given)
 
     def move(self, letter: DeadLetter, queue_url: str) -> None:
-        # Sent, then deleted: an interruption in between leaves a copy in both queues, and every consumer does nothing
-        # upon a duplicate; the other way round it would lose the message. One by one: batches would leave ten copies.
+        # Sent, then deleted: an interruption in between leaves a copy in both queues, which consumers ignore; the other
+        # way round it would lose the message. One by one: an interrupted batch would leave ten copies.
         sent = self._client.send_message(
             QueueUrl=queue_url, MessageBody=letter.body, MessageAttributes=letter.own_attributes
         )
@@ -114,7 +112,7 @@ class Look:
             )
 
     def _approximate_count(self) -> int:
-        """What SQS says is there, what others have hidden too; its count may be a minute old."""
+        """The count of SQS, hidden messages too; it may be a minute old."""
         response = self._client.get_queue_attributes(
             QueueUrl=self.queue.url,
             AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
@@ -133,21 +131,34 @@ class Look:
         ).get("Messages", [])
 
     def _came_back(self, letter: DeadLetter) -> bool:
-        """Whether this look moved the message: SQS keeps its id, a service that rejects it names the id it had."""
+        """Whether this reading moved the message: SQS keeps its id, a service that rejects it names the id it had."""
         return not self._sent.isdisjoint({letter.message_id, letter.attribute("message_id")})
+
+
+class MessageSummary(NamedTuple):
+    """One message, without its body."""
+
+    sent_at: datetime
+    message_id: str
+    order_id: str
+    event_type: str
 
 
 @dataclass(slots=True)
 class Group:
     """The messages of one cause; `oldest` stands for them."""
 
-    count: int
     oldest: DeadLetter
+    messages: list[MessageSummary] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return len(self.messages)
 
 
 @dataclass(slots=True)
-class Survey:
-    """What is in a queue, by cause; `unseen` counts what somebody else has hidden or taken, or SQS counted wrongly."""
+class QueueSummary:
+    """A queue's messages by cause; `unseen` counts messages hidden or taken by others, or counted wrongly by SQS."""
 
     groups: dict[str, Group] = field(default_factory=dict)
     unseen: int = 0
@@ -155,23 +166,23 @@ class Survey:
 
 @dataclass(slots=True)
 class Moves:
-    """How many messages were moved and not; `left` were not looked at, for the limit or because they were hidden."""
+    """How many messages were moved and not; `left` were not read, for the limit or because they were hidden."""
 
     moved: int = 0
     permanent: int = 0
     left: int = 0
 
 
-def survey(client: "SQSClient", queue: DeadLetterQueue) -> Survey:
-    found = Survey()
-    with closing(Look(client, queue)) as look:
-        for letter in _shown(look):
+def summarise(client: "SQSClient", queue: DeadLetterQueue) -> QueueSummary:
+    summary = QueueSummary()
+    with closing(QueueReading(client, queue)) as reading:
+        for letter in _with_progress(reading):
             cause, _ = letter.explain()
-            group = found.groups.setdefault(cause, Group(0, letter))
-            group.count += 1
+            group = summary.groups.setdefault(cause, Group(letter))
+            group.messages.append(MessageSummary(letter.sent_at, letter.message_id, letter.order_id, letter.event_type))
             group.oldest = min(group.oldest, letter, key=lambda each: each.sent_at)
-        found.unseen = look.left
-    return found
+        summary.unseen = reading.left
+    return summary
 
 
 def move_back(
@@ -182,53 +193,34 @@ def move_back(
     dry_run: bool = False,
     include_permanent: bool = False,
 ) -> Moves:
-    """Move messages to the queue that they came from; `dry_run` only counts those that would be."""
+    """Move messages to the queue that they came from; `dry_run` only counts them."""
     if queue.source_url is None:
         instead = _INSTEAD.get(queue.name, _ALWAYS)
         raise UserError(f"{queue.full_name} has no queue to move its messages back to: {instead}")
     moves = Moves()
-    with closing(Look(client, queue)) as look:
-        for letter in _shown(look):
+    with closing(QueueReading(client, queue)) as reading:
+        for letter in _with_progress(reading):
             if letter.is_permanent and not include_permanent:
                 moves.permanent += 1
             else:
                 if not dry_run:
-                    look.move(letter, queue.source_url)
+                    reading.move(letter, queue.source_url)
                 moves.moved += 1
             if moves.moved == limit:
                 break
-        moves.left = look.left
+        moves.left = reading.left
     return moves
 
 
-def list_dead_letters(target: Target) -> None:
-    """Print what is in each queue and why."""
-    client = target.client("sqs")
-    shown = table("queue", "cause", "messages", "oldest", "oldest's order", "oldest's detail", numbers={"messages"})
-    for queue in queues(Deployment.of(target)):
-        found = survey(client, queue)
-        for cause, group in sorted(found.groups.items()):
-            _, detail = group.oldest.explain()
-            oldest = (timestamp(group.oldest.sent_at), group.oldest.order_id, detail)
-            shown.add_row(queue.full_name, escape(cause), str(group.count), *map(escape, oldest))
-        if found.unseen:
-            shown.add_row(
-                queue.full_name, "not seen: read by somebody else, or gone; look again later", str(found.unseen)
-            )
-        elif not found.groups:
-            shown.add_row(queue.full_name, "", "0")
-    out.print(shown)
-
-
 def redrive(target: Target, *, queue: str | None, limit: int | None, dry_run: bool, include_permanent: bool) -> None:
-    """Move dead letters back to their queues, those of one or of all, at most `limit` of each; print how many."""
+    """Move dead letters back to their queues, of one queue or of all, at most `limit` of each; print how many."""
     client = target.client("sqs")
     numbers = ("would be moved" if dry_run else "moved", "skipped as permanent", "left")
     shown = table("queue", *numbers, numbers=numbers)
     for chosen in _chosen(queues(Deployment.of(target)), queue):
         moves = move_back(client, chosen, limit=limit, dry_run=dry_run, include_permanent=include_permanent)
         shown.add_row(chosen.full_name, *map(str, (moves.moved, moves.permanent, moves.left)))
-    out.print(shown)
+    print_table(shown)
 
 
 def _chosen(known: Sequence[DeadLetterQueue], name: str | None) -> list[DeadLetterQueue]:
@@ -239,7 +231,7 @@ def _chosen(known: Sequence[DeadLetterQueue], name: str | None) -> list[DeadLett
     return chosen
 
 
-def _shown(look: Look) -> Iterable[DeadLetter]:
+def _with_progress(reading: QueueReading) -> Iterable[DeadLetter]:
     disable = not out.is_terminal
-    total = look.count or None
-    return track(look.letters(), look.queue.full_name, total, console=out, transient=True, disable=disable)
+    total = reading.count or None
+    return track(reading.letters(), reading.queue.full_name, total, console=out, transient=True, disable=disable)

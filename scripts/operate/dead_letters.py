@@ -1,4 +1,4 @@
-"""One dead letter: why it is where it is, and what of it goes back to the queue that it came from."""
+"""One dead letter: why it is here, and the parts of it that go back to the queue that it came from."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from types_boto3_sqs.type_defs import MessageAttributeValueOutputTypeDef, MessageTypeDef
 
-# What a service that rejects a message says of it, and what EventBridge says of one that it could not deliver:
+# The attributes that a service adds when it rejects a message, and EventBridge when it cannot deliver one:
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 _REJECTION = ("reason", "detail", "message_id", "source_arn", "function_name")
 _RULE_FAILURE = (
@@ -57,11 +57,17 @@ class DeadLetter:
         event = _read(_Event, self.body)
         return event.order_id or "" if event else ""
 
+    @property
+    def event_type(self) -> str:
+        """The `detail-type` of the event in the body; empty where there is no event of a known type."""
+        event = _read(_Event, self.body)
+        return event.event_type if event else ""
+
     def attribute(self, name: str) -> str:
         return self.attributes[name].get("StringValue", "") if name in self.attributes else ""
 
     def explain(self) -> tuple[str, str]:
-        """Why the message is here, alike for all of one cause, and what is known of this one.
+        """The cause, one text for all messages that share it, and a detail of this message.
 
         Lambda's body: https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html.
         """
@@ -74,8 +80,7 @@ class DeadLetter:
         if given_up := _read(_GivenUp, self.body):
             since = timestamp(given_up.first_arrival)
             return "stream records given up", f"invoke recover.relay-catchup --since {since}"
-        event = _read(_Event, self.body)
-        return "retries exhausted", event.event_type if event else ""
+        return "retries exhausted", self.event_type
 
 
 def _known(name: str) -> str:

@@ -1,9 +1,10 @@
-"""What the functions logged, as a person reads it: one after the other, without the lines of metrics and of Lambda."""
+"""The functions' logs, in the order of time, without the lines of metrics and of Lambda itself."""
 
 import heapq
 import json
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,41 +16,66 @@ from scripts.cli.times import parse_past
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from services.shared.causes import timestamp
-from services.shared.json_types import JsonObject
+from services.shared.json_types import Json
 
 if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
 
 # https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
-_OF_LAMBDA = ("INIT_START ", "START ", "END ", "REPORT ")
+_LAMBDA_LINES = ("INIT_START ", "START ", "END ", "REPORT ")
 _STYLES = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
-_SHOWN_APART = {"time", "level", "service", "message", "exception"}
+_OWN_COLUMNS = {"time", "level", "service", "message", "exception"}
+_WIDTH = 120
+_INDENT = "    "
+_MAX_LISTED = 3
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Line:
-    """What a function said; what is not in the project's own form, as that it timed out, counts as an error."""
+    """One line of a log. A line that is not in the project's own form, such as a timeout, counts as an error."""
 
     milliseconds: int
     service: str
     level: str
     message: str
-    fields: str = ""
+    fields: Mapping[str, Json] = field(default_factory=dict, compare=False)
     exception: str = ""
 
     @property
-    def text(self) -> Text:
-        at = timestamp(datetime.fromtimestamp(self.milliseconds / 1000, UTC))
-        text = Text(f"{at}  {self.service:<20} ")
-        text.append(f"{self.level:<8}", style=_STYLES.get(self.level, ""))
-        text.append("  ".join(filter(None, [self.message, self.fields])))
-        if self.exception:
-            text.append(f"\n{self.exception}")
+    def time(self) -> str:
+        return timestamp(datetime.fromtimestamp(self.milliseconds / 1000, UTC))
+
+    def for_people(self, width: int, order: str | None = None) -> Text:
+        """Time, service, level and message; below them the fields, as many in a line as fit, and the exception.
+
+        Of a list the first values are shown and how many more there are; `order` comes first.
+        """
+        text = Text(f"{self.time}  {self.service:<20}  ")
+        text.append(f"{self.level:<8}  ", style=_STYLES.get(self.level, ""))
+        text.append(self.message)
+        fields = "  ".join(f"{name}={_value(value, order)}" for name, value in self.fields.items())
+        # Ids are never cut: they are searched for.
+        below = textwrap.wrap(fields, width - len(_INDENT), break_long_words=False, break_on_hyphens=False)
+        for line in below + self.exception.splitlines():
+            text.append(f"\n{_INDENT}{line}")
         return text
 
+    def for_machines(self) -> str:
+        exception = {"exception": self.exception} if self.exception else {}
+        entry = {"time": self.time, "service": self.service, "level": self.level, "message": self.message}
+        return json.dumps({**entry, **self.fields, **exception}, ensure_ascii=False)
 
-def show(target: Target, service: str | None, *, since: str, order: str | None, errors: bool) -> None:
-    """Print what one service or all of them logged since then; `errors` leaves out what is no warning or error."""
+
+def show(  # noqa: PLR0913 - the options of the command
+    target: Target,
+    service: str | None,
+    *,
+    since: str,
+    order: str | None,
+    errors: bool,
+    as_json: bool = False,
+) -> None:
+    """Print the lines of one service or of all since then; with `errors` only warnings and errors."""
     start = parse_past("--since", since, datetime.now(UTC))
     groups = {name: function.log_group for name, function in Deployment.of(target).functions.items()}
     if service and service not in groups:
@@ -60,17 +86,20 @@ def show(target: Target, service: str | None, *, since: str, order: str | None, 
     printed = 0
     for line in heapq.merge(*streams):
         if not errors or line.level in _STYLES:
-            out.print(line.text)
+            if as_json:
+                out.print(line.for_machines(), markup=False)
+            else:
+                out.print(line.for_people(min(out.width, _WIDTH), order))
             printed += 1
-    if not printed:
-        what = f"{'no warning and no error' if errors else 'nothing'}{f' that names {order}' if order else ''}"
-        out.print(f"{what} was logged since {timestamp(start)}", markup=False)
+    if not printed and not as_json:
+        nothing = f"{'no warning and no error' if errors else 'nothing'}{f' that names {order}' if order else ''}"
+        out.print(f"{nothing} was logged since {timestamp(start)}", markup=False)
 
 
 def lines(
     client: "CloudWatchLogsClient", service: str, group: str, start: datetime, order: str | None = None
 ) -> Iterator[Line]:
-    """Give a function's lines, the oldest first; where an order is given, those that name it."""
+    """Give a function's lines, the oldest first; with an order only lines that name it."""
     pages = client.get_paginator("filter_log_events").paginate(
         logGroupName=group,
         startTime=int(start.timestamp() * 1000),
@@ -88,8 +117,8 @@ def _line(service: str, milliseconds: int, message: str) -> Line | None:
     except ValueError:
         entry = None
     if not isinstance(entry, dict):
-        said_by_lambda = not message or message.startswith(_OF_LAMBDA)
-        return None if said_by_lambda else Line(milliseconds, service, "ERROR", message)
+        is_lambdas = not message or message.startswith(_LAMBDA_LINES)
+        return None if is_lambdas else Line(milliseconds, service, "ERROR", message)
     if "_aws" in entry:  # metrics, in the embedded metric format
         return None
     return Line(
@@ -97,11 +126,14 @@ def _line(service: str, milliseconds: int, message: str) -> Line | None:
         service,
         str(entry.get("level", "INFO")),
         str(entry.get("message", "")),
-        _fields(entry),
+        {name: value for name, value in entry.items() if name not in _OWN_COLUMNS},
         str(entry.get("exception", "")),
     )
 
 
-def _fields(entry: JsonObject) -> str:
-    shown = {name: value for name, value in entry.items() if name not in _SHOWN_APART}
-    return " ".join(f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in shown.items())
+def _value(value: Json, order: str | None) -> str:
+    if isinstance(value, list):
+        first = sorted(value, key=lambda one: one != order)[:_MAX_LISTED]
+        more = f" and {len(value) - _MAX_LISTED} more" if len(value) > _MAX_LISTED else ""
+        return ", ".join(_value(one, order) for one in first) + more
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -22,7 +22,7 @@ class Mappings:
         self._services = services
 
     def of_each(self) -> "Iterator[tuple[str, EventSourceMappingConfigurationTypeDef]]":
-        """Yield each with its service."""
+        """Yield each mapping with its service."""
         for service in self._services:
             name = self._deployment.functions[service].name
             for mapping in self._lambda.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.ledger.log_reader import read_orders
-from services.libs.store.commit_items import commit_from_item
+from scripts.ledger.log_reader import read_commit, read_orders
 from services.shared.commits import Commit, order_stream
 from services.shared.events.order import OrderPlaced
 from services.shared.lifecycle import ImpossibleCommitError, State
@@ -31,12 +30,12 @@ class History:
     def final(self) -> Commit | None:
         """The commit that brought the order to its last phase; a refund may still be open after it.
 
-        None too for a history that no order can have, such as one of which a read has caught a part.
+        None too for an impossible history, such as a part of one that a read has caught.
         """
         state = State(ORDER.start)
         try:
             for commit in self.commits:
-                state = ORDER.after(state, commit)
+                state = ORDER.next_state(state, commit)
                 if state.phase.wait is None:
                     return commit
         except ImpossibleCommitError:
@@ -55,7 +54,7 @@ class OrderClient:
         self._deployment = deployment
 
     def place(self, orders: Sequence[Mapping[str, object]]) -> list[datetime]:
-        """Send one OrderPlaced an order; return when each was sent."""
+        """Send one OrderPlaced per order; return when each was sent."""
         sent: list[datetime] = []
         for start in range(0, len(orders), _ENTRIES_A_CALL):
             batch = orders[start : start + _ENTRIES_A_CALL]
@@ -77,11 +76,14 @@ class OrderClient:
         return sent
 
     def histories(self, order_ids: Iterable[str]) -> dict[str, History]:
-        """What the event store holds of the orders as of now, one entry for each id."""
+        """Read the orders from the event store as of now: one entry per id, empty for an unknown order.
+
+        Raises NoCommitError for an item that is no commit.
+        """
         streams = {order_stream(order_id): order_id for order_id in order_ids}
         found: dict[str, list[Commit]] = {stream: [] for stream in streams}
         for item in read_orders(self._dynamodb, self._deployment, streams):
-            commit = commit_from_item(item)
+            commit = read_commit(item)
             found[commit.stream_id].append(commit)
         return {
             order_id: History(order_id, tuple(sorted(found[stream], key=lambda commit: commit.version)))
@@ -89,7 +91,7 @@ class OrderClient:
         }
 
     def update(self, histories: dict[str, History]) -> None:
-        """Read again what has no final state yet."""
+        """Read the orders again that have no final state yet."""
         histories |= self.histories(order_id for order_id, history in histories.items() if history.final is None)
 
     def wait(

@@ -1,4 +1,4 @@
-"""Pause and resume whatever writes commits, so that the tables stand still for a repair."""
+"""Pause and resume the functions that write commits, so that the tables stand still for a repair."""
 
 import time
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _CLOCK_SECONDS = 5
 
 
 class Writers:
-    """The event source mappings of all functions that write commits, and every schedule: what it sends may lead there.
+    """The event source mappings of all functions that write commits, and every schedule: it may invoke such a function.
 
     Raises UserError where a function that writes commits has neither, so that no pause could hold it.
     """
@@ -39,7 +39,7 @@ class Writers:
         self._sleep = sleep
 
     def pause(self) -> None:
-        """Return once no invocation that was asked for before can still write."""
+        """Return once no earlier invocation can still write."""
         for rule in self._schedules.values():
             self._events.disable_rule(Name=rule)
         self._mappings.switch(enabled=False)
@@ -48,20 +48,20 @@ class Writers:
             self._sleep(seconds)
 
     def resume(self) -> None:
-        """Schedules come last: what was paid for during the pause is settled before it is swept, if it can be."""
+        """Schedules come last, so that payments made during the pause are settled before orders are swept."""
         self._mappings.switch(enabled=True)
         for rule in self._schedules.values():
             self._events.enable_rule(Name=rule)
 
     def check_paused(self, undone: str) -> None:
-        """Raise UserError where somebody may be writing; `undone` says what is not done then."""
+        """Raise UserError where a function may be writing; `undone` is a participle for the message: `repaired`."""
         if active := ", ".join(self.active()):
             raise UserError(f"nothing was {undone}: {active} may be writing. First `invoke pause`, then again")
 
     def active(self) -> list[str]:
-        """Name what is not paused, or so lately that an invocation may be under way: a pause may be interrupted.
+        """Name the services that are not paused, or so lately that an invocation may be under way, as after a Ctrl-C.
 
-        A pause disables the rules first, so what of a schedule is under way is no younger than the mappings' change.
+        A pause disables the schedules first, so no invocation of theirs is younger than the mappings' change.
         """
         ended = datetime.now(UTC) - timedelta(seconds=self._seconds_under_way() - _CLOCK_SECONDS)
         active = [service for service, mapping in self._mappings.of_each() if not _stands_still(mapping, ended)]
@@ -72,7 +72,7 @@ class Writers:
         ]
 
     def _seconds_under_way(self) -> int:
-        """How long what was asked for before the pause may still write."""
+        """How long an invocation from before the pause may still write."""
         return self._tick_seconds + self._timeout_seconds
 
 

@@ -1,8 +1,8 @@
-"""Publish again what was committed since a time: a stream record lives a day, the event store for ever."""
+"""Publish the events of all commits since a time again: a stream record lives a day, the event store for ever."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from scripts.cli.progress import progress_display, show_progress
 from scripts.cli.times import parse_past
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.ledger.log_reader import NoCommitError, readable_commits
+from scripts.ledger.log_reader import LONGEST_FUNCTION, NoCommitError, readable_commits
 from services.libs.messaging.event_publisher import EventPublisher
 from services.libs.store.dynamodb_items import to_item
 from services.shared.causes import timestamp
@@ -22,13 +22,11 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _COMMITS_AT_ONCE = 50
-# A commit carries the time at which a function took up its message, and none runs longer than this.
-_LONGEST_FUNCTION = timedelta(minutes=15)
 
 
 @dataclass(slots=True)
 class Published:
-    """How many commits and events, and those commits of which EventBridge kept refusing an event."""
+    """How many commits and events were published, and the commits of which EventBridge kept refusing an event."""
 
     commits: int = 0
     events: int = 0
@@ -41,14 +39,14 @@ def catch_up(target: Target, since: str, *, dry_run: bool) -> None:
     deployment = Deployment.of(target)
     unreadable: list[NoCommitError] = []
     commits = commits_since(
-        target.client("dynamodb"), deployment.tables.event_store, start - _LONGEST_FUNCTION, unreadable
+        target.client("dynamodb"), deployment.tables.event_store, start - LONGEST_FUNCTION, unreadable
     )
     published = publish(commits, None if dry_run else publisher_of(target, deployment))
     said = f"{published.events} events of {published.commits} commits since {timestamp(start)}"
     if dry_run:
         out.print(f"would publish {said} again")
     else:
-        out.print(f"published {said} again; each has the id it had, so what had taken it already did nothing")
+        out.print(f"published {said} again; each has the id it had, so consumers that know it ignore it")
     problems = [f"skipped: {error}" for error in unreadable]
     if published.refused:
         problems.append(
@@ -62,7 +60,7 @@ def catch_up(target: Target, since: str, *, dry_run: bool) -> None:
 def commits_since(
     client: "DynamoDBClient", table: str, since: datetime, unreadable: list[NoCommitError]
 ) -> Iterator[Commit]:
-    """The streams in no order, each with its oldest commit first; what is no commit is collected."""
+    """Give the streams in no order, each with its oldest commit first; other items are appended to `unreadable`."""
     pages = client.get_paginator("scan").paginate(
         TableName=table,
         ConsistentRead=True,
@@ -77,7 +75,7 @@ def publisher_of(target: Target, deployment: Deployment) -> EventPublisher:
 
 
 def publish(commits: Iterator[Commit], publisher: EventPublisher | None) -> Published:
-    """Publish in batches; without a publisher only count. It is harmless, as every consumer takes an event once."""
+    """Publish in batches; without a publisher only count. Consumers handle an event once, so repetition is harmless."""
     published = Published()
     with progress_display() as shown:
         commits = show_progress(shown, "commits", commits)

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints, TypeAdapter
 
+from scripts.cli.money import money
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.ledger.stock_commits import StockCommits
@@ -51,7 +52,7 @@ CATALOGUE: TypeAdapter[list[SeedProduct]] = TypeAdapter(Catalogue)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What seeding did to one SKU; `refused` says why it did nothing."""
+    """One SKU before and after its seeding; `refused` says why nothing was changed."""
 
     product: SeedProduct
     before: StockItem | None
@@ -66,17 +67,16 @@ class Change:
         parts = []
         if self.before.stock != self.product.stock:
             parts.append(f"stock {self.product.stock - self.before.stock:+d}")
-        if self.before.product.price_minor != self.product.price_minor:
-            parts.append(f"price was {self.before.product.price_minor}")
-        if self.before.product.name != self.product.name:
-            parts.append(f"name was {self.before.product.name}")
-        if self.before.product.currency != self.product.currency:
-            parts.append(f"currency was {self.before.product.currency}")
+        was, now = self.before.product, self.product.product
+        if (was.price_minor, was.currency) != (now.price_minor, now.currency):
+            parts.append(f"price was {money(was.price_minor, was.currency)}")
+        if was.name != now.name:
+            parts.append(f"name was {was.name}")
         return ", ".join(parts) or "unchanged"
 
 
 class Seeder:
-    """Brings SKUs to the stock that is wanted of them."""
+    """Sets the stock on hand and the products of SKUs."""
 
     def __init__(self, store: EventStore, inventory: InventoryTable) -> None:
         self._store = store
@@ -94,7 +94,7 @@ class Seeder:
             yield self._set(product, standing.get(product.sku))
 
     def _set(self, product: SeedProduct, before: StockItem | None) -> Change:
-        """Write the difference to what stands there; look again when an order or another seeding came between."""
+        """Write the difference to the stock on hand; try again when an order or another seeding came first."""
         for _ in range(_ATTEMPTS):
             if before and before.product == product.product and before.stock == product.stock:
                 return Change(product, before)

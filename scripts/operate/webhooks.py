@@ -20,7 +20,10 @@ def set_webhook(target: Target, channel: str) -> None:
             "that is not an https URL, so nothing was changed: copy the whole webhook URL, https:// included"
         )
     target.client("ssm").put_parameter(Name=name, Value=url, Type="SecureString", Overwrite=True)
-    out.print(f"{name} is set: alarms go to {channel} within a minute")
+    out.print(
+        f"{name} is set: CloudWatch alarms go to {channel} within a minute, and Prometheus' alerts once "
+        "`invoke monitor.up` has run again; `invoke alerts` shows who is told"
+    )
 
 
 def remove_webhook(target: Target, channel: str) -> None:
@@ -30,7 +33,10 @@ def remove_webhook(target: Target, channel: str) -> None:
     except client.exceptions.ParameterNotFound:
         out.print(f"{name} was not set")
         return
-    out.print(f"{name} is removed: alarms no longer go to {channel}, within a minute")
+    out.print(
+        f"{name} is removed: CloudWatch alarms no longer go to {channel} after a minute, and Prometheus' alerts once "
+        "`invoke monitor.up` has run again"
+    )
 
 
 def _parameter(target: Target, channel: str) -> str:

@@ -1,4 +1,4 @@
-"""Write what cannot be derived to files: the event store, and the ledger of the gateway that stands for a provider."""
+"""Write the tables that cannot be derived to files: the event store, and the simulated gateway's ledger."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,11 +11,11 @@ from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.ledger.log_reader import scan
 from scripts.recovery.backup_files import ItemsFile, Manifest, Origin, new_folder, write_manifest
-from scripts.recovery.log_survey import Survey, survey
+from scripts.recovery.log_summary import LogSummary, summarise
 
 
 def back_up(target: Target, folder: Path | None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-    """Print where the backup is; raise UserError where what was read cannot have stood at one moment."""
+    """Keep every item, and print where; raise UserError where the log is damaged, or is no snapshot of one moment."""
     deployment = Deployment.of(target)
     taken_at = clock()
     folder = folder or _default_folder(target, taken_at)
@@ -24,8 +24,8 @@ def back_up(target: Target, folder: Path | None, clock: Callable[[], datetime] =
     with new_folder(folder) as unfinished, progress_display() as shown:
         log_file, charges_file = ItemsFile(unfinished / log), ItemsFile(unfinished / charges)
         items = show_progress(shown, "commits read", scan(client, deployment.tables.event_store))
-        found = survey(log_file.through(items))
-        # After the log, and so never without a charge that the log knows of.
+        summary = summarise(log_file.through(items))
+        # Charges are read after the log, so none that the log knows of is missing.
         charges_file.write(show_progress(shown, "charges read", scan(client, deployment.tables.simulated_gateway)))
         manifest = Manifest(
             origin=Origin.of(target),
@@ -36,16 +36,16 @@ def back_up(target: Target, folder: Path | None, clock: Callable[[], datetime] =
         write_manifest(unfinished, manifest)
     out.print(
         f"{manifest.event_store.items:,} commits and {manifest.simulated_gateway.items:,} charges of {manifest.origin}"
-        f" are in {folder}\nit holds customers' ids: keep it where only those may read it who may read the tables",
+        f" are in {folder}\nit holds customers' ids: let nobody read it who may not read the tables",
         markup=False,
     )
-    _check(found)
+    _check(summary)
 
 
-def _check(found: Survey) -> None:
-    if found.damage:
+def _check(summary: LogSummary) -> None:
+    if summary.damage:
         raise UserError(
-            f"what was read cannot have stood at one moment: {found.damage}\n"
+            f"the log is damaged, or was read while it changed: {summary.damage}\n"
             "if orders were written meanwhile: `invoke pause`, `invoke backup`, `invoke resume`. "
             "If it stays, the log itself is wrong: `invoke audit`"
         )

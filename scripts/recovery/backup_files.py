@@ -1,4 +1,4 @@
-"""A backup as files: each table's items as compressed lines of JSON, and a manifest that says what they must be.
+"""A backup as files: each table's items as compressed lines of JSON, and a manifest with their counts and hashes.
 
 A line is `{"Item": …}` with DynamoDB's typed attributes, numbers as the texts that DynamoDB gives: the form that
 its own import from S3 takes too.
@@ -111,7 +111,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Check the files' hashes; raise UserError where one is not what was written."""
+    """Check the files' hashes; raise UserError where a file was changed, is missing or is no backup."""
     if not (folder / _MANIFEST).exists():
         raise UserError(f"{folder} is no backup: it has no {_MANIFEST}")
     manifest = load_json(folder / _MANIFEST, _MANIFESTS)

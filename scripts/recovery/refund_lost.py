@@ -1,18 +1,20 @@
-"""Give back what was charged for orders that the event store has lost, or that were refused when they came again."""
+"""Refund the charges of orders that the event store has lost, or that were refused when they came again."""
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
+from scripts.cli.money import money
 from scripts.cli.progress import progress_display, show_progress
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.ledger.audit.charges import charges_without_orders
-from scripts.ledger.log_reader import read_gateway, scan
-from scripts.recovery.log_survey import survey
+from scripts.ledger.gateway_ledger import UNREADABLE, GatewayEntry, read_gateway
+from scripts.ledger.log_reader import scan
+from scripts.recovery.log_summary import summarise
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.shared.json_types import JsonObject, integer
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -23,37 +25,41 @@ _ENTRIES_AT_ONCE = 1000
 def refund_lost_orders(target: Target, *, dry_run: bool) -> None:
     """Call the charges off, or only list them; raise UserError where the event store cannot tell which they are.
 
-    A payment is taken only for an order whose version 1 is committed, so none of an order under way is among them.
+    A payment is taken only for an order whose version 1 is committed, so no order under way is among them.
     """
     deployment, client = Deployment.of(target), target.client("dynamodb")
-    entries, lost = read_gateway(client, deployment), []
+    entries, lost, unreadable = read_gateway(client, deployment), list[GatewayEntry](), list[str]()
     while some := list(islice(entries, _ENTRIES_AT_ONCE)):
         lost += charges_without_orders(client, deployment, some)
-    if not lost:
+        unreadable += [entry.order_id for entry in some if entry.status == UNREADABLE]
+    if lost:
+        _refund(client, deployment, lost, dry_run=dry_run)
+    else:
         out.print("every charge is of an order that was accepted")
-        return
+    if unreadable:
+        raise UserError(f"entries of the gateway's ledger that cannot be read, and were left: {', '.join(unreadable)}")
+
+
+def _refund(client: "DynamoDBClient", deployment: Deployment, lost: Sequence[GatewayEntry], *, dry_run: bool) -> None:
     if not dry_run:
         _check_log(client, deployment)
-    # What a charge is decided by says nothing of its being called off.
+    # The success rate decides new charges only.
     gateway = SimulatedGateway(client, deployment.tables.simulated_gateway, success_rate=0)
     for entry in lost:
         if not dry_run:
-            gateway.call_off(str(entry["order_id"]))
-        _print(entry, "not given back yet" if dry_run else "given back")
+            gateway.call_off(entry.order_id)
+        amount = money(entry.amount_minor, entry.currency)
+        done = "not given back yet" if dry_run else "given back"
+        out.print(f"{entry.order_id}  {entry.charge_id}  {amount}  {done}", markup=False, soft_wrap=True)
 
 
 def _check_log(client: "DynamoDBClient", deployment: Deployment) -> None:
-    """To a log that is damaged good orders are unknown too."""
+    """A damaged log may have lost good orders too."""
     with progress_display() as shown:
-        found = survey(show_progress(shown, "commits checked", scan(client, deployment.tables.event_store)))
-    if not found.commits or found.damage:
+        summary = summarise(show_progress(shown, "commits checked", scan(client, deployment.tables.event_store)))
+    if not summary.commits or summary.damage:
         raise UserError(
             "nothing was given back: the event store is empty or damaged; `invoke restore` first\n"
-            f"{found.damage or 'it holds no commit'}\n"
+            f"{summary.damage or 'it holds no commit'}\n"
             "if orders were written meanwhile: `invoke pause`, `invoke recover.refund-lost`, `invoke resume`"
         )
-
-
-def _print(entry: JsonObject, done: str) -> None:
-    amount = f"{integer(entry, 'amount_minor') / 100:.2f} {entry['currency']}"
-    out.print(f"{entry['order_id']}  {entry['charge_id']}  {amount}  {done}", markup=False, soft_wrap=True)

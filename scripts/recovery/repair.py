@@ -15,6 +15,7 @@ from scripts.deploy.target import Target
 from scripts.ledger.audit.auditor import Auditor
 from scripts.ledger.audit.findings import Audit
 from scripts.ledger.deadlines import Deadlines
+from scripts.ledger.log_reader import named_briefly
 from scripts.ledger.stock_commits import StockCommits
 from scripts.operate.pausing import Writers
 from services.libs.store.commit_items import commit_to_item
@@ -41,7 +42,7 @@ class _Condition(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """An inventory item as it was compared, and as the log says it: None where there is none."""
+    """An inventory item as it is and as the log demands it; None where there is none."""
 
     sku: str
     before: Item | None
@@ -62,12 +63,12 @@ def _value(item: Item, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What is to be repaired: SKUs of the inventory, and streams with the deadlines that nobody will tell of."""
+    """The SKUs to repair, and by stream the deadlines that no service will be told of."""
 
     repairs: list[Repair]
     missing_deadlines: Mapping[str, datetime]
     left: list[str]
-    """What cannot be repaired, and why."""
+    """Why the other SKUs cannot be repaired."""
 
 
 class Repairer:
@@ -87,7 +88,7 @@ class Repairer:
         self._deadlines = Deadlines(client, deployment)
 
     def find(self, shown: Progress | None = None) -> Findings:
-        """Raise UserError where the log is no ground for any repair."""
+        """Raise UserError where the log is empty or damaged, or somebody is writing."""
         audit = self._auditor.compare_once(shown)
         _check(audit)
         repairs: list[Repair] = []
@@ -96,16 +97,16 @@ class Repairer:
             if difference.kind == "stock":
                 sku = difference.subject
                 try:
-                    repairs.append(Repair(sku, audit.stock.get(sku), _right(audit, sku)))
+                    repairs.append(Repair(sku, audit.stock.get(sku), _expected_item(audit, sku)))
                 except UserError as error:
                     left.append(str(error))
         return Findings(repairs, audit.missing_deadlines, left)
 
     def write(self, repair: Repair) -> None:
-        """Raise UserError where the item is not what was compared any more."""
+        """Raise UserError where the item has changed since it was compared."""
         writes = [self._item(repair)]
-        if right := repair.after:
-            commit = self._commits.next(right.sku, right.product, right.stock, delta=0)
+        if after := repair.after:
+            commit = self._commits.next(after.sku, after.product, after.stock, delta=0)
             put: PutTypeDef = {
                 "TableName": self._deployment.tables.event_store,
                 "Item": commit_to_item(commit),
@@ -115,13 +116,13 @@ class Repairer:
         try:
             self._client.transact_write_items(TransactItems=writes)
         except self._client.exceptions.TransactionCanceledException as error:
-            raise UserError(f"{repair.sku}: it is not what was compared any more, or could not be written") from error
+            raise UserError(f"{repair.sku}: it has changed since it was compared, or could not be written") from error
 
     def write_deadlines(self, missing_deadlines: Mapping[str, datetime]) -> None:
         self._deadlines.write(missing_deadlines, self._clock())
 
     def _item(self, repair: Repair) -> "TransactWriteItemTypeDef":
-        """Replace or remove the item only as long as each of its attributes is as it was compared."""
+        """Replace or remove the item on condition that no attribute has changed since it was compared."""
         table = self._deployment.tables.inventory
         if repair.before is None:
             condition: _Condition = {"ConditionExpression": f"attribute_not_exists({_KEY})"}
@@ -142,22 +143,22 @@ def _equals(item: Item) -> "_Condition":
 
 def _check(audit: Audit) -> None:
     if audit.unreadable or not audit.commits:
-        named = "\n".join(map(str, audit.unreadable[:_SHOWN]))
         raise UserError(
-            f"nothing was repaired: the event store is empty or cannot be read; `invoke restore` first\n{named}".strip()
+            "nothing was repaired: the event store is empty or cannot be read; `invoke restore` first\n"
+            f"{named_briefly(audit.unreadable)}".strip()
         )
-    if audit.moving:
-        named = ", ".join(sorted(audit.moving)[:_SHOWN])
+    if audit.moved:
+        named = ", ".join(audit.moved[:_SHOWN])
         raise UserError(f"nothing was repaired: somebody is writing, as this changed while it was read: {named}")
 
 
-def _right(audit: Audit, sku: str) -> StockItem | None:
+def _expected_item(audit: Audit, sku: str) -> StockItem | None:
     totals = audit.ledger.skus.get(sku)
     return totals.stock_item(sku) if totals else None
 
 
 def repair_tables(target: Target) -> None:
-    """Print each repair as soon as it is written; raise UserError where somebody may be writing, or some cannot be."""
+    """Print each repair once it is written; raise UserError where somebody may be writing, or a repair failed."""
     deployment = Deployment.of(target)
     writers, repairer = Writers(target, deployment), Repairer(target.client("dynamodb"), deployment)
     writers.check_paused("repaired")

@@ -1,6 +1,6 @@
-"""Place orders again that the event store has lost: the order bus's archive has kept them as they were placed.
+"""Place orders again that the event store has lost: the order bus's archive keeps them as they were placed.
 
-Live rules let replayed events pass, so a rule and a queue of this run's own catch them, and are removed afterwards.
+Live rules ignore replayed events, so a rule and a queue of this run's own catch them, and are removed afterwards.
 """
 
 import json
@@ -51,7 +51,7 @@ class _Placed:
 
     @classmethod
     def of(cls, body: str) -> "_Placed":
-        """Raise RejectedError for what was rejected when it came, and would be again."""
+        """Raise RejectedError for an event that was rejected when it came, and would be again."""
         message = parse_message(body, datetime.now(UTC))
         order = PlacedOrder.of(event_in(message, OrderPlaced), allow_forced_payment_result=False)
         return cls(datetime.fromisoformat(json.loads(body)["time"]), message.detail, order)
@@ -59,13 +59,13 @@ class _Placed:
 
 @dataclass(slots=True)
 class _Orders:
-    """What was placed, as far as it has been read."""
+    """The orders of the archive that were read so far."""
 
     seen: set[str] = field(default_factory=set)
     lost: dict[str, _Placed] = field(default_factory=dict)
-    """What the event store does not have: as it came first, as the order service would have taken it."""
+    """The earliest event of each order that the event store lacks: the one that the order service would have taken."""
     differing: set[str] = field(default_factory=set)
-    """Those of the lost that came with more than one content."""
+    """The lost orders that came with more than one content."""
     rejected: int = 0
 
     def add(self, bodies: Iterable[str], store: EventStore) -> None:
@@ -94,7 +94,7 @@ class _Orders:
 
 
 class OrderArchive:
-    """What the order bus's archive holds."""
+    """The archive of the order bus."""
 
     def __init__(self, target: Target, deployment: Deployment) -> None:
         self._events = target.client("events")
@@ -165,7 +165,8 @@ class OrderArchive:
                 for number, message in enumerate(messages)
             ]
             if done:
-                self._sqs.delete_message_batch(QueueUrl=queue_url, Entries=done)  # what stays comes again, and is known
+                # A message that stays comes again, and is ignored then.
+                self._sqs.delete_message_batch(QueueUrl=queue_url, Entries=done)
 
 
 def _policy(queue_arn: str, rule_arn: str) -> dict[str, object]:
@@ -180,7 +181,7 @@ def _policy(queue_arn: str, rule_arn: str) -> dict[str, object]:
 
 
 def replay_lost_orders(target: Target, since: str, *, dry_run: bool) -> None:
-    """Place each again that the event store does not know, or only count them."""
+    """Place each order again that the event store does not have, or only count them."""
     now = datetime.now(UTC)
     start = parse_past("--since", since, now)
     deployment = Deployment.of(target)
@@ -200,4 +201,4 @@ def replay_lost_orders(target: Target, since: str, *, dry_run: bool) -> None:
     if orders.differing:
         named = ", ".join(sorted(orders.differing))
         out.print(f"came with more than one content, of which the earliest counts: {named}", markup=False)
-    out.print("what was placed in the last ten minutes may not be in the archive yet: then run this again")
+    out.print("orders of the last ten minutes may not be in the archive yet: run this again later")

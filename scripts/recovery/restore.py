@@ -1,7 +1,7 @@
-"""Bring the event store back to what it was, and make everything that follows from it what it must be.
+"""Bring the event store back to a time or a backup, and derive the other tables from it.
 
-DynamoDB restores only to a new table, and the names of ours are a contract: what differs is copied to the live table.
-Each step finds out anew what is left to do, so an interrupted restore is simply run again.
+DynamoDB restores only to a new table, and our table names are a contract: commits that differ are copied to the live
+table. Each step finds out anew what is left to do, so an interrupted restore is simply run again.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from scripts.ledger.deadlines import Deadlines
 from scripts.ledger.log_reader import scan
 from scripts.operate import relay_catchup
 from scripts.operate.pausing import Writers
-from scripts.recovery.log_survey import survey
+from scripts.recovery.log_summary import summarise
 from scripts.recovery.restore_sources import Source, open_source
 from scripts.recovery.table_writes import TableWrites
 from services.libs.store.dynamodb_items import Item
@@ -42,7 +42,7 @@ _Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Restored:
-    """How many commits were read, written and removed, charges and SKUs written; and the orders that go on."""
+    """How many commits were read, written and removed, charges and SKUs written; and the orders that are open."""
 
     commits: int = 0
     written: int = 0
@@ -62,25 +62,26 @@ class Restorer:
     def restore(self, source: Source, shown: Progress, *, replace: bool, accept_damaged: bool = False) -> Restored:
         """Raise UserError, with nothing changed, if the source is damaged or commits would be lost, without consent."""
         fingerprints: set[bytes] = set()
-        found = survey(_remembered(show_progress(shown, "commits of the backup read", source.commits()), fingerprints))
-        if found.damage and not accept_damaged:
-            raise _damaged(found.damage)
+        items = show_progress(shown, "commits of the backup read", source.commits())
+        log = summarise(_remembered(items, fingerprints))
+        if log.damage and not accept_damaged:
+            raise _damaged(log.damage)
         surplus = self._compare(fingerprints, shown)
         if surplus and not replace:
             raise _would_be_lost(surplus, self._deployment.tables.event_store)
-        inventory = {sku: stock_to_item(totals.stock_item(sku)) for sku, totals in found.ledger.skus.items()}
-        restored = Restored(commits=found.commits, unfinished=found.unfinished)
-        with _told_if_unfinished():
+        inventory = {sku: stock_to_item(totals.stock_item(sku)) for sku, totals in log.ledger.skus.items()}
+        restored = Restored(commits=log.commits, unfinished=log.unfinished)
+        with _warn_if_unfinished():
             self._write_log(source, fingerprints, surplus, restored, shown)
             restored.charges = self._write_charges(source, shown)
             restored.skus = self._write_inventory(inventory)
-            LedgerCounters(self._client, self._deployment.tables.metrics).replace(found.ledger.counters)
-            # The sweeper has passed theirs: without these nobody would release the stock of orders that are open again.
-            Deadlines(self._client, self._deployment).write(found.due, datetime.now(UTC))
+            LedgerCounters(self._client, self._deployment.tables.metrics).replace(log.ledger.counters)
+            # The sweeper has passed the old deadlines: without new ones the stock of reopened orders stays reserved.
+            Deadlines(self._client, self._deployment).write(log.due, datetime.now(UTC))
         return restored
 
     def _compare(self, missing: set[bytes], shown: Progress) -> set[_Key]:
-        """Take out of `missing` what is there; return the keys of what is there and should not be, or not like this."""
+        """Remove from `missing` the commits that are there as they should be; return the keys of all others there."""
         surplus: set[_Key] = set()
         live = scan(self._client, self._deployment.tables.event_store)
         for item in show_progress(shown, "commits of the event store compared", live):
@@ -99,7 +100,7 @@ class Restorer:
         def to_write() -> Iterator[Item]:
             for item in source.commits() if missing else ():
                 if _fingerprint(item) in missing:
-                    surplus.discard(_key(item))  # what stands there is written over
+                    surplus.discard(_key(item))  # it is written over
                     yield item
 
         task = shown.add_task("commits written", total=None)
@@ -110,7 +111,7 @@ class Restorer:
         restored.removed = sum(table.delete(keys))
 
     def _write_charges(self, source: Source, shown: Progress) -> int:
-        """Add what the gateway's ledger has lost, and touch nothing else: what it has is what happened."""
+        """Add the entries that the gateway's ledger has lost, and touch no other: they say what happened."""
         if source.charges is None:
             return 0
         table = self._deployment.tables.simulated_gateway
@@ -119,7 +120,7 @@ class Restorer:
         return sum(TableWrites(self._client, table).put(item for item in charges if item["order_id"]["S"] not in known))
 
     def _write_inventory(self, right: Mapping[str, Item]) -> int:
-        """Write the SKUs that are not what the log says, and remove those that it does not know."""
+        """Write the SKUs that differ from the log, and remove those that it does not know."""
         name = self._deployment.tables.inventory
         live = {item["item_id"]["S"]: item for item in scan(self._client, name)}
         table = TableWrites(self._client, name)
@@ -134,8 +135,8 @@ def _remembered(items: Iterable[Item], fingerprints: set[bytes]) -> Iterator[Ite
 
 
 def _fingerprint(item: Item) -> bytes:
-    """Tell items apart, whatever the order of their attributes is."""
-    # No commit has a binary attribute, which is no JSON; what somebody put there may.
+    """A hash of the item that does not depend on the order of its attributes."""
+    # A commit has no binary attribute, which is no JSON; a foreign item may.
     text = json.dumps(item, sort_keys=True, separators=(",", ":"), default=repr)
     return hashlib.sha256(text.encode()).digest()[:16]
 
@@ -146,7 +147,7 @@ def _key(item: Item) -> _Key:
 
 def _damaged(damage: str) -> UserError:
     return UserError(
-        f"nothing was restored: what is to be restored cannot have stood at one moment: {damage}\n"
+        f"nothing was restored: the log to restore is damaged, or was read while it changed: {damage}\n"
         "take an earlier time or another backup; `--accept-damaged` if there is none"
     )
 
@@ -160,7 +161,7 @@ def _would_be_lost(surplus: set[_Key], table: str) -> UserError:
 
 
 @contextmanager
-def _told_if_unfinished() -> Iterator[None]:
+def _warn_if_unfinished() -> Iterator[None]:
     try:
         yield
     except BaseException:
@@ -171,7 +172,7 @@ def _told_if_unfinished() -> Iterator[None]:
 def restore_tables(
     target: Target, to: str, *, replace: bool, from_elsewhere: bool, accept_damaged: bool = False
 ) -> None:
-    """Restore, and audit as of then; raise UserError where something stands in the way or a difference stays."""
+    """Restore, and audit as of then; raise UserError where the restore is refused or a difference stays."""
     deployment = Deployment.of(target)
     began_at = datetime.now(UTC)
     client = target.client("dynamodb")
@@ -182,7 +183,7 @@ def restore_tables(
             restored = Restorer(client, deployment).restore(
                 source, shown, replace=replace, accept_damaged=accept_damaged
             )
-        with _told_if_unfinished():
+        with _warn_if_unfinished():
             refused = _publish(target, deployment, restored.unfinished)
     _print(restored, source.as_of, began_at)
     try:
@@ -207,7 +208,7 @@ def _check_table(client: "DynamoDBClient", table: str) -> None:
 
 
 def _publish(target: Target, deployment: Deployment, commits: Iterable[Commit]) -> list[str]:
-    """Publish again what open orders wait for, as what was done about it is lost; return what is refused."""
+    """Publish the last events of open orders again, as the work that they led to is lost; return the refused ones."""
     return relay_catchup.publish(iter(commits), relay_catchup.publisher_of(target, deployment)).refused
 
 

@@ -1,4 +1,4 @@
-"""What can be restored: a backup's folder, a time that DynamoDB can go back to, and a backup that DynamoDB made."""
+"""The sources of a restore: a backup's folder, a time that DynamoDB can go back to, or a backup that DynamoDB made."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -117,7 +117,7 @@ def _temporary_table(client: "DynamoDBClient", name: str, again: str, restore: C
         yield
     except BaseException:
         out.print(
-            f"what DynamoDB has made of the table {name} is left for the next try with `--to {again}`; "
+            f"the table {name} is left for the next try with `--to {again}`; "
             f"to give it up: `aws dynamodb delete-table --table-name {name}`",
             markup=False,
         )
@@ -126,13 +126,13 @@ def _temporary_table(client: "DynamoDBClient", name: str, again: str, restore: C
 
 
 def make(client: "DynamoDBClient", name: str, restore: Callable[[], object]) -> None:
-    """Return once the table is there; go on with what an earlier try began, unless it is being deleted."""
+    """Return once the table is there; go on with a table that an earlier try began, unless it is being deleted."""
     status = _status(client, name)
     if status in {"ACTIVE", "CREATING"}:
         out.print(f"{name} is there from an earlier try", markup=False)
     while status != "ACTIVE":
         if status is None:
-            # What DynamoDB says of a table may lag behind what it does with it.
+            # The status of a table may lag behind.
             with suppress(client.exceptions.TableAlreadyExistsException, client.exceptions.TableInUseException):
                 restore()
         elif status not in {"CREATING", "DELETING"}:

@@ -31,7 +31,7 @@ class TableWrites:
         self._backoff = backoff
 
     def put(self, items: Iterable[Item]) -> Iterator[int]:
-        """Say after each few batches how many items they wrote; raise UserError where DynamoDB keeps refusing some."""
+        """Yield how many items each few batches wrote; raise UserError where DynamoDB keeps refusing some."""
         return self._write({"PutRequest": {"Item": item}} for item in items)
 
     def delete(self, keys: Iterable[Item]) -> Iterator[int]:
@@ -47,7 +47,7 @@ class TableWrites:
         waiting: Sequence[WriteRequestTypeDef | WriteRequestOutputTypeDef] = batch
         for _ in self._backoff.tries():
             response = self._client.batch_write_item(RequestItems={self._table: waiting})
-            # What a table cannot take yet, as one that is new, comes back.
+            # A table that is new or throttled hands some requests back.
             waiting = response["UnprocessedItems"].get(self._table, [])
             if not waiting:
                 return len(batch)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from scripts.cli.paths import IMAGES
+from scripts.cli.paths import DIST
 from scripts.tasks.command import DEPLOYMENT, TARGET, command, count, target_of
 
 _ACCESS = "ENVIRONMENT; with --target aws, AWS credentials too"
@@ -28,6 +28,17 @@ def down(_: Context, target: str = "local") -> None:
     from scripts.monitor import monitoring
 
     monitoring.down(target_of(target))
+
+
+@command({"target": TARGET}, needs=f"{DEPLOYMENT}; for Prometheus' alerts, `invoke monitor.up`")
+def alerts(_: Context, target: str = "local") -> None:
+    """Show what fires now, and who is told of it.
+
+    It has Alertmanager's alerts and CloudWatch's alarms.
+    """
+    from scripts.monitor.alerts import show_alerts
+
+    show_alerts(target_of(target))
 
 
 @command()
@@ -128,13 +139,17 @@ def deliver(_: Context, target: str = "local") -> None:  # noqa: ARG001 - as eve
         "prometheus": "where Prometheus answers, for example http://127.0.0.1:9090",
         "environment": "the environment whose metrics are drawn; ENVIRONMENT, or else dev, by default",
         "minutes": "how far back",
-        "folder": "where the pictures go",
+        "folder": "where the pictures go; dist/pictures by default",
     },
     needs="a Prometheus that watches a deployment (`invoke monitor.up`)",
     example="monitor.picture --prometheus http://127.0.0.1:9090",
 )
 def picture(
-    _: Context, prometheus: str, environment: str | None = None, minutes: str = "30", folder: str = str(IMAGES)
+    _: Context,
+    prometheus: str,
+    environment: str | None = None,
+    minutes: str = "30",
+    folder: str = str(DIST / "pictures"),
 ) -> None:
     """Draw the dashboards from a Prometheus."""
     from scripts.monitor.grafana import picture

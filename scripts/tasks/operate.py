@@ -33,6 +33,7 @@ def audit(_: Context, target: str = "local", repair: bool = False) -> None:
         "since": "from when on: a time with its zone, such as 2026-01-31T12:00:00Z, or how long ago: 30m, 2h, 3d",
         "order": "only lines about this order's id",
         "errors": "only warnings and errors",
+        "json": "print a JSON object per line of the log",
     },
     needs=DEPLOYMENT,
 )
@@ -43,19 +44,30 @@ def logs(
     since: str = "15m",
     order: str | None = None,
     errors: bool = False,
+    json: bool = False,
 ) -> None:
     """Show the logs of the functions, one or all."""
     from scripts.operate import logs
 
-    logs.show(target_of(target), service, since=since, order=order, errors=errors)
+    logs.show(target_of(target), service, since=since, order=order, errors=errors, as_json=json)
 
 
-@command({"target": TARGET}, needs=DEPLOYMENT)
-def dlq_list(_: Context, target: str = "local") -> None:
+@command(
+    {
+        "target": TARGET,
+        "messages": "show each message: its id, its order, when it was sent, and its event",
+        "cause": "only causes that contain this text, such as rejected",
+        "json": "print a JSON object per line of the list",
+    },
+    needs=DEPLOYMENT,
+)
+def dlq_list(
+    _: Context, target: str = "local", messages: bool = False, cause: str | None = None, json: bool = False
+) -> None:
     """List the dead letters, and why they are there."""
-    from scripts.operate.dead_letter_queues import list_dead_letters
+    from scripts.operate.dead_letter_list import list_dead_letters
 
-    list_dead_letters(target_of(target))
+    list_dead_letters(target_of(target), messages=messages, cause=cause, as_json=json)
 
 
 @command(
@@ -63,8 +75,8 @@ def dlq_list(_: Context, target: str = "local") -> None:
         "target": TARGET,
         "queue": "only this queue's dead letters, such as order",
         "max": "how many to move of each queue at most; all by default",
-        "dry_run": "move nothing, only say what would be moved",
-        "include_permanent": "move those too that a service rejected as hopeless",
+        "dry_run": "move nothing, only count the messages",
+        "include_permanent": "move messages too that a service rejected for good",
     },
     needs=DEPLOYMENT,
 )

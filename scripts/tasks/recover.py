@@ -23,7 +23,7 @@ def backup(_: Context, target: str = "local", to: str | None = None) -> None:
         "to": "a backup's folder; or a time of the last 35 days, such as 2026-01-31T12:00:00Z or 30m; or the ARN of a "
         "backup that DynamoDB made",
         "target": TARGET,
-        "replace": "remove commits that are not in what is restored",
+        "replace": "remove commits that the backup does not have",
         "from_elsewhere": "take a backup of another environment, target or region",
         "accept_damaged": "take a backup although it cannot have stood at one moment: only if there is no other",
     },
@@ -50,7 +50,7 @@ def restore(
 
 
 @command(
-    {"since": _SINCE, "target": TARGET, "dry_run": "publish nothing, only say what would be published"},
+    {"since": _SINCE, "target": TARGET, "dry_run": "publish nothing, only count the events"},
     needs=DEPLOYMENT,
     example="recover.relay-catchup --since 2h",
 )
@@ -65,7 +65,7 @@ def relay_catchup(_: Context, since: str, target: str = "local", dry_run: bool =
 
 
 @command(
-    {"since": _SINCE, "target": TARGET, "dry_run": "place no order, only say which would be placed"},
+    {"since": _SINCE, "target": TARGET, "dry_run": "place no order, only count the orders"},
     needs=DEPLOYMENT,
     example="recover.replay-orders --since 2h",
 )
@@ -76,7 +76,7 @@ def replay_orders(_: Context, since: str, target: str = "local", dry_run: bool =
     replay_lost_orders(target_of(target), since, dry_run=dry_run)
 
 
-@command({"target": TARGET, "dry_run": "refund nothing, only say what would be refunded"}, needs=DEPLOYMENT)
+@command({"target": TARGET, "dry_run": "refund nothing, only list the charges"}, needs=DEPLOYMENT)
 def refund_lost(_: Context, target: str = "local", dry_run: bool = False) -> None:
     """Refund charges of orders that were lost."""
     from scripts.recovery.refund_lost import refund_lost_orders

@@ -21,7 +21,7 @@ def seed_inventory(_: Context, target: str = "local", file: str = str(SEED_FILE)
 
 @command(
     {
-        "item": "what is ordered, as SKU=QUANTITY; once for each SKU",
+        "item": "SKU=QUANTITY, such as prod-006=2; once for each SKU",
         "target": TARGET,
         "order_id": "the order's id; one is made up by default",
         "customer_id": "the customer's id",
@@ -48,16 +48,16 @@ def put_order(
 
 
 @command(
-    {"order": "the order's id", "target": TARGET},
+    {"order": "the order's id", "target": TARGET, "json": "print one JSON object"},
     needs=DEPLOYMENT,
     example="order-show order-1a2b3c4d5e6f",
     positional=["order"],
 )
-def order_show(_: Context, order: str, target: str = "local") -> None:
+def order_show(_: Context, order: str, target: str = "local", json: bool = False) -> None:
     """Show one order's history, stock and money."""
     from scripts.ledger import order_show
 
-    order_show.show(target_of(target), order)
+    order_show.show(target_of(target), order, as_json=json)
 
 
 @command({"target": TARGET, "orders": "how many orders, 1 or more"}, needs=f"{DEPLOYMENT}; a seeded inventory")

@@ -24,8 +24,8 @@ CONSUMES = ()
 
 class SweeperSettings(Settings):
     deadline_table: str
-    queue_urls: Json[Mapping[str, str]]
-    """By what the ids of the streams begin with whose service reads that queue."""
+    owner_queue_urls: Json[Mapping[str, str]]
+    """The queue of the service that owns a stream, by the prefix of the stream's id, such as `order`."""
     writer_timeout_seconds: Annotated[int, Field(ge=1)]
 
 
@@ -34,7 +34,7 @@ class _Application:
         configure_logging(FUNCTION, settings.log_level)
         self.sweeper = DeadlineSweeper(
             DeadlineTable(aws_clients.dynamodb(), settings.deadline_table),
-            DeadlineNotices(aws_clients.sqs(), settings.queue_urls),
+            DeadlineNotices(aws_clients.sqs(), settings.owner_queue_urls),
             timedelta(seconds=settings.writer_timeout_seconds),
         )
         self.metrics = RequestMetrics(FUNCTION, settings.environment)
@@ -46,7 +46,7 @@ def _application() -> _Application:
 
 
 def handler(_: object, context: LambdaContext) -> dict[str, int]:
-    """Sweep once; the schedule's event says nothing that matters."""
+    """Sweep once; the event of the schedule has nothing to read."""
     application = _application()
     with application.metrics.invocation(), application.metrics.batch() as batch:
         swept = application.sweeper.sweep(datetime.now(UTC), seconds_left(context))

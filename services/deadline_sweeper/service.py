@@ -15,7 +15,7 @@ _LOGGED = 100
 
 @dataclass(slots=True)
 class Swept:
-    """Streams whose service was told, streams whose service could not be, and items that are no deadlines."""
+    """Streams whose owner was told, streams whose owner could not be told, and items that cannot be read."""
 
     sent: int = 0
     postponed: int = 0
@@ -23,7 +23,7 @@ class Swept:
 
 
 class DeadlineSweeper:
-    """`writer_timeout` is how long the invocation of a function lasts at most that writes deadlines."""
+    """`writer_timeout` is the longest timeout of the functions that write deadlines."""
 
     def __init__(self, table: DeadlineTable, notices: DeadlineNotices, writer_timeout: timedelta) -> None:
         self._table = table
@@ -31,7 +31,7 @@ class DeadlineSweeper:
         self._writer_timeout = writer_timeout
 
     def sweep(self, now: datetime, seconds_left: SecondsLeft = no_hurry) -> Swept:
-        """Tell of what is due. What there is no time for, and all of a sweep that is killed, the next one takes up."""
+        """Tell the owners of due streams. If it runs out of time or is killed, the next sweep does the rest."""
         swept, before = Swept(), self._table.swept_until()
         sweep, done = Sweep(now, before, self._writer_timeout), before
         try:
@@ -47,13 +47,13 @@ class DeadlineSweeper:
 
     def _sweep_minute(self, sweep: Sweep, minute: datetime, swept: Swept) -> None:
         due = list(dict.fromkeys(self._due(sweep, minute, swept)))
-        untold = self._notices.send(due)
-        if untold:
-            for group in sweep.again(untold):
+        unsent = self._notices.send(due)
+        if unsent:
+            for group in sweep.postponed(unsent):
                 self._table.write(group)
-            logger.error("services could not be told of deadlines", extra={"stream_ids": untold[:_LOGGED]})
-        swept.sent += len(due) - len(untold)
-        swept.postponed += len(untold)
+            logger.error("services could not be told of deadlines", extra={"stream_ids": unsent[:_LOGGED]})
+        swept.sent += len(due) - len(unsent)
+        swept.postponed += len(unsent)
 
     def _due(self, sweep: Sweep, minute: datetime, swept: Swept) -> Iterator[str]:
         for group in self._table.due_in(minute):

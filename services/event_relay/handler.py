@@ -19,7 +19,7 @@ from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, Str
 from services.libs.runtime.settings import Settings
 from services.shared.events.event import Bus
 
-# A stream has one reader a shard: what it can publish one after the other is what the whole system can do.
+# A shard has one reader: calls in sequence would limit the throughput of the whole system.
 _CALLS_AT_ONCE = 8
 
 FUNCTION = function_name(__name__)
@@ -31,11 +31,11 @@ _U = TypeVar("_U")
 class RelaySettings(Settings):
     dead_letter_queue_url: str
     bus_names: Json[Mapping[str, str]]
-    """The names in AWS, by the bus: of more, where the deployment is newer than this code, and never of less."""
+    """The name in AWS of each bus. A newer deployment may have more buses than this code, never fewer."""
 
     @field_validator("bus_names")
     @classmethod
-    def _of_all(cls, names: Mapping[str, str]) -> Mapping[str, str]:
+    def _has_every_bus(cls, names: Mapping[str, str]) -> Mapping[str, str]:
         if missing := [bus.value for bus in Bus if bus not in names]:
             raise ValueError(f"BUS_NAMES lacks {', '.join(missing)}, whose events could not be published")
         return names
@@ -52,7 +52,7 @@ class _Application:
 
 
 def _side_by_side(call: Callable[[_T], _U], batches: Iterable[_T]) -> list[_U]:
-    """Return once all have ended: what is under way when the function returns would be frozen with it."""
+    """Return once all calls have ended: Lambda freezes a call that outlasts the invocation."""
     with ThreadPoolExecutor(_CALLS_AT_ONCE) as pool:
         return list(pool.map(call, batches))
 
@@ -63,7 +63,7 @@ def _application() -> _Application:
 
 
 def handler(event: StreamEvent, context: LambdaContext) -> BatchResponse:
-    """Publish a batch; Lambda reads the stream again from the first record that is reported as failed."""
+    """Publish a batch; Lambda reads the stream again from the first record reported as failed."""
     application = _application()
     with application.metrics.invocation(), application.metrics.batch() as batch:
         failed = application.relay.publish(event["Records"], context.function_name, seconds_left(context))

@@ -1,4 +1,4 @@
-"""The relay's use case: publish what was committed, and put aside what can never be published."""
+"""The relay's use case: publish commits, and send records that can never be published to the dead letters."""
 
 import json
 import time
@@ -16,8 +16,8 @@ from services.shared.faults import SecondsLeft, no_hurry
 from services.shared.rejections import RejectedError, RejectionReason
 
 EVENTS = every.MODULES
-"""Imported, so that the relay knows the events of every context."""
-# So long a record of an unknown kind is tried again: while a deployment runs, a writer may be newer than the relay.
+"""Imported so that the relay knows the events of every context."""
+# A record with an unknown event is retried for so long: during a deployment its writer may be newer than the relay.
 _DEPLOYMENT_SECONDS = 300
 
 
@@ -32,9 +32,9 @@ class EventRelay:
     def publish(
         self, records: Sequence[StreamRecord], function_name: str, seconds_left: SecondsLeft = no_hurry
     ) -> list[StreamRecord]:
-        """Return the records that are to come again, from the first that could not be published.
+        """Return the records to read again, from the first that could not be published.
 
-        A record that can never be published is rejected only once all before it are out: it is read again otherwise.
+        A record that can never be published is rejected once all before it are published: before, it is read again.
         """
         parsed = [(record, _parsed(record)) for record in records]
         commits = [commit for _, commit in parsed if isinstance(commit, Commit)]
@@ -54,7 +54,7 @@ class EventRelay:
     def _reject(self, record: StreamRecord, error: Exception, function_name: str) -> None:
         """Send a record that can never be published to the dead letters: it would hold up its stream for a day."""
         unknown = isinstance(error, UnknownEventError)
-        # Of other errors the text may quote a value.
+        # The text of other errors may quote a value.
         problem = f"{error} is missing" if isinstance(error, KeyError) else type(error).__name__
         sequence_number = record["dynamodb"]["SequenceNumber"]
         self._dead_letters.send(
@@ -78,7 +78,7 @@ def _parsed(record: StreamRecord) -> Commit | Exception:
 
 
 def _publishable(record: StreamRecord) -> Commit:
-    """Raise KeyError, TypeError or ValueError where it is no commit, or one that lacks what its events say."""
+    """Raise KeyError, TypeError or ValueError if it is no commit, or lacks a field of its events."""
     commit = commit_from_item(record["dynamodb"]["NewImage"])
     for index in range(len(commit.events)):
         json.dumps(event_detail(commit, index))

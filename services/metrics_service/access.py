@@ -1,4 +1,4 @@
-"""Who may read the metrics: whoever has the token that is kept as a secret parameter."""
+"""Access to the metrics: the bearer token, which is kept as a secret parameter."""
 
 import hmac
 
@@ -12,7 +12,7 @@ class BearerToken:
         self._name = name
 
     def admits(self, authorization: str) -> bool:
-        """Compare in a time that says nothing of the token. Raises DependencyError where there is none."""
+        """Compare in constant time. Raises DependencyError if no token was made yet."""
         scheme, _, token = authorization.partition(" ")
         return scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._current())
 

@@ -1,4 +1,4 @@
-"""The checkpoint's place in the metrics table, and the turn to read CloudWatch, which one reader a minute takes."""
+"""The checkpoint in the metrics table, and the turn to read CloudWatch, which one reader takes per minute."""
 
 import json
 import zlib
@@ -26,7 +26,7 @@ class Checkpoints:
         return _decoded(found["Item"]["content"]["S"]) if "Item" in found else None
 
     def save(self, checkpoint: Checkpoint) -> bool:
-        """Return false, and change nothing, where another reader has saved its own since this one was read."""
+        """Return false, and change nothing, if another reader has saved a newer one."""
         try:
             self._client.put_item(
                 TableName=self._table,
@@ -39,7 +39,7 @@ class Checkpoints:
         return True
 
     def take_turn(self, turn: int) -> bool:
-        """Take a turn that nobody took yet. Whoever dies in its turn leaves the next one free."""
+        """Take a turn; return false if another reader took it. A reader that dies leaves the next turn free."""
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -66,7 +66,7 @@ class Checkpoints:
 
 
 def _encoded(checkpoint: Checkpoint) -> str:
-    # A write costs by the kilobyte: 77 of them as plain JSON where each series moves, 13 like this.
+    # A write costs by the kilobyte: 77 KB as plain JSON when each series moves, 13 KB compressed.
     return b64encode(zlib.compress(json.dumps(asdict(checkpoint), separators=(",", ":")).encode())).decode()
 
 

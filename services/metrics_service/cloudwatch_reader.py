@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from types_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef, MetricDataResultTypeDef
 
 CALL_SECONDS = 6
-"""The longest that a call takes, as the client is configured; with less than that left none is begun."""
-_QUERIES_A_CALL = 500
+"""The longest that a call takes, by the timeouts of the client. With less time left no call is started."""
+_MAX_QUERIES_PER_CALL = 500
 
 
 @dataclass(frozen=True, slots=True)
 class _Metric:
     series: str
-    """As we name it."""
+    """Our name of it."""
     namespace: str
     name: str
     dimensions: Mapping[str, str]
@@ -31,12 +31,11 @@ class _Metric:
 
 
 class CloudWatchReader:
-    """`functions` are those deployed; `queues` the queues' names in AWS, by the value of the label `queue`."""
+    """`functions` are the deployed ones; `queues` has their names in AWS, by the value of the label `queue`."""
 
     def __init__(
         self, client: "CloudWatchClient", environment: str, functions: Sequence[str], queues: Mapping[str, str]
     ) -> None:
-        self.functions = functions
         self._client = client
         self._sums = [
             _Metric(counter(name, **labels), NAMESPACE, name, {ENVIRONMENT_DIMENSION: environment, **labels}, "Sum")
@@ -52,7 +51,7 @@ class CloudWatchReader:
         return self._read(self._sums, since, until, seconds_left)
 
     def oldest_message_ages(self, since: datetime, until: datetime, seconds_left: SecondsLeft) -> dict[str, float]:
-        """Seconds, by queue, at the end of the time; 0 where SQS published none, as it does for an empty queue."""
+        """Seconds by queue, at the end of the time; 0 if SQS published none, as for an empty queue."""
         found = self._read(self._ages, since, until, seconds_left)
         return {metric.series: 0.0 for metric in self._ages} | {queue: ages[max(ages)] for queue, ages in found.items()}
 
@@ -60,9 +59,11 @@ class CloudWatchReader:
         self, metrics: Sequence[_Metric], since: datetime, until: datetime, seconds_left: SecondsLeft
     ) -> dict[str, MinuteSums]:
         found: dict[str, dict[int, float]] = {}
-        for start in range(0, len(metrics), _QUERIES_A_CALL):
-            batch = {f"q{number}": metric for number, metric in enumerate(metrics[start : start + _QUERIES_A_CALL])}
-            # The last word on a series counts: one that is PartialData at first has its rest on a later page.
+        for start in range(0, len(metrics), _MAX_QUERIES_PER_CALL):
+            batch = {
+                f"q{number}": metric for number, metric in enumerate(metrics[start : start + _MAX_QUERIES_PER_CALL])
+            }
+            # A series that is PartialData at first is completed on a later page, so its last status counts.
             statuses = dict.fromkeys(batch, "nothing")
             for result in self._results(batch, since, until, seconds_left):
                 statuses[result["Id"]] = result["StatusCode"]
@@ -110,7 +111,7 @@ def _query(query_id: str, metric: _Metric) -> "MetricDataQueryTypeDef":
 
 
 def declared_sums(functions: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
-    """Give the name and the labels of each metric that these functions may write."""
+    """Yield the name and the labels of each metric that these functions may write."""
     for declaration in DECLARATIONS.values():
         if declaration.source is Source.CLOUDWATCH and declaration.metric is not QUEUE_OLDEST_MESSAGE_AGE:
             for values in declaration.label_sets(functions):

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 MINUTE_SECONDS = 60
-# A value may reach CloudWatch minutes after its time; a minute that is older than this is read no more.
-SETTLING = timedelta(minutes=15)
-# A first reading goes back so far, and one after a longer break at most so far at once.
+# A value may reach CloudWatch minutes after its time. A minute that is older than this is final.
+LATEST_ARRIVAL = timedelta(minutes=15)
+# How far the first reading goes back, and how much one reading covers after a break.
 FIRST_READING = timedelta(hours=3)
 LONGEST_READING = timedelta(hours=6)
-# Sums are kept as whole billionths: added in any order and any grouping, the same sum, which floats do not give.
+# Sums are kept in whole billionths: unlike floats, they give the same sum in any order.
 _UNITS = 1_000_000_000
 
 MinuteSums = Mapping[int, float]
@@ -19,13 +19,13 @@ MinuteSums = Mapping[int, float]
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Everything that was read so far. Each new one holds at least what the one before held, series by series."""
+    """The sums of all that was read so far. No series is below that of the checkpoint before."""
 
     settled_until: int
-    """Unix time: the minutes before it are settled, those since are read again."""
+    """Unix time. The minutes before it are final, and in `settled`; the others are read again."""
     version: int = 0
     read_at: float = 0
-    """Up to when CloudWatch was last read, Unix time; 0 for never."""
+    """The time until which CloudWatch was read, Unix time; 0 for never."""
     settled: Mapping[str, int] = field(default_factory=dict)
     recent: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     gauges: Mapping[str, float] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Checkpoint:
         return cls(_minute(now - FIRST_READING))
 
     def span(self, now: datetime) -> tuple[datetime, datetime]:
-        """The whole minutes to read next, the one that is under way included."""
+        """The whole minutes to read next, with the present one."""
         since = datetime.fromtimestamp(self.settled_until, UTC)
         until = datetime.fromtimestamp(_minute(now) + MINUTE_SECONDS, UTC)
         return since, min(until, since + LONGEST_READING)
@@ -46,10 +46,10 @@ class Checkpoint:
         return {name: (self.settled.get(name, 0) + sum(self.recent.get(name, {}).values())) / _UNITS for name in names}
 
     def advanced(self, read: Mapping[str, MinuteSums], gauges: Mapping[str, float], now: datetime) -> "Checkpoint":
-        """Take in what was read of `span`: a minute's sum may grow since it was read last, and never falls."""
+        """Add the sums read for `span`. The sum of a minute may grow from one reading to the next, and never falls."""
         _, until = self.span(now)
         read_at = min(now, until).timestamp()
-        settled_until = max(self.settled_until, min(_minute(now - SETTLING), int(until.timestamp())))
+        settled_until = max(self.settled_until, min(_minute(now - LATEST_ARRIVAL), int(until.timestamp())))
         settled, recent = dict(self.settled), {}
         for name in self.recent.keys() | read.keys():
             minutes = _grown(self.recent.get(name, {}), read.get(name, {}))

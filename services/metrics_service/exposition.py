@@ -12,7 +12,7 @@ from services.libs.observability.embedded_metrics import bucket_name
 from services.libs.observability.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
 from services.shared.counters import counter
 
-# By kind, those that an Accept header may name. Whoever takes anything gets plain text.
+# The versions that an Accept header may name, by media type. A wildcard gets plain text.
 _VERSIONS = {
     "application/openmetrics-text": ("", "1.0.0"),
     "text/plain": ("", "0.0.4", "1.0.0"),
@@ -26,18 +26,18 @@ class Values:
     sums: Mapping[str, float] = field(default_factory=dict)
     """Of counters and of the parts of histograms, by series; one that is missing is 0."""
     gauges: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """By metric, and by the value of its one label, empty where it has none."""
+    """By metric, and by the value of its only label; the value is empty if it has no label."""
 
 
 class Page:
-    """Has what `prometheus_client` writes out: it takes this for a registry. `functions` are those deployed."""
+    """The metrics of a page, in the form of a registry of `prometheus_client`. `functions` are the deployed ones."""
 
     def __init__(self, values: Values, functions: Sequence[str]) -> None:
         self._values = values
         self._functions = functions
 
     def render(self, accept: str) -> tuple[str, str]:
-        """Give the content type that suits an Accept header best, and the text."""
+        """Return the content type that suits an Accept header best, and the text."""
         encode, content_type = choose_encoder(_preferred(accept))
         return content_type, encode(self).decode()
 
@@ -58,7 +58,7 @@ class Page:
         for values, labels in self._label_sets(declaration):
             inside = (self._sum(bucket_name(name, str(bound)), labels) for bound in BUCKETS_SECONDS)
             buckets = [(str(bound), total) for bound, total in zip(BUCKETS_SECONDS, accumulate(inside), strict=True)]
-            # The parts reach CloudWatch each by itself. Neither of the two falls, so the larger does not.
+            # Buckets and count reach CloudWatch separately. Neither ever falls, so the larger of them does not.
             buckets.append(("+Inf", max(self._sum(f"{name}_count", labels), buckets[-1][1])))
             family.add_metric(values, buckets, self._sum(f"{name}_sum", labels))
         return family
@@ -78,7 +78,7 @@ class Page:
 
 
 def _preferred(accept: str) -> str:
-    """Give the range that has the most weight of those that we can serve: `choose_encoder` takes the first it knows."""
+    """The media range with the most weight of those that we can serve: `choose_encoder` takes the first it knows."""
     weights: dict[str, float] = {}
     for accepted in accept.lower().split(","):
         kind, *parameters = (part.strip() for part in accepted.split(";"))

@@ -1,4 +1,4 @@
-"""What stands now, read from where it stands: the stock of each SKU, and the messages of each queue."""
+"""Gauges, read at their sources: the stock of each SKU, and the messages of each queue."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING

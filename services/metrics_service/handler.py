@@ -1,6 +1,6 @@
 """The metrics service: one Lambda behind the HTTP API that Prometheus scrapes."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from typing import Annotated
 
@@ -19,8 +19,11 @@ from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service.access import BearerToken
 from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.cloudwatch_reader import CloudWatchReader
+from services.metrics_service.exposition import Page
 from services.metrics_service.gauges import QueueGauges, StockGauges
+from services.metrics_service.page_store import PageStore
 from services.metrics_service.service import MetricsService
+from services.metrics_service.shared_page import SharedPage
 from services.shared.faults import DependencyError
 
 FUNCTION = function_name(__name__)
@@ -31,7 +34,7 @@ class MetricsSettings(Settings):
     inventory_table: str
     functions: Json[tuple[str, ...]]
     """The values of the label `function_name`: each function that is deployed has its series from the beginning."""
-    queue_urls: Json[dict[str, str]]
+    measured_queue_urls: Json[dict[str, str]]
     """By the value of the label `queue`, dead-letter queues too."""
     metrics_token_parameter: str
     refresh_seconds: Annotated[int, Field(ge=60)]
@@ -41,18 +44,21 @@ class _Application:
     def __init__(self, settings: MetricsSettings) -> None:
         configure_logging(FUNCTION, settings.log_level)
         client = aws_clients.dynamodb()
-        queues = {label: f"{settings.environment}-{label}" for label in settings.queue_urls if label.endswith("-queue")}
+        urls = settings.measured_queue_urls
+        queues = {label: f"{settings.environment}-{label}" for label in urls if label.endswith("-queue")}
         self.token = BearerToken(Parameters(aws_clients.ssm()), settings.metrics_token_parameter)
-        self.service = MetricsService(
+        self.functions = settings.functions
+        metrics = MetricsService(
             Checkpoints(client, settings.metrics_table),
             CloudWatchReader(aws_clients.cloudwatch(), settings.environment, settings.functions, queues),
             LedgerCounters(client, settings.metrics_table),
             (
                 StockGauges(client, settings.inventory_table),
-                QueueGauges(aws_clients.sqs(), settings.queue_urls),
+                QueueGauges(aws_clients.sqs(), urls),
             ),
             timedelta(seconds=settings.refresh_seconds),
         )
+        self.page = SharedPage(PageStore(client, settings.metrics_table), metrics.read)
         self.metrics = RequestMetrics(FUNCTION, settings.environment)
 
 
@@ -68,8 +74,9 @@ def handler(event: HttpRequest, context: LambdaContext) -> HttpResponse:
             if not application.token.admits(event["headers"].get("authorization", "")):
                 batch.outcomes = [ErrorType.VALIDATION_ERROR]
                 return _plain(401, "a bearer token is needed", {"www-authenticate": "Bearer"})
-            page = application.service.page(datetime.now(UTC), seconds_left(context))
-            content_type, text = page.render(event["headers"].get("accept", ""))
+            newly_read = event["headers"].get("cache-control", "") == "no-cache"
+            values = application.page.values(seconds_left(context), newly_read=newly_read)
+            content_type, text = Page(values, application.functions).render(event["headers"].get("accept", ""))
         except (BotoCoreError, ClientError, DependencyError) as error:
             # A page that lacks something must not look like a whole one.
             logger.exception("no page")

@@ -1,4 +1,4 @@
-"""The metrics service's use case: one page of everything that is known, exact where it can be and never falling."""
+"""The metrics service's use case: read every metric's values. Business counters are exact, and no counter falls."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -11,14 +11,14 @@ from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.cloudwatch_reader import CALL_SECONDS, CloudWatchReader
 from services.metrics_service.domain import Checkpoint
-from services.metrics_service.exposition import Page, Values
+from services.metrics_service.exposition import Values
 from services.shared.faults import DependencyError, SecondsLeft, no_hurry
 
-# Counters of an execution environment that wrote nothing for so long are folded: it is gone, or begins anew.
+# An execution environment without a write for so long is taken for gone, and its counters are folded.
 _IDLE = timedelta(hours=1)
 # The last few minutes of a queue's age: SQS publishes it each minute, with a delay.
 _AGE_SPAN = timedelta(minutes=5)
-# Kept for the rest of the page, so that a slow CloudWatch costs what is new and not what is known.
+# Time kept for the rest of the page: a slow CloudWatch makes some figures old, but the page is served.
 _RESERVE_SECONDS = 8
 
 
@@ -43,8 +43,8 @@ class MetricsService:
         self._gauges = gauges
         self._refresh_seconds = refresh.total_seconds()
 
-    def page(self, now: datetime, seconds_left: SecondsLeft = no_hurry) -> Page:
-        """Read CloudWatch if it is due, and everything else in any case; what cannot be read is raised."""
+    def read(self, now: datetime, seconds_left: SecondsLeft = no_hurry) -> Values:
+        """Read CloudWatch if it is due, and everything else in any case; raise the fault of any other source."""
         checkpoint = self._refreshed(now, lambda: seconds_left() - _RESERVE_SECONDS)
         gauges: dict[str, Mapping[str, float]] = {
             "queue_oldest_message_age_seconds": checkpoint.gauges,
@@ -53,11 +53,11 @@ class MetricsService:
         for reader in self._gauges:
             gauges |= reader.read()
         errors = {"pulsequeue_metrics_refresh_errors_total": self._checkpoints.errors()}
-        return Page(Values(checkpoint.totals() | self._counters.read() | errors, gauges), self._cloudwatch.functions)
+        return Values(checkpoint.totals() | self._counters.read() | errors, gauges)
 
     def _refreshed(self, now: datetime, seconds_left: SecondsLeft) -> Checkpoint:
-        """Read CloudWatch in this reader's turn; at any other time, and upon a fault, what was last read stands."""
-        # A time, so that turns of another length still come after it.
+        """Read CloudWatch if this reader gets the turn; otherwise, and after a fault, return the last checkpoint."""
+        # Turns are times, so that turns of another length still come after it.
         turn = int(now.timestamp() // self._refresh_seconds * self._refresh_seconds)
         is_due = self._checkpoints.take_turn(turn)
         checkpoint = self._checkpoints.read() or Checkpoint.first(now)
@@ -78,7 +78,7 @@ class MetricsService:
         while True:
             sums = self._cloudwatch.sums(*checkpoint.span(now), seconds_left)
             advanced = checkpoint.advanced(sums, ages, now)
-            # Two turns may overlap, where one takes long: then what the other saved stands.
+            # A long turn may overlap the next one: then the checkpoint that the other saved stands.
             if not self._checkpoints.save(advanced):
                 return self._checkpoints.read() or checkpoint
             checkpoint = advanced
@@ -89,4 +89,4 @@ class MetricsService:
         try:
             self._counters.fold(now - _IDLE)
         except (BotoCoreError, ClientError, DependencyError):
-            logger.exception("counters could not be folded")  # the next turn tries again, and the sum is right as it is
+            logger.exception("counters could not be folded")  # the next turn tries again

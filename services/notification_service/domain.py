@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from services.shared.json_types import Json, JsonObject
 
-# What Slack takes as a header, https://docs.slack.dev/reference/block-kit/blocks/header-block
+# The limit of a header in Slack: https://docs.slack.dev/reference/block-kit/blocks/header-block
 _LONGEST_TITLE = 150
 _RUNBOOK = re.compile(r"\s*\bRunbook: (\S+)\s*$")
 _TEAMS_COLOURS = {"ALARM": "attention", "OK": "good"}
@@ -23,7 +23,7 @@ class Alarm:
     changed_at: datetime
     description: str = ""
     is_first: bool = False
-    """Nothing was known before, as upon a deployment."""
+    """The state before was unknown, as after a deployment."""
 
     @property
     def is_news(self) -> bool:
@@ -44,7 +44,7 @@ class Alarm:
 
     @property
     def facts(self) -> dict[str, str]:
-        """What is known besides, by how it is called. A runbook that is no link is a path in the repository."""
+        """The other facts, by their headings. A runbook that is no link is a path in the repository."""
         facts = {
             "State": self.state,
             "Region": self.region,
@@ -64,7 +64,7 @@ def slack_message(alarm: Alarm) -> JsonObject:
         {"type": "section", "text": {"type": "plain_text", "text": f"{alarm.about}\n{alarm.reason}".strip() or "-"}},
         {"type": "section", "fields": facts},
     ]
-    # The text is what a notification shows, and a screen reader reads.
+    # A notification shows this text, and a screen reader reads it.
     return {"text": _escaped_for_slack(alarm.title), "blocks": blocks}
 
 

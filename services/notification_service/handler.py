@@ -4,7 +4,7 @@ from functools import cache, partial
 
 from services.libs.messaging.dead_letters import DeadLetters
 from services.libs.messaging.messages import Message, validate
-from services.libs.messaging.queue_consumer import Kind, QueueConsumer, one_by_one
+from services.libs.messaging.queue_consumer import MessageHandler, QueueConsumer, one_by_one
 from services.libs.observability.request_metrics import RequestMetrics
 from services.libs.observability.structured_logging import configure_logging
 from services.libs.runtime import aws_clients
@@ -36,7 +36,7 @@ class _Application:
         }
         self._service = NotificationService(Webhooks(), channels)
         self.consumer = QueueConsumer(
-            (Kind(one_by_one(self._notify), (ALARM,)),),
+            (MessageHandler(one_by_one(self._notify), (ALARM,)),),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(FUNCTION, settings.environment),
             parse_alarm,

@@ -1,4 +1,4 @@
-"""A CloudWatch alarm's message, as SNS hands it on raw."""
+"""The message of a CloudWatch alarm, which SNS delivers raw."""
 
 from datetime import datetime
 from typing import Annotated
@@ -34,7 +34,7 @@ class AlarmMessage(BaseModel):
 
 
 def parse_alarm(body: str, now: datetime) -> Message:
-    """Raise RejectedError where the body is no object; what an alarm must say is seen to later."""
+    """Raise RejectedError if the body is no JSON object; its fields are validated later."""
     detail = validate_json(RootModel[dict[str, object]], body).root
     # CloudWatch gives its messages no id.
     return Message(ALARM, detail, Cause("alarm", "alarm", now))

@@ -16,14 +16,14 @@ _REMEMBERED = 1000
 
 class Webhooks(Protocol):
     def post(self, url: str, message: JsonObject) -> None:
-        """Raise WebhookError where it was not taken."""
+        """Raise WebhookError if the message was not accepted."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
     url: Callable[[], str | None]
-    """Its webhook, None where it has none."""
+    """Its webhook; None if none is set."""
     message: Callable[[Alarm], JsonObject]
 
 
@@ -35,11 +35,11 @@ class NotificationService:
     def __init__(self, webhooks: Webhooks, channels: Mapping[str, Channel]) -> None:
         self._webhooks = webhooks
         self._channels = channels
-        # A channel that fails makes the alarm come again: the other one need not hear of it each time.
+        # A failed channel makes SQS deliver the alarm again: the other channel is not told twice.
         self._told: deque[tuple[str, Alarm]] = deque(maxlen=_REMEMBERED)
 
     def notify(self, alarm: Alarm) -> None:
-        """Tell each channel, at least once; raise NotificationError with those that failed."""
+        """Tell each channel at least once; raise NotificationError with the failed channels."""
         if not alarm.is_news:
             return
         urls = {name: channel.url() for name, channel in self._channels.items()}

@@ -1,4 +1,4 @@
-"""Webhooks, whose URL is the secret: it is in no log line and in no error."""
+"""Post to webhooks. A URL is a secret: it is in no log line and in no error."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from urllib3.util import Retry, Timeout
 from services.shared.json_types import JsonObject
 
 _TIMEOUT = Timeout(connect=2, read=3)
-# Some seconds at most: longer faults are the queue's, which waits with more patience than a function may.
+# A few seconds at most: the queue retries for longer.
 _RETRIES = Retry(
     total=2,
     backoff_factor=0.5,
@@ -22,12 +22,12 @@ _RETRIES = Retry(
 )
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
-# Upon a retry it logs the path, which is the secret.
+# It logs the path of a retried request, which is the secret.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
 class WebhookError(Exception):
-    """What was not taken may be sent again."""
+    """The webhook did not accept the message, which may be sent again."""
 
 
 def is_webhook_url(url: str) -> bool:
@@ -45,7 +45,7 @@ class Webhooks:
         self._pool = urllib3.PoolManager()
 
     def post(self, url: str, message: JsonObject) -> None:
-        """Raise WebhookError where it was not taken, after a few tries."""
+        """Raise WebhookError if the message is not accepted in a few attempts."""
         if not is_webhook_url(url):
             raise WebhookError("its URL is not https")
         body, headers = json.dumps(message).encode(), {"Content-Type": "application/json"}

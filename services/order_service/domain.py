@@ -1,4 +1,4 @@
-"""What the order service decides: accept or refuse an order, and confirm or cancel it later."""
+"""The decisions of the order service: accept or refuse an order, and confirm or cancel it later."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ class NotDueError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PlacedOrder:
-    """An order as it was placed: one quantity a SKU."""
+    """An order as it was placed: one quantity per SKU."""
 
     order_id: str
     customer_id: str
@@ -62,7 +62,7 @@ class PlacedOrder:
 
 
 def content_hash(decided: Commit) -> str | None:
-    """That of the order that this commit has decided."""
+    """The content hash of the order that this commit decided."""
     event = decided.find(OrderValidated) or decided.find(OrderCancelled)
     return event.content_hash if event else None
 
@@ -70,8 +70,8 @@ def content_hash(decided: Commit) -> str | None:
 def decide(order: PlacedOrder, inventory: Mapping[str, StockItem], cause: Cause, payment_timeout: timedelta) -> Commit:
     """The first commit of the order: every SKU reserved, or none and a reason.
 
-    `inventory` holds what is known of the order's SKUs; one that it lacks does not exist. MixedCurrenciesError does not
-    depend on the stock, so that a repetition of such an order is what the first was, whatever was sold in between.
+    A SKU that `inventory` lacks does not exist. Raises MixedCurrenciesError whatever the stock, so that a second
+    delivery fails as the first did, whatever was sold in between.
     """
     items = {sku: inventory[sku] for sku in order.quantities if sku in inventory}
     if len(items) < len(order.quantities):
@@ -87,7 +87,7 @@ def decide(order: PlacedOrder, inventory: Mapping[str, StockItem], cause: Cause,
 def decide_all(
     placed: Sequence[tuple[PlacedOrder, Cause]], inventory: Mapping[str, StockItem], payment_timeout: timedelta
 ) -> list[Commit | MixedCurrenciesError]:
-    """The first commit of each order, in this order: each finds what those before it have left."""
+    """Decide each order in turn, from the stock that the orders before it left; return a commit or error for each."""
     decided: list[Commit | MixedCurrenciesError] = []
     left = dict(inventory)
     for order, cause in placed:
@@ -102,7 +102,7 @@ def decide_all(
 
 
 def conclude(settled: Commit, cause: Cause) -> Commit | None:
-    """The order's confirmation or cancellation, from its settled payment; None where there is nothing to conclude."""
+    """The order's confirmation or cancellation, from its settled payment; None if there is nothing to conclude."""
     event: OrderConfirmed | OrderCancelled
     if paid := settled.find(PaymentProcessed):
         event = OrderConfirmed(
@@ -121,9 +121,9 @@ def conclude(settled: Commit, cause: Cause) -> Commit | None:
 
 
 def expire(reserved: Commit, now: datetime) -> Commit:
-    """The end of an order that is still reserved: its stock is released, and whatever was charged is asked back.
+    """Cancel an order that is still reserved: its stock is released, and a refund of any charge is requested.
 
-    Raises NotDueError where its payment still has time.
+    Raises NotDueError if its payment still has time.
     """
     if reserved.due_at is None or now < reserved.due_at:
         raise NotDueError(f"{reserved.stream_id} is not due yet")

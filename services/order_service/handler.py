@@ -10,7 +10,7 @@ from pydantic import Field
 from services.libs.messaging.dead_letters import DeadLetters
 from services.libs.messaging.incoming_events import event_in, order_id, parse_message
 from services.libs.messaging.messages import Message, validate
-from services.libs.messaging.queue_consumer import Kind, Outcome, QueueConsumer, validated
+from services.libs.messaging.queue_consumer import MessageHandler, Outcome, QueueConsumer, validated
 from services.libs.observability.metrics import ORDER_PROCESSING_DURATION
 from services.libs.observability.request_metrics import RequestMetrics
 from services.libs.observability.structured_logging import configure_logging
@@ -53,9 +53,9 @@ class _Application:
         self._allow_forced_payment_result = settings.allow_forced_payment_result
         self.consumer = QueueConsumer(
             (
-                Kind(self._place, type_names(PLACED), ORDER_PROCESSING_DURATION),
-                Kind(self._conclude, type_names(SETTLED)),
-                Kind(self._expire, (DEADLINES_PASSED,)),
+                MessageHandler(self._place, type_names(PLACED), ORDER_PROCESSING_DURATION),
+                MessageHandler(self._conclude, type_names(SETTLED)),
+                MessageHandler(self._expire, (DEADLINES_PASSED,)),
             ),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(FUNCTION, settings.environment),

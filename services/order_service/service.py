@@ -34,9 +34,9 @@ class OrderService:
         self._payment_timeout = payment_timeout
 
     def place_all(self, placed: Sequence[Placed], seconds_left: SecondsLeft = no_hurry) -> list[Exception | None]:
-        """Decide each order, as if they came one after the other; a second delivery of one does nothing.
+        """Decide the orders in turn; a second delivery of an order changes nothing.
 
-        Give for each, in this order, None or why it failed.
+        Return one outcome per order, in the same order: None, or why it failed.
         """
         firsts: dict[str, Placed] = {}
         for order, cause in placed:
@@ -59,7 +59,7 @@ class OrderService:
     def conclude_all(self, settled: Sequence[tuple[str, Cause]]) -> list[Exception | None]:
         """Confirm or cancel each order from its settlement: the event is a hint, the store is the truth.
 
-        Give for each, in this order, None or why it failed.
+        Return one outcome per order, in the same order: None, or why it failed.
         """
         causes: dict[str, Cause] = {}
         for order_id, cause in settled:
@@ -75,7 +75,7 @@ class OrderService:
     def expire_all(
         self, stream_ids: Sequence[str], now: datetime, seconds_left: SecondsLeft = no_hurry
     ) -> dict[str, Exception]:
-        """End the orders whose payment is overdue, and give those that failed, by stream; a settled one is done."""
+        """Cancel the orders whose payment is overdue, unless it is settled; return the failures by stream."""
         open_still = self._store.without_version(stream_ids, SETTLEMENT)
         failures: dict[str, Exception] = {}
         histories = self._decisions(open_still, failures)
@@ -94,18 +94,18 @@ class OrderService:
         return failures
 
     def _decisions(self, streams: Sequence[str], failures: dict[str, Exception]) -> dict[str, tuple[Commit, ...]]:
-        """Read the first commits; one that cannot be read keeps no other from it."""
+        """Read the first commits; one that cannot be read is a failure, and the others are read all the same."""
         try:
             return self._store.read_versions(streams, [DECISION])
         except (KeyError, TypeError, ValueError) as unreadable:
             if len(streams) == 1:
                 failures[streams[0]] = unreadable
                 return {}
-        # Which of them it is shows when each is read by itself.
+        # Read each alone, to find the one that cannot be read.
         return {stream: read for one in streams for stream, read in self._decisions([one], failures).items()}
 
     def _mixed(self, stream: str, mixed: MixedCurrenciesError) -> Outcome:
-        # The prices of an order that was accepted are frozen: for its repetitions a later currency says nothing.
+        # An accepted order keeps its prices: a currency that changed later does not reject its second delivery.
         existing = self._store.read_versions([stream], [DECISION])
         detail = f"items: priced in more than one currency ({mixed})"
         return existing[stream][0] if existing else RejectedError(RejectionReason.MIXED_CURRENCIES, detail)
@@ -114,7 +114,7 @@ class OrderService:
 def _placed(order: PlacedOrder, first: PlacedOrder, outcome: Outcome) -> Exception | None:
     """`first` is the first order of the batch that has this id."""
     if isinstance(outcome, Exception):
-        # What the first is rejected for says nothing of another content: it comes again, and is first then.
+        # The error is about the other content: retry this one, which is then decided by itself.
         same = order.content_hash == first.content_hash
         return outcome if same else ContentionError("another order of this id failed before it")
     if content_hash(outcome) == order.content_hash:

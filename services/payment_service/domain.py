@@ -1,4 +1,4 @@
-"""What the payment service decides: whether an order may be charged, and what a charge's outcome means."""
+"""The decisions of the payment service: whether to charge an order, and how to settle it after the charge."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ class RefundNotRequestedError(Exception):
 
 
 def charge_for(history: Sequence[Commit]) -> ChargeRequest | None:
-    """The charge that the order's history asks for, for the amount that was frozen; None once it is settled.
+    """The charge that the order's history asks for, of the frozen amount; None once the payment is settled.
 
     Raises NotReservedError for an order that was never placed, or was refused.
     """
@@ -43,8 +43,8 @@ def charge_for(history: Sequence[Commit]) -> ChargeRequest | None:
     )
 
 
-def refund_asked_for(history: Sequence[Commit]) -> RefundRequested | None:
-    """What is to be called off; None once it is.
+def requested_refund(history: Sequence[Commit]) -> RefundRequested | None:
+    """The refund that the order still waits for; None once it was made.
 
     Raises RefundNotRequestedError for an order whose payment did not run out of time.
     """
@@ -55,7 +55,7 @@ def refund_asked_for(history: Sequence[Commit]) -> RefundRequested | None:
 
 
 def refunded(history: Sequence[Commit], refund: RefundRequested, refunded_minor: int, cause: Cause) -> Commit:
-    """The order's refund: what was taken is given back, which may be nothing."""
+    """The commit of the refund; its amount may be 0."""
     processed = RefundProcessed(
         order_id=refund.order_id,
         customer_id=refund.customer_id,
@@ -65,7 +65,7 @@ def refunded(history: Sequence[Commit], refund: RefundRequested, refunded_minor:
     return Commit(history[-1].stream_id, history[-1].version + 1, (processed,), cause)
 
 
-def settle(reserved: Commit, charge: Charge, cause: Cause) -> Commit:
+def settlement(reserved: Commit, charge: Charge, cause: Cause) -> Commit:
     """The order's settlement: its stock leaves with the payment, or is released without one."""
     order = reserved.get(OrderValidated)
     event: PaymentProcessed | PaymentFailed

@@ -10,7 +10,7 @@ class GatewayError(DependencyError):
 
 
 class ChargeConflictError(Exception):
-    """The order was asked for before with another amount: one idempotency key has one content, and never another."""
+    """The order was charged before with another amount: an idempotency key has one content for ever."""
 
 
 class ChargeRequest(NamedTuple):
@@ -29,12 +29,12 @@ class Charge(NamedTuple):
 
 class PaymentGateway(Protocol):
     def call_off(self, order_id: str) -> int:
-        """Give back what was taken for the order and refuse to take more; return what was given back, in minor units.
+        """Refund the order's charge and refuse later charges; return the refunded amount, in minor units.
 
-        Asking again changes nothing and gives the same answer.
+        Another call changes nothing and gives the same answer.
         """
         ...
 
     def charge(self, request: ChargeRequest) -> Charge:
-        """Take the amount once, however often it is asked for: the same order always gets the same answer."""
+        """Charge the amount once, however often this is called: the same order always gets the same answer."""
         ...

@@ -10,7 +10,7 @@ from pydantic import Field
 from services.libs.messaging.dead_letters import DeadLetters
 from services.libs.messaging.incoming_events import order_id, parse_message
 from services.libs.messaging.messages import Message
-from services.libs.messaging.queue_consumer import Kind, Outcome, QueueConsumer, one_by_one, validated
+from services.libs.messaging.queue_consumer import MessageHandler, Outcome, QueueConsumer, one_by_one, validated
 from services.libs.observability.metrics import PAYMENT_PROCESSING_DURATION
 from services.libs.observability.request_metrics import RequestMetrics
 from services.libs.observability.structured_logging import configure_logging
@@ -47,8 +47,8 @@ class _Application:
         )
         self.consumer = QueueConsumer(
             (
-                Kind(self._pay, type_names(REQUESTED), PAYMENT_PROCESSING_DURATION),
-                Kind(one_by_one(self._call_off), type_names(REFUNDS)),
+                MessageHandler(self._pay, type_names(REQUESTED), PAYMENT_PROCESSING_DURATION),
+                MessageHandler(one_by_one(self._call_off), type_names(REFUNDS)),
             ),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(FUNCTION, settings.environment),

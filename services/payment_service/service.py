@@ -9,9 +9,9 @@ from services.payment_service.domain import (
     NotReservedError,
     RefundNotRequestedError,
     charge_for,
-    refund_asked_for,
     refunded,
-    settle,
+    requested_refund,
+    settlement,
 )
 from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, PaymentGateway
 from services.shared.causes import Cause
@@ -21,14 +21,14 @@ from services.shared.inventory import StockItem
 from services.shared.order_lifecycle import DECISION, SETTLEMENT
 from services.shared.rejections import RejectedError, RejectionReason
 
-# A provider takes its time, and takes many at once.
+# A provider is slow, and takes many charges at once.
 CHARGES_AT_ONCE = 10
 
 Requested = tuple[str, Cause]
-"""An order's id, and what asks for its payment."""
+"""An order's id, and the cause of its payment."""
 Charged = Charge | Exception
 SideBySide = Callable[[Callable[[ChargeRequest], Charged], Iterable[ChargeRequest]], Iterable[Charged]]
-"""Like `map`, whose order it keeps."""
+"""Like `map`: the results are in the order of the arguments."""
 
 
 class PaymentService:
@@ -45,7 +45,7 @@ class PaymentService:
         """
         history = self._store.read(order_stream(order_id))
         try:
-            refund = refund_asked_for(history)
+            refund = requested_refund(history)
         except RefundNotRequestedError as refusal:
             raise RejectedError(RejectionReason.REFUND_NOT_REQUESTED, str(refusal)) from refusal
         if refund is None:
@@ -60,10 +60,10 @@ class PaymentService:
         logger.info("payment called off", extra={"refunded_minor": refunded_minor})
 
     def pay_all(self, requested: Sequence[Requested], seconds_left: SecondsLeft = no_hurry) -> list[Exception | None]:
-        """Charge and settle each order; a second delivery of a request does nothing.
+        """Charge and settle each order; a second delivery of a request changes nothing.
 
-        Give for each, in this order, None or why it failed. A crash between a charge and its commit charges nobody
-        twice: the gateway gives the same answer again.
+        Return one outcome per order, in the same order: None, or why it failed. A crash between a charge and its commit
+        charges nobody twice: the gateway gives the same answer again.
         """
         causes: dict[str, Cause] = {}
         for order_id, cause in requested:
@@ -72,12 +72,12 @@ class PaymentService:
         failures: dict[str, Exception] = {}
         requests = dict(self._requests(causes, histories, failures))
         charges = self._charges(requests, failures, seconds_left)
-        commits = {stream: settle(histories[stream][0], charge, causes[stream]) for stream, charge in charges}
+        commits = {stream: settlement(histories[stream][0], charge, causes[stream]) for stream, charge in charges}
 
         def settled(_: Mapping[str, StockItem], done: Collection[str]) -> dict[str, Outcome]:
             return {stream: commit for stream, commit in commits.items() if stream not in done}
 
-        # What was charged is settled even late: to charge it again would take as long.
+        # Settle every charge, even late: to charge again would take as long.
         outcomes = self._writer.write(settled)
         failures |= {stream: outcome for stream, outcome in outcomes.items() if isinstance(outcome, Exception)}
         return [failures.get(order_stream(order_id)) for order_id, _ in requested]
@@ -85,7 +85,7 @@ class PaymentService:
     def _charges(
         self, requests: Mapping[str, ChargeRequest], failures: dict[str, Exception], seconds_left: SecondsLeft
     ) -> list[tuple[str, Charge]]:
-        """Charge a round, and more as long as there is time for another one and for settling what was charged."""
+        """Charge in rounds, while there is time for another round and for settling the charges."""
         charged: list[tuple[str, Charge]] = []
         streams, left, round_seconds = list(requests), seconds_left(), 0.0
         for start in range(0, len(streams), CHARGES_AT_ONCE):
@@ -122,5 +122,5 @@ class PaymentService:
             return self._gateway.charge(request)
         except ChargeConflictError:
             return RejectedError(RejectionReason.CONFLICT, "orderId: charged before with another amount")
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other orders of the batch were charged
+        except Exception as error:  # noqa: BLE001 - the other orders of the batch were charged
             return error

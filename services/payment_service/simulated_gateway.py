@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class SimulatedGateway:
-    """Decides from the order id and a success rate (0 to 1), and keeps what it decided in a table."""
+    """Decides from the order id and a success rate (0 to 1), and keeps each decision in a table."""
 
     def __init__(self, client: "DynamoDBClient", table: str, success_rate: float) -> None:
         self._client = client
@@ -79,7 +79,7 @@ class SimulatedGateway:
 
 
 def accepts(order_id: str, success_rate: float) -> bool:
-    """Decide a charge that nobody forces, for one order always the same."""
+    """Decide a charge without a forced result; the same order always gets the same answer."""
     return int(_digest(order_id)[:8], 16) / 0x1_0000_0000 < success_rate
 
 

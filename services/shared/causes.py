@@ -1,4 +1,4 @@
-"""What led to something, and when."""
+"""Causes of commits, and times as text."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What led to a commit, and when the commit is made (aware UTC)."""
+    """The event that led to a commit, and the time of the commit (aware UTC)."""
 
     event_id: str
     correlation_id: str
@@ -18,5 +18,5 @@ class Cause:
 
 
 def timestamp(time: datetime) -> str:
-    """A time as the events and the store say it: UTC to the millisecond, with a Z. Such texts sort as the times do."""
+    """A time as text in events and store: UTC to the millisecond, with a Z. The texts sort as the times do."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

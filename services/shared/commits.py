@@ -44,7 +44,7 @@ class Commit:
         return event
 
     def stock_changes(self) -> tuple[StockChange, ...]:
-        """The inventory changes that this commit states, one a SKU.
+        """The inventory changes that this commit states, one per SKU.
 
         They are written in the commit's own transaction and nowhere else, so the inventory follows from the log alone.
         """
@@ -54,10 +54,11 @@ class Commit:
 
 
 def stock_after(inventory: Mapping[str, StockItem], commits: Iterable[Commit]) -> dict[str, StockItem]:
-    """The inventory once these are written, of the SKUs that it has."""
+    """The inventory after these commits, of the SKUs that it has."""
     left = dict(inventory)
     for commit in commits:
-        left |= {change.sku: left[change.sku].after(change) for change in commit.stock_changes() if change.sku in left}
+        changes = [change for change in commit.stock_changes() if change.sku in left]
+        left |= {change.sku: left[change.sku].changed_by(change) for change in changes}
     return left
 
 

@@ -1,4 +1,4 @@
-"""The business counters: what each commit adds to them, so that they equal the log at every moment."""
+"""The business counters: each commit states its increments, so that the counters always equal the log."""
 
 from services.shared.cancel_reasons import CancelReason
 from services.shared.commits import Commit
@@ -11,8 +11,8 @@ def counter(name: str, **labels: str) -> str:
     return "|".join([name, *(f"{label}={value}" for label, value in labels.items())])
 
 
-def counted(commit: Commit) -> dict[str, int]:
-    """What the commit adds, by time series; nothing for commits that no counter is about."""
+def counter_increments(commit: Commit) -> dict[str, int]:
+    """What the commit adds to each time series; empty if it adds to none."""
     added: dict[str, int] = {}
     for event in commit.events:
         match event:

@@ -1,4 +1,4 @@
-"""Deadlines: when a stream is to be looked at again, in groups as they were written."""
+"""Deadlines: the times at which streams are due, in groups as they were written."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, NamedTuple
@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 DEADLINES_PASSED = "DeadlinesPassed"
 """The `detail-type` of the message by which a service is told; it is on no bus."""
-MOST_STREAMS = 100
-"""That one message names."""
+MAX_STREAMS_PER_MESSAGE = 100
+"""The most streams that one message names."""
 
 MINUTE = timedelta(minutes=1)
 
@@ -16,7 +16,7 @@ StreamId = Annotated[str, StringConstraints(pattern=r"^[a-z]+#[A-Za-z0-9._#-]+$"
 
 
 class DeadlineGroup(NamedTuple):
-    """Streams that one transaction gave a deadline: the latest of theirs, and when the writer's clock said it wrote."""
+    """Streams that one transaction gave a deadline: the latest of theirs, and when the writer wrote, by its clock."""
 
     stream_ids: tuple[str, ...]
     due_at: datetime
@@ -28,7 +28,9 @@ class DeadlinesPassed(BaseModel):
 
     model_config = ConfigDict(defer_build=True)
 
-    stream_ids: Annotated[tuple[StreamId, ...], Field(alias="streamIds", min_length=1, max_length=MOST_STREAMS)]
+    stream_ids: Annotated[
+        tuple[StreamId, ...], Field(alias="streamIds", min_length=1, max_length=MAX_STREAMS_PER_MESSAGE)
+    ]
 
 
 def minute_of(time: datetime) -> datetime:

@@ -1,11 +1,11 @@
-"""Faults that are not the message's: a repetition may succeed."""
+"""Faults that are not the message's own: a retry may succeed."""
 
 import math
 from collections.abc import Callable
 
 
 class DependencyError(Exception):
-    """Something that a service depends on did not do its part."""
+    """Something that the service depends on failed."""
 
 
 class OutOfTimeError(Exception):
@@ -13,9 +13,9 @@ class OutOfTimeError(Exception):
 
 
 SecondsLeft = Callable[[], float]
-"""Until the invocation is cut off: what is under way then comes again as a whole, so the rest is better handed back."""
+"""Seconds until the invocation is cut off. SQS then delivers all of its batch again, so hand back the rest before."""
 RESERVE_SECONDS = 1.5
-"""With less than that left nothing more is begun."""
+"""With less time left nothing more is started."""
 
 
 def no_hurry() -> float:

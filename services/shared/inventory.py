@@ -22,7 +22,7 @@ class StockItem:
     reserved: int
     available: int
 
-    def after(self, change: "StockChange") -> "StockItem":
+    def changed_by(self, change: "StockChange") -> "StockItem":
         return replace(
             self,
             stock=self.stock + change.stock,
@@ -68,12 +68,12 @@ class Move(StrEnum):
     SETTLE = "settle"
     RELEASE = "release"
     ADJUST = "adjust"
-    """Set one SKU's stock on hand: the event says to what."""
+    """Set one SKU's stock on hand to the number in the event."""
     NONE = "none"
 
 
 class StockMove(NamedTuple):
-    """The stock that a commit moves: for each of its lines the same."""
+    """The stock that a commit moves: the same move for each of its lines."""
 
     move: Move
     lines: tuple[StockLine, ...] = ()
@@ -108,7 +108,7 @@ def adjust(sku: str, delta: int, *, stock_after: int, product: Product) -> Stock
 
 
 def merged(changes: Iterable[StockChange]) -> tuple[StockChange, ...]:
-    """One change a SKU, which does what all of them do. An adjustment stands alone: it rests on the stock before it."""
+    """Add up the changes of each SKU. An adjustment cannot be added to another: it expects the stock before it."""
     sums: dict[str, StockChange] = {}
     for change in changes:
         before = sums.get(change.sku)

@@ -20,7 +20,7 @@ class Wait(NamedTuple):
 
 
 class Phase(NamedTuple):
-    """Where a stream stands. It is final where it waits for nothing."""
+    """A phase of a stream. A phase without a wait is final."""
 
     name: str
     wait: Wait | None = None
@@ -30,9 +30,9 @@ class Phase(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """Which events may follow one of the phases, in one commit; who writes it; and where it leads.
+    """A commit that may follow one of the phases: its events, its writer, and the next phase.
 
-    `to` is None where the phase stays what it is.
+    `to` is None if the phase stays the same.
     """
 
     phases: tuple[Phase, ...]
@@ -59,14 +59,14 @@ class Obligation(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """What a stream waits for, and after when that is longer than normal."""
+    """What a stream waits for, and the time after which the wait is longer than normal."""
 
     waits_for: str
     late_after: datetime
 
 
 class State(NamedTuple):
-    """Where a stream stands: its phase, and what is open."""
+    """The state of a stream: its phase, and its open obligations."""
 
     phase: Phase
     version: int = 0
@@ -90,7 +90,7 @@ class State(NamedTuple):
         return self.version > 0 and not self.waits
 
     def late(self, now: datetime) -> Waiting | None:
-        """What it has waited for longer than is normal."""
+        """Its first wait that is longer than normal."""
         return next((waiting for waiting in self.waits if now > waiting.late_after), None)
 
 
@@ -113,14 +113,14 @@ class Lifecycle(NamedTuple):
     obligations: tuple[Obligation, ...] = ()
 
     def fold(self, commits: Iterable[Commit]) -> State:
-        """Follow a stream from its first commit; raise ImpossibleCommitError at the first that may not be there."""
+        """The state after these commits of a stream; raise ImpossibleCommitError at the first that may not follow."""
         state = State(self.start)
         for commit in commits:
-            state = self.after(state, commit)
+            state = self.next_state(state, commit)
         return state
 
-    def after(self, state: State, commit: Commit) -> State:
-        """Where the stream stands once the commit is written; raise ImpossibleCommitError where it may not be."""
+    def next_state(self, state: State, commit: Commit) -> State:
+        """The state after the commit; raise ImpossibleCommitError if the commit may not follow."""
         transition = self.transition(state.phase, commit)
         if transition is None or commit.version != state.version + 1:
             raise ImpossibleCommitError(commit, state)
@@ -135,7 +135,7 @@ class Lifecycle(NamedTuple):
         return next((one for one in self.transitions if phase in one.phases and one.events == events), None)
 
     def _open_after(self, state: State, commit: Commit) -> Mapping[tuple[str, str], Waiting]:
-        """Raise ImpossibleCommitError where an event closes what is not open, or opens what is."""
+        """Raise ImpossibleCommitError if an event closes what is not open, or opens what is."""
         still_open = dict(state.open)
         for event, one in product(commit.events, self.obligations):
             if closes := one.closed_by.get(type(event)):

@@ -16,7 +16,7 @@ from services.shared.lifecycle import Lifecycle, Obligation, Phase, Transition, 
 _ORDER_SERVICE = "order-service"
 _PAYMENT_SERVICE = "payment-service"
 
-# A due order waits for the next sweep and a queue; what follows an event waits for the relay and a queue.
+# A due order waits for the next sweep and a queue. The step after an event waits for the relay and a queue.
 _AFTER_ITS_DEADLINE = timedelta(minutes=5)
 _AFTER_AN_EVENT = timedelta(minutes=20)
 

@@ -14,7 +14,7 @@ class RejectionReason(StrEnum):
 
 
 class RejectedError(Exception):
-    """`detail` says what is wrong in the message's own field names, never its values: they may be personal."""
+    """`detail` names the wrong fields of the message, never their values, which may be personal."""
 
     def __init__(self, reason: RejectionReason, detail: str) -> None:
         super().__init__(f"{reason.value}: {detail}")

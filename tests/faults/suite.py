@@ -14,9 +14,10 @@ from scripts.deploy.deployment import Deployment
 from scripts.deploy.own_deployment import own_deployment, with_settings
 from scripts.deploy.target import Target
 from scripts.ledger.audit.auditor import Auditor
-from scripts.ledger.log_reader import read_gateway, read_inventory
+from scripts.ledger.gateway_ledger import REFUNDED, read_gateway
+from scripts.ledger.log_reader import read_inventory
 from scripts.measure.usage import SERVICES
-from scripts.operate.dead_letter_queues import Look, move_back, queues
+from scripts.operate.dead_letter_queues import QueueReading, move_back, queues
 from scripts.operate.dead_letters import DeadLetter
 from scripts.operate.order_client import History, OrderClient
 from scripts.operate.seeding import Seeder
@@ -202,8 +203,8 @@ class _Run:
 
     def _dead_letters(self) -> Iterator[DeadLetter]:
         for queue in queues(self._deployment):
-            with closing(Look(self._sqs, queue)) as look:
-                yield from look.letters()
+            with closing(QueueReading(self._sqs, queue)) as reading:
+                yield from reading.letters()
 
     def _report(self, redriven: int, seconds: float) -> Report:
         with out.status("auditing"):
@@ -226,13 +227,13 @@ class _Run:
             deployed=self._deployer.deployed,
             confirmed=audit.ledger.confirmed,
             cancelled=audit.ledger.cancelled,
-            refunded=sum(entry["status"] == "refunded" for entry in gateway),
+            refunded=sum(entry.status == REFUNDED for entry in gateway),
             redriven=redriven,
             explained=len(letters) - len(unexplained),
             lost=lost,
             oversold=sorted(oversold),
             stuck=[order_id for order_id in self._open if order_id not in lost],
-            differences=[str(found) for found in (*audit.differences, *audit.uncompared, *unexplained)],
+            differences=[str(found) for found in (*audit.differences, *audit.moved, *unexplained)],
             seconds=seconds,
         )
 

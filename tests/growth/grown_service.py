@@ -9,7 +9,7 @@ import pytest
 from scripts.deploy.generated_secrets import METRICS_TOKEN, required
 from scripts.ledger.audit.report import audit_deployment
 from scripts.monitor.metrics_audit import read_page
-from scripts.operate import dead_letter_queues, logs, pausing
+from scripts.operate import dead_letter_list, logs, pausing
 from services.libs.store.dynamodb_items import from_item
 from tests.integration.plans import Resource, all_of
 from tests.integration.wiring import permissions
@@ -116,7 +116,7 @@ def test_a_pause_stops_it_until_it_is_resumed(world: World) -> None:
 
 
 def test_its_dead_letters_are_listed(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    dead_letter_queues.list_dead_letters(world.target)
+    dead_letter_list.list_dead_letters(world.target)
 
     assert "test-loyalty-dlq" in capsys.readouterr().out
 

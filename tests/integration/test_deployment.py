@@ -15,6 +15,7 @@ from scripts.cli.paths import ORDER_EVENTS_FILE
 from scripts.deploy import planning
 from scripts.deploy.own_deployment import with_settings
 from scripts.deploy.target import Target
+from scripts.operate import post_deploy_suite
 from scripts.put_order import put_order
 from scripts.seed_inventory import seed
 from tests.integration.world import World
@@ -81,7 +82,7 @@ def test_the_post_deploy_test_names_what_does_not_hold(
     suite["cases"][0]["expect"] |= {"gateway": "declined", "sold": {"test-kettle": 1}}
     altered = tmp_path / "events.json"
     altered.write_text(json.dumps(suite))
-    monkeypatch.setattr(post_deploy_test, "ORDER_EVENTS_FILE", altered)
+    monkeypatch.setattr(post_deploy_suite, "ORDER_EVENTS_FILE", altered)
 
     with pytest.raises(UserError) as failure:
         post_deploy_test.check_deployment(target)
@@ -103,7 +104,7 @@ def test_an_order_from_the_command_line_is_followed_to_its_end(
 def test_an_order_of_an_unknown_sku_is_not_sent(world: World) -> None:
     with pytest.raises(UserError, match="unknown SKU no-such-sku: nothing was sent"):
         put_order(
-            world.target, order_id="order-x", customer_id="customer-1", items=["no-such-sku"], file=None, wait=False
+            world.target, order_id="order-x", customer_id="customer-1", items=["no-such-sku=1"], file=None, wait=False
         )
 
 
@@ -120,5 +121,5 @@ def test_seeding_again_changes_nothing_and_a_reserved_unit_cannot_be_taken(
 
     file.write_text(json.dumps([product | {"stock": 4, "priceMinor": 600}]))
     seed(world.target, file)
-    assert "stock -6, price was 500" in capsys.readouterr().out
+    assert "stock -6, price was 5.00 GBP" in capsys.readouterr().out
     assert world.stock(sku) == (4, 0, 4)

@@ -1,7 +1,7 @@
 """Two writers at once on every conditional write: one wins, the other sees it, and nothing is done twice."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import time
 from uuid import uuid4
 
@@ -13,6 +13,8 @@ from services.libs.store.inventory_table import stock_to_item, stock_update
 from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.domain import Checkpoint
+from services.metrics_service.exposition import Values
+from services.metrics_service.page_store import KeptPage, PageStore
 from services.order_service.domain import decide
 from services.payment_service.gateway import Charge, ChargeConflictError, GatewayError
 from services.shared.commits import sku_stream
@@ -290,6 +292,31 @@ def test_of_two_readers_of_cloudwatch_one_takes_the_turn(world: World) -> None:
     table, turn = world.deployment.tables.metrics, int(time())
 
     met = at_once(world.target, *[lambda client: Checkpoints(client, table).take_turn(turn)] * 2)
+
+    assert sorted(map(bool, met.results)) == [False, True]
+    assert met.refused == 1
+
+
+def test_of_two_readers_that_made_a_page_at_once_one_saves_it(world: World) -> None:
+    table, now = world.deployment.tables.metrics, datetime.now(UTC).replace(microsecond=0)
+    pages = PageStore(world.target.client("dynamodb"), table)
+    latest = pages.latest()
+    version = latest.version + 1 if latest else 1
+    mine, yours = (KeptPage(version, now, Values({"a_total": number})) for number in (1.0, 2.0))
+
+    met = at_once(world.target, *(lambda client, own=own: PageStore(client, table).save(own) for own in (mine, yours)))
+
+    assert sorted(map(bool, met.results)) == [False, True]
+    assert met.refused == 1
+    assert pages.latest() == (mine if met.results[0] else yours)
+
+
+def test_of_two_readers_one_takes_the_turn_to_make_a_page(world: World) -> None:
+    table, after_any_turn = world.deployment.tables.metrics, datetime.now(UTC) + timedelta(minutes=1)
+
+    met = at_once(
+        world.target, *[lambda client: PageStore(client, table).take_turn(after_any_turn, timedelta(seconds=5))] * 2
+    )
 
     assert sorted(map(bool, met.results)) == [False, True]
     assert met.refused == 1

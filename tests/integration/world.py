@@ -75,7 +75,7 @@ class World:
         dead = {
             queue.full_name: {cause: (group.count, group.oldest) for cause, group in found.items()}
             for queue in dead_letter_queues.queues(self.deployment)
-            if (found := dead_letter_queues.survey(self._sqs, queue).groups)
+            if (found := dead_letter_queues.summarise(self._sqs, queue).groups)
         }
         faults = [line for line in self.target.emulator.log_file.read_text().splitlines() if _FAULT.search(line)]
         return "\n".join([f"waiting: {waiting}", f"dead letters: {dead}", "faults of the embedded AWS:", *faults[-40:]])

@@ -6,11 +6,13 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Thread
 from typing import Any
 
 import pytest
+import requests
 
 from scripts.cli.errors import UserError
 from scripts.cli.waiting import wait_until
@@ -223,6 +225,16 @@ def _series(name: str, texts: Mapping[str, str]) -> str:
 
 def _all_declared(counted: Mapping[str, int]) -> dict[str, int]:
     return {series: counted.get(series, 0) for series in declared_series()}
+
+
+def test_fifty_scrapes_at_once_are_all_answered(world: World) -> None:
+    url = world.deployment.metrics_url(world.target)
+    headers = {"authorization": f"Bearer {required(world.target, METRICS_TOKEN)}"}
+
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda _: requests.get(url, headers=headers, timeout=60).status_code, range(50)))
+
+    assert answers == [200] * 50
 
 
 def test_no_sample_of_any_counter_is_lower_than_the_one_before(prometheus: Prometheus) -> None:

@@ -17,7 +17,7 @@ from services.libs.store.event_store import (
 from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, PaymentGateway
 from services.shared.commits import Commit
-from services.shared.counters import counted
+from services.shared.counters import counter_increments
 from services.shared.deadlines import DeadlineGroup, minute_of
 from services.shared.faults import DependencyError
 from services.shared.inventory import StockChange, StockItem, merged
@@ -83,7 +83,7 @@ class MemoryEventStore(EventStore):
     def _write(self, commit: Commit) -> None:
         self._streams.setdefault(commit.stream_id, {})[commit.version] = commit
         self.log.append(commit)
-        self.counters.update(counted(commit))
+        self.counters.update(counter_increments(commit))
 
 
 def _changed(item: StockItem | None, change: StockChange) -> StockItem | None:

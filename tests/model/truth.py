@@ -6,7 +6,7 @@ from datetime import datetime
 
 from scripts.ledger.lifecycles import lifecycle_of
 from services.shared.commits import ORDER_PREFIX, Commit, order_stream
-from services.shared.counters import counted
+from services.shared.counters import counter_increments
 from services.shared.events.catalog import ProductInventoryUpdated
 from services.shared.events.order import OrderCancelled, OrderConfirmed, OrderValidated
 from services.shared.events.payment import PaymentFailed, PaymentProcessed, RefundProcessed, RefundRequested
@@ -100,9 +100,9 @@ class Truth:
         lifecycle = lifecycle_of(commit.stream_id)
         assert lifecycle, f"{commit.stream_id} is of no known kind"
         before = self._states.get(commit.stream_id, State(lifecycle.start))
-        self._states[commit.stream_id] = lifecycle.after(before, commit)
+        self._states[commit.stream_id] = lifecycle.next_state(before, commit)
         self._streams.setdefault(commit.stream_id, []).append(commit)
-        self._counters.update(counted(commit))
+        self._counters.update(counter_increments(commit))
         for change in commit.stock_changes():
             moved = self._moved.setdefault(change.sku, [0, 0, 0])
             moved[:] = moved[0] + change.stock, moved[1] + change.reserved, moved[2] + change.available

@@ -50,5 +50,5 @@ def test_no_alert_takes_both_paths(tools: Tools, tmp_path: Path, rule: dict[str,
     configuration = render_alertmanager(tmp_path, {SLACK: WEBHOOK})
     labels = {"alertname": rule["alert"], "environment": "dev", **rule["labels"]}
 
-    expected = "nobody" if rule["labels"].get("notified_by") == "cloudwatch" else "people"
+    expected = "cloudwatch-alarm" if rule["labels"].get("notified_by") == "cloudwatch" else "people"
     assert receiver(tools, configuration, labels) == expected

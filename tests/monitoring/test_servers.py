@@ -7,6 +7,7 @@ import shutil
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
@@ -16,8 +17,9 @@ from scripts.cli.paths import MONITORING_SOURCE
 from scripts.cli.waiting import wait_until
 from scripts.local.monitoring_tools import Tools
 from scripts.monitor import monitoring_config
+from scripts.monitor.alerts import read_alerts, told_by_alertmanager
 from scripts.monitor.monitoring import Endpoint, Monitoring
-from scripts.monitor.monitoring_config import SLACK
+from scripts.monitor.monitoring_config import CLOUDWATCH_RECEIVER, PEOPLE_RECEIVER, SLACK
 from tests.monitoring.servers import MetricsEndpoint, Webhook, get_json, serving
 
 # Prometheus sends an alert again after a minute if Alertmanager was not known at first.
@@ -127,9 +129,22 @@ def test_what_cloudwatch_tells_people_of_reaches_alertmanager_and_nobody_else(
     assert eventually(lambda: {"DeadLettersNotEmpty", "StockLow"} <= alerts().keys())
     assert eventually(lambda: bool(webhook.received))
 
-    assert alerts()["DeadLettersNotEmpty"] == ["nobody"]
+    assert alerts()["DeadLettersNotEmpty"] == ["cloudwatch-alarm"]
     assert alerts()["StockLow"] == ["people"]
     assert "DeadLetters" not in json.dumps(webhook.received)
+
+
+def test_the_alerts_that_fire_are_read_with_their_receivers(watched: Monitoring) -> None:
+    port = watched.alertmanager.port
+
+    def receivers() -> dict[tuple[str, str], tuple[str, ...]]:
+        return {(alert.name, alert.about): alert.receivers for alert in read_alerts(port)}
+
+    dead_letters, stock = ("DeadLettersNotEmpty", "queue=order-dlq"), ("StockLow", "sku=prod-001")
+    assert eventually(lambda: {dead_letters, stock} <= receivers().keys())
+    assert receivers()[dead_letters] == (CLOUDWATCH_RECEIVER,)
+    assert receivers()[stock] == (PEOPLE_RECEIVER,)
+    assert told_by_alertmanager(port) == [SLACK]
 
 
 def test_starting_again_mends_address_token_and_receivers_and_keeps_the_servers(
@@ -175,3 +190,24 @@ def test_both_end_with_the_secrets_and_what_was_recorded_stays(watched: Monitori
     assert not list(watched.folder.rglob("metrics-token"))
     assert (watched.folder / "prometheus" / "data").is_dir()
     assert not watched.down()
+
+
+def test_a_new_prometheus_has_a_sample_at_once_and_then_scrapes_at_its_usual_pace(
+    tools: Tools, endpoint: MetricsEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monitoring_config, "MONITORING_SOURCE", MONITORING_SOURCE)
+    ports = {"PULSEQUEUE_PROMETHEUS_PORT": "0", "PULSEQUEUE_ALERTMANAGER_PORT": "0"}
+    monitoring = Monitoring(tmp_path, {**os.environ, **ports})
+    try:
+        monitoring.up(tools, described(endpoint), {}, RUNBOOK_URL)
+
+        assert [one["value"][1] for one in query(monitoring, 'stock_quantity{sku="prod-001"}')] == ["3"]
+
+        def configuration() -> str:
+            text: str = get_json(monitoring.prometheus.port, "/api/v1/status/config")["data"]["yaml"]
+            return text
+
+        assert eventually(lambda: "scrape_interval: 30s" in configuration())
+        assert "scrape_interval: 2s" not in configuration()
+    finally:
+        monitoring.down()

@@ -17,7 +17,7 @@ from scripts.recovery.backup_files import ItemsFile, Manifest, Origin, new_folde
 from services.libs.store.commit_items import commit_to_item
 from services.libs.store.dynamodb_items import Item, to_item
 from services.order_service.domain import conclude
-from services.payment_service.domain import settle
+from services.payment_service.domain import settlement
 from services.payment_service.gateway import Charge
 from services.shared.causes import Cause
 from services.shared.commits import Commit
@@ -65,7 +65,7 @@ def _commits(orders: int) -> Iterator[Commit]:
     yield seeding(stock=10 * orders)
     for number in range(orders):
         reserved = decide(placed_order(_order_id(number), {"prod-001": 1}), stock, cause)
-        paid = settle(reserved, Charge("measured", accepted=True), cause)
+        paid = settlement(reserved, Charge("measured", accepted=True), cause)
         confirmed = conclude(paid, cause)
         yield reserved
         yield paid

@@ -9,8 +9,8 @@ module "deadline_sweeper" {
   timeout_seconds = 3 * local.system.timeout_seconds
 
   told = {
-    DEADLINE_TABLE = module.deadline_table.table_name
-    QUEUE_URLS     = jsonencode({ for kind, queue in local.owners : kind => queue.url })
+    DEADLINE_TABLE   = module.deadline_table.table_name
+    OWNER_QUEUE_URLS = jsonencode({ for kind, queue in local.owners : kind => queue.url })
     # A minute is over once nobody who began in it can still write into it.
     WRITER_TIMEOUT_SECONDS = max([for service in local.services : service.function.timeout_seconds if service.writes_deadlines]...)
   }

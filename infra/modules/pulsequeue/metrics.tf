@@ -11,7 +11,7 @@ module "metrics_service" {
   told = {
     METRICS_TABLE           = module.metrics_table.table_name
     INVENTORY_TABLE         = module.inventory_table.table_name
-    QUEUE_URLS              = jsonencode({ for label, queue in local.measured_queues : label => queue.url })
+    MEASURED_QUEUE_URLS     = jsonencode({ for label, queue in local.measured_queues : label => queue.url })
     METRICS_TOKEN_PARAMETER = local.parameters.metrics_token.name
     REFRESH_SECONDS         = var.settings.metrics_refresh_seconds
     FUNCTIONS               = jsonencode(concat(keys(local.services), [module.deadline_sweeper.service.name, "metrics-service"]))

@@ -1,7 +1,8 @@
 """Derive stock, orders, money and counters from the event store alone, and compare them with the tables."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -10,24 +11,37 @@ from rich.progress import Progress
 
 from scripts.cli.progress import show_progress
 from scripts.deploy.deployment import Deployment
-from scripts.ledger.audit.charges import charge_differences, charges_of
+from scripts.ledger.audit.charges import charge_differences
 from scripts.ledger.audit.counters import counter_differences, read_counters
-from scripts.ledger.audit.findings import COUNTERS, Audit, Difference
-from scripts.ledger.audit.orders import orders_among, stream_differences
-from scripts.ledger.audit.stock import stock_differences
+from scripts.ledger.audit.findings import Audit, Difference
+from scripts.ledger.audit.growing_log import GrowingLog
+from scripts.ledger.audit.stock import impossible_quantities, stock_differences
+from scripts.ledger.audit.streams import StreamCheck, check_stream, is_order
 from scripts.ledger.deadlines import Deadlines
-from scripts.ledger.log_reader import histories, read_gateway, readable_commits, scan
-from services.libs.store.dynamodb_items import Item
+from scripts.ledger.gateway_ledger import read_entries, read_gateway
+from scripts.ledger.log_reader import histories, read_stream, readable_commits, scan
+from services.libs.store.dynamodb_items import Item, batch_get, to_item
 from services.libs.store.ledger_counters import LedgerCounters
 from services.shared.causes import timestamp
-from services.shared.commits import sku_stream
+from services.shared.commits import Commit, order_id_of
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-_ORDERS_A_BATCH = 100
-MOST_COMPARISONS = 5
+_STREAMS_AT_ONCE = 100
+_COMPARISONS = 5
 _PAUSE_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class _Reading:
+    """An audit under way."""
+
+    audit: Audit
+    log: GrowingLog
+    due: dict[str, datetime]
+    """By stream, the deadlines that are still to come."""
+    overdue: dict[str, datetime]
 
 
 class Auditor:
@@ -46,51 +60,129 @@ class Auditor:
         self._sleep = sleep
 
     def audit(self, shown: Progress | None = None) -> Audit:
-        """Compare again, as no reading is a snapshot, until all agrees or differs although nothing moved."""
-        audit = self.compare_once(shown)
-        for _ in range(MOST_COMPARISONS - 1):
-            if not audit.unsettled:
-                break
+        """Compare everything, and differing or moving parts again: no reading of a live system is a snapshot.
+
+        The event store is read as a whole once. A SKU that agrees once is right; one that differs is reported if it
+        differs again.
+        """
+        reading = self._read(shown or Progress(disable=True))
+        audit = reading.audit
+        if audit.by_stream or audit.by_sku or audit.moving:
             self._sleep(_PAUSE_SECONDS)
-            before, audit = audit, self.compare_once(shown)
-            audit.keep_confirmed(before)
-            if not audit.moving:
+        if audit.by_stream:
+            self._check_streams_again(reading)
+        unconfirmed = audit.moving | audit.by_sku.keys()
+        for remaining in reversed(range(_COMPARISONS - 1)):
+            if not unconfirmed:
                 break
+            unconfirmed = self._compare_stock_again(reading, unconfirmed)
+            if unconfirmed and remaining:
+                self._sleep(_PAUSE_SECONDS)
+        audit.commits, audit.orders = reading.log.commits, reading.log.orders
         return audit
 
     def compare_once(self, shown: Progress | None = None) -> Audit:
-        """Read every table once, and compare."""
-        shown = shown or Progress(disable=True)
-        audit, counters = Audit(self._stock()), read_counters(self._counters)
+        """Read every table once, and compare: enough while nobody writes."""
+        return self._read(shown or Progress(disable=True)).audit
+
+    def _read(self, shown: Progress) -> _Reading:
+        log = GrowingLog(self._client, self._deployment, self._clock)
+        stock, counters = self._stock(), read_counters(self._counters)
+        audit = Audit(stock, log.ledger, log.unreadable)
+        reading = _Reading(audit, log, {}, {})
         items = show_progress(shown, "commits read", scan(self._client, self._deployment.tables.event_store))
-        streams = histories(readable_commits(items, audit.unreadable))
-        while batch := list(islice(streams, _ORDERS_A_BATCH)):
-            charges = charges_of(self._client, self._deployment, orders_among(batch))
-            audit.differences += stream_differences(batch, charges, audit, self._clock())
-        audit.differences += self._missing_deadlines(audit)
-        audit.differences += [Difference("commit", one.key, "a commit", one.reason) for one in audit.unreadable]
+        streams = histories(readable_commits(items, log.unreadable))
+        while some := list(islice(streams, _STREAMS_AT_ONCE)):
+            self._check_streams(reading, some)
+        self._find_missing_deadlines(reading)
         entries = show_progress(shown, "charges read", read_gateway(self._client, self._deployment))
-        while some := list(islice(entries, _ORDERS_A_BATCH)):
-            audit.differences += charge_differences(self._client, self._deployment, some)
-            audit.charges += len(some)
-        # What was written after its stream was read is not in the ledger: only what stood still can be compared.
+        while entries_read := list(islice(entries, _STREAMS_AT_ONCE)):
+            audit.final += charge_differences(self._client, self._deployment, entries_read)
+            audit.charges += len(entries_read)
         stock_after, counters_after = self._stock(), read_counters(self._counters)
-        skus = audit.stock.keys() | stock_after.keys()
-        moving = {sku for sku in skus if audit.stock.get(sku) != stock_after.get(sku)}
-        audit.differences += stock_differences(audit.ledger, audit.stock, moving)
-        audit.moving = {sku_stream(sku) for sku in moving}
-        if counters == counters_after:
-            audit.differences += counter_differences(audit.ledger, counters)
-        else:
-            audit.moving.add(COUNTERS)
-        audit.uncompared = set(audit.moving)
-        return audit
+        _compare_stock(audit, audit.ledger.skus.keys() | stock.keys() | stock_after.keys(), stock_after)
+        audit.final += counter_differences(audit.ledger, counters, counters_after)
+        audit.counters_moved = counters != counters_after and not isinstance(counters, Exception)
+        audit.commits, audit.orders = log.commits, log.orders
+        return reading
+
+    def _check_streams(self, reading: _Reading, streams: Sequence[Sequence[Commit]]) -> None:
+        for history, check in zip(streams, self._checks(streams), strict=True):
+            reading.log.add(history, is_over=check.is_final)
+            _note(reading, check)
+
+    def _check_streams_again(self, reading: _Reading) -> None:
+        """Drop the differences that a second reading of the stream does not confirm."""
+        suspected, reading.audit.by_stream = reading.audit.by_stream, {}
+        items = (item for stream_id in suspected for item in read_stream(self._client, self._deployment, stream_id))
+        streams = histories(readable_commits(items, []))
+        while some := list(islice(streams, _STREAMS_AT_ONCE)):
+            for check in self._checks(some):
+                reading.due.pop(check.stream_id, None)
+                reading.overdue.pop(check.stream_id, None)
+                _note(reading, check)
+        self._find_missing_deadlines(reading)
+        for stream_id, found in reading.audit.by_stream.items():
+            found[:] = [difference for difference in found if difference in suspected.get(stream_id, ())]
+
+    def _checks(self, streams: Sequence[Sequence[Commit]]) -> list[StreamCheck]:
+        orders = [order_id_of(history[0].stream_id) for history in streams if is_order(history[0].stream_id)]
+        # Read after the histories, so an entry is never older than the commits that it is compared with.
+        entries = read_entries(self._client, self._deployment, orders)
+        now = self._clock()
+        return [check_stream(history, entries.get(order_id_of(history[0].stream_id)), now) for history in streams]
+
+    def _find_missing_deadlines(self, reading: _Reading) -> None:
+        missing = self._deadlines.missing(reading.due)
+        for stream_id, due_at in missing.items():
+            difference = Difference("deadline", stream_id, f"to be told of by {timestamp(due_at)}", "in no group")
+            reading.audit.by_stream.setdefault(stream_id, []).append(difference)
+        reading.audit.missing_deadlines = reading.overdue | missing
+
+    def _compare_stock_again(self, reading: _Reading, skus: set[str]) -> set[str]:
+        """Compare these SKUs with the log as it is now; return the SKUs that neither agree nor have differed twice."""
+        audit = reading.audit
+        suspected = set(audit.by_sku)
+        audit.stock |= (before := self._items(skus))
+        for gone in skus - before.keys():
+            audit.stock.pop(gone, None)
+        reading.log.catch_up(skus)
+        _compare_stock(audit, skus, self._items(skus))
+        return {sku for sku in skus if sku in audit.moving or (sku in audit.by_sku and sku not in suspected)}
 
     def _stock(self) -> dict[str, Item]:
-        return {item["item_id"]["S"]: item for item in scan(self._client, self._deployment.tables.inventory)}
+        return _by_sku(scan(self._client, self._deployment.tables.inventory))
 
-    def _missing_deadlines(self, audit: Audit) -> Iterator[Difference]:
-        missing = self._deadlines.missing(audit.due)
-        audit.missing_deadlines |= missing
-        for stream_id, due_at in missing.items():
-            yield Difference("deadline", stream_id, f"to be told of by {timestamp(due_at)}", "in no group")
+    def _items(self, skus: Iterable[str]) -> dict[str, Item]:
+        keys = [to_item({"item_id": sku}) for sku in skus]
+        return _by_sku(batch_get(self._client, self._deployment.tables.inventory, keys))
+
+
+def _note(reading: _Reading, check: StreamCheck) -> None:
+    if check.differences:
+        reading.audit.by_stream[check.stream_id] = check.differences
+    if check.due_at:
+        (reading.overdue if check.is_overdue else reading.due)[check.stream_id] = check.due_at
+
+
+def _by_sku(items: Iterable[Item]) -> dict[str, Item]:
+    return {item["item_id"]["S"]: item for item in items}
+
+
+def _compare_stock(audit: Audit, skus: Iterable[str], after: dict[str, Item]) -> None:
+    """Compare the SKUs that were the same before and after the log was read.
+
+    A SKU that moves keeps the differences that it had, and is checked for impossible quantities.
+    """
+    for sku in sorted(skus):
+        if audit.stock.get(sku) != after.get(sku):
+            audit.moving.add(sku)
+            if sku in after and (impossible := list(impossible_quantities(sku, after[sku]))):
+                audit.by_sku[sku] = impossible
+            continue
+        audit.moving.discard(sku)
+        differences = list(stock_differences(audit.ledger, sku, after.get(sku)))
+        if differences:
+            audit.by_sku[sku] = differences
+        else:
+            audit.by_sku.pop(sku, None)

@@ -17,11 +17,11 @@ SWEPT_MINUTES, DEADLINE_SHARDS = 4, 8
 """A minute is read until no writer can add to it, each of its shards by a consistent query."""
 _STREAMS_A_MESSAGE = 100
 _READ_BYTES = 4096
-# A checkpoint of 13 KB, and the turn to read CloudWatch, which each scrape asks for.
-_CHECKPOINT_UNITS, _TURN_UNITS = 13, 1
-# The inventory of 1,000 SKUs, the checkpoint alone and in the scan of its table, the counters, and twice the item that
-# counts their foldings.
-SCRAPE_READ_UNITS = 12 + 4 + 4 + 1 + 2
+# Of a checkpoint of 13 KB; of each scrape's page of 1,000 SKUs, 12 KB, and its turns to make it and to read CloudWatch.
+_CHECKPOINT_UNITS, _SCRAPE_WRITE_UNITS = 13, 12 + 2
+# The inventory of 1,000 SKUs; the checkpoint and the last page, each alone and in the scan of their table; the
+# counters, and twice how often they were folded.
+SCRAPE_READ_UNITS = 12 + 2 * (4 + 3) + 1 + 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def _scrapes(planned: Planned) -> Activity:
         "metric_read": readings * (sums(planned) + len(planned.queue_mappings)),
         "sqs_requests": scrapes * len(planned.all("aws_sqs_queue")),
         "dynamodb_read_units": scrapes * SCRAPE_READ_UNITS,
-        "dynamodb_write_units": readings * _CHECKPOINT_UNITS + scrapes * _TURN_UNITS,
+        "dynamodb_write_units": readings * _CHECKPOINT_UNITS + scrapes * _SCRAPE_WRITE_UNITS,
     }
     return Activity("scrapes of the metrics", quantities)
 

@@ -1,5 +1,7 @@
 """A Grafana's HTTP API, as far as dashboards need it: https://grafana.com/docs/grafana/latest/developers/http_api/."""
 
+import re
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -7,6 +9,8 @@ from requests.auth import HTTPBasicAuth
 
 from scripts.cli.errors import UserError
 from scripts.cli.web import TIMEOUT_SECONDS, checked_url, session, unreachable
+
+_SHOWN_CHARACTERS = 120
 
 
 class Grafana:
@@ -18,9 +22,9 @@ class Grafana:
 
     def check(self) -> None:
         """Complain unless a Grafana answers there."""
-        health = self.get("api/health")
-        if health is None or "database" not in health:
-            raise self._no_grafana()
+        response = self._answer("GET", "api/health")
+        if "database" not in (self._checked("GET", "api/health", response) or {}):
+            raise self._no_grafana(response)
 
     def get(self, path: str) -> dict[str, Any] | None:
         """Read what is at a path; none if nothing is."""
@@ -37,7 +41,9 @@ class Grafana:
             raise UserError(f"Grafana at {self.url} knows no {method} {path}: version 10 or newer is needed")
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
-        response = self._answer(method, path, body)
+        return self._checked(method, path, self._answer(method, path, body))
+
+    def _checked(self, method: str, path: str, response: requests.Response) -> dict[str, Any] | None:
         if response.is_redirect:
             target = response.headers["Location"]
             raise UserError(f"{self.url} sends the request on to {target}: give the URL that Grafana itself answers at")
@@ -56,7 +62,7 @@ class Grafana:
             raise UserError(f"Grafana at {self.url} answers {status} to {method} {path}: {_message(content)}")
         return content
 
-    def _answer(self, method: str, path: str, body: dict[str, Any] | None) -> requests.Response:
+    def _answer(self, method: str, path: str, body: dict[str, Any] | None = None) -> requests.Response:
         try:
             return self._session.request(
                 method, f"{self.url}/{path}", json=body, timeout=TIMEOUT_SECONDS, allow_redirects=False
@@ -68,11 +74,19 @@ class Grafana:
         try:
             content = response.json()
         except requests.exceptions.JSONDecodeError as error:
-            raise self._no_grafana() from error
+            raise self._no_grafana(response) from error
         return content if isinstance(content, dict) else {}
 
-    def _no_grafana(self) -> UserError:
-        return UserError(f"what answers at {self.url} is no Grafana: give Grafana's URL, with its path if it has one")
+    def _no_grafana(self, response: requests.Response) -> UserError:
+        """Say what answered instead: a proxy's page of an error, or another program."""
+        kind = response.headers.get("content-type", "of no content type").partition(";")[0]
+        text = " ".join(re.sub(r"<[^>]*>", " ", response.text).split())[:_SHOWN_CHARACTERS]
+        answer = f"{response.status_code} {response.reason}, {kind}: {text or 'nothing'}"
+        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return UserError(f"a proxy answers at {self.url}, and no Grafana ({answer}): is Grafana running behind it?")
+        return UserError(
+            f"what answers at {self.url} is no Grafana ({answer}): give Grafana's URL, with its path if it has one"
+        )
 
 
 def _message(content: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from grafana_foundation_sdk.builders.dashboard import (
     Dashboard,
     DashboardLink,
     DatasourceVariable,
+    FieldColor,
     QueryVariable,
     ThresholdsConfig,
 )
@@ -28,6 +29,7 @@ from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DashboardLinkType,
     DataSourceRef,
+    FieldColorModeId,
     Threshold,
     VariableRefresh,
     VariableSort,
@@ -56,6 +58,7 @@ def levels(lowest: str, *steps: tuple[float, str]) -> ThresholdsConfig:
 
 
 PLAIN = levels("blue")
+_COLOUR_BY_SERIES = FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC)
 NONE_WANTED = levels("green", (1, "red"))
 
 
@@ -82,6 +85,7 @@ def graph(
         panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphTresholdsStyleMode.DASHED))
     return (
         panel.targets([query.range() for query in _queries(queries)])
+        .color_scheme(_COLOUR_BY_SERIES)
         .min(0)
         .line_width(2)
         .fill_opacity(10)

@@ -22,7 +22,8 @@ _COLOURS = 128
 _MARGIN_INCHES = 0.08
 _MOST_SERIES = 8
 _INK, _FAINT, _GROUND = "#24292e", "#8b949e", "#f4f5f5"
-_PALETTE = ("#3274d9", "#e0752d", "#37872d", "#8f3bb8", "#d9a406", "#1f9e9e", "#c4162a", "#6e7f8d")
+# Of series. None looks like another, or like the colour of a bound.
+_PALETTE = ("#3274d9", "#b877d9", "#1f9e9e", "#17305c", "#f06292", "#8c5a2b", "#8796a3", "#73bfe8")
 _NAMED = {"green": "#37872d", "orange": "#e0752d", "red": "#c4162a", "blue": "#3274d9"}
 
 

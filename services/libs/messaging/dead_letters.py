@@ -1,4 +1,4 @@
-"""A dead-letter queue that a service writes to itself, so that a hopeless message does not wait for its last retry."""
+"""A dead-letter queue that a service writes to itself, so that a message that can never succeed is not retried."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ class DeadLetters:
         self._queue_url = queue_url
 
     def send(self, body: str, rejected: RejectedError, *, message_id: str, source_arn: str, function_name: str) -> None:
-        """Keep `body` as it came, with why and whence as message attributes."""
+        """Send `body` unchanged, with the reason and its source as message attributes."""
         attributes = {
             "reason": rejected.reason.value,
             "detail": rejected.detail[:_DETAIL_LIMIT] or "none given",

@@ -8,36 +8,39 @@ from uuid import uuid4
 from botocore.exceptions import BotoCoreError, ClientError
 
 from services.libs.observability.structured_logging import logger
-from services.shared.deadlines import DEADLINES_PASSED, MOST_STREAMS
+from services.shared.deadlines import DEADLINES_PASSED, MAX_STREAMS_PER_MESSAGE
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
-# Of SQS; ten messages of as many streams as one may name are far below its 256 KB a call.
-_MESSAGES_A_CALL = 10
+# The limit of SQS. Ten messages with the most streams each stay far below its 256 KB per call.
+_MAX_MESSAGES_PER_CALL = 10
 
 
 class DeadlineNotices:
     def __init__(self, client: "SQSClient", queue_urls: Mapping[str, str]) -> None:
-        """Take the queue of each kind of stream, by what its ids begin with, such as `order`."""
+        """`queue_urls` has the queue of each kind of stream, by the prefix of its ids, such as `order`."""
         self._client = client
         self._queue_urls = queue_urls
 
     def send(self, stream_ids: Sequence[str]) -> list[str]:
-        """Give the streams whose service could not be told."""
+        """Tell the owner of each stream; return the streams whose owner could not be told."""
         by_kind: dict[str, list[str]] = {}
         for stream_id in stream_ids:
             by_kind.setdefault(stream_id.partition("#")[0], []).append(stream_id)
-        untold: list[str] = []
+        unsent: list[str] = []
         for kind, streams in by_kind.items():
-            messages = [streams[start : start + MOST_STREAMS] for start in range(0, len(streams), MOST_STREAMS)]
-            for start in range(0, len(messages), _MESSAGES_A_CALL):
-                untold += self._send(kind, messages[start : start + _MESSAGES_A_CALL])
-        return untold
+            messages = [
+                streams[start : start + MAX_STREAMS_PER_MESSAGE]
+                for start in range(0, len(streams), MAX_STREAMS_PER_MESSAGE)
+            ]
+            for start in range(0, len(messages), _MAX_MESSAGES_PER_CALL):
+                unsent += self._send(kind, messages[start : start + _MAX_MESSAGES_PER_CALL])
+        return unsent
 
     def _send(self, kind: str, messages: Sequence[Sequence[str]]) -> Iterator[str]:
-        """Give the streams of the messages that did not get out."""
+        """Return the streams of the messages that were not sent."""
         entries: list[SendMessageBatchRequestEntryTypeDef] = [
             {"Id": str(number), "MessageBody": _body(streams)} for number, streams in enumerate(messages)
         ]
@@ -55,5 +58,5 @@ class DeadlineNotices:
 
 
 def _body(streams: Sequence[str]) -> str:
-    """In the form of what EventBridge puts on a queue."""
+    """The envelope of EventBridge, so that a service parses one form only."""
     return json.dumps({"id": str(uuid4()), "detail-type": DEADLINES_PASSED, "detail": {"streamIds": streams}})

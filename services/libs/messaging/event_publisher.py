@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     _Waiting = tuple[Commit, PutEventsRequestEntryTypeDef]
     _Batch = list[_Waiting]
     SideBySide = Callable[[Callable[[_Batch], _Batch], Iterable[_Batch]], Iterable[_Batch]]
-    """Like `map`, whose order it keeps."""
+    """Like `map`: the results are in the order of the arguments."""
 
-_ENTRIES_A_CALL = 10
+_MAX_ENTRIES_PER_CALL = 10
 _BACKOFF = Backoff(attempts=3, first_pause_seconds=0.1)
 
 
@@ -43,12 +43,11 @@ class EventPublisher:
         self._backoff = backoff
 
     def publish(self, commits: Sequence[Commit], seconds_left: SecondsLeft = no_hurry) -> list[Commit]:
-        """Publish every event of every commit; return the commits of which an event did not get out.
+        """Publish every event of every commit; return the commits with an event that was not published.
 
-        Once a call has failed, none is begun that could outlast the time that is left.
-
-        EventBridge takes the entries of a call one by one, so a call that succeeds may still have refused some. Of one
-        that fails the error is raised only where nothing at all got out: what the others achieved is not done again.
+        EventBridge accepts or refuses each entry of a call, so a successful call may still refuse some. After a failed
+        call, none is started that could outlast the remaining time. Its error is raised only if nothing was published:
+        an error would make Lambda publish all of the batch again.
         """
         faults: list[BotoCoreError | ClientError] = []
         entries = waiting = [(commit, entry) for commit in commits for entry in self._entries(commit)]
@@ -66,7 +65,7 @@ class EventPublisher:
         return [commit for commit in commits if any(commit is refused for refused, _ in waiting)]
 
     def _put(self, faults: list[BotoCoreError | ClientError], seconds_left: SecondsLeft, batch: "_Batch") -> "_Batch":
-        """Return what did not get out."""
+        """Return the entries that were not published."""
         if faults and seconds_left() < LONGEST_CALL_SECONDS + RESERVE_SECONDS:
             return batch
         try:
@@ -94,11 +93,11 @@ class EventPublisher:
 
 
 def _batches(waiting: "_Batch") -> "Iterator[_Batch]":
-    """One source a call: IAM pins each bus to its source, and sees all the sources of a call at once."""
+    """One source per call: IAM allows each bus its own source only, and checks all sources of a call together."""
     for bus in Bus:
         entries = [(commit, entry) for commit, entry in waiting if entry["Source"] == bus.source]
-        for start in range(0, len(entries), _ENTRIES_A_CALL):
-            yield entries[start : start + _ENTRIES_A_CALL]
+        for start in range(0, len(entries), _MAX_ENTRIES_PER_CALL):
+            yield entries[start : start + _MAX_ENTRIES_PER_CALL]
 
 
 def _code(fault: BotoCoreError | ClientError) -> str:

@@ -1,4 +1,4 @@
-"""The events that arrive on the queues: EventBridge's envelope, and what every event's detail shares."""
+"""Parse the events on the queues: EventBridge's envelope, and the fields that every event's detail has."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,14 +12,14 @@ from services.shared.events.event import Event, UnknownEventError, event_type
 from services.shared.events.order import OrderReference
 from services.shared.rejections import RejectedError, RejectionReason
 
-# Ids that are only handed on: ours read `order#<id>/<version>/<index>`, other producers have their own form.
+# Ids that are only passed on. Ours look like `order#<id>/<version>/<index>`, other producers have their own form.
 TraceId = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=200)]
 
 E = TypeVar("E", bound=Event)
 
 
 def parse_message(body: str, now: datetime) -> Message:
-    """Raise RejectedError where the body is not an event in our form."""
+    """Raise RejectedError if the body is not an event in our form."""
     envelope = validate_json(_Envelope, body)
     metadata = validate(EventDetail, envelope.detail).metadata or _Metadata()
     newest = _newest_schema(envelope.detail_type)
@@ -36,24 +36,24 @@ def parse_message(body: str, now: datetime) -> Message:
 
 
 def event_in(message: Message, kind: type[E]) -> E:
-    """Raise RejectedError where the message's content is not what the event says."""
+    """Read the message as an event of this type; raise RejectedError if a field is missing or wrong."""
     try:
         return kind.of(message.detail, message.schema_version)
     except ValidationError as error:
-        raise rejected(error) from None  # its text quotes what was sent
+        raise rejected(error) from None  # its text quotes the input
     except (KeyError, TypeError, ValueError):
-        # An upcaster finds nothing of what it reads, or something else.
+        # An upcaster missed a field that it reads, or found another type.
         detail = f"detail: not version {message.schema_version} of {kind.type_name()}"
         raise RejectedError(RejectionReason.VALIDATION_ERROR, detail) from None
 
 
 def order_id(message: Message) -> str:
-    """Raise RejectedError where the event is about no order."""
+    """The id of the event's order; raise RejectedError if it has none."""
     return validate(OrderReference, message.detail).order_id
 
 
 def _order_id(detail: Mapping[str, object]) -> str:
-    """Empty where what stands there is no id, and could be anything."""
+    """The id for the logs: empty if it is malformed, so that no other content is logged."""
     try:
         return OrderReference.model_validate(detail).order_id
     except ValidationError:
@@ -68,7 +68,7 @@ def _newest_schema(name: str) -> int:
 
 
 class _Part(BaseModel):
-    # Built when the first message comes: a cold start imports it before that.
+    # Built with the first message, not at the cold start.
     model_config = ConfigDict(defer_build=True)
 
 
@@ -79,7 +79,7 @@ class _Metadata(_Part):
 
 
 class EventDetail(_Part):
-    """What every event's detail has, whatever it is about."""
+    """The part of the detail that every event has."""
 
     metadata: _Metadata | None = None
 

@@ -1,4 +1,4 @@
-"""A message of a queue, whatever put it there, and how its content is checked."""
+"""A message from a queue, and the validation of its content."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, TypeVar
@@ -17,19 +17,19 @@ class Message(NamedTuple):
     cause: Cause
     schema_version: int = 1
     order_id: str = ""
-    """The order that it is about, for the logs."""
+    """The id of its order, for the logs; empty if it has none."""
 
 
 def validate(model: type[Model], detail: Mapping[str, object]) -> Model:
-    """Raise RejectedError where the model refuses the content."""
+    """Raise RejectedError if the model refuses the content."""
     try:
         return model.model_validate(detail)
     except ValidationError as error:
-        raise rejected(error) from None  # its text quotes what was sent
+        raise rejected(error) from None  # its text quotes the input
 
 
 def validate_json(model: type[Model], body: str) -> Model:
-    """Raise RejectedError where the model refuses the body."""
+    """Raise RejectedError if the model refuses the body."""
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Consume an SQS batch: the messages of one kind together, and yet none takes its neighbours down with it."""
+"""Consume an SQS batch: messages of one handler are handled together, and one that fails does not fail the others."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,21 +19,21 @@ from services.shared.rejections import RejectedError, RejectionReason
 if TYPE_CHECKING:
     from prometheus_client import Histogram
 
-# Faults that would be the same for each message by itself.
+# Faults of a dependency: each message alone would meet them too.
 _SHARED_FAULTS = (DependencyError, ClientError, BotoCoreError)
 
 _Content = TypeVar("_Content")
 
 Outcome = Exception | None
-"""Why a message failed: upon RejectedError it goes to the dead letters, upon any other error it comes again."""
+"""None for success. After a RejectedError the message goes to the dead letters; any other error is retried."""
 Handle = Callable[[Sequence[Message], SecondsLeft], Sequence[Outcome]]
 
 
-class Kind(NamedTuple):
-    """What is done with messages of some types, and what else observes how long that took."""
+class MessageHandler(NamedTuple):
+    """Handles the messages of some event types; `duration_metric` observes how long each success took."""
 
     handle: Handle
-    types: Sequence[str]
+    event_types: Sequence[str]
     duration_metric: "Histogram | None" = None
 
 
@@ -42,7 +42,7 @@ def validated(
     content: Callable[[Message], _Content],
     handle: Callable[[Sequence[tuple[_Content, Cause]]], Sequence[Outcome]],
 ) -> list[Outcome]:
-    """Handle together what `content` finds valid; what it rejects fails by itself."""
+    """Handle the valid messages together. Each message that `content` rejects fails with that RejectedError."""
     valid: list[tuple[_Content, Cause]] = []
     rejected: dict[int, RejectedError] = {}
     for place, message in enumerate(messages):
@@ -55,7 +55,7 @@ def validated(
 
 
 def one_by_one(handle: Callable[[Message], None]) -> Handle:
-    """Make of a handler of one message a handler of many, which looks at the time before each."""
+    """Turn a function for one message into one for a batch, which stops when the time is nearly over."""
 
     def outcome(message: Message, seconds_left: SecondsLeft) -> Outcome:
         if is_out_of_time(seconds_left):
@@ -63,7 +63,7 @@ def one_by_one(handle: Callable[[Message], None]) -> Handle:
         with log_fields(correlation_id=message.cause.correlation_id, order_id=message.order_id):
             try:
                 handle(message)
-            except Exception as error:  # noqa: BLE001 - whatever it was, the others have nothing to do with it
+            except Exception as error:  # noqa: BLE001 - no fault of one message may fail the others
                 return error
         return None
 
@@ -84,65 +84,68 @@ class _Received(NamedTuple):
 
 @dataclass(frozen=True)
 class QueueConsumer:
-    kinds: Sequence[Kind]
+    handlers: Sequence[MessageHandler]
     dead_letters: DeadLetters
     metrics: RequestMetrics
     parse: Callable[[str, datetime], Message]
     """Raises RejectedError."""
 
     def consume(self, event: SqsEvent, context: LambdaContext) -> BatchResponse:
-        """Handle the batch; what is named in the response comes again."""
+        """Handle the batch. SQS delivers the messages that the response names again."""
         with self.metrics.invocation():
             received = [_Received(record, self._parsed(record)) for record in event["Records"]]
             failures: dict[Exception, list[_Received]] = {}
-            for one, outcome in self._handled(received, seconds_left(context)):
-                if error := self._put_away(one, outcome, context):
+            for one, outcome in self._handle_all(received, seconds_left(context)):
+                if error := self._error_to_retry(one, outcome, context):
                     failures.setdefault(error, []).append(one)
-            for error, mine in failures.items():
-                _log_failure(error, mine)
-        failed = {one.record["messageId"] for mine in failures.values() for one in mine}
+            for error, failed_messages in failures.items():
+                _log_failure(error, failed_messages)
+        failed = {one.record["messageId"] for failed_messages in failures.values() for one in failed_messages}
         ids = [record["messageId"] for record in event["Records"]]
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in ids if message_id in failed]}
 
     def _parsed(self, record: SqsRecord) -> Message | Exception:
         try:
             message = self.parse(record["body"], datetime.now(UTC))
-        except Exception as error:  # noqa: BLE001 - whatever it was, the others have nothing to do with it
+        except Exception as error:  # noqa: BLE001 - no fault of one message may fail the others
             return error
-        if not any(message.event_type in kind.types for kind in self.kinds):
+        if not any(message.event_type in handler.event_types for handler in self.handlers):
             return RejectedError(RejectionReason.UNKNOWN_EVENT, "detail-type: not one that this service takes")
         return message
 
-    def _handled(self, received: Sequence[_Received], seconds_left: SecondsLeft) -> Iterator[tuple[_Received, Outcome]]:
-        hopeless = [(one, one.parsed) for one in received if isinstance(one.parsed, Exception)]
-        with self.metrics.batch(len(hopeless)) as batch:
-            batch.outcomes = [error for _, error in hopeless]
-        yield from hopeless
-        for kind in self.kinds:
-            mine = [
+    def _handle_all(
+        self, received: Sequence[_Received], seconds_left: SecondsLeft
+    ) -> Iterator[tuple[_Received, Outcome]]:
+        unparsed = [(one, one.parsed) for one in received if isinstance(one.parsed, Exception)]
+        with self.metrics.batch(len(unparsed)) as batch:
+            batch.outcomes = [error for _, error in unparsed]
+        yield from unparsed
+        for handler in self.handlers:
+            own = [
                 (one, one.parsed)
                 for one in received
-                if isinstance(one.parsed, Message) and one.parsed.event_type in kind.types
+                if isinstance(one.parsed, Message) and one.parsed.event_type in handler.event_types
             ]
-            outcomes = self._outcomes(kind, [message for _, message in mine], seconds_left)
-            yield from zip((one for one, _ in mine), outcomes, strict=True)
+            outcomes = self._handle_batch(handler, [message for _, message in own], seconds_left)
+            yield from zip((one for one, _ in own), outcomes, strict=True)
 
-    def _outcomes(self, kind: Kind, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
+    def _handle_batch(
+        self, handler: MessageHandler, messages: Sequence[Message], seconds_left: SecondsLeft
+    ) -> Sequence[Outcome]:
         if not messages:
             return []
         if is_out_of_time(seconds_left):
             return [OutOfTimeError()] * len(messages)
-        with self.metrics.batch(len(messages), kind.duration_metric) as batch:
-            # Where an order came from stands in the event store: what is logged of each is paid for each.
-            batch.fields = {
-                "event_types": sorted({message.event_type for message in messages}),
-                "order_ids": [message.order_id for message in messages],
-            }
-            batch.outcomes = outcomes = _handle(kind.handle, messages, seconds_left)
+        with self.metrics.batch(len(messages), handler.duration_metric) as batch:
+            # One line per batch: CloudWatch bills by the byte. The event store has each order's correlation id.
+            batch.fields = {"event_types": sorted({message.event_type for message in messages})}
+            if order_ids := list(dict.fromkeys(message.order_id for message in messages if message.order_id)):
+                batch.fields["order_ids"] = order_ids
+            batch.outcomes = outcomes = _handle(handler.handle, messages, seconds_left)
         return outcomes
 
-    def _put_away(self, received: _Received, error: Outcome, context: LambdaContext) -> Outcome:
-        """Send a rejected message to the dead letters; return why the message is to come again, if it is."""
+    def _error_to_retry(self, received: _Received, error: Outcome, context: LambdaContext) -> Outcome:
+        """Send a rejected message to the dead letters. Return the error of a message that must be retried."""
         if not isinstance(error, RejectedError):
             return error
         try:
@@ -153,7 +156,7 @@ class QueueConsumer:
                 source_arn=received.record["eventSourceARN"],
                 function_name=context.function_name,
             )
-        except Exception as failure:  # noqa: BLE001 - it comes again, and with it the next try
+        except Exception as failure:  # noqa: BLE001 - the message is retried, and so is this
             return failure
         with log_fields(**received.ids):
             logger.warning("message rejected", extra={"reason": error.reason.value, "detail": error.detail})
@@ -161,12 +164,12 @@ class QueueConsumer:
 
 
 def _handle(handle: Handle, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
-    """Handle all together; if one of them breaks that, each by itself, so that only this one fails."""
+    """Handle the messages together. After an unexpected error handle each alone, so that only the faulty one fails."""
     try:
         return handle(messages, seconds_left)
     except _SHARED_FAULTS as fault:
         return [fault] * len(messages)
-    except Exception as error:  # noqa: BLE001 - the queue retries what fails, and the DLQ keeps what never gets through
+    except Exception as error:  # noqa: BLE001 - SQS retries failed messages, and its DLQ keeps the hopeless ones
         if len(messages) == 1:
             return [error]
     return [
@@ -176,9 +179,10 @@ def _handle(handle: Handle, messages: Sequence[Message], seconds_left: SecondsLe
 
 
 def _log_failure(error: Exception, failed: Sequence[_Received]) -> None:
-    """Once, however many messages it struck."""
+    """Log one line, however many messages the error struck."""
     names = ("message_id", "order_id", "correlation_id")
-    ids = {f"{name}s": [one.ids.get(name, "") for one in failed] for name in names}
+    found = {name: [one.ids[name] for one in failed if one.ids.get(name)] for name in names}
+    ids = {f"{name}s": list(dict.fromkeys(values)) for name, values in found.items() if values}
     if isinstance(error, OutOfTimeError):
         logger.warning("no time left for messages", extra=ids)
     else:

@@ -1,8 +1,8 @@
-"""What a function observed, written as EMF: lines of its log that CloudWatch turns into metrics, without a call.
+"""Write a function's metrics as EMF: log lines that CloudWatch turns into metrics, without an API call.
 
-Each sample of a counter or a histogram is a sum, so each becomes a metric of which only the Sum is read. A histogram's
-bucket is part of the metric's name, and holds what fell into it and into none below; whoever reads adds them up. So an
-observation is three values of a line that is paid by the byte, not one for each bucket above it. Source of the format:
+Every sample of a counter or a histogram is a sum, so it becomes a metric of which only the Sum is read. Each bucket of
+a histogram is a metric of its own. It counts the observations between its bound and the one below; the reader adds them
+up. So an observation writes three values, and not one per bucket above it: CloudWatch bills by the byte. The format:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -46,10 +46,11 @@ class EmbeddedMetrics:
         self._written: dict[tuple[str, _Labels], float] = {}
 
     def flush(self) -> None:
-        """Write what was observed since the last time, a document for each set of labels."""
+        """Write the changes since the last flush, one document per set of labels."""
         changes: dict[_Labels, dict[str, float]] = {}
         for name, labels, value in _samples(self._registry):
-            added = value - self._written.get((name, labels), 0)
+            # Every observation is a whole number of milliseconds; the difference of two sums of floats is not.
+            added = round(value - self._written.get((name, labels), 0), 3)
             if added:
                 changes.setdefault(labels, {})[name] = added
                 self._written[name, labels] = value
@@ -68,7 +69,7 @@ class EmbeddedMetrics:
 
 
 def _samples(registry: CollectorRegistry) -> Iterator[tuple[str, _Labels, float]]:
-    """Every sum under its name in CloudWatch; the largest bucket is the rest of the count, and no metric of its own."""
+    """Every sum under its name in CloudWatch. The bucket +Inf is left out: it follows from the count."""
     for family in registry.collect():
         if family.type not in ("counter", "histogram"):
             continue

@@ -17,7 +17,7 @@ from services.shared.cancel_reasons import CancelReason
 NAMESPACE = "PulseQueue"
 """In CloudWatch."""
 FUNCTION_LABEL = "function_name"
-"""Its values are the functions that are deployed: each knows itself, and the metrics service is told of all."""
+"""Its values are the deployed functions. Each knows its own name; the settings tell the metrics service all."""
 BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -42,7 +42,7 @@ class Source(StrEnum):
     """Where a metric's values come from."""
 
     LEDGER = "ledger"
-    """Counted in the transaction of the commit that is counted."""
+    """Counted in the transaction of the counted commit."""
     CLOUDWATCH = "cloudwatch"
     """Written by the functions as EMF, added up by CloudWatch."""
     INVENTORY = "inventory"
@@ -56,10 +56,10 @@ class Declaration:
     source: Source
     labels: tuple[str, ...]
     own_label_sets: tuple[tuple[str, ...], ...]
-    """The values of all labels but the function, which comes first; none where only run time knows, as of a SKU."""
+    """Label values of each series, without the function, which comes first. Empty if only run time knows them: SKUs."""
 
     def label_sets(self, functions: Iterable[str]) -> Iterator[tuple[str, ...]]:
-        """The label values of every series, where these functions are deployed."""
+        """The label values of every series of these functions."""
         if FUNCTION_LABEL not in self.labels:
             return iter(self.own_label_sets)
         return ((function, *values) for function in functions for values in self.own_label_sets)

@@ -1,4 +1,4 @@
-"""What a function tells of the messages and requests that it handles: how they ended, and how long they took."""
+"""Count, time and log the messages and requests that a function handles."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ class Batch:
     def __init__(self, size: int) -> None:
         self.fields: dict[str, object] = {}
         self.outcomes: Sequence[Exception | ErrorType | None] = [None] * size
-        """Why each failed, None where it did not."""
+        """One per message: why it failed, or None."""
 
 
 class RequestMetrics:
@@ -39,7 +39,7 @@ class RequestMetrics:
 
     @contextmanager
     def invocation(self) -> Iterator[None]:
-        """Write what was observed when the invocation ends."""
+        """Write the metrics when the invocation ends."""
         try:
             yield
         finally:
@@ -48,9 +48,9 @@ class RequestMetrics:
 
     @contextmanager
     def batch(self, size: int = 1, duration_metric: "Histogram | None" = None) -> Iterator[Batch]:
-        """Time what happens inside, count and log how each message ended; what is raised fails them all, and goes on.
+        """Time the block, then count and log the outcome of each message. An exception fails all of them.
 
-        Each took as long as the batch. `duration_metric` observes those that succeeded too.
+        Each message takes as long as the batch. `duration_metric` observes the successes too.
         """
         batch = Batch(size)
         began = perf_counter()
@@ -61,7 +61,8 @@ class RequestMetrics:
             raise
         finally:
             with _faults_logged():
-                self._observe(batch, perf_counter() - began, duration_metric)
+                # To the millisecond, in the log and in the metrics: CloudWatch bills by the byte.
+                self._observe(batch, round(perf_counter() - began, 3), duration_metric)
 
     def _observe(self, batch: Batch, duration_seconds: float, duration_metric: "Histogram | None") -> None:
         if not batch.outcomes:
@@ -83,10 +84,10 @@ class RequestMetrics:
 
 @contextmanager
 def _faults_logged() -> Iterator[None]:
-    """No order fails because it could not be counted."""
+    """A fault of the metrics fails no order."""
     try:
         yield
-    except Exception:  # noqa: BLE001 - whatever it is, the order comes first
+    except Exception:  # noqa: BLE001 - the order comes first
         logger.exception("metrics lost")
 
 

@@ -1,4 +1,4 @@
-"""One JSON line a log entry: a fixed message, its fields, and the ids bound around it."""
+"""One JSON line per log entry: a fixed message, its fields, and the ids bound around it."""
 
 import json
 import logging

@@ -1,6 +1,6 @@
-"""AWS clients, made on first use: one session an execution environment, short timeouts, few retries.
+"""AWS clients, made on first use: one session per execution environment, short timeouts, few retries.
 
-botocore alone: what boto3 adds is not used, and takes its time to import at every cold start.
+botocore alone: importing boto3 slows every cold start, and nothing that it adds is used.
 """
 
 from functools import cache
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _READ_TIMEOUT_SECONDS, _ATTEMPTS = 2, 2
 LONGEST_CALL_SECONDS = _READ_TIMEOUT_SECONDS * _ATTEMPTS
-"""Of a call that hangs, each time."""
-# One call that hangs twice must still leave the function the time to report it; the queue is the patient retrier.
+"""How long a call takes that hangs in each attempt."""
+# After a call that hangs twice the function still has the time to report it. The queue retries for longer.
 _CONFIG = Config(
     connect_timeout=1,
     read_timeout=_READ_TIMEOUT_SECONDS,
@@ -35,7 +35,7 @@ def session() -> Session:
 
 @cache
 def cloudwatch() -> "CloudWatchClient":
-    # A reading after a long break brings tens of thousands of points, and the next minute is the second attempt.
+    # After a long break a call returns tens of thousands of points. The next minute retries one that failed.
     config = _CONFIG.merge(Config(read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1}))
     return cast("CloudWatchClient", session().create_client("cloudwatch", config=config))
 

@@ -1,4 +1,4 @@
-"""The pauses between attempts: full jitter, so that callers that met do not meet again."""
+"""Pauses between attempts, with full jitter: callers that collided once do not collide again."""
 
 import random
 import time
@@ -10,7 +10,7 @@ Sleep = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """So many attempts, with pauses of up to `first_pause_seconds`, then twice that, and so on up to the longest."""
+    """`attempts` in all. Pauses are random, up to `first_pause_seconds`, then twice that, up to the longest."""
 
     attempts: int
     first_pause_seconds: float
@@ -18,13 +18,13 @@ class Backoff:
     sleep: Sleep = time.sleep
 
     def tries(self) -> Iterator[int]:
-        """Give the number of each attempt, the first at once and the others after their pauses."""
+        """Yield the number of each attempt: the first at once, the others after a pause."""
         for attempt in range(self.attempts):
             if attempt:
                 self.pause(attempt)
             yield attempt
 
     def pause(self, failures: int) -> None:
-        """Wait after so many failures in a row."""
+        """Wait, given the number of failures in a row."""
         longest = min(self.first_pause_seconds * 2 ** (failures - 1), self.longest_pause_seconds)
         self.sleep(random.uniform(0, longest))  # noqa: S311 - no secret

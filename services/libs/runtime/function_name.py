@@ -1,4 +1,4 @@
-"""What a function is called, in logs, metrics and the map of what is deployed."""
+"""A function's name in logs, in metrics and in the deployment's outputs."""
 
 _QUEUES_AND_SCHEDULES = "handler"
 

@@ -1,4 +1,4 @@
-"""The shapes that the Lambda runtime hands over and takes back.
+"""The events that the Lambda runtime passes to a handler, and the responses that it takes.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html and .../with-ddb.html.
 """
@@ -55,13 +55,13 @@ class BatchItemFailure(TypedDict):
 
 
 class BatchResponse(TypedDict):
-    """What is named here comes again; everything else is done."""
+    """The records named here are delivered again; all others are done."""
 
     batchItemFailures: list[BatchItemFailure]
 
 
 class HttpRequest(TypedDict):
-    """What an HTTP API hands over, payload format 2.0; the names of headers are in lower case."""
+    """The event of an HTTP API, payload format 2.0. Header names are in lower case."""
 
     headers: Mapping[str, str]
 

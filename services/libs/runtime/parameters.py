@@ -11,7 +11,7 @@ _MAX_AGE_SECONDS = 60
 
 
 class Parameters:
-    """Each is kept for a minute, so that a busy function asks rarely and a changed secret holds soon."""
+    """Keeps each value for a minute: a busy function asks rarely, and a changed secret takes effect soon."""
 
     def __init__(self, client: "SSMClient", clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
@@ -19,7 +19,7 @@ class Parameters:
         self._read: dict[str, tuple[float, str | None]] = {}
 
     def find(self, name: str) -> str | None:
-        """Give its decrypted value, None where there is no such parameter."""
+        """Return the decrypted value, or None if there is no such parameter."""
         read_at, value = self._read.get(name, (-_MAX_AGE_SECONDS, None))
         if self._clock() - read_at < _MAX_AGE_SECONDS:
             return value

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict
 class Settings(BaseModel):
     """A field `event_store_table` is the variable `EVENT_STORE_TABLE`; a missing one fails with that name."""
 
-    # The input is the whole environment, credentials too: an error must not show it. Only the settings that a service
-    # reads are built, and not those that they extend.
+    # The input is the whole environment, with credentials: an error must not show it. A model is built when it is read,
+    # so its base classes never are.
     model_config = ConfigDict(frozen=True, alias_generator=str.upper, hide_input_in_errors=True, defer_build=True)
 
     environment: str

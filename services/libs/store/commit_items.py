@@ -23,7 +23,7 @@ _ITEMS = "items"
 
 
 def commit_to_item(commit: Commit) -> Item:
-    """Raise ValueError where two of its events say different things under one name."""
+    """Raise ValueError if two of its events have different values for one field."""
     body = _body(commit.events)
     versions: list[Json] = [event.SCHEMA_VERSION for event in commit.events]
     values: JsonObject = {
@@ -47,7 +47,7 @@ def commit_to_item(commit: Commit) -> Item:
 
 
 def commit_from_item(item: "Mapping[str, AttributeValueTypeDef]") -> Commit:
-    """Raise KeyError, TypeError or ValueError where the item is not a commit, UnknownEventError if of a newer kind."""
+    """Raise KeyError, TypeError or ValueError if the item is no commit, UnknownEventError if an event is unknown."""
     values = from_item(item)
     names, body = values["events"], values["body"]
     if not isinstance(names, list) or not names or not isinstance(body, dict):
@@ -82,14 +82,14 @@ def _body(events: "Sequence[Event]") -> JsonObject:
 
 
 def _stock_move(values: JsonObject, body: JsonObject, events: "Sequence[Event]") -> StockMove:
-    move = Move(text(values, "stock_move")) if "stock_move" in values else _move_before_it_was_stated(events)
+    move = Move(text(values, "stock_move")) if "stock_move" in values else _move_of_old_commit(events)
     if move in {Move.ADJUST, Move.NONE}:
         return StockMove(move)
     return StockMove(move, _lines(values, "stock_lines") if "stock_lines" in values else _lines(body, _ITEMS))
 
 
-def _move_before_it_was_stated(events: "Sequence[Event]") -> Move:
-    """Upcast a commit of the time when its stock move followed from its events' names."""
+def _move_of_old_commit(events: "Sequence[Event]") -> Move:
+    """Upcast a commit from before commits stated their stock move: it followed from the names of their events."""
     moves = (_MOVES_BY_EVENT[event.type_name()] for event in events if event.type_name() in _MOVES_BY_EVENT)
     return next(moves, Move.NONE)
 

@@ -1,7 +1,7 @@
-"""The deadline table: an item for each group of deadlines, found by the minute in which it is due.
+"""The deadline table: one item per group of deadlines, keyed by the minute in which it is due.
 
-A minute has several partitions, of which a writer uses one. No item is ever changed: it is put under a number that its
-writer uses once, the sweeper reads it, and DynamoDB removes it 30 days later.
+A minute has several partitions, of which each writer uses one. An item never changes: its writer puts it under a new
+number, the sweeper reads it, and DynamoDB removes it 30 days later.
 """
 
 import zlib
@@ -26,7 +26,7 @@ _CURSOR = {"minute_shard": "cursor", "group_id": "cursor"}
 
 
 class DeadlineWriter:
-    """Writes groups under a name of its own, so that no two writers ever meet."""
+    """Writes groups under an id of its own, so that two writers never want one key."""
 
     def __init__(self, table: str) -> None:
         self._table = table
@@ -35,9 +35,9 @@ class DeadlineWriter:
         self._numbers = count(1)
 
     def put(self, group: DeadlineGroup) -> "PutTypeDef":
-        """The write of a group, as part of a transaction or alone.
+        """The put of a group, alone or in a transaction.
 
-        Never into a minute before the present one: the sweeper may have passed it.
+        It never goes into a minute before the present one, which the sweeper may have passed.
         """
         minute = max(minute_of(group.due_at), minute_of(group.written_at))
         return {
@@ -68,7 +68,7 @@ class DeadlineTable:
         self._client.put_item(**self._writer.put(group))
 
     def due_in(self, minute: datetime) -> Iterator[DeadlineGroup | Exception]:
-        """All groups of a minute, as of now; for an item that is none, why."""
+        """All groups of a minute, as of now; the error instead of an item that cannot be read."""
         pages = self._client.get_paginator("query")
         for shard in range(SHARDS):
             for page in pages.paginate(
@@ -80,7 +80,7 @@ class DeadlineTable:
                 yield from map(_group, page["Items"])
 
     def all(self) -> Iterator[DeadlineGroup | Exception]:
-        """All groups of the last 30 days and of the time to come, as of now; for an item that is none, why."""
+        """All groups of the last 30 days and to come, as of now; the error instead of an item that cannot be read."""
         pages = self._client.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
         items = (item for page in pages for item in page["Items"])
         yield from (_group(item) for item in items if item["minute_shard"]["S"] != _CURSOR["minute_shard"])
@@ -98,7 +98,7 @@ class DeadlineTable:
         return datetime.fromisoformat(found["swept_until"]["S"]) if found else None
 
     def set_swept_until(self, time: datetime) -> None:
-        """Two sweeps at once may set it back: then some groups are only sent again."""
+        """Two sweeps at once may set it back. Then some groups are sent twice, which is harmless."""
         self._client.put_item(TableName=self._table, Item=to_item({**_CURSOR, "swept_until": timestamp(time)}))
 
 
@@ -107,7 +107,7 @@ def _key(minute: datetime, shard: int) -> str:
 
 
 def _minute(key: str) -> datetime | None:
-    """None for the cursor's."""
+    """None for the key of the cursor."""
     try:
         return datetime.strptime(key.partition("#")[0], "%Y-%m-%dT%H:%M").replace(tzinfo=UTC)
     except ValueError:

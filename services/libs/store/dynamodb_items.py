@@ -1,4 +1,4 @@
-"""Between JSON and DynamoDB's typed attributes."""
+"""Convert between JSON and DynamoDB's typed attributes, and read items by their keys."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Item = dict[str, "AttributeValueTypeDef"]
 
-_KEYS_A_CALL = 100
+_MAX_KEYS_PER_CALL = 100
 _BACKOFF = Backoff(attempts=6, first_pause_seconds=0.04)
 
 
@@ -22,12 +22,12 @@ def to_item(values: Mapping[str, Json]) -> Item:
 
 
 def from_item(item: "Mapping[str, AttributeValueTypeDef]") -> JsonObject:
-    """Read an item written by `to_item`: its numbers are integers. Raise ValueError where one is not."""
+    """Read an item written by `to_item`: its numbers are integers. Raise ValueError if one is not."""
     return {name: _plain(value) for name, value in item.items()}
 
 
 class ReadThrottledError(DependencyError):
-    """DynamoDB kept handing keys back unread."""
+    """DynamoDB left keys unread in every attempt."""
 
 
 def batch_get(
@@ -45,18 +45,18 @@ def batch_get(
         if refusals:
             backoff.pause(refusals)
         response = client.batch_get_item(
-            RequestItems={table: {"Keys": waiting[:_KEYS_A_CALL], "ConsistentRead": consistent}}
+            RequestItems={table: {"Keys": waiting[:_MAX_KEYS_PER_CALL], "ConsistentRead": consistent}}
         )
         yield from response["Responses"].get(table, [])
-        # What does not fit into 16 MB, or into the throughput, comes back unread.
+        # DynamoDB returns the keys beyond 16 MB, or beyond its throughput, unread.
         unread = response["UnprocessedKeys"].get(table, {"Keys": []})["Keys"]
         refusals = refusals + 1 if unread else 0
         if refusals == backoff.attempts:
             raise ReadThrottledError(f"{len(unread)} keys of {table} stayed unread")
-        waiting = [*unread, *waiting[_KEYS_A_CALL:]]
+        waiting = [*unread, *waiting[_MAX_KEYS_PER_CALL:]]
 
 
-# boto3 has both of these, at the price of importing the rest of it.
+# boto3 has both conversions, but importing it slows every cold start.
 def _typed(value: Json) -> "AttributeValueTypeDef":
     match value:
         case None:
@@ -87,4 +87,4 @@ def _plain(value: Mapping[str, Any]) -> Json:
         case "M":
             return from_item(content)
         case _:
-            raise ValueError(f"an attribute of the kind {kind} is none of ours")
+            raise ValueError(f"no attribute of ours has the type {kind}")

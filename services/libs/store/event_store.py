@@ -11,7 +11,7 @@ from services.libs.store.dynamodb_items import Item, batch_get, to_item
 from services.libs.store.inventory_table import stock_item, stock_update
 from services.libs.store.ledger_counters import CounterWriter
 from services.shared.commits import Commit
-from services.shared.counters import counted
+from services.shared.counters import counter_increments
 from services.shared.deadlines import DeadlineGroup
 from services.shared.faults import DependencyError
 from services.shared.inventory import StockChange, StockItem, merged
@@ -28,9 +28,9 @@ _BACKOFF = Backoff(attempts=5, first_pause_seconds=0.04)
 _REFUSED = "ConditionalCheckFailed"
 _DUPLICATE = "DuplicateItem"
 _TRANSIENT = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-# Of DynamoDB; the commits of as many items stay far below its 4 MB.
-_ITEMS_A_TRANSACTION = 100
-_STATEMENTS_A_CALL = 25
+# The limit of DynamoDB. The commits of so many items stay far below its 4 MB.
+_MAX_ITEMS_PER_TRANSACTION = 100
+_MAX_STATEMENTS_PER_CALL = 25
 
 
 class _CancellationReason(TypedDict, total=False):
@@ -49,7 +49,7 @@ class Tables(NamedTuple):
 
 
 class VersionTakenError(Exception):
-    """Somebody wrote this version first; `existing` is what stands there."""
+    """Another writer wrote this version first; `existing` is its commit."""
 
     def __init__(self, existing: Commit) -> None:
         super().__init__(f"{existing.stream_id} has a version {existing.version}")
@@ -57,7 +57,7 @@ class VersionTakenError(Exception):
 
 
 class StockRefusedError(Exception):
-    """The inventory did not allow the commit; `found` holds each refusing SKU as it stands, None where missing."""
+    """The inventory refused the commit; `found` has the present item of each refusing SKU, None if there is none."""
 
     def __init__(self, found: Mapping[str, StockItem | None]) -> None:
         super().__init__(f"refused by {', '.join(sorted(found))}")
@@ -65,7 +65,7 @@ class StockRefusedError(Exception):
 
 
 class GroupRefusedError(Exception):
-    """Nothing of a group was written; `taken` and `found` say what stands in its way, by stream and by SKU."""
+    """Nothing of a group was written: `taken` has the existing commits by stream, `found` the refusing items by SKU."""
 
     def __init__(self, taken: Mapping[str, Commit], found: Mapping[str, StockItem | None]) -> None:
         super().__init__(f"refused by {', '.join(sorted([*taken, *found]))}")
@@ -78,7 +78,7 @@ class ContentionError(DependencyError):
 
 
 class TransactionFaultError(DependencyError):
-    """DynamoDB cancelled the transaction for a reason that no retry or decision mends, such as an item too large."""
+    """DynamoDB cancelled the transaction, and neither a retry nor a new decision helps: an item is too large."""
 
 
 class EventStore:
@@ -101,10 +101,10 @@ class EventStore:
         return tuple(commit_from_item(item) for page in pages for item in page["Items"])
 
     def without_version(self, stream_ids: Sequence[str], version: int) -> list[str]:
-        """Those of the streams that have no such version yet.
+        """The streams that do not have this version yet.
 
-        A version that is there once is there for good, so only those that a read at half the price misses are read as
-        of now.
+        A version never goes away. So the first read is eventually consistent, at half the price, and only the streams
+        that it misses are read again as of now.
         """
         left = list(dict.fromkeys(stream_ids))
         for consistent in (False, True):
@@ -115,11 +115,11 @@ class EventStore:
         return left
 
     def read_versions(self, stream_ids: Sequence[str], versions: Sequence[int]) -> dict[str, tuple[Commit, ...]]:
-        """Those versions of each stream, the oldest first; a stream that has none of them is left out.
+        """These versions of each stream, oldest first, without the streams that have none of them.
 
-        The first of the versions is there if it is anywhere; a later one that was written a moment ago may be missed,
-        which the condition on the next write notices. A commit never changes, so a read at half the price will do, and
-        only where it misses the first version it is made again, as of now.
+        A commit never changes. So the first read is eventually consistent, at half the price, and only the streams
+        whose first version it misses are read again as of now. It may miss a later version that was written a moment
+        ago: the condition on the next write notices that.
         """
         found = self._read_versions(stream_ids, versions, consistent=False)
         seen = {stream for stream, commits in found.items() if commits[0].version == versions[0]}
@@ -146,14 +146,14 @@ class EventStore:
             Limit=1,
             ConsistentRead=True,
         )
-        return commit_from_item(page["Items"][0]).version if page["Items"] else 0
+        return int(page["Items"][0]["version"]["N"]) if page["Items"] else 0
 
     def append(self, commit: Commit) -> None:
         """Write the commit and the stock changes it explains, all or none.
 
         Raises VersionTakenError, StockRefusedError, or ContentionError once its attempts are used up.
         """
-        if not commit.stock_changes() and not counted(commit) and not commit.due_at:
+        if not commit.stock_changes() and not counter_increments(commit) and not commit.due_at:
             return self._put(commit)
         try:
             self.append_group([commit])
@@ -165,7 +165,7 @@ class EventStore:
     def append_group(self, commits: Sequence[Commit]) -> None:
         """Write commits of different streams, the sum of their stock changes and their deadlines, all or none.
 
-        No more than `first_group` gives. Raises GroupRefusedError, or as `append` does.
+        `first_group` says how many fit. Raises GroupRefusedError, ContentionError or TransactionFaultError.
         """
         changes = merged(change for commit in commits for change in commit.stock_changes())
         items: list[TransactWriteItemTypeDef] = [{"Put": self._put_request(commit)} for commit in commits]
@@ -179,7 +179,7 @@ class EventStore:
         raise ContentionError(f"{self._backoff.attempts} attempts each met another transaction")
 
     def insert_all(self, commits: Sequence[Commit]) -> dict[str, DependencyError]:
-        """Write commits without stock, counters or deadline, each by itself; give those that failed, by stream.
+        """Write commits without stock, counters or deadline, each by itself; return the failures by stream.
 
         A version that exists stays as it is, and is no failure.
         """
@@ -196,10 +196,10 @@ class EventStore:
         return failures | {commit.stream_id: ContentionError("each attempt was refused") for commit in waiting}
 
     def _insert_once(self, commits: Sequence[Commit]) -> dict[str, str]:
-        """Give the error of each that was not written, by stream."""
+        """Return the error code of each commit that was not written, by stream."""
         codes: dict[str, str] = {}
-        for start in range(0, len(commits), _STATEMENTS_A_CALL):
-            batch = commits[start : start + _STATEMENTS_A_CALL]
+        for start in range(0, len(commits), _MAX_STATEMENTS_PER_CALL):
+            batch = commits[start : start + _MAX_STATEMENTS_PER_CALL]
             statements = [self._insert(commit) for commit in batch]
             responses = self._client.batch_execute_statement(Statements=statements)["Responses"]
             for commit, response in zip(batch, responses, strict=True):
@@ -209,7 +209,7 @@ class EventStore:
         return codes
 
     def _put(self, commit: Commit) -> None:
-        """A transaction on the same item, even one that fails, keeps it from being written."""
+        """Put a commit alone. DynamoDB refuses it during a transaction on the same item, even one that fails."""
         for _ in self._backoff.tries():
             try:
                 self._client.put_item(**self._put_request(commit))
@@ -222,11 +222,11 @@ class EventStore:
         raise ContentionError(f"{self._backoff.attempts} attempts each met another transaction")
 
     def _transact(self, items: "Sequence[TransactWriteItemTypeDef]") -> "Sequence[_CancellationReason] | None":
-        """Return why it was cancelled, a reason for each item and in their order, or None where it was written."""
+        """Return None if it was written, else a cancellation reason for each item, in their order."""
         try:
             self._client.transact_write_items(TransactItems=items)
         except self._client.exceptions.TransactionCanceledException as cancelled:
-            # The stubs do not know that this error brings them.
+            # The stubs do not know that the error has them.
             return cast("Mapping[str, Sequence[_CancellationReason]]", cancelled.response)["CancellationReasons"]
         return None
 
@@ -246,7 +246,7 @@ class EventStore:
     def _counting(self, commits: Sequence[Commit]) -> "Iterator[TransactWriteItemTypeDef]":
         added: Counter[str] = Counter()
         for commit in commits:
-            added.update(counted(commit))
+            added.update(counter_increments(commit))
         if added:
             yield {"Update": self._counters.update(added, max(commit.cause.at for commit in commits))}
 
@@ -261,12 +261,12 @@ class EventStore:
 
 
 def first_group(commits: Sequence[Commit]) -> Sequence[Commit]:
-    """As many of the commits, from the first on, as one transaction holds: at least one."""
+    """The first commits, as many as fit in one transaction; at least one."""
     skus: set[str] = set()
     for number, commit in enumerate(commits):
         skus.update(change.sku for change in commit.stock_changes())
         counters_and_deadline = 2
-        if number and number + 1 + len(skus) + counters_and_deadline > _ITEMS_A_TRANSACTION:
+        if number and number + 1 + len(skus) + counters_and_deadline > _MAX_ITEMS_PER_TRANSACTION:
             return commits[:number]
     return commits
 
@@ -274,7 +274,7 @@ def first_group(commits: Sequence[Commit]) -> Sequence[Commit]:
 def _raise_if_final(
     commits: Sequence[Commit], changes: Sequence[StockChange], reasons: "Sequence[_CancellationReason]"
 ) -> None:
-    """Return only where nothing but other transactions stood in the way."""
+    """Return if a retry may help, because only other transactions were in the way; raise otherwise."""
     taken = {
         commit.stream_id: commit_from_item(reason["Item"])
         for commit, reason in zip(commits, reasons, strict=False)

@@ -1,4 +1,4 @@
-"""Write the commits of a batch in groups, a transaction each, so that none takes another down."""
+"""Write a batch of commits in groups, one transaction each; a commit that fails does not fail the others."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -15,11 +15,11 @@ from services.shared.faults import OutOfTimeError, SecondsLeft, is_out_of_time, 
 from services.shared.inventory import StockItem
 
 Outcome = Commit | Exception
-"""The commit that stands under a version, ours or another's, or why there is none."""
+"""The commit that has the version now, ours or another writer's, or the error that prevented it."""
 Decide = Callable[[Mapping[str, StockItem], Collection[str]], Mapping[str, Outcome]]
-"""Decide by stream, from the inventory as it is known, but for the streams that are done. It has no side effect."""
+"""Decide each stream that is not done, from the known inventory. It is called repeatedly, without side effects."""
 
-_DECISIONS = 5
+_MAX_DECISIONS = 5
 
 
 class GroupWriter:
@@ -29,17 +29,17 @@ class GroupWriter:
     def write(
         self, decide: Decide, inventory: Mapping[str, StockItem] | None = None, seconds_left: SecondsLeft = no_hurry
     ) -> dict[str, Outcome]:
-        """Write what is decided, one commit a stream, and give the outcome of each stream.
+        """Write one commit per stream, and return the outcome of each stream.
 
-        After each group the rest is decided again: a group that was written has changed the inventory, and one that
-        failed has not. A stock change that is refused is decided again on the stock that stands there.
+        After each group, decide the remaining streams again from current stock: a written group changed it, and a
+        failed group reserved nothing. After a refused stock change, decide from the stock that the table returned.
         """
         writing = _Writing(inventory or {})
-        while commits := writing.take(decide(writing.inventory, writing.outcomes.keys())):
+        while commits := writing.to_write(decide(writing.inventory, writing.outcomes.keys())):
             if is_out_of_time(seconds_left):
                 writing.fail(commits, OutOfTimeError())
                 break
-            self._write_group(writing, first_group(commits)[: writing.most])
+            self._write_group(writing, first_group(commits)[: writing.max_group_size])
         return writing.outcomes
 
     def _write_group(self, writing: "_Writing", group: Sequence[Commit]) -> None:
@@ -56,18 +56,18 @@ class GroupWriter:
 
 
 class _Writing:
-    """How far a batch has been written."""
+    """The progress of a batch."""
 
     def __init__(self, inventory: Mapping[str, StockItem]) -> None:
         self.inventory = dict(inventory)
         self.outcomes: dict[str, Outcome] = {}
-        self.most: int | None = None
-        """Commits of a group, where they are written one by one to find the one at fault."""
+        self.max_group_size: int | None = None
+        """1 while the commit at fault is searched, which is written alone."""
         self._last_refused: Sequence[Commit] = ()
         self._refusals = 0
 
-    def take(self, decided: Mapping[str, Outcome]) -> Sequence[Commit]:
-        """Keep what was decided against, and give the commits that are to be written."""
+    def to_write(self, decided: Mapping[str, Outcome]) -> Sequence[Commit]:
+        """Keep the errors as outcomes, and return the commits."""
         self.outcomes |= {stream: outcome for stream, outcome in decided.items() if isinstance(outcome, Exception)}
         return [outcome for outcome in decided.values() if isinstance(outcome, Commit)]
 
@@ -77,7 +77,7 @@ class _Writing:
         self._refusals = 0
 
     def refused(self, group: Sequence[Commit], refused: GroupRefusedError) -> None:
-        """Another writer was faster: its commits stand, and the stock is what it left."""
+        """Another writer was faster: take over its commits as outcomes, and the stock that it left."""
         self.outcomes |= refused.taken
         known = {**self.inventory, **refused.found}
         self.inventory = {sku: item for sku, item in known.items() if item}
@@ -85,20 +85,20 @@ class _Writing:
             return
         self._refusals += 1
         if group == self._last_refused:
-            # Decided the same again, so it does not depend on the stock: a reservation is not there.
+            # The same decision again does not depend on the stock: the reservation that it needs is missing.
             self.isolate(group, StockRefusedError(refused.found))
-        elif self._refusals == _DECISIONS:
-            self.fail(group, ContentionError(f"the stock changed under {_DECISIONS} decisions"))
+        elif self._refusals == _MAX_DECISIONS:
+            self.fail(group, ContentionError(f"the stock changed under {_MAX_DECISIONS} decisions"))
         self._last_refused = group
 
     def isolate(self, group: Sequence[Commit], fault: Exception) -> None:
         """Find the commit at fault by writing one by one."""
-        self.most = 1
+        self.max_group_size = 1
         if len(group) == 1:
             self.fail(group, fault)
 
     def fail(self, group: Sequence[Commit], fault: Exception) -> None:
-        """The fault for each of the group whose version is not taken."""
+        """Record the fault for each commit of the group whose version is not taken."""
         failed = (commit.stream_id for commit in group if commit.stream_id not in self.outcomes)
         self.outcomes |= dict.fromkeys(failed, fault)
         self._refusals = 0

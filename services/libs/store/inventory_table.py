@@ -1,4 +1,4 @@
-"""The inventory table: read what there is, and say a stock change as a conditional update."""
+"""The inventory table: read items, and express a stock change as a conditional update."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -18,14 +18,14 @@ class InventoryTable:
         self._table = table
 
     def read(self, skus: Iterable[str]) -> dict[str, StockItem]:
-        """The items of those SKUs that exist, as of now."""
+        """The items of these SKUs, as of now, without the SKUs that do not exist."""
         keys = [to_item({"item_id": sku}) for sku in skus]
         items = (stock_item(item) for item in batch_get(self._client, self._table, keys))
         return {item.sku: item for item in items}
 
 
 def stock_item(item: Item) -> StockItem:
-    """Raise KeyError, TypeError or ValueError where the item is not one."""
+    """Raise KeyError, TypeError or ValueError if it is no item of the inventory."""
     values = from_item(item)
     return StockItem(
         sku=text(values, "item_id"),
@@ -37,7 +37,7 @@ def stock_item(item: Item) -> StockItem:
 
 
 def stock_to_item(stock: StockItem) -> Item:
-    """The item whole, for a writer that is alone."""
+    """The whole item, for a tool that is the only writer."""
     return to_item(
         {
             "item_id": stock.sku,
@@ -52,7 +52,7 @@ def stock_to_item(stock: StockItem) -> Item:
 
 
 def stock_update(table: str, change: StockChange) -> "UpdateTypeDef":
-    """The change as part of a transaction: refused where the SKU is missing or a quantity would fall below zero."""
+    """The change as part of a transaction: refused if the SKU is missing or a quantity would fall below zero."""
     deltas = {"stock": change.stock, "reserved": change.reserved, "available": change.available}
     conditions = [f"{name} >= :least_{name}" for name, delta in deltas.items() if delta < 0]
     values: dict[str, Json] = {f":{name}": delta for name, delta in deltas.items()}

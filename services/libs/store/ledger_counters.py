@@ -1,4 +1,4 @@
-"""The business counters as they are written and read: an item for each execution environment that counts."""
+"""Write and read the business counters: one item per execution environment that counts."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -21,18 +21,18 @@ _ATTEMPTS = 5
 
 
 class UnreadableCountersError(DependencyError):
-    """An item of the counters is not what a `CounterWriter` or a folding has written."""
+    """An item of the counters lacks an attribute, or has one of another type."""
 
 
 class CounterWriter:
-    """Adds up in an item of this execution environment alone, so that no two writers ever meet there."""
+    """Adds to an item that only this execution environment writes, so that two writers never conflict."""
 
     def __init__(self, table: str) -> None:
         self._table = table
         self._id = f"{_PREFIX}{uuid4()}"
 
     def update(self, added: Mapping[str, int], at: datetime) -> "UpdateTypeDef":
-        """What a commit's transaction says of the counters that it adds to."""
+        """The update of the counters, as part of a commit's transaction."""
         sums = _Adding({**added, "writes": 1})
         return {
             "TableName": self._table,
@@ -51,11 +51,10 @@ class LedgerCounters:
         self._table = table
 
     def read(self) -> Counter[str]:
-        """Sum all items; each series is at least what any earlier call returned.
+        """Sum all items. No series is below the sum that an earlier call returned.
 
-        A scan is no snapshot: one that runs beside a folding could see what was folded in neither place, or in both.
-        So it is made again if a folding ended meanwhile. Raises DependencyError where that happens time and again, and
-        UnreadableCountersError.
+        A scan is no snapshot: during a folding it could see the folded counts twice, or not at all. So it is repeated
+        if a folding ended meanwhile. Raises DependencyError if one did in every attempt, and UnreadableCountersError.
         """
         for _ in range(_ATTEMPTS):
             foldings = self._foldings()
@@ -67,7 +66,7 @@ class LedgerCounters:
         raise DependencyError("the counters were folded during each attempt to read them")
 
     def fold(self, idle_since: datetime) -> int:
-        """Fold what nobody wrote to since then; return how many. Whoever writes again begins anew at 0.
+        """Fold the items without a write since `idle_since`; return how many. A later write starts a new item at 0.
 
         Raises UnreadableCountersError.
         """
@@ -76,7 +75,7 @@ class LedgerCounters:
         return sum(self._fold(item) for item in idle[:_MOST_FOLDED_AT_ONCE])
 
     def replace(self, counters: Mapping[str, int]) -> None:
-        """Make the counters what is given, in place of all there is, readable or not; only while nobody writes."""
+        """Replace all counters, readable or not. Nothing may write to them meanwhile."""
         for item in self._items():
             if not _is_readable(item):
                 self._client.delete_item(TableName=self._table, Key={"id": item["id"]})
@@ -109,7 +108,7 @@ class LedgerCounters:
         try:
             self._client.transact_write_items(TransactItems=writes)
         except self._client.exceptions.TransactionCanceledException:
-            return False  # it was written to, or folded by another
+            return False  # the item was written to, or another reader folded it
         return True
 
     def _foldings(self) -> int:
@@ -126,7 +125,7 @@ class LedgerCounters:
 
 
 class _Adding:
-    """An update that adds to attributes, whatever their names are."""
+    """An update that adds to attributes of any name."""
 
     def __init__(self, added: Mapping[str, int]) -> None:
         self.names = {f"#{index}": name for index, name in enumerate(added)}

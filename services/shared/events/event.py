@@ -16,9 +16,9 @@ from services.shared.inventory import StockChange
 from services.shared.json_types import JsonObject
 
 Fields: TypeAlias = Mapping[str, object]
-"""What an event says, under the names of the wire."""
+"""The fields of an event, under their published names."""
 Upcaster: TypeAlias = Callable[[Fields], Fields]
-"""Makes the fields of one schema version from those of the version before it."""
+"""Turns the fields of one schema version into the fields of the next."""
 
 
 class Bus(StrEnum):
@@ -50,7 +50,7 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=64)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
-# Models are built when they are first used: a function does not use all that it imports.
+# A model is built on its first use: a function does not use every event that it imports.
 _CONFIG = ConfigDict(
     frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, defer_build=True
 )
@@ -69,7 +69,7 @@ class Event(BaseModel):
 
     BUS: ClassVar[Bus]
     NO_CONSUMER: ClassVar[str] = ""
-    """Why no service of PulseQueue receives it; empty where one does."""
+    """Why no service of PulseQueue receives it; empty if one does."""
     FROM_OUTSIDE: ClassVar[bool] = False
     """Whether producers that are no part of PulseQueue may send it."""
     SCHEMA_VERSION: ClassVar[int] = 1
@@ -93,7 +93,7 @@ class Event(BaseModel):
 
     @classmethod
     def of(cls, fields: Fields, schema_version: int = 1) -> Self:
-        """Read an event of any version that there was; fields that it does not know are ignored.
+        """Read an event of any schema version so far; unknown fields are ignored.
 
         Raises UnknownEventError for another version, and pydantic's ValidationError (a ValueError) for other content.
         """
@@ -116,7 +116,7 @@ class Event(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def adjustment(self) -> StockChange:
-        """The stock that the event sets; raise TypeError where it is about none."""
+        """The stock that the event sets; raise TypeError if it sets none."""
         raise TypeError(f"{self.type_name()} adjusts no stock")
 
 
@@ -128,12 +128,12 @@ def type_names(events: Iterable[type[Event]]) -> tuple[str, ...]:
 
 
 def known_events() -> tuple[type[Event], ...]:
-    """Those whose modules are imported."""
+    """The events whose modules are imported."""
     return tuple(_TYPES.values())
 
 
 def event_type(name: str) -> type[Event]:
-    """Find an event among those whose modules are imported; raise UnknownEventError."""
+    """Find an event of the imported modules by its type; raise UnknownEventError."""
     try:
         return _TYPES[name]
     except KeyError:

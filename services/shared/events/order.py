@@ -44,7 +44,7 @@ class OrderPlaced(Event):
         return items
 
     def quantities(self) -> dict[str, int]:
-        """Units by SKU; the order of the lines says nothing."""
+        """Units by SKU, whatever the order of the lines."""
         quantities: Counter[str] = Counter()
         for item in self.items:
             quantities[item.sku] += item.quantity

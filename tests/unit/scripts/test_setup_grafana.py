@@ -222,6 +222,16 @@ def test_a_server_that_is_no_grafana_is_explained(grafana: FakeGrafana, status: 
         _set_up(grafana)
 
 
+def test_what_answers_in_the_place_of_a_grafana_is_shown(grafana: FakeGrafana) -> None:
+    grafana.answer("api/health", 200, b"<html><title>Wiki</title><h1>Welcome</h1></html>")
+    with pytest.raises(UserError, match=r"no Grafana \(200 OK, .*: Wiki Welcome\)"):
+        _set_up(grafana)
+
+    grafana.answer("api/health", 502, b"<html><h1>502 Bad Gateway</h1><hr>nginx</html>")
+    with pytest.raises(UserError, match=r"a proxy answers .*502 Bad Gateway nginx\): is Grafana running behind it\?"):
+        _set_up(grafana)
+
+
 def test_a_server_that_sends_the_request_on_is_not_followed(grafana: FakeGrafana) -> None:
     grafana.answer("api/health", 302, b"https://login.test/")
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from services.order_service.domain import conclude, expire
-from services.payment_service.domain import settle
+from services.payment_service.domain import settlement
 from services.payment_service.gateway import Charge
 from services.shared.causes import Cause
 from services.shared.commits import Commit
@@ -20,8 +20,8 @@ def _concluded(settled: Commit) -> Commit:
 CAUSE = Cause(event_id=f"order#{'o' * 36}/1/1", correlation_id="c" * 36, at=NOW)
 _ORDER = placed_order("o" * 36, {"s" * 20: 10_000}, forced="SUCCESS")
 ACCEPTED = decide(_ORDER, inventory(stock_item("s" * 20, stock=10_000)), CAUSE)
-PAID = settle(ACCEPTED, Charge("c" * 32, accepted=True), CAUSE)
-DECLINED = settle(ACCEPTED, Charge("c" * 32, accepted=False), CAUSE)
+PAID = settlement(ACCEPTED, Charge("c" * 32, accepted=True), CAUSE)
+DECLINED = settlement(ACCEPTED, Charge("c" * 32, accepted=False), CAUSE)
 SEEDED = replace(seeding("s" * 20), cause=CAUSE)
 COMMITS = {
     "accepted": ACCEPTED,

@@ -68,7 +68,7 @@ def test_a_series_that_is_not_answered_is_a_fault(cloudwatch: Stubber) -> None:
 def test_more_series_than_a_call_takes_are_asked_for_in_several(
     cloudwatch: Stubber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.metrics_service.cloudwatch_reader._QUERIES_A_CALL", 2)
+    monkeypatch.setattr("services.metrics_service.cloudwatch_reader._MAX_QUERIES_PER_CALL", 2)
     asked: list[int] = []
     cloudwatch.client.meta.events.register(
         "provide-client-params.cloudwatch.GetMetricData",

@@ -179,7 +179,7 @@ def test_a_refused_order_is_done(aws: Aws, orders: OrderService) -> None:
 
 def test_many_due_orders_are_expired_together(aws: Aws, orders: OrderService, monkeypatch: pytest.MonkeyPatch) -> None:
     streams = _place(orders, *(f"order-{number}" for number in range(24)))
-    monkeypatch.setattr(event_store, "_ITEMS_A_TRANSACTION", 20)
+    monkeypatch.setattr(event_store, "_MAX_ITEMS_PER_TRANSACTION", 20)
     transactions: list[None] = []
     aws.dynamodb.meta.events.register("before-call.dynamodb.TransactWriteItems", lambda **_: transactions.append(None))
 

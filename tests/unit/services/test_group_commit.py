@@ -98,7 +98,7 @@ def _one_by_one(shop: _Shop, placed: Sequence[PlacedOrder], first: int = 0) -> l
 @pytest.fixture(autouse=True, params=[_LIMIT, _FEW_ITEMS], ids=["one group", "several groups"], scope="module")
 def _items_a_transaction(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(event_store, "_ITEMS_A_TRANSACTION", request.param)
+        patched.setattr(event_store, "_MAX_ITEMS_PER_TRANSACTION", request.param)
         yield
 
 

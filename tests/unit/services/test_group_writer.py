@@ -88,7 +88,7 @@ def _reason(outcome: Outcome) -> CancelReason | None:
 @pytest.fixture
 def _two_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two commits, one SKU, the counters and the deadline."""
-    monkeypatch.setattr(event_store, "_ITEMS_A_TRANSACTION", 5)
+    monkeypatch.setattr(event_store, "_MAX_ITEMS_PER_TRANSACTION", 5)
 
 
 def test_what_is_written_is_what_was_decided() -> None:

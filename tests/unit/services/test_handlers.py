@@ -51,7 +51,7 @@ pytestmark = pytest.mark.usefixtures("environment")
 @pytest.fixture
 def _sweep_to_the_order_queue(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     """The metrics service has a variable of this name too, which says something else."""
-    monkeypatch.setenv("QUEUE_URLS", json.dumps({"order": aws.order_queue_url}))
+    monkeypatch.setenv("OWNER_QUEUE_URLS", json.dumps({"order": aws.order_queue_url}))
 
 
 def _local_event() -> SqsEvent:

@@ -3,7 +3,7 @@
 import pytest
 
 from services.libs.store.event_store import StockRefusedError
-from services.payment_service.domain import settle
+from services.payment_service.domain import settlement
 from services.payment_service.gateway import Charge
 from tests.factories import CAUSE, decide, inventory, placed_order, seeding, stock_item
 from tests.unit.conftest import INVENTORY_TABLE, Aws
@@ -15,7 +15,7 @@ def test_what_is_not_reserved_is_neither_settled_nor_released(aws: Aws, accepted
     never_reserved = decide(placed_order(), inventory(stock_item()))
 
     with pytest.raises(StockRefusedError):
-        aws.store.append(settle(never_reserved, Charge("charge-1", accepted=accepted), CAUSE))
+        aws.store.append(settlement(never_reserved, Charge("charge-1", accepted=accepted), CAUSE))
 
     assert aws.stock() == (10, 0, 10)
 
@@ -31,7 +31,7 @@ def test_no_more_is_settled_than_there_is_in_stock_even_where_the_table_was_dama
     reserved = decide(placed_order(quantities={"prod-001": 2}), inventory(stock_item()))
 
     with pytest.raises(StockRefusedError):
-        aws.store.append(settle(reserved, Charge("charge-1", accepted=True), CAUSE))
+        aws.store.append(settlement(reserved, Charge("charge-1", accepted=True), CAUSE))
 
     assert aws.stock() == (1, 2, 1)
 

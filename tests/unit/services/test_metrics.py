@@ -1,5 +1,5 @@
 from services.libs.observability.metrics import DECLARATIONS, Source
-from services.shared.counters import counted, counter
+from services.shared.counters import counter, counter_increments
 from tests.factories import decide, inventory, placed_order, stock_item
 
 
@@ -39,7 +39,7 @@ def test_what_a_commit_counts_is_a_declared_series() -> None:
     short = decide(placed_order(quantities={"prod-001": 9}), stock)
     unknown = decide(placed_order(quantities={"nowhere": 9}), stock)
 
-    added = [counted(commit) for commit in (accepted, short, unknown)]
+    added = [counter_increments(commit) for commit in (accepted, short, unknown)]
 
     assert all(set(one) <= series for one in added)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.metrics_service.domain import FIRST_READING, LONGEST_READING, SETTLING, Checkpoint
+from services.metrics_service.domain import FIRST_READING, LATEST_ARRIVAL, LONGEST_READING, Checkpoint
 from tests.factories import NOW
 
 _MINUTE = timedelta(minutes=1)
@@ -66,9 +66,9 @@ def test_an_answer_that_says_less_of_a_minute_than_before_takes_nothing_away() -
 def test_a_settled_minute_is_kept_and_no_longer_read() -> None:
     before = _read(Checkpoint.first(NOW), NOW, {_minute(NOW): 5.0})
 
-    after = _read(before, NOW + SETTLING + _MINUTE, {_minute(NOW): 5.0})
+    after = _read(before, NOW + LATEST_ARRIVAL + _MINUTE, {_minute(NOW): 5.0})
 
-    since, _ = after.span(NOW + SETTLING + _MINUTE)
+    since, _ = after.span(NOW + LATEST_ARRIVAL + _MINUTE)
     assert after.totals() == {"a": 5}
     assert after.recent == {}
     assert _unix(since) > _minute(NOW)
@@ -76,10 +76,10 @@ def test_a_settled_minute_is_kept_and_no_longer_read() -> None:
 
 def test_a_clock_that_is_behind_makes_no_settled_minute_count_again() -> None:
     sums = {_minute(NOW): 5.0}
-    settled = _read(Checkpoint.first(NOW), NOW + SETTLING + _MINUTE, sums)
+    settled = _read(Checkpoint.first(NOW), NOW + LATEST_ARRIVAL + _MINUTE, sums)
 
     behind = _read(settled, NOW, sums)
-    after = _read(behind, NOW + SETTLING + _MINUTE, sums)
+    after = _read(behind, NOW + LATEST_ARRIVAL + _MINUTE, sums)
 
     assert behind.settled_until == settled.settled_until
     assert [one.totals() for one in (settled, behind, after)] == [{"a": 5}] * 3

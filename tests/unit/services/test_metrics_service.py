@@ -18,6 +18,7 @@ from services.metrics_service import handler as metrics_handler
 from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.cloudwatch_reader import CloudWatchReader
 from services.metrics_service.domain import MinuteSums
+from services.metrics_service.exposition import Page, Values
 from services.metrics_service.gauges import QueueGauges
 from services.metrics_service.service import MetricsService
 from services.shared.counters import counter
@@ -71,8 +72,11 @@ def _emit(cloudwatch: CloudWatch, name: str, value: float, labels: Mapping[str, 
 
 
 def _samples(service: MetricsService, now: datetime) -> Samples:
-    _, text = service.page(now).render("")
-    return _parsed(text)
+    return _rendered(service.read(now))
+
+
+def _rendered(values: Values) -> Samples:
+    return _parsed(Page(values, _FUNCTIONS).render("")[1])
 
 
 def _parsed(text: str) -> Samples:
@@ -229,7 +233,7 @@ def test_a_cloudwatch_that_hangs_leaves_the_time_for_a_page_of_the_last_good_val
     hanging.meta.events.register("before-send.cloudwatch.GetMetricData", hang)
     service = new_service(CloudWatchReader(hanging, "test", _FUNCTIONS, {"order-queue": "test-order-queue"}))
 
-    samples = _parsed(service.page(NOW + _MINUTE, lambda: seconds_left[0]).render("")[1])
+    samples = _rendered(service.read(NOW + _MINUTE, lambda: seconds_left[0]))
 
     assert seconds_left[0] > 8
     assert _sample(samples, "lambda_requests_total", **_REQUESTS) == 6
@@ -274,9 +278,8 @@ def test_a_page_after_a_break_of_days_has_what_there_was_time_for(
 ) -> None:
     reader = _HourlyReader(call_seconds=3)
 
-    page = new_service(reader).page(NOW + _BREAK, lambda: reader.seconds_left)
+    samples = _rendered(new_service(reader).read(NOW + _BREAK, lambda: reader.seconds_left))
 
-    samples = _parsed(page.render("")[1])
     assert reader.seconds_left >= 8
     assert requests_before + 12 <= _sample(samples, "lambda_requests_total", **_REQUESTS) < requests_before + 60
     assert _sample(samples, "pulsequeue_metrics_refresh_errors_total") == 0
@@ -346,7 +349,7 @@ class TestEndpoint:
         urls = {
             name: aws.sqs.create_queue(QueueName=f"test-{name}")["QueueUrl"] for name in ("order-queue", "order-dlq")
         }
-        monkeypatch.setenv("QUEUE_URLS", json.dumps(urls))
+        monkeypatch.setenv("MEASURED_QUEUE_URLS", json.dumps(urls))
         monkeypatch.setenv("FUNCTIONS", json.dumps(_FUNCTIONS))
         monkeypatch.setenv("METRICS_TOKEN_PARAMETER", "/test/metrics-token")
         monkeypatch.setenv("REFRESH_SECONDS", "60")
@@ -359,9 +362,15 @@ class TestEndpoint:
         metrics_handler._application.cache_clear()  # noqa: SLF001
 
     def _get(
-        self, authorization: str | None = "Bearer secret", accept: str = "text/plain", seconds_left: int = 20
+        self,
+        authorization: str | None = "Bearer secret",
+        accept: str = "text/plain",
+        seconds_left: int = 20,
+        cache_control: str = "",
     ) -> HttpResponse:
-        headers = {"accept": accept} | ({"authorization": authorization} if authorization else {})
+        headers = {"accept": accept, "cache-control": cache_control} | (
+            {"authorization": authorization} if authorization else {}
+        )
         return metrics_handler.handler(HttpRequest(headers=headers), Context(seconds_left * 1000))
 
     @pytest.mark.parametrize(
@@ -402,6 +411,16 @@ class TestEndpoint:
         assert _sample(samples, "stock_reserved", sku="prod-001") == 2
         assert _sample(samples, "queue_messages", queue="order-queue") == 1
         assert _sample(samples, "dead_letters", queue="order-dlq") == 1
+
+    def test_readers_share_a_page_unless_they_ask_for_a_new_one(self, aws: Aws) -> None:
+        self._get()
+        aws.store.append(seeding(stock=10))
+
+        shared, new = (self._get(cache_control=asked)["body"] for asked in ("", "no-cache"))
+
+        assert ("stock_quantity", (("sku", "prod-001"),)) not in _parsed(shared)
+        assert _sample(_parsed(new), "stock_quantity", sku="prod-001") == 10
+        assert self._get()["body"] == new
 
     def test_each_function_that_is_deployed_has_its_series_before_it_is_called(self) -> None:
         samples = _parsed(self._get()["body"])

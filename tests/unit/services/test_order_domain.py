@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.order_service.domain import MixedCurrenciesError, conclude
-from services.payment_service.domain import settle
+from services.payment_service.domain import settlement
 from services.payment_service.gateway import Charge
 from services.shared.cancel_reasons import CancelReason
 from services.shared.events.event import Event
@@ -108,7 +108,7 @@ def test_the_content_hash_knows_the_order_its_customer_and_its_items() -> None:
 )
 def test_the_settled_payment_decides_how_the_order_ends(accepted: bool, event: Event) -> None:  # noqa: FBT001
     reserved = decide(placed_order(), inventory(stock_item()), CAUSE)
-    settled = settle(reserved, Charge("charge-1", accepted=accepted), CAUSE)
+    settled = settlement(reserved, Charge("charge-1", accepted=accepted), CAUSE)
 
     final = conclude(settled, CAUSE)
 

@@ -5,7 +5,7 @@ import pytest
 from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import InventoryTable
 from services.order_service.service import OrderService
-from services.payment_service.domain import settle
+from services.payment_service.domain import settlement
 from services.payment_service.gateway import Charge
 from services.shared.cancel_reasons import CancelReason
 from services.shared.commits import Commit
@@ -160,7 +160,7 @@ def test_a_settled_order_is_concluded_once(
 ) -> None:
     place(service, placed_order(), CAUSE)
     (reserved,) = aws.store.read("order#order-1")
-    aws.store.append(settle(reserved, Charge("charge-1", accepted=accepted), CAUSE))
+    aws.store.append(settlement(reserved, Charge("charge-1", accepted=accepted), CAUSE))
 
     for _ in range(10):
         conclude(service, "order-1", CAUSE)

@@ -8,7 +8,7 @@ import pytest
 from services.libs.messaging.dead_letters import DeadLetters
 from services.libs.messaging.incoming_events import parse_message
 from services.libs.messaging.messages import Message
-from services.libs.messaging.queue_consumer import Kind, QueueConsumer, one_by_one
+from services.libs.messaging.queue_consumer import MessageHandler, QueueConsumer, one_by_one
 from services.libs.observability.request_metrics import RequestMetrics
 from services.libs.observability.structured_logging import configure_logging, logger
 from services.libs.store.event_store import ContentionError
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 def _consumer(handle: Callable[[Message], None], dead_letters: DeadLetters) -> QueueConsumer:
-    kind = Kind(one_by_one(handle), ("OrderPlaced",))
-    return QueueConsumer((kind,), dead_letters, RequestMetrics("order-service", "test"), parse_message)
+    handler = MessageHandler(one_by_one(handle), ("OrderPlaced",))
+    return QueueConsumer((handler,), dead_letters, RequestMetrics("order-service", "test"), parse_message)
 
 
 def test_a_fault_is_handed_back_and_its_neighbours_are_done(aws: Aws) -> None:
@@ -97,8 +97,11 @@ def test_messages_that_no_time_is_left_for_come_again(aws: Aws) -> None:
     def handle(_: Message) -> None:
         context.remaining_milliseconds = 1000
 
-    kinds = (Kind(one_by_one(handle), ("OrderPlaced",)), Kind(one_by_one(handle), ("PaymentFailed",)))
-    consumer = QueueConsumer(kinds, aws.dead_letters, RequestMetrics("order-service", "test"), parse_message)
+    handlers = (
+        MessageHandler(one_by_one(handle), ("OrderPlaced",)),
+        MessageHandler(one_by_one(handle), ("PaymentFailed",)),
+    )
+    consumer = QueueConsumer(handlers, aws.dead_letters, RequestMetrics("order-service", "test"), parse_message)
     bodies = [event_body("PaymentFailed", orderId="a"), order_placed("b"), event_body("PaymentFailed", orderId="c")]
 
     response = consumer.consume(sqs_event(*bodies), context)
@@ -113,8 +116,8 @@ def test_messages_of_one_kind_are_handled_together_in_their_order(aws: Aws) -> N
         handled.append([message.detail["orderId"] for message in messages])
         return [None] * len(messages)
 
-    kinds = (Kind(handle, ("OrderPlaced",)), Kind(handle, ("PaymentProcessed", "PaymentFailed")))
-    consumer = QueueConsumer(kinds, aws.dead_letters, RequestMetrics("order-service", "test"), parse_message)
+    handlers = (MessageHandler(handle, ("OrderPlaced",)), MessageHandler(handle, ("PaymentProcessed", "PaymentFailed")))
+    consumer = QueueConsumer(handlers, aws.dead_letters, RequestMetrics("order-service", "test"), parse_message)
     bodies = [
         event_body("PaymentFailed", orderId="a"),
         order_placed("b"),
@@ -135,7 +138,10 @@ def test_a_fault_of_all_hands_all_back(aws: Aws) -> None:
         raise ContentionError("the table is away")
 
     consumer = QueueConsumer(
-        (Kind(handle, ("OrderPlaced",)),), aws.dead_letters, RequestMetrics("order-service", "test"), parse_message
+        (MessageHandler(handle, ("OrderPlaced",)),),
+        aws.dead_letters,
+        RequestMetrics("order-service", "test"),
+        parse_message,
     )
 
     response = consumer.consume(sqs_event(order_placed("a"), "not json", order_placed("b")), Context())
@@ -157,7 +163,10 @@ def test_a_message_that_breaks_its_batch_fails_alone(aws: Aws, capsys: pytest.Ca
         return [None] * len(messages)
 
     consumer = QueueConsumer(
-        (Kind(handle, ("OrderPlaced",)),), aws.dead_letters, RequestMetrics("order-service", "test"), parse_message
+        (MessageHandler(handle, ("OrderPlaced",)),),
+        aws.dead_letters,
+        RequestMetrics("order-service", "test"),
+        parse_message,
     )
 
     response = consumer.consume(sqs_event(*map(order_placed, ("a", "broken", "b"))), Context())
@@ -180,7 +189,10 @@ def test_a_broken_batch_is_handled_message_by_message_only_as_long_as_there_is_t
         return [None]
 
     consumer = QueueConsumer(
-        (Kind(handle, ("OrderPlaced",)),), aws.dead_letters, RequestMetrics("order-service", "test"), parse_message
+        (MessageHandler(handle, ("OrderPlaced",)),),
+        aws.dead_letters,
+        RequestMetrics("order-service", "test"),
+        parse_message,
     )
 
     response = consumer.consume(sqs_event(*map(order_placed, "abcd")), context)
@@ -195,8 +207,8 @@ def test_a_parser_that_breaks_on_a_message_fails_it_alone(aws: Aws) -> None:
             raise ValueError(body)
         return parse_message(body, now)
 
-    kind = Kind(one_by_one(lambda _: None), ("OrderPlaced",))
-    consumer = QueueConsumer((kind,), aws.dead_letters, RequestMetrics("order-service", "test"), parse)
+    handler = MessageHandler(one_by_one(lambda _: None), ("OrderPlaced",))
+    consumer = QueueConsumer((handler,), aws.dead_letters, RequestMetrics("order-service", "test"), parse)
 
     response = consumer.consume(sqs_event(order_placed(), "strange"), Context())
 
@@ -230,3 +242,16 @@ def test_a_long_explanation_is_cut_to_what_an_attribute_should_hold() -> None:
 
     assert "x" * 1024 in json.dumps(sent)
     assert "x" * 1025 not in json.dumps(sent)
+
+
+def test_a_batch_logs_one_line_with_each_of_its_orders_once_and_none_of_no_order(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def handled(*bodies: str) -> dict[str, object]:
+        configure_logging("test-service", "INFO")
+        _consumer(lambda _: None, aws.dead_letters).consume(sqs_event(*bodies), Context())
+        (line,) = (line for line in map(json.loads, capsys.readouterr().out.splitlines()) if "succeeded" in line)
+        return dict(line)
+
+    assert handled(*map(order_placed, "aab"))["order_ids"] == ["a", "b"]
+    assert "order_ids" not in handled(event_body("OrderPlaced", orderId="not an id"))

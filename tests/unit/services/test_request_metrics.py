@@ -107,3 +107,22 @@ def test_metrics_that_fail_fail_nothing_else(
         pass
 
     assert [line["message"] for line in _lines(capsys)] == ["metrics lost", "metrics lost"]
+
+
+def test_a_duration_is_logged_and_observed_to_the_millisecond(
+    metrics: RequestMetrics, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure_logging("test-service", "INFO")
+    with metrics.invocation():
+        pass  # what other tests observed is written, and no longer in the way
+    capsys.readouterr()
+    times = iter((1.0, 1.053717506999873876))
+    monkeypatch.setattr("services.libs.observability.request_metrics.perf_counter", lambda: next(times))
+
+    with metrics.invocation(), metrics.batch():
+        pass
+
+    lines = _lines(capsys)
+    name = "lambda_request_duration_seconds_sum"
+    assert lines[0]["duration_seconds"] == 0.054
+    assert [line[name] for line in lines if name in line] == [0.054]

@@ -3,7 +3,8 @@ import pytest
 from scripts.cli.errors import UserError
 from scripts.deploy import deployment, environments
 from scripts.deploy.target import Target
-from scripts.post_deploy_test import Case, Expectation, order_id_for
+from scripts.operate.post_deploy_suite import Case, Expectation
+from scripts.post_deploy_test import order_id_for
 from services.payment_service.simulated_gateway import accepts
 from tests.unit.conftest import make_deployment
 

@@ -1,17 +1,20 @@
+import json
 from datetime import timedelta
 
 import pytest
 
 from scripts.cli.errors import UserError
 from scripts.ledger.order_show import print_order
+from services.libs.store.dynamodb_items import to_item
 from services.order_service.domain import expire
 from services.order_service.service import OrderService
 from services.payment_service.gateway import ChargeRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.causes import Cause
+from services.shared.json_types import Json
 from tests.factories import NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
-from tests.unit.conftest import GATEWAY_TABLE, Aws
+from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, Aws
 
 _ID = "order-1"
 
@@ -52,7 +55,7 @@ def _cause(event_id: str, milliseconds: int) -> Cause:
 def _shown(aws: Aws, capsys: pytest.CaptureFixture[str]) -> list[str]:
     """The lines that are printed, with single spaces."""
     capsys.readouterr()
-    print_order(aws.store, aws.dynamodb, GATEWAY_TABLE, _ID)
+    print_order(aws.dynamodb, aws.deployment, _ID)
     return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
 
@@ -67,16 +70,14 @@ def test_the_timeline_of_a_confirmed_order_tells_times_causes_stock_and_money(
     lines = _shown(aws, capsys)
 
     assert lines[0] == "Order order-1, correlation id basket-1"
-    assert lines[1] == "time +ms version events caused by stock moved money moved"
+    assert lines[1] == "time +ms version events caused by stock and money moved"
     assert lines[2:] == [
-        "2026-01-01T12:00:00.123Z 0 1 OrderValidated + PaymentRequested checkout-1 prod-001: reserved +2, available -2",
-        "prod-002: reserved +1, available -1",
-        (
-            "2026-01-01T12:00:00.373Z 250 2 PaymentProcessed order#order-1/1/1"
-            " prod-001: stock -2, reserved -2 charged 15.00 GBP"
-        ),
+        "2026-01-01T12:00:00.123Z 0 1 OrderValidated checkout-1 prod-001: reserved +2, available -2",
+        "PaymentRequested prod-002: reserved +1, available -1",
+        "2026-01-01T12:00:00.373Z 250 2 PaymentProcessed PaymentRequested prod-001: stock -2, reserved -2",
         "prod-002: stock -1, reserved -1",
-        "2026-01-01T12:00:01.623Z 1500 3 OrderConfirmed order#order-1/2/0",
+        "charged 15.00 GBP",
+        "2026-01-01T12:00:01.623Z 1500 3 OrderConfirmed PaymentProcessed",
         "",
         f"gateway charged, 15.00 GBP, {_charge_id(shop)}, asked to charge 1 times",
         "state confirmed",
@@ -99,8 +100,9 @@ def test_the_timeline_of_an_expired_order_tells_what_was_given_back(
     shop.call_off()
 
     lines = _shown(aws, capsys)
-    assert "OrderCancelled + RefundRequested (payment_timeout) order#order-1/1/1 prod-001: reserved -2" in lines[3]
-    assert lines[4].endswith("961000 3 RefundProcessed order#order-1/2/1 refunded 10.00 GBP")
+    assert lines[4].endswith("960000 2 OrderCancelled PaymentRequested prod-001: reserved -2, available +2")
+    assert lines[5:7] == ["RefundRequested", "(payment_timeout)"]
+    assert lines[7].endswith("961000 3 RefundProcessed RefundRequested refunded 10.00 GBP")
     assert lines[-2].startswith("gateway refunded, 10.00 GBP, ")
     assert lines[-1] == "state cancelled (payment_timeout)"
 
@@ -115,7 +117,7 @@ def test_a_payment_that_was_called_off_before_it_was_taken_has_no_amount(
 
     lines = _shown(aws, capsys)
 
-    assert lines[4].endswith("refunded 0.00 GBP")
+    assert lines[7].endswith("refunded 0.00 GBP")
     assert lines[-2] == "gateway called_off, asked to charge 0 times"
 
 
@@ -141,10 +143,67 @@ def test_a_refused_order_moved_nothing(aws: Aws, capsys: pytest.CaptureFixture[s
 
     lines = _shown(aws, capsys)
 
-    assert lines[2] == "2026-01-01T12:00:00.123Z 0 1 OrderCancelled (insufficient_stock) checkout-1"
+    assert lines[2:4] == ["2026-01-01T12:00:00.123Z 0 1 OrderCancelled checkout-1", "(insufficient_stock)"]
     assert lines[-2:] == ["gateway was never asked", "state cancelled (insufficient_stock)"]
 
 
 def test_an_unknown_order_is_told_with_where_to_look(aws: Aws) -> None:
     with pytest.raises(UserError, match="has no order 'order-1'; if it was placed, `invoke dlq-list`"):
-        print_order(aws.store, aws.dynamodb, GATEWAY_TABLE, _ID)
+        print_order(aws.dynamodb, aws.deployment, _ID)
+
+
+@pytest.mark.parametrize(("values", "reason"), [({}, "events is missing"), ({"events": []}, "body is missing")])
+def test_an_item_that_is_no_commit_is_named_after_the_commits_that_can_be_read(
+    aws: Aws, capsys: pytest.CaptureFixture[str], values: dict[str, Json], reason: str
+) -> None:
+    _Shop(aws).place(prod_001=2)
+    foreign = to_item({"stream_id": "order#order-1", "version": 2, **values})
+    aws.dynamodb.put_item(TableName=EVENT_STORE_TABLE, Item=foreign)
+
+    with pytest.raises(UserError, match=f"order#order-1 version 2 is no commit: {reason}"):
+        print_order(aws.dynamodb, aws.deployment, _ID)
+
+    assert "OrderValidated" in capsys.readouterr().out
+
+
+def test_an_order_of_which_no_item_is_a_commit_is_named_with_the_gateways_entry(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.dynamodb.put_item(TableName=EVENT_STORE_TABLE, Item=to_item({"stream_id": "order#f1", "version": 1}))
+    aws.dynamodb.put_item(TableName=GATEWAY_TABLE, Item=to_item({"order_id": "f1", "status": "charged"}))
+
+    with pytest.raises(UserError, match="order#f1 version 1 is no commit: events is missing"):
+        print_order(aws.dynamodb, aws.deployment, "f1")
+
+    assert "has an entry that cannot be read" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("sku", ["prod-001", "s" * 64])
+def test_the_timeline_is_at_most_120_columns_wide(aws: Aws, capsys: pytest.CaptureFixture[str], sku: str) -> None:
+    shop = _Shop(aws)
+    if sku != "prod-001":
+        aws.store.append(seeding(sku))
+    long_cause = Cause("e" * 80, "basket-1", NOW)
+    place(shop.orders, placed_order(_ID, {sku: 2, "prod-002": 1}), long_cause)
+    shop.pay()
+
+    print_order(aws.dynamodb, aws.deployment, _ID)
+
+    timeline, _, _ = capsys.readouterr().out.partition("\n\n")
+    assert max(map(len, timeline.splitlines())) <= 120
+
+
+def test_a_machine_gets_the_commits_as_they_are_stored(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    shop = _Shop(aws)
+    shop.place(prod_001=2)
+    shop.pay()
+
+    print_order(aws.dynamodb, aws.deployment, _ID, as_json=True)
+
+    shown = json.loads(capsys.readouterr().out)
+    assert [commit["events"] for commit in shown["commits"]] == [
+        ["OrderValidated", "PaymentRequested"],
+        ["PaymentProcessed"],
+    ]
+    assert (shown["gateway"]["status"], shown["gateway"]["amount_minor"]) == ("charged", 1000)
+    assert shown["state"] == "open; it is paid and waits to be confirmed"

@@ -5,6 +5,7 @@ import math
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -198,3 +199,17 @@ def test_an_unreachable_prometheus_is_explained(prometheus: FakePrometheus) -> N
 def test_a_bad_url_of_prometheus_is_explained() -> None:
     with pytest.raises(UserError, match="the URL of Prometheus is 'localhost:9090'"):
         without_data("localhost:9090", "dev")
+
+
+def _distance(one: str, other: str) -> float:
+    """Between two colours such as `#3274d9`, of 441 between black and white."""
+    return math.dist(bytes.fromhex(one[1:]), bytes.fromhex(other[1:]))
+
+
+def test_no_two_series_and_no_series_and_bound_look_alike() -> None:
+    bounds = [picture._NAMED[name] for name in ("green", "orange", "red")]  # noqa: SLF001
+    colours = [*picture._PALETTE, *bounds]  # noqa: SLF001
+
+    pairs = [(one, other) for one, other in combinations(colours, 2) if _distance(one, other) < 60]
+    assert pairs == []
+    assert len(picture._PALETTE) >= picture._MOST_SERIES  # noqa: SLF001

@@ -179,3 +179,11 @@ def test_provisioned_dashboards_cannot_be_edited_away() -> None:
 
     assert provider["allowUiUpdates"] is False
     assert provider["options"]["path"] == "/etc/grafana/dashboards"
+
+
+@pytest.mark.parametrize("panel", _PANELS, ids=lambda panel: panel["title"])
+def test_each_series_of_a_graph_has_a_colour_of_its_own(panel: dict[str, Any]) -> None:
+    color = panel["fieldConfig"]["defaults"].get("color")
+
+    # Without a mode of its own a graph may colour its series by the bounds, several of them alike.
+    assert color == ({"mode": "palette-classic"} if panel["type"] == "timeseries" else None)

@@ -68,7 +68,8 @@ def endpoint() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             allowed = self.headers["authorization"] == "Bearer secret"
-            text = b"a_total 1\n" if allowed else b"a bearer token is needed\n"
+            is_new = self.headers["cache-control"] == "no-cache"
+            text = f"a_total {is_new:d}\n".encode() if allowed else b"a bearer token is needed\n"
             self.send_response(200 if allowed else 401)
             self.send_header("content-length", str(len(text)))
             self.end_headers()
@@ -86,7 +87,7 @@ def endpoint() -> Iterator[str]:
     thread.join()
 
 
-def test_a_page_is_read_with_the_token(endpoint: str) -> None:
+def test_a_page_is_asked_for_with_the_token_and_read_anew(endpoint: str) -> None:
     assert read_page(endpoint, "secret") == "a_total 1\n"
 
 

@@ -63,7 +63,21 @@ def test_only_services_with_a_webhook_are_told(tmp_path: Path) -> None:
     assert not (tmp_path / "secrets" / "slack-webhook-url").exists()
 
     render_alertmanager(tmp_path, {})
-    assert receivers(tmp_path) == {"nobody": {"name": "nobody"}, "people": {"name": "people"}}
+    assert receivers(tmp_path) == {
+        "cloudwatch-alarm": {"name": "cloudwatch-alarm"},
+        "people": {"name": "people"},
+    }
+
+
+def test_where_no_alarm_rings_alertmanager_tells_people_of_everything(tmp_path: Path) -> None:
+    rings, rings_not = (
+        yaml.safe_load(render_alertmanager(tmp_path / str(ring), {}, alarms_ring=ring).read_text())["route"]
+        for ring in (True, False)
+    )
+
+    assert rings["routes"] == [{"receiver": "cloudwatch-alarm", "matchers": ["notified_by = cloudwatch"]}]
+    assert rings_not == {name: value for name, value in rings.items() if name != "routes"}
+    assert rings_not["receiver"] == "people"
 
 
 def test_alertmanager_finds_templates_and_secrets_in_its_folder(tmp_path: Path) -> None:

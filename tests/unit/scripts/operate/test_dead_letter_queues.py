@@ -10,7 +10,8 @@ from moto.sqs.models import sqs_backends
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.operate.dead_letter_queues import DeadLetterQueue, Moves, list_dead_letters, move_back, redrive, survey
+from scripts.operate.dead_letter_list import list_dead_letters
+from scripts.operate.dead_letter_queues import DeadLetterQueue, Moves, move_back, redrive, summarise
 from services.shared.rejections import RejectedError, RejectionReason
 from tests.factories import NOW, order_placed
 from tests.unit.conftest import REGION, Aws, make_deployment
@@ -96,7 +97,7 @@ def test_every_cause_is_told_with_its_count_its_oldest_message_and_what_is_known
     _send(aws, _GIVEN_UP)
     _send(aws, order_placed("order-4"), "no event")
 
-    found = survey(aws.sqs, queue)
+    found = summarise(aws.sqs, queue)
 
     assert found.unseen == 0
     assert {
@@ -117,7 +118,7 @@ def test_looking_changes_nothing_and_hides_nothing_afterwards(aws: Aws, queue: D
     bodies = [order_placed(f"order-{number:02}") for number in range(23)]
     _send(aws, *bodies, trace="7")
 
-    assert survey(aws.sqs, queue).groups["retries exhausted"].count == 23
+    assert summarise(aws.sqs, queue).groups["retries exhausted"].count == 23
 
     messages = _take_all(aws, queue.url)
     assert sorted(message["Body"] for message in messages) == sorted(bodies)
@@ -137,7 +138,7 @@ def test_looking_ends_although_messages_keep_arriving(
 
     monkeypatch.setattr(aws.sqs, "receive_message", receive_while_one_arrives)
 
-    assert survey(aws.sqs, queue).groups["retries exhausted"].count >= 12
+    assert summarise(aws.sqs, queue).groups["retries exhausted"].count >= 12
 
 
 def test_what_the_count_does_not_show_yet_is_found_and_moved(
@@ -146,7 +147,7 @@ def test_what_the_count_does_not_show_yet_is_found_and_moved(
     _send(aws, *"abcdefghijklmno")
     monkeypatch.setattr(aws.sqs, "get_queue_attributes", lambda **_: _counted(0))
 
-    found = survey(aws.sqs, queue)
+    found = summarise(aws.sqs, queue)
 
     assert (found.groups["retries exhausted"].count, found.unseen) == (15, 0)
     assert move_back(aws.sqs, queue) == Moves(moved=15)
@@ -158,7 +159,7 @@ def test_what_the_count_still_shows_is_told_as_not_seen(
     _send(aws, "a")
     monkeypatch.setattr(aws.sqs, "get_queue_attributes", lambda **_: _counted(3))
 
-    assert survey(aws.sqs, queue).unseen == 2
+    assert summarise(aws.sqs, queue).unseen == 2
 
 
 def _counted(messages: int) -> object:
@@ -169,7 +170,7 @@ def test_messages_that_another_reader_has_hidden_are_told_as_not_seen(aws: Aws, 
     _send(aws, "a", "b", "c")
     aws.sqs.receive_message(QueueUrl=queue.url, MaxNumberOfMessages=2, VisibilityTimeout=60)
 
-    found = survey(aws.sqs, queue)
+    found = summarise(aws.sqs, queue)
 
     assert (found.groups["retries exhausted"].count, found.unseen) == (1, 2)
 
@@ -186,7 +187,7 @@ def test_a_message_that_cannot_be_made_visible_again_is_told(
 
     monkeypatch.setattr(aws.sqs, "change_message_visibility_batch", refuse_one)
 
-    survey(aws.sqs, queue)
+    summarise(aws.sqs, queue)
 
     assert "test-dlq: 1 messages could not be made visible again at once" in capsys.readouterr().err
     assert len(_take_all(aws, queue.url)) == 1
@@ -223,7 +224,7 @@ def test_a_rejected_message_that_was_moved_back_and_then_failed_too_often_is_tol
 
     _fail(aws, queue)
 
-    assert survey(aws.sqs, queue).groups.keys() == {"retries exhausted"}
+    assert summarise(aws.sqs, queue).groups.keys() == {"retries exhausted"}
     assert move_back(aws.sqs, queue) == Moves(moved=1)
 
 
@@ -348,8 +349,40 @@ def test_the_list_shows_every_queue(aws: Aws, target: Target, capsys: pytest.Cap
     list_dead_letters(target)
 
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines.pop(2) == ["orderId:", "taken"]
     assert [line[0] for line in lines] == ["queue", "test-dlq", *(f"{name}-dlq" for name in _OTHERS)]
     assert " ".join(lines[1]).startswith("test-dlq rejected: conflict (permanent) 2 ")
+
+
+def test_each_message_of_a_cause_is_shown_with_its_order_and_event_and_nothing_else_of_its_body(
+    aws: Aws, target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _reject(aws, order_placed("order-1"))
+    _reject(aws, order_placed("order-2"))
+    _send(aws, order_placed("order-3"), '{"detail-type": "Ada Lovelace", "detail": {"orderId": "order-4"}}', _GIVEN_UP)
+
+    list_dead_letters(target, messages=True, cause="rejected", as_json=True)
+    rejected = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    list_dead_letters(target, messages=True)
+    every = capsys.readouterr().out
+
+    assert [set(row) for row in rejected] == [{"queue", "cause", "sent", "message_id", "order", "event"}] * 2
+    assert [(row["cause"], row["order"], row["event"]) for row in rejected] == [
+        ("rejected: conflict (permanent)", "order-1", "OrderPlaced"),
+        ("rejected: conflict (permanent)", "order-2", "OrderPlaced"),
+    ]
+    assert [line.split()[-2:] for line in every.splitlines() if "order-" in line] == [
+        [order_id, "OrderPlaced"] for order_id in ("order-1", "order-2", "order-3")
+    ]
+    assert "Lovelace" not in every
+    assert "customer" not in every
+    assert max(map(len, every.splitlines())) <= 120
+
+
+def test_a_cause_that_no_message_has_is_told(target: Target, capsys: pytest.CaptureFixture[str]) -> None:
+    list_dead_letters(target, cause="rejected")
+
+    assert capsys.readouterr().out == "there is no such dead letter\n"
 
 
 def test_redriving_tells_what_it_moved_of_each_queue(

@@ -60,7 +60,7 @@ def test_a_changed_stock_price_and_name_are_told(aws: Aws) -> None:
 
     change = _seed(aws, _product(stock=14, price=600, name="Mug"))
 
-    assert change.text == "stock +4, price was 500, name was Cup"
+    assert change.text == "stock +4, price was 5.00 GBP, name was Cup"
     assert aws.stock() == (14, 0, 14)
     assert aws.inventory.read(["prod-001"])["prod-001"].product.price_minor == 600
 
@@ -109,7 +109,7 @@ def test_a_seeding_that_meets_another_is_made_again_from_what_that_one_left(aws:
 
     change = _seed_meeting(aws, _product(stock=14), lambda: _seed(aws, _product(stock=12, price=600)))
 
-    assert change.text == "stock +2, price was 600"
+    assert change.text == "stock +2, price was 6.00 GBP"
     assert aws.stock() == (14, 0, 14)
     assert aws.store.latest_version("sku#prod-001") == 3
 

@@ -190,13 +190,73 @@ def test_a_backup_never_writes_over_another(world: World) -> None:
     assert (world.folder / MANIFEST).read_bytes() == written
 
 
-def test_a_backup_that_fails_leaves_nothing_behind(world: World) -> None:
-    world.aws.dynamodb.put_item(TableName=EVENT_STORE_TABLE, Item=to_item({"stream_id": "stray", "version": 1}))
+def test_a_backup_that_fails_leaves_nothing_behind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> Iterator[Item]:
+        yield world.items(EVENT_STORE_TABLE)[0]
+        raise KeyboardInterrupt
 
-    with pytest.raises(UserError, match=r"stray.*is no commit"):
+    monkeypatch.setattr(backup, "scan", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
         world.back_up()
 
     assert list(world.folder.parent.iterdir()) == []
+
+
+def _put_strays(world: World) -> None:
+    """Put what is no commit: alone in a stream, and after an order's commits."""
+    for stray in ({"stream_id": "order#f1", "version": 1}, {"stream_id": "order#paid", "version": 9, "events": []}):
+        world.aws.dynamodb.put_item(TableName=EVENT_STORE_TABLE, Item=to_item(cast("dict[str, Json]", stray)))
+
+
+def test_items_that_are_no_commits_are_kept_by_a_backup_and_named(world: World) -> None:
+    _put_strays(world)
+    before = world.items(EVENT_STORE_TABLE)
+
+    with pytest.raises(UserError, match=r"order#f1 version 1 is no commit.*; order#paid version 9 is no commit"):
+        world.back_up()
+
+    lines = gzip.decompress((world.folder / LOG).read_bytes()).splitlines()
+    assert sorted((json.loads(line)["Item"] for line in lines), key=json.dumps) == before
+
+
+def test_items_that_are_no_commits_are_restored_only_if_that_is_asked_for_and_named_again(world: World) -> None:
+    _put_strays(world)
+    before = world.items(EVENT_STORE_TABLE)
+    with pytest.raises(UserError):
+        world.back_up()
+    world.lose_everything()
+
+    with pytest.raises(UserError, match=r"nothing was restored: .*order#f1 version 1 is no commit"):
+        world.restore()
+    assert world.items(EVENT_STORE_TABLE) == []
+
+    with pytest.raises(UserError, match="2 differences stayed"):
+        world.restore(accept_damaged=True)
+    assert world.items(EVENT_STORE_TABLE) == before
+
+
+def test_no_charge_is_given_back_while_items_of_the_log_are_no_commits(world: World) -> None:
+    world.back_up()
+    world.order_later()
+    with pytest.raises(UserError):
+        world.restore(replaces=True)
+    _put_strays(world)
+
+    with pytest.raises(UserError, match=r"nothing was given back: .*\norder#f1 version 1 is no commit"):
+        refund_lost.refund_lost_orders(world.target(), dry_run=False)
+
+    assert world.charge("later") == "charged"
+
+
+def test_a_charge_that_cannot_be_read_is_left_and_named(world: World) -> None:
+    key = to_item({"order_id": "f1"})
+    world.aws.dynamodb.put_item(TableName=GATEWAY_TABLE, Item=key | to_item({"status": "charged"}))
+
+    with pytest.raises(UserError, match="cannot be read, and were left: f1"):
+        refund_lost.refund_lost_orders(world.target(), dry_run=False)
+
+    assert world.charge("f1") == "charged"
 
 
 def test_a_backup_has_the_charge_of_every_payment_in_it_although_orders_are_paid_meanwhile(

@@ -26,7 +26,7 @@ from scripts.tasks import measure
 from services.libs.store.commit_items import commit_to_item
 from services.libs.store.inventory_table import stock_to_item
 from services.order_service.domain import conclude
-from services.payment_service.domain import settle
+from services.payment_service.domain import settlement
 from services.payment_service.gateway import Charge
 from services.shared.causes import Cause
 from tests.factories import NOW, decide, inventory, placed_order, stock_item
@@ -284,7 +284,7 @@ def test_an_order_leaves_in_the_event_store_about_what_the_bill_says() -> None:
         inventory(stock_item("prod-001"), stock_item("prod-002")),
         cause,
     )
-    second = settle(first, Charge(str(uuid4()), accepted=True), cause)
+    second = settlement(first, Charge(str(uuid4()), accepted=True), cause)
     third = conclude(second, cause)
 
     assert third

@@ -1,4 +1,4 @@
-"""Read a log once, wherever its items come from, and say what follows from it."""
+"""Read a log once, from a table or a file, and derive stock, counters, deadlines and damages from it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 
 from scripts.ledger.lifecycles import lifecycle_of
-from scripts.ledger.log_reader import Ledger, histories, read_commit
+from scripts.ledger.log_reader import Ledger, NoCommitError, histories, readable_commits
 from scripts.ledger.order_history import state_of
 from services.libs.store.dynamodb_items import Item
 from services.shared.commits import Commit
@@ -16,15 +16,17 @@ _SHOWN = 10
 
 
 @dataclass(slots=True)
-class Survey:
+class LogSummary:
     ledger: Ledger = field(default_factory=Ledger)
     commits: int = 0
+    unreadable: list[NoCommitError] = field(default_factory=list)
+    """The items that are no commits."""
     gaps: list[str] = field(default_factory=list)
-    """Streams that lack a version."""
+    """The streams that lack a version."""
     unfinished: list[Commit] = field(default_factory=list)
-    """The last commit of each stream that waits for something: what its events set off is still to be done."""
+    """The last commit of each stream that waits for something: its events have still to be handled."""
     due: dict[str, datetime] = field(default_factory=dict)
-    """The deadlines that streams wait for."""
+    """By stream, the deadline that it waits for."""
 
     def add(self, history: tuple[Commit, ...]) -> None:
         for commit in history:
@@ -41,10 +43,11 @@ class Survey:
 
     @property
     def damage(self) -> str:
-        """Name some of what no log can be that was read at one moment and is whole; empty where there is none."""
-        return "; ".join(islice(self._problems(), _SHOWN))
+        """Name the first things that no whole log has when it is read at one moment; empty where there are none."""
+        return "; ".join(islice(self._damages(), _SHOWN))
 
-    def _problems(self) -> Iterator[str]:
+    def _damages(self) -> Iterator[str]:
+        yield from map(str, self.unreadable)
         for stream_id in self.gaps:
             yield f"{stream_id} lacks a version"
         for sku, totals in self.ledger.skus.items():
@@ -52,9 +55,9 @@ class Survey:
                 yield f"{sku}: stock {totals.stock}, reserved {totals.reserved}, available {totals.available}"
 
 
-def survey(items: Iterable[Item]) -> Survey:
-    """Take the items as a scan finds them; raise NoCommitError for one that is none."""
-    found = Survey()
-    for history in histories(map(read_commit, items)):
-        found.add(history)
-    return found
+def summarise(items: Iterable[Item]) -> LogSummary:
+    """Sum up items in the order in which a scan finds them."""
+    summary = LogSummary()
+    for history in histories(readable_commits(items, summary.unreadable)):
+        summary.add(history)
+    return summary

@@ -1,0 +1,62 @@
+"""The simulated payment gateway's own ledger: one entry per order."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from scripts.cli.money import money
+from scripts.deploy.deployment import Deployment
+from scripts.ledger.log_reader import scan
+from services.libs.store.dynamodb_items import Item, batch_get, from_item, to_item
+from services.shared.json_types import integer, text
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+CHARGED = "charged"
+CALLED_OFF = "called_off"
+DECLINED = "declined"
+REFUNDED = "refunded"
+NEVER_ASKED = "never asked"
+UNREADABLE = "unreadable"
+
+
+class GatewayEntry(NamedTuple):
+    """What the gateway did for one order. An order that was called off before its charge has no amount."""
+
+    order_id: str
+    status: str = NEVER_ASKED
+    amount_minor: int = 0
+    currency: str = ""
+    charge_id: str = ""
+    attempts: int = 0
+
+    @property
+    def outcome(self) -> str:
+        """The status and the amount, such as `charged 15.00 GBP`."""
+        return f"{self.status} {money(self.amount_minor, self.currency)}" if self.currency else self.status
+
+
+def read_gateway(client: "DynamoDBClient", deployment: Deployment) -> Iterator[GatewayEntry]:
+    return map(gateway_entry, scan(client, deployment.tables.simulated_gateway))
+
+
+def read_entries(client: "DynamoDBClient", deployment: Deployment, order_ids: Iterable[str]) -> dict[str, GatewayEntry]:
+    """Read the entries of these orders, by order id; an order that the gateway was never asked about has none."""
+    keys = [to_item({"order_id": order_id}) for order_id in order_ids]
+    items = batch_get(client, deployment.tables.simulated_gateway, keys)
+    return {entry.order_id: entry for entry in map(gateway_entry, items)}
+
+
+def gateway_entry(item: Item) -> GatewayEntry:
+    """Parse an item of the table; one that cannot be parsed has the status `unreadable`."""
+    order_id = item["order_id"]["S"]
+    try:
+        values = from_item(item)
+        status = text(values, "status")
+        attempts = integer(values, "attempts") if "attempts" in values else 0
+        if status != CALLED_OFF or "amount_minor" in values:
+            amount, currency = integer(values, "amount_minor"), text(values, "currency")
+            return GatewayEntry(order_id, status, amount, currency, text(values, "charge_id"), attempts)
+    except (LookupError, TypeError, ValueError):
+        return GatewayEntry(order_id, UNREADABLE)
+    return GatewayEntry(order_id, status, attempts=attempts)

@@ -1,0 +1,53 @@
+import pytest
+
+from scripts import demo
+from scripts.demo import Run, checks, make_orders
+from scripts.ledger.audit.auditor import Auditor
+from scripts.ledger.audit.findings import Audit
+from scripts.operate.order_client import History
+from services.libs.store.dynamodb_items import to_item
+from tests.factories import NOW
+from tests.unit.conftest import EVENT_STORE_TABLE, INVENTORY_TABLE, Aws
+
+
+def _audit(aws: Aws) -> Audit:
+    return Auditor(aws.dynamodb, aws.deployment, clock=lambda: NOW, sleep=lambda _: None).audit()
+
+
+def _run(aws: Aws, *order_ids: str) -> Run:
+    histories = {order_id: History(order_id, aws.store.read(f"order#{order_id}")) for order_id in order_ids}
+    return Run("1", histories, dict.fromkeys(order_ids, NOW), repeated=0)
+
+
+def test_two_runs_share_no_order() -> None:
+    one, other = (make_orders(run_id, 20) for run_id in ("1", "2"))
+
+    assert not {order["orderId"] for order in one} & {order["orderId"] for order in other}
+    assert [order["items"] for order in one] != [order["items"] for order in other]
+
+
+def test_a_run_tells_its_own_orders_and_revenue_beside_the_stock_of_all_runs(
+    busy: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo._summarise(_run(busy, "paid", "declined"), _audit(busy))  # noqa: SLF001
+
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[1] == "SKU seeded sold stock reserved available sold in this run"
+    assert lines[2] == "prod-001 100 4 96 2 94 2"
+    assert lines[4:8] == [
+        "this run demo-1",
+        "orders placed 2, and 0 of them sent twice",
+        "confirmed 1, revenue 10.00 GBP",
+        "cancelled 1 (payment_failed)",
+    ]
+    assert [line.split()[0] for line in lines[-3:]] == ["ok", "ok", "ok"]
+
+
+def test_a_wrong_stock_and_an_item_that_is_no_commit_fail_their_checks(busy: Aws) -> None:
+    assert all(checks(_audit(busy)).values())
+
+    busy.dynamodb.delete_item(TableName=INVENTORY_TABLE, Key=to_item({"item_id": "prod-001"}))
+    assert list(checks(_audit(busy)).values()) == [False, True, True]
+
+    busy.dynamodb.put_item(TableName=EVENT_STORE_TABLE, Item=to_item({"stream_id": "order#f1", "version": 1}))
+    assert list(checks(_audit(busy)).values()) == [False, True, False]
