@@ -2,6 +2,9 @@ PYTHON ?= python3
 ENVIRONMENT ?= dev
 INVOKE := .venv/bin/invoke
 READY := .venv/.requirements-installed
+# The programs of an environment name its Python, so they work only in the folder that they were installed to.
+MOVED := $(shell test -e .venv/bin/invoke && ! { test -x .venv/bin/python && \
+	head -n 2 .venv/bin/invoke | grep -qF "$$(cd .venv && pwd -P)/bin/"; } && echo moved)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo down test monitoring-tools test-long lint fix clean
@@ -36,10 +39,14 @@ clean: $(READY) ## remove all that was made, and the environment too
 	@$(INVOKE) clean
 	@rm -rf .venv
 
-$(READY): requirements/dev.txt
+.PHONY: moved
+moved:
+	@echo "the development environment was made in another folder, or its Python is gone: making it anew …"
+	@rm -rf .venv
+
+$(READY): requirements/dev.txt $(MOVED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "PulseQueue needs Python 3.11 or newer; name one, for example: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
-	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@echo "installing the development environment …"
-	@.venv/bin/python -m pip install -qq --require-hashes -r requirements/dev.txt
+	@$(PYTHON) -E -m scripts.cli.pip .venv requirements/dev.txt
 	@touch $@

@@ -2,15 +2,17 @@
 
 import signal
 import sys
+from pathlib import Path
 
 from invoke.collection import Collection
 
-from scripts.tasks import deploy, develop, measure, monitor, operate, recover, shop, test
+from scripts.cli import environment
+from scripts.tasks import deploy, develop, measure, monitor, operate, parsing, recover, shop, test
 
 DAILY = (
     (develop.lint, develop.fix, develop.typecheck, develop.events, develop.build, develop.clean),
     (test.unit, test.integration),
-    (deploy.local_up, deploy.local_down, deploy.bootstrap, deploy.plan, deploy.apply, deploy.drift),
+    (deploy.local_up, deploy.local_down, deploy.bootstrap, deploy.plan, deploy.apply, deploy.unlock, deploy.drift),
     (deploy.deploy_dev, deploy.destroy_dev, deploy.post_deploy_test),
     (shop.seed_inventory, shop.put_order, shop.order_show, shop.demo),
     (operate.audit, operate.logs, operate.dlq_list, operate.redrive, operate.pause, operate.resume),
@@ -36,5 +38,8 @@ namespace = Collection(*(task for tasks in DAILY for task in tasks))
 for name, tasks in NAMESPACES.items():
     namespace.add_collection(Collection(name, *tasks))
 
+parsing.install()
+if {"invoke", "inv"} & {*Path(sys.argv[0]).parts[-2:]}:  # and not a test that imports this module
+    environment.clean_up_or_restart()
 if {"--list", "--help"} & set(sys.argv):
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # so that `invoke --list | head` ends quietly

@@ -1,10 +1,7 @@
-"""Package each function as a zip that holds what its handler imports, and is byte-identical from the same source."""
+"""Package each function as a zip of everything that its handler imports. The same source makes the same bytes."""
 
-import fcntl
 import hashlib
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -16,8 +13,10 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
+from scripts.cli import files, pip
 from scripts.cli.console import out, table
 from scripts.cli.errors import UserError
+from scripts.cli.locks import exclusive
 from scripts.cli.paths import DIST, LOCAL_FOLDER, REPO_ROOT, REQUIREMENTS
 from scripts.deploy.lambda_imports import Imports
 from scripts.lambdas_config import LAMBDAS, LambdaConfig
@@ -40,11 +39,12 @@ _LEFT_OUT = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
 _WHEELS_FILE = "wheels.json"
 """The SHA-256 of the wheel that each installed package came in."""
 _TIMESTAMP = (1980, 1, 1, 0, 0, 0)
+_UNIX = 3
 _FILE_MODE = 0o100644
 
 
 def build(target_name: str) -> Path:
-    """Build every function's zip, and the list of what is in it; give their folder."""
+    """Build the zip and the bill of materials of every function; return their folder."""
     from scripts.deploy import sbom  # noqa: PLC0415 - it takes long to import, and every task imports this module
 
     packages = _installed_packages(target_name)
@@ -64,7 +64,7 @@ def build(target_name: str) -> Path:
 def build_zip(
     config: LambdaConfig, file: Path, source_root: Path, packages: Path
 ) -> tuple[int, Sequence[Distribution]]:
-    """Build one zip; give the number of its own modules and the packages it carries."""
+    """Build one zip; return the number of own modules and the packages in it."""
     imports = Imports(source_root, _PACKAGE)
     imports.follow(config.module)
     entries = {module.as_posix(): source_root / module for module in imports.modules}
@@ -81,13 +81,13 @@ def _third_party(imports: Imports) -> Mapping[str, Path]:
 
 
 def _required(imported: Mapping[str, Path], packages: Path) -> Mapping[NormalizedName, Distribution]:
-    """Find the distributions of these imports and, in turn, all that those require."""
+    """Find the distributions of these imports, and everything that those require in turn."""
     installed = {canonicalize_name(found.name): found for found in distributions(path=[str(packages)])}
     providers = {top: name for name, distribution in installed.items() for top in _top_level_names(distribution)}
     required: dict[NormalizedName, Distribution] = {}
 
     def add(name: NormalizedName) -> None:
-        # A requirement that was not installed is for another platform, or an extra that nobody asked for.
+        # A requirement that is not installed is for another platform, or for an extra that is not used.
         if name in installed and name not in required:
             required[name] = installed[name]
             for requirement in installed[name].requires or []:
@@ -113,27 +113,23 @@ def _files(distribution: Distribution, packages: Path) -> Iterator[tuple[str, Pa
 
 
 def _write_zip(file: Path, entries: Mapping[str, Path]) -> None:
+    """Store the files uncompressed: another zlib would compress the same files to another zip."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Two builds at once, of a demo and a test, must not write into one file; what they write is the same.
-    partial = file.with_suffix(f".{os.getpid()}")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+    with files.whole(file) as partial, zipfile.ZipFile(partial, "w") as archive:
         for name in sorted(entries):
-            info = zipfile.ZipInfo(name, _TIMESTAMP)
-            info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, _FILE_MODE << 16
+            info = zipfile.ZipInfo(name, _TIMESTAMP)  # ZIP_STORED, as is its default
+            info.create_system, info.external_attr = _UNIX, _FILE_MODE << 16
             archive.writestr(info, entries[name].read_bytes())
-    partial.replace(file)
 
 
 def _installed_packages(target_name: str) -> Path:
-    """Install the pinned packages once for each set of pins, target and Python."""
+    """Install the pinned packages once per set of pins, target and Python."""
     if target_name not in _WHEELS:
         raise UserError(f"there is no target {target_name!r}: use {' or '.join(_WHEELS)}")
     described = f"{sys.version_info[:2]} {_WHEELS[target_name]} {_REQUIREMENTS.read_text()}"
     folder = LOCAL_FOLDER / "packages" / f"{target_name}-{hashlib.sha256(described.encode()).hexdigest()[:12]}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Of suites that begin together in a fresh checkout one installs, and the others wait for it.
-    with folder.with_suffix(".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    # Suites that start together in a fresh checkout wait for one of them to install.
+    with exclusive(folder.with_suffix(".lock"), "the folder of installed packages"):
         if not folder.exists():
             _install_packages(folder, _WHEELS[target_name])
     return folder
@@ -143,11 +139,8 @@ def _install_packages(folder: Path, wheels: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         unfinished = Path(scratch, "packages")
         report = Path(scratch, "report.json")
-        install = ["-m", "pip", "install", "-q", "--no-compile", f"--target={unfinished}", f"--report={report}"]
-        command = [*install, "--require-hashes", f"-r{_REQUIREMENTS}"]
-        result = subprocess.run([sys.executable, *command, *wheels], capture_output=True, text=True, check=False)
-        if result.returncode:
-            raise UserError(f"pip could not install the packages of the functions:\n{result.stderr.strip()}")
+        options = ("--no-compile", f"--target={unfinished}", f"--report={report}", *wheels)
+        pip.install(Path(sys.executable), _REQUIREMENTS, *options)
         (unfinished / _WHEELS_FILE).write_text(json.dumps(_wheel_hashes(json.loads(report.read_text()))))
         unfinished.rename(folder)
 

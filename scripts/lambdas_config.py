@@ -18,13 +18,13 @@ NO_WORK: Mapping[str, object] = {
     "headers": {},
     "requestContext": {"http": {"method": "GET"}},
 }
-"""An event that any function takes, and finds nothing to do in."""
+"""An event that any function accepts, with no work in it."""
 
 
 @dataclass(frozen=True)
 class LambdaConfig:
     name: str
-    """Of its zip, such as order_service."""
+    """The name of its zip, such as order_service."""
     handler: str
 
     @property
@@ -41,7 +41,7 @@ class LambdaConfig:
 
 
 def find(root: Path) -> Iterator[LambdaConfig]:
-    """Give the functions of a source tree, by name."""
+    """Yield the functions of a source tree, sorted by name."""
     files = (file for entry in _ENTRIES for file in Path(root, "services").glob(f"*/{entry}"))
     for module in sorted(f"services.{file.parent.name}.{file.stem}" for file in files):
         yield LambdaConfig(function_name(module).replace("-", "_"), f"{module}.handler")

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from scripts.cli.errors import UserError
+from scripts.cli.mistakes import mistakes_explained
 from scripts.cli.paths import REPO_ROOT
-from scripts.cli.steps import mistakes_explained
 
 NO_SECRETS = {
     r"pulsequeue-dev-monitoring-123456789012": "the name of a bucket that a test of Terraform makes up",

@@ -1,4 +1,4 @@
-"""Where scripts write: styled in a terminal, plain text when piped."""
+"""The output of scripts: styled in a terminal, plain text in a pipe."""
 
 import sys
 from collections.abc import Collection
@@ -7,6 +7,10 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
+
+from scripts.cli.environment import show_any_character
+
+show_any_character()
 
 # A pipe has no width of its own, and rich would fold tables to 80 columns.
 _WIDTH = None if sys.stdout.isatty() else 200
@@ -20,13 +24,13 @@ err = Console(highlight=False, soft_wrap=True, width=_WIDTH, emoji=False, stderr
 
 class _PlainTable(Table):
     def add_row(self, *cells: RenderableType | None, **options: Any) -> None:  # noqa: ANN401 - rich's own options
-        """Show a text as it is: what looks like markup may be a product's name."""
+        """Show texts as they are: square brackets may be part of a product's name."""
         super().add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells), **options)
 
 
 def table(*headings: str, title: str | None = None, numbers: Collection[str] = ()) -> Table:
-    """Make a table without lines, which reads the same in a terminal and in a file; `numbers` are set to the right."""
-    # A name that is too long for its column is folded: without its end it would be another name.
+    """Make a table without lines, for terminals and files alike; columns of `numbers` align right."""
+    # A name that is too long for its column is folded: a truncated name could be that of another thing.
     columns = [
         Column(heading, justify="right" if heading in numbers else "left", overflow="fold") for heading in headings
     ]

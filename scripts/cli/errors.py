@@ -1,2 +1,2 @@
 class UserError(Exception):
-    """A mistake or a missing thing that a person can mend: the message says what is wrong and what to do."""
+    """An error that the user can correct: the message says what is wrong and what to do."""

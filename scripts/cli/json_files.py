@@ -1,4 +1,4 @@
-"""Read a JSON file that a person wrote, and say where it is wrong; see that one can be written."""
+"""Read JSON files that people write, with errors that name the line; check early that a file can be written."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def load_json(path: Path, adapter: TypeAdapter[T]) -> T:
-    """Raise UserError with the line and the field of the first things that are wrong."""
+    """Raise UserError with line and field of the first ten errors."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -38,7 +38,7 @@ def load_json(path: Path, adapter: TypeAdapter[T]) -> T:
 
 
 def check_writable(path: Path) -> None:
-    """Make the file's folder, and raise UserError where the file could not be written: before what takes minutes."""
+    """Make the file's folder, and raise UserError if the file cannot be written: call it before minutes of work."""
     is_new = not path.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

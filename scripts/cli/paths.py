@@ -1,4 +1,4 @@
-"""Where the repository keeps its files, and where the tasks keep theirs."""
+"""The folders and files of the repository, and those that the tasks generate."""
 
 from pathlib import Path
 
@@ -26,10 +26,10 @@ CAPACITY_PARAMETERS_FILE = SCRIPTS / "measure" / "capacity" / "parameters.json"
 COLD_START_PROBE = SCRIPTS / "measure" / "cold_probe.py"
 
 DIST = REPO_ROOT / "dist"
-"""The packages of the functions, a folder for each target."""
+"""The packages of the functions, a folder per target."""
 LOCAL_FOLDER = REPO_ROOT / ".local"
-"""What the tasks make and can make again, but for what is below AWS_STATE_FOLDER."""
+"""Everything else that tasks generate. They can generate it again, except AWS_STATE_FOLDER."""
 AWS_STATE_FOLDER = LOCAL_FOLDER / "aws"
-"""What Terraform made in real accounts, a folder for each environment."""
+"""Plans and state of real accounts, a folder per environment."""
 MONITORING_FOLDER = "monitoring"
-"""In the folder of an environment's state: the Prometheus and Alertmanager that watch it."""
+"""The folder, within that of an environment, of the Prometheus and Alertmanager that watch it."""

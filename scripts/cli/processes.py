@@ -1,4 +1,4 @@
-"""Programs that are run to their end."""
+"""Run programs that must be able to clean up after Ctrl-C."""
 
 import subprocess
 from collections.abc import Sequence
@@ -7,9 +7,10 @@ from typing import Any
 
 
 def run_to_end(command: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 - those of Popen
-    """Run it to its end upon Ctrl-C too, unlike `subprocess.run`, which kills it then.
+    """Run a program, and after Ctrl-C wait until it has ended.
 
-    It gets the signal as well, and has to end what it started. A second Ctrl-C leaves it alone.
+    The program gets the signal too, and stops what it started; `subprocess.run` would kill it. A second Ctrl-C ends the
+    waiting.
     """
     with subprocess.Popen(command, text=True, **options) as process:
         try:

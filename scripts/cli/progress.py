@@ -16,7 +16,7 @@ def progress_display() -> Progress:
 
 
 def show_progress(shown: Progress, description: str, things: Iterable[T]) -> Iterator[T]:
-    """Count the things in the display as they pass."""
+    """Pass the things on, and count them in the display."""
     task = shown.add_task(description, total=None)
     for thing in things:
         yield thing

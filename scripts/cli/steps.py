@@ -1,6 +1,5 @@
-"""How tasks run: a mistake becomes a message, and a row of steps says where it stopped and how long each took."""
+"""Run tools and rows of steps, with a summary of what failed and how long each step took."""
 
-import errno
 import signal
 import subprocess
 import sys
@@ -12,81 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from botocore.exceptions import (
-    ClientError,
-    CredentialRetrievalError,
-    HTTPClientError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-    TokenRetrievalError,
-)
-from botocore.exceptions import ConnectionError as BotocoreConnectionError
-
 from scripts.cli.console import err, out, table
 from scripts.cli.errors import UserError
+from scripts.cli.mistakes import INTERRUPTED
 from scripts.cli.paths import REPO_ROOT
 from scripts.cli.processes import run_to_end
 
 _TOOLS_AT_ONCE = 4
-_CREDENTIAL_ERRORS = frozenset(
-    {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "403"}
-)
-_DENIALS = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
-_PATH_ERRORS = frozenset(
-    {
-        errno.EACCES,
-        errno.EEXIST,
-        errno.EISDIR,
-        errno.ENAMETOOLONG,
-        errno.ENOENT,
-        errno.ENOTDIR,
-        errno.EPERM,
-        errno.EROFS,
-    }
-)
-"""What is wrong with a path, as against a disk or a program."""
-_INTERRUPTED = 128 + signal.SIGINT
-"""The exit code upon Ctrl-C: https://www.gnu.org/software/bash/manual/html_node/Exit-Status.html."""
-
-
-@contextmanager
-def mistakes_explained() -> Iterator[None]:
-    """End with a message and exit code 1, and no traceback, upon what a person can mend; with 130 upon Ctrl-C."""
-    code = 1
-    try:
-        yield
-    except UserError as error:
-        message = str(error)
-    except (BotocoreConnectionError, HTTPClientError) as error:
-        message = f"{error}: if that is the embedded AWS, `invoke local-up` says how it fares"
-    except (ProfileNotFound, NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
-        message = f"no AWS credentials could be had: {error}"
-    except (SSOError, TokenRetrievalError) as error:
-        message = f"{error}: sign in again with `aws sso login`"
-    except ClientError as error:
-        message = _refusal(error)
-    except OSError as error:
-        if error.errno not in _PATH_ERRORS or error.filename is None:
-            raise
-        message = f"{error.filename}: {error.strerror}"
-    except KeyboardInterrupt as interruption:
-        message, code = str(interruption) or "interrupted", _INTERRUPTED
-    else:
-        return
-    err.print(message, style="red", markup=False)
-    raise SystemExit(code)
-
-
-def _refusal(error: ClientError) -> str:
-    """Say why AWS refused, or raise the error again if that is nothing that a person can mend."""
-    code = error.response["Error"]["Code"]
-    if code in _DENIALS:
-        return f"{error.operation_name}: these credentials may not do it: {error}"
-    if code in _CREDENTIAL_ERRORS:
-        return f"AWS does not accept these credentials: {error}"
-    raise error
 
 
 def run_tool(*arguments: str) -> None:
@@ -96,17 +27,17 @@ def run_tool(*arguments: str) -> None:
 
 
 def run_program(name: str, *arguments: str) -> None:
-    """Run a tool of the development environment that is a program and no module."""
+    """Run a tool of the development environment that is no Python module."""
     if run_to_end([Path(sys.executable).with_name(name), *arguments], cwd=REPO_ROOT).returncode:
         raise UserError(f"`{name} {' '.join(arguments)}` failed")
 
 
 @contextmanager
 def started(*tools: Sequence[str]) -> Iterator[Callable[[], None]]:
-    """Start tools that mostly wait; the function given shows what each printed, and raises UserError if one failed.
+    """Start tools that mostly wait, and give a function that waits for them.
 
-    They are at most four at a time: more deployments than that starve one another of two cores. Where the block is left
-    before they have ended no other begins, and none from Ctrl-C on, although the block may take a while to end.
+    That function prints each tool's output, and raises UserError if one failed. At most four tools run at a time: more
+    deployments would starve each other on two cores. No further tool starts after Ctrl-C, or once the block has ended.
     """
     broken_off = threading.Event()
     with ThreadPoolExecutor(_TOOLS_AT_ONCE) as pool, _set_upon_interruption(broken_off):
@@ -147,7 +78,13 @@ def _run_quietly(tool: Sequence[str], broken_off: threading.Event) -> subprocess
     if broken_off.is_set():
         raise KeyboardInterrupt
     return subprocess.run(
-        _tool(tool), cwd=REPO_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        _tool(tool),
+        cwd=REPO_ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
     )
 
 
@@ -156,7 +93,7 @@ def _tool(tool: Sequence[str]) -> list[str]:
 
 
 def run_steps(steps: Sequence[tuple[str, Callable[[], object]]], *, keep_going: bool = False) -> None:
-    """Run steps, each named by the command that runs it alone, up to the first that fails unless told to keep going."""
+    """Run steps, each named by the command that runs it alone; stop at the first failure unless told to keep going."""
     times = table("step", "seconds", "", numbers={"seconds"})
     failed = []
     for command, step in steps:
@@ -165,7 +102,7 @@ def run_steps(steps: Sequence[tuple[str, Callable[[], object]]], *, keep_going: 
         try:
             step()
         except SystemExit as end:
-            if end.code == _INTERRUPTED:
+            if end.code == INTERRUPTED:
                 raise
             failed.append(command)
         except BaseException:

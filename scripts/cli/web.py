@@ -1,4 +1,4 @@
-"""Talking HTTP to servers whose URLs people give."""
+"""HTTP to servers whose URLs people give."""
 
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ _THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def checked_url(what: str, url: str) -> str:
-    """Give a URL without its last slash, or say what is wrong with it; a password in it would be shown and stored."""
+    """Return the URL without its last slash. Raise UserError for one with a password: it would be shown and stored."""
     advice = "give it as http://HOST:PORT or https://HOST"
     try:
         parts = urlsplit(url)
@@ -27,7 +27,7 @@ def checked_url(what: str, url: str) -> str:
 
 
 def session(url: str) -> requests.Session:
-    """Open a session that honours the environment's proxies, but lets none stand between this machine and itself."""
+    """Open a session that uses the environment's proxies, except for this machine."""
     opened = requests.Session()
     opened.trust_env = urlsplit(url).hostname not in _THIS_MACHINE
     return opened

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from scripts.cli.errors import UserError
+from scripts.cli.files import write_whole
 from scripts.deploy.environments import root_of
 from scripts.deploy.plan.guard import (
     PLAN_FILE,
@@ -19,9 +20,12 @@ from scripts.deploy.plan.model import Stamp
 from scripts.deploy.plan.review import review
 from scripts.deploy.planning import plan_command
 from scripts.deploy.remote_state import initialised_terraform, outputs_file
+from scripts.deploy.state_lock import check_unlocked
 from scripts.deploy.target import Target
+from scripts.deploy.turns import one_at_a_time
 
 
+@one_at_a_time
 def apply(target: Target, folder: Path | None = None, allowed: Collection[str] = (), *, destroy: bool = False) -> int:
     """Apply a reviewed plan; give the number of changes.
 
@@ -35,6 +39,7 @@ def apply(target: Target, folder: Path | None = None, allowed: Collection[str] =
         raise UserError(f"the plan is for {planned}, not for {wanted}: `{plan_command(target)}`")
     if reviewed.destroy and not destroy:
         raise UserError(f"the plan destroys {planned}: `invoke destroy-dev --target {target.name}` does that")
+    check_unlocked(target)
     terraform = initialised_terraform(target)
     packages = package_digests(root_of(target), reviewed.stamp.packages)
     check(reviewed, Stamp(plan_sha256(plan_file), terraform.state(), packages), plan_command(target))
@@ -46,5 +51,5 @@ def apply(target: Target, folder: Path | None = None, allowed: Collection[str] =
     plan_file.unlink()
     (folder / REVIEW_FILE).unlink()
     if target.is_local:
-        outputs_file(target).write_text(json.dumps(terraform.outputs()))
+        write_whole(outputs_file(target), json.dumps(terraform.outputs()))
     return progress.done

@@ -1,4 +1,4 @@
-"""Make what must stand before the first plan: the bucket for Terraform's state, and GitHub's access."""
+"""Make the bucket for Terraform's state, which a plan needs, and the access of GitHub Actions."""
 
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
@@ -7,14 +7,16 @@ from scripts.deploy import github_access
 from scripts.deploy.remote_state import state_bucket, state_bucket_exists
 from scripts.deploy.target import Target
 from scripts.deploy.terraform import Terraform
+from scripts.deploy.turns import one_at_a_time
 
 
+@one_at_a_time
 def bootstrap(target: Target, github_repository: str | None = None) -> None:
-    """Make the bucket that keeps Terraform's state, and the roles for a repository's GitHub Actions if one is named."""
+    """Make the bucket for Terraform's state, and the roles for GitHub Actions if a repository is named."""
     bucket = state_bucket(target)
-    # By the account too, of which an environment may be in more than one.
+    # The prefix names the account: an environment may be in several.
     state = target.state_folder / f"{target.prefix}-bootstrap.tfstate"
-    # With a state the bucket is ours, and may have been left half made: Terraform knows. Without one, somebody made it.
+    # With a state file the bucket is ours, perhaps half made. Without one, somebody else has made it.
     if not state.exists() and state_bucket_exists(target):
         if github_repository is not None:
             raise UserError(

@@ -1,34 +1,34 @@
 """Destroy an environment for development."""
 
 import shutil
-import sys
 from pathlib import Path
 
+from scripts.cli.confirmation import Confirmation
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
 from scripts.deploy import applying, environments, github_access, planning, remote_state
 from scripts.deploy.plan.risks import PROTECTED
 from scripts.deploy.plan.terminal import show
 from scripts.deploy.target import Target
+from scripts.deploy.turns import one_at_a_time
 
 
+@one_at_a_time
 def destroy_environment(target: Target, confirmed: str | None) -> None:
     """Destroy everything that Terraform made, once the environment's name is `confirmed` or typed in a terminal."""
     if not environments.is_for_development(target):
         raise UserError(f"{target.environment} is not an environment for development: no task destroys it")
-    if confirmed is None and not sys.stdin.isatty():
-        raise UserError(f"there is no terminal to ask in: confirm with --yes-destroy {target.environment}")
-    if confirmed is not None:
-        _check_name(target, confirmed)
+    confirmation = Confirmation(target.environment, "--yes-destroy", "destroyed")
+    confirmation.check(confirmed)
     folder = target.state_folder / "destroy"
     try:
-        _destroy(target, folder, confirmed)
+        _destroy(target, folder, None if confirmed else confirmation)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     _show_remains(target)
 
 
-def _destroy(target: Target, folder: Path, confirmed: str | None) -> None:
+def _destroy(target: Target, folder: Path, confirmation: Confirmation | None) -> None:
     review = planning.plan(target, folder, destroy=True)
     show(review)
     if protected := [risk.address for risk in review.risks if risk.kind == PROTECTED]:
@@ -40,24 +40,10 @@ def _destroy(target: Target, folder: Path, confirmed: str | None) -> None:
     if not review.changes:
         out.print(f"nothing is deployed as {target.environment} on {target.name}")
         return
-    if confirmed is None:
-        out.print(f"All of this is lost for good, with its data. To go on, type {target.environment}:")
-        _check_name(target, _answer())
+    if confirmation:
+        confirmation.ask("All of this is lost for good, with its data.")
     changes = applying.apply(target, folder, [risk.address for risk in review.blocking], destroy=True)
     out.print(f"changes made: {changes}")
-
-
-def _answer() -> str:
-    """Read a line; empty at the end of the input, as by Ctrl-D."""
-    try:
-        return input().strip()
-    except EOFError:
-        return ""
-
-
-def _check_name(target: Target, name: str) -> None:
-    if name != target.environment:
-        raise UserError(f"nothing was destroyed: {name!r} is not {target.environment!r}, the environment's name")
 
 
 def _show_remains(target: Target) -> None:

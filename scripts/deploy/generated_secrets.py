@@ -1,4 +1,4 @@
-"""Generate secrets and keep them in SSM: they are in no Terraform state, and nobody has to think one up."""
+"""Generate secrets and keep them in SSM, so that they are in no Terraform state and nobody has to invent them."""
 
 import secrets
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class GeneratedSecret:
     task: str
     description: str
     advice: str
-    """What to do once there is a new one in place of another."""
+    """What to do after a rotation."""
 
 
 METRICS_TOKEN = GeneratedSecret(
@@ -49,7 +49,7 @@ def required(target: Target, secret: GeneratedSecret) -> str:
 
 
 def ensure(target: Target, secret: GeneratedSecret) -> str:
-    """Give the secret, made now if there is none."""
+    """Return the secret; make it if it is missing."""
     return read(target, secret.name) or _make(target, secret, replace=False)
 
 

@@ -1,4 +1,4 @@
-"""What `invoke bootstrap` makes so that GitHub Actions can deploy, and what a deployment takes from it."""
+"""The access of GitHub Actions that `invoke bootstrap` makes, and the part of it that a deployment uses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,9 +10,9 @@ _ISSUER = "token.actions.githubusercontent.com"
 
 
 def settings(target: Target, made: Mapping[str, Any], repository: str | None) -> dict[str, str]:
-    """Give the variables of infra/bootstrap: the repository stays as it was unless another, or nobody, is named.
+    """Return the variables of infra/bootstrap. The repository stays unless another one, or "" for none, is named.
 
-    An account's one provider, once made here, stays in any case: others sign in by it.
+    An account has one provider. Once made here it stays, because other environments sign in through it.
     """
     wanted = made.get("github_repository") if repository is None else repository
     owned = made.get("owns_github_provider") or (wanted and not _provider_exists(target))
@@ -20,7 +20,7 @@ def settings(target: Target, made: Mapping[str, Any], repository: str | None) ->
 
 
 def show(target: Target, made: Mapping[str, Any]) -> None:
-    """Tell which of GitHub's variables the workflows want."""
+    """Print the variables that the workflows need in the repository."""
     if made.get("github_repository") is None:
         return
     variables = table("variable of the repository", "value")
@@ -31,7 +31,7 @@ def show(target: Target, made: Mapping[str, Any]) -> None:
 
 
 def boundary(target: Target) -> dict[str, str]:
-    """Give the variable that binds the functions' roles, where the environment has the policy for it."""
+    """Return the variable with the permissions boundary of functions' roles, if the environment has one."""
     arn = _arn(target, f"policy/pulsequeue-{target.environment}-boundary")
     iam = target.client("iam")
     try:

@@ -1,4 +1,4 @@
-"""What a handler imports, read from its source: the project's own modules, and the names of everything else."""
+"""Find the imports of a handler in its source: the project's own modules, and the names of all others."""
 
 import ast
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ class Imports:
     """Top-level names from elsewhere, each with a file that imports it."""
 
     def follow(self, module: str) -> None:
-        """Add a module, its packages, and in turn all that they import."""
+        """Add a module, its packages, and everything that they import in turn."""
         file = self._file(module)
         if file is None:
             raise UserError(f"there is no module {module} below {self.root}")
@@ -64,7 +64,7 @@ class _ImportedNames(ast.NodeVisitor):
         self.found.update(f"{origin}.{alias.name}" for alias in node.names)
 
     def visit_If(self, node: ast.If) -> None:
-        # What is imported for the type checker alone need not exist at run time.
+        # Imports for the type checker alone need not exist at run time.
         if ast.unparse(node.test) not in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
             self.generic_visit(node)
         for statement in node.orelse:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.cli.errors import UserError
+from scripts.cli.files import write_whole
 from scripts.cli.json_files import check_writable
 from scripts.cli.paths import DIST
 from scripts.deploy import github_access, settings
@@ -15,10 +16,13 @@ from scripts.deploy.plan.model import ResourceChange, Review, Stamp
 from scripts.deploy.plan.review import review
 from scripts.deploy.plan.terminal import show
 from scripts.deploy.remote_state import initialised_terraform, state_bucket_exists
+from scripts.deploy.state_lock import check_unlocked
 from scripts.deploy.target import Target
 from scripts.deploy.terraform import Terraform
+from scripts.deploy.turns import one_at_a_time
 
 
+@one_at_a_time
 def plan(target: Target, folder: Path | None = None, *, destroy: bool = False) -> Review:
     """Save a plan of a deployment, or of its end with `destroy`, for `apply`; give its review.
 
@@ -36,7 +40,7 @@ def plan(target: Target, folder: Path | None = None, *, destroy: bool = False) -
     document = terraform.show_plan(plan_file)
     stamp = Stamp(guard.plan_sha256(plan_file), terraform.state(), guard.planned_packages(document))
     found = review(document, target, stamp, destroy=destroy)
-    (folder / guard.REVIEW_FILE).write_text(guard.to_json(found))
+    write_whole(folder / guard.REVIEW_FILE, guard.to_json(found))
     return found
 
 
@@ -57,9 +61,10 @@ def plan_with_review_files(
     reviewed = plan(target, folder)
     show(reviewed)
     for file, write in outputs:
-        file.write_text(write(reviewed), encoding="utf-8")
+        write_whole(file, write(reviewed))
 
 
+@one_at_a_time
 def find_drift(target: Target) -> tuple[ResourceChange, ...]:
     """Find the changes made outside Terraform since the last apply. This changes nothing itself."""
     terraform, plan_file = _ready(target), target.state_folder / "drift.tfplan"
@@ -78,6 +83,7 @@ def _ready(target: Target) -> Terraform:
         raise UserError(f"there are no packages to deploy: `invoke build --target {target.name}`")
     if not state_bucket_exists(target):
         raise UserError(f"there is no bucket for Terraform's state: `invoke bootstrap --target {target.name}`")
+    check_unlocked(target)
     return initialised_terraform(target)
 
 

@@ -1,15 +1,16 @@
-"""Where Terraform finds its provider on a machine that cannot reach Terraform's registry."""
+"""Find Terraform's provider on a machine that cannot reach the registry."""
 
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from scripts.cli.files import write_whole
 from scripts.cli.paths import LOCAL_FOLDER
 
 _PROVIDER = Path("registry.terraform.io", "hashicorp", "aws")
 _INSTALL_ROOTS = ("/opt", "/usr/share", "/usr/local/share", "~/.terraform.d")
 _SEARCH_DEPTH = 3
-# Written once the registry was out of reach, so that not every init has to find that out.
+# Written when the registry was out of reach: the next init then does not wait for it again.
 _MEMORY = LOCAL_FOLDER / "provider-mirror"
 
 
@@ -20,7 +21,7 @@ def remembered() -> Path | None:
 
 def remember(mirror: Path) -> None:
     _MEMORY.parent.mkdir(exist_ok=True)
-    _MEMORY.write_text(str(mirror))
+    write_whole(_MEMORY, str(mirror))
 
 
 def find(environ: Mapping[str, str]) -> Path | None:

@@ -14,7 +14,7 @@ from scripts.deploy.terraform import Terraform
 
 
 def read_outputs(target: Target) -> Mapping[str, Any]:
-    """Ask Terraform for its outputs, which takes seconds; on the embedded AWS read those of the last apply."""
+    """Return Terraform's outputs. Asking takes seconds, so the embedded AWS keeps those of the last apply in a file."""
     if not state_bucket_exists(target):
         return {}
     if target.is_local and outputs_file(target).exists():
@@ -31,7 +31,7 @@ def initialised_terraform(target: Target) -> Terraform:
     terraform = Terraform(root_of(target), target)
     backend = {
         "bucket": state_bucket(target),
-        "key": f"{target.environment}/terraform.tfstate",
+        "key": state_key(target),
         "region": target.region,
         "use_lockfile": "true",
     }
@@ -44,6 +44,10 @@ def initialised_terraform(target: Target) -> Terraform:
 
 def state_bucket(target: Target) -> str:
     return f"{target.prefix}-terraform-state"
+
+
+def state_key(target: Target) -> str:
+    return f"{target.environment}/terraform.tfstate"
 
 
 def state_bucket_exists(target: Target) -> bool:

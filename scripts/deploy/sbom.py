@@ -1,7 +1,6 @@
-"""What each zip holds of other people's work, as a CycloneDX bill of materials: the same zip gives the same file."""
+"""The third-party packages in each zip, as a CycloneDX bill of materials: the same zip gives the same file."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
 from importlib.metadata import Distribution
 from pathlib import Path
@@ -17,6 +16,8 @@ from packageurl import PackageURL
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from scripts.cli.files import write_whole
+
 SCHEMA = SchemaVersion.V1_6
 
 
@@ -24,10 +25,7 @@ def write(package: Path, carried: Iterable[Distribution], wheels: Mapping[str, s
     """Write it beside the zip; `wheels` has the SHA-256 of the wheel that each package was installed from."""
     text = make_outputter(_bill(package, list(carried), wheels), OutputFormat.JSON, SCHEMA).output_as_string(indent=2)
     file = package.with_suffix(".cdx.json")
-    # As with the zips: two builds at once must not write into one file.
-    partial = file.with_suffix(f".{os.getpid()}")
-    partial.write_text(text + "\n")
-    partial.replace(file)
+    write_whole(file, text + "\n")
     return file
 
 
@@ -40,7 +38,7 @@ def _bill(package: Path, carried: list[Distribution], wheels: Mapping[str, str])
         (name := canonicalize_name(distribution.name)): _component(distribution, wheels.get(name))
         for distribution in carried
     }
-    # A random number or the time would make each build's file another one.
+    # A random number or the time would change the file with each build.
     bill = Bom(
         serial_number=uuid5(NAMESPACE_OID, digest),
         metadata=BomMetaData(component=function),

@@ -12,9 +12,10 @@ import boto3
 from botocore.config import Config
 from botocore.session import Session as BotocoreSession
 
+from scripts.cli.environment import clean, without_aws
 from scripts.cli.errors import UserError
 from scripts.cli.paths import AWS_STATE_FOLDER
-from scripts.local.emulator import Emulator, without_aws
+from scripts.local.emulator import Emulator
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 DEFAULT_REGION = "eu-west-2"
 _ENVIRONMENT_PATTERN = re.compile(r"[a-z][a-z0-9-]{1,19}")
+_REGION_PATTERN = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}")
 # The embedded AWS takes this pair for the account's root, and no real AWS takes it for anything.
 _LOCAL_KEY = "test"
 
@@ -54,8 +56,7 @@ class Target:
                 f"ENVIRONMENT is {seen}: name the environment, 2 to 20 of a-z, 0-9 and -, a letter first, "
                 "for example `export ENVIRONMENT=dev`"
             )
-        region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
-        return cls(name, environment, region, Emulator.from_environment(environ), environ)
+        return cls(name, environment, _region(environ), Emulator.from_environment(environ), environ)
 
     @property
     def is_local(self) -> bool:
@@ -63,7 +64,7 @@ class Target:
 
     @property
     def state_folder(self) -> Path:
-        """Where the environment's own files are: plan, outputs, what watches it."""
+        """The folder of the environment's own files: plan, outputs, monitoring."""
         return (self.emulator.folder / "environments" if self.is_local else AWS_STATE_FOLDER) / self.environment
 
     @property
@@ -72,22 +73,18 @@ class Target:
 
     @cached_property
     def prefix(self) -> str:
-        """Name the account too on AWS: bucket names are shared by every account there is."""
+        """The prefix of names; on AWS with the account, as all accounts share one space of bucket names."""
         prefix = f"pulsequeue-{self.environment}"
         if self.is_local:
             return prefix
         return f"{prefix}-{self.client('sts').get_caller_identity()['Account']}"
 
     def process_environment(self) -> dict[str, str]:
-        """Make the environment of child processes; a local one can reach no real account."""
+        """Return the environment of child processes; a local one can reach no real account."""
         if self.is_local:
-            environment = local_environment(self.environ, self.region, self.endpoint_url or "")
-        else:
-            environment = {k: v for k, v in self.environ.items() if not k.startswith("AWS_ENDPOINT_URL")}
-            environment["AWS_REGION"] = self.region
-        if not Path(environment.get("TF_CLI_CONFIG_FILE", os.devnull)).exists():
-            del environment["TF_CLI_CONFIG_FILE"]
-        return environment
+            return local_environment(self.environ, self.region, self.endpoint_url or "")
+        # A profile in ~/.aws may name an endpoint too.
+        return clean(self.environ) | {"AWS_REGION": self.region, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}
 
     def session(self) -> boto3.Session:
         return self._session
@@ -102,7 +99,7 @@ class Target:
                     "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and try again"
                 )
             return session
-        # A profile, or a setting in ~/.aws, must not decide where local calls go: none of them is read.
+        # Local calls must not depend on a profile or a setting in ~/.aws: neither is read.
         core = BotocoreSession(
             {
                 "profile": (None, None, None, None),
@@ -140,13 +137,23 @@ class Target:
             connect_timeout=5,
             read_timeout=30,
             retries={"mode": "standard", "total_max_attempts": 3},
-            # An endpoint in the environment must not send some calls elsewhere than Terraform's.
+            # Calls must go to the same place as Terraform's, whatever endpoint the environment names.
             ignore_configured_endpoint_urls=True,  # type: ignore[call-arg] # the stubs lack it
         )
         if self.is_local:
-            # Nor may a proxy stand between this machine and itself. S3 knows buckets by path there, not by host name.
+            # This machine reaches itself without a proxy. The embedded S3 knows buckets by path, not by host name.
             config = config.merge(Config(proxies={}, s3={"addressing_style": "path"}))
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
+
+
+def _region(environ: Mapping[str, str]) -> str:
+    variable = next((name for name in ("AWS_REGION", "AWS_DEFAULT_REGION") if environ.get(name)), None)
+    region = environ[variable] if variable else DEFAULT_REGION
+    if not _REGION_PATTERN.fullmatch(region):
+        raise UserError(
+            f"{variable} is {region!r}, not the name of a region: write it as AWS does, for example eu-west-2"
+        )
+    return region
 
 
 def local_environment(environ: Mapping[str, str], region: str, endpoint_url: str) -> dict[str, str]:

@@ -1,18 +1,20 @@
 """Terraform on one root: each call in the target's environment, its working files in the target's state folder."""
 
-import fcntl
 import hashlib
 import json
+import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from scripts.cli.console import err, out
 from scripts.cli.errors import UserError
+from scripts.cli.files import write_whole
+from scripts.cli.locks import exclusive
 from scripts.cli.paths import LOCAL_FOLDER, REPO_ROOT
 from scripts.cli.processes import run_to_end
 from scripts.deploy import provider_mirror
@@ -21,12 +23,12 @@ from scripts.deploy.target import Target
 from scripts.deploy.terraform_progress import Progress
 
 _CHANGES_AT_ONCE = 40
-"""After each queue and each policy of one the provider waits 25 s for SQS: for all at once, and beside functions."""
+"""The provider waits 25 s after each queue and each queue policy: side by side, these waits cost little."""
 _GARBAGE_COLLECTION = "400"
-"""Terraform and its provider read a schema of many megabytes each time: Go's default, 100, adds a third to that."""
+"""Terraform and its provider read a schema of many megabytes per call: Go's default, 100, takes a third longer."""
 _INFRA = REPO_ROOT / "infra"
 _SHOWN: dict[str, str] = {}
-"""The plan shown last, by its file's digest: to show one takes seconds, and a deployment needs it twice."""
+"""The last plan as JSON, by its file's digest: showing takes seconds, and a deployment needs it twice."""
 _NO_REGISTRY = ("could not connect to registry", "Failed to query available provider packages")
 
 
@@ -36,16 +38,18 @@ class Terraform:
     target: Target
 
     def init(self, backend: Mapping[str, str] | None) -> None:
-        """Initialise with this backend configuration; with None, without a backend, for checks.
+        """Initialise with this backend configuration, or for checks without one (None).
 
-        Nothing is done where that was done before, and neither the backend nor any configuration has changed since.
+        Nothing is done if neither the backend nor any configuration has changed since the last time.
         """
+        self._check_settings()
         options = ["-reconfigure", *(f"-backend-config={key}={value}" for key, value in (backend or {}).items())]
         arguments = ["init", *(["-backend=false"] if backend is None else options)]
         wanted, done = self._configuration(arguments), self.data_folder / "initialised"
         if self._has_providers() and done.exists() and done.read_text() == wanted:
             return
-        with _one_init_at_a_time():
+        # Terraform's plugin cache does not bear two installations at once.
+        with exclusive(LOCAL_FOLDER / "terraform-plugins.lock", "Terraform's plugin cache"):
             mirror = provider_mirror.remembered()
             result = self.call(*arguments, *_from_mirror(mirror))
             if result.returncode and mirror is None and any(sign in result.stderr for sign in _NO_REGISTRY):
@@ -59,17 +63,27 @@ class Terraform:
                 provider_mirror.remember(mirror)
                 result = self.call(*arguments, *_from_mirror(mirror))
         self._require(result, "init")
-        done.write_text(wanted)
+        write_whole(done, wanted)
+
+    def _check_settings(self) -> None:
+        """Raise UserError where a person's settings put another provider in the place of the pinned one."""
+        named = self.target.environ.get("TF_CLI_CONFIG_FILE")
+        file = Path(named) if named else Path.home() / ".terraformrc"
+        if file.is_file() and re.search(r"^\s*dev_overrides\b", file.read_text("utf-8", "replace"), re.MULTILINE):
+            raise UserError(
+                f"{file} has a block dev_overrides, which puts another provider in the place of the pinned one: "
+                "remove the block, or name another file in TF_CLI_CONFIG_FILE"
+            )
 
     def _configuration(self, arguments: Sequence[str]) -> str:
-        """Give a digest of what an initialisation depends on: its arguments, and every module and lock file."""
+        """Return a digest of everything that an initialisation depends on: arguments, modules and lock files."""
         digest = hashlib.sha256("\0".join(arguments).encode())
         for file in sorted([*_INFRA.rglob("*.tf"), *_INFRA.rglob(".terraform.lock.hcl")]):
             digest.update(str(file.relative_to(_INFRA)).encode() + b"\0" + file.read_bytes())
         return digest.hexdigest()
 
     def _has_providers(self) -> bool:
-        """Say whether the links to Terraform's plugin cache lead somewhere."""
+        """Tell whether the links to Terraform's plugin cache still lead to files."""
         links = list((self.data_folder / "providers").glob("*/*/*/*/*"))
         return bool(links) and all(link.exists() for link in links)
 
@@ -91,13 +105,16 @@ class Terraform:
         plan: dict[str, Any] = json.loads(_SHOWN[digest])
         return plan
 
+    def unlock(self, lock_id: str) -> None:
+        self._require(self.call("force-unlock", "-force", lock_id), "force-unlock")
+
     def show_state(self) -> dict[str, Any]:
         """Give what is deployed, in Terraform's JSON form: without `values` where nothing is."""
         shown: dict[str, Any] = json.loads(self._require(self.call("show", "-json"), "show").stdout)
         return shown
 
     def state(self) -> State:
-        """Say which state there is; none is a state too."""
+        """Return lineage and serial of the state; both are empty if there is none."""
         text = self._require(self.call("state", "pull"), "state pull").stdout
         state: dict[str, Any] = json.loads(text) if text.strip() else {}
         return State(state.get("lineage", ""), state.get("serial", 0))
@@ -147,7 +164,9 @@ class Terraform:
         while True:
             try:
                 for line in process.stdout or ():
-                    log.write(line)
+                    with suppress(OSError):  # a full disk: Terraform has to be read on until it has saved its state
+                        log.write(line)
+                        log.flush()
                     progress.read(line)
                 process.wait()
             except KeyboardInterrupt:
@@ -184,24 +203,15 @@ class Terraform:
         return result
 
 
-@contextmanager
-def _one_init_at_a_time() -> Iterator[None]:
-    """Wait for other threads and processes: Terraform's plugin cache does not bear two installations at once."""
-    LOCAL_FOLDER.mkdir(exist_ok=True)
-    with (LOCAL_FOLDER / "terraform-plugins.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def check_ready(target: Target) -> None:
-    """Raise UserError where what every deployment needs is missing."""
+    """Raise UserError if something is missing that every deployment needs."""
     terraform_path()
     target.session()
     target.process_environment()
 
 
 def terraform_path() -> str:
-    """Raise UserError where there is no Terraform."""
+    """Raise UserError if Terraform is not installed."""
     path = shutil.which("terraform")
     if path is None:
         raise UserError(

@@ -1,4 +1,4 @@
-"""Terraform's machine-readable output, made short enough to watch.
+"""Terraform's progress in one line, from its machine-readable output.
 
 The messages: https://developer.hashicorp.com/terraform/internals/machine-readable-ui
 """
@@ -21,7 +21,7 @@ _LINE_EVERY_SECONDS = 10.0
 @dataclass
 class Progress:
     changes: list[tuple[str, str]] = field(default_factory=list)
-    """What is planned: action and address, without those that change nothing."""
+    """Action and address of each planned change."""
     errors: dict[str, str] = field(default_factory=dict)
     """Each error as it is shown, with Terraform's summary: a module used six times reports its own error six times."""
     done: int = 0
@@ -39,8 +39,8 @@ class Progress:
             yield
 
     def read(self, line: str) -> None:
-        message: dict[str, Any] = json.loads(line) if line.startswith("{") else {"@message": line, "type": "text"}
-        match message["type"]:
+        message: dict[str, Any] = json.loads(line) if line.startswith("{") else {"type": "text"}
+        match message.get("type"):
             case "planned_change" if (action := message["change"]["action"]) in _STEPS:
                 self.changes.append((action, message["change"]["resource"]["addr"]))
             case "apply_complete" if message["hook"]["action"] != "read":

@@ -1,5 +1,6 @@
-"""A server of our own that outlives the command that started it: how it is started, found again and stopped."""
+"""Start, find and stop servers that outlive the command that started them."""
 
+import errno
 import fcntl
 import http.client
 import json
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from scripts.cli.errors import UserError
+from scripts.cli.files import write_whole
 from scripts.cli.waiting import wait_until
 
 _STOP_SECONDS = 15
@@ -27,10 +29,10 @@ _started_here: dict[int, subprocess.Popen[bytes]] = {}
 
 @dataclass(frozen=True)
 class Daemon:
-    """One process, known by its folder and name.
+    """One server process, known by its folder and name.
 
-    It holds a lock on `<name>.lock` for as long as it lives. So a held lock, and only that, says that the recorded pid
-    is alive and ours: a pid that the system has given to another process can never be mistaken for it.
+    It holds a lock on `<name>.lock` for as long as it lives. Only a held lock proves that the recorded pid is alive and
+    ours: the system may have given a pid to another process since.
     """
 
     folder: Path
@@ -54,7 +56,7 @@ class Daemon:
 
     @contextmanager
     def claimed(self) -> Iterator[IO[str] | None]:
-        """Take its lock, for `launch` to hand on; give None where it is alive or just being launched."""
+        """Take its lock, which `launch` passes on to the process; give None if it is alive or being launched."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.lock_file.open("a") as lock:
             if not wait_until(lambda: _try_lock(lock, fcntl.LOCK_EX), _PROBE_SECONDS):
@@ -78,9 +80,7 @@ class Daemon:
                 start_new_session=True,
                 pass_fds=[lock.fileno()],
             )
-        partial = self.folder / f"{self.name}.json.tmp"
-        partial.write_text(json.dumps({"pid": process.pid, "port": port}))
-        partial.replace(self.state_file)
+        write_whole(self.state_file, json.dumps({"pid": process.pid, "port": port}))
         _started_here[process.pid] = process
         return process
 
@@ -95,11 +95,11 @@ class Daemon:
         return self._state()["port"]
 
     def signal(self, number: signal.Signals) -> None:
-        """Signal the process and its children, which are one group; only ever while it is alive."""
+        """Signal the process and its children, which are one group. Call it only while the process is alive."""
         _signal_group(self._state()["pid"], number)
 
     def stop(self) -> bool:
-        """End it and its children; false if there was nothing to end."""
+        """End the process and its children; return False if there was nothing to end."""
         if not self.is_alive():
             self._collect()
             return False
@@ -127,7 +127,7 @@ class Daemon:
 
 
 def free_port(wanted: str, variable: str) -> int:
-    """Give the port itself if nothing listens on it, and one that the system picks for 0."""
+    """Return the wanted port if it is free, or one that the system picks for 0; raise UserError otherwise."""
     advice = f"choose another with {variable}; `{variable}=0` picks a free one"
     if not wanted.isdecimal() or int(wanted) > 65535:  # noqa: PLR2004 - the last port
         raise UserError(f"{variable} is {wanted!r}, not a port: {advice}")
@@ -136,7 +136,8 @@ def free_port(wanted: str, variable: str) -> int:
         try:
             probe.bind(("127.0.0.1", int(wanted)))
         except OSError as error:
-            raise UserError(f"port {wanted} is in use by another program: {advice}") from error
+            problem = "is not permitted to this user" if error.errno == errno.EACCES else "is in use by another program"
+            raise UserError(f"port {wanted} {problem}: {advice}") from error
         return int(probe.getsockname()[1])
 
 
@@ -152,7 +153,7 @@ def answers(port: int, path: str) -> bool:
 
 
 def _try_lock(lock: IO[str], kind: int) -> bool:
-    """Who only looks shares its lock with others who look, and keeps nobody waiting for long who wants it alone."""
+    """Try to lock. A shared lock, to look whether the process lives, disturbs no other that looks."""
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""Stand in for what CloudWatch does with EMF: lines of a function's log become metrics. MiniStack keeps them as text.
+"""Read EMF, as CloudWatch does: lines of a function's log become metrics. MiniStack keeps them as text.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 A document that is not valid is a line of the log and nothing else, as on AWS.
@@ -23,7 +23,7 @@ class DataPoint:
 
 
 def data_points(log_text: str) -> Iterator[DataPoint]:
-    """Find every value of every valid document, a line each."""
+    """Yield the values of every valid document; a document is one line."""
     for line in log_text.splitlines():
         if '"_aws"' in line:
             try:
@@ -62,7 +62,7 @@ def _numbers(value: object) -> tuple[float, ...]:
 
 
 def add_to_minute(points: list[dict[str, Any]], point: DataPoint, period_seconds: int = 60) -> None:
-    """Add to a metric's stored points: one a minute, since MiniStack reads all of them again upon every request."""
+    """Add to a metric's stored points. There is one point per minute: MiniStack reads all points on every request."""
     minute = point.timestamp_seconds // period_seconds * period_seconds
     stored = next((one for one in reversed(points) if one["Timestamp"] == minute and "_stat" in one), None)
     if stored is None:

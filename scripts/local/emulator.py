@@ -1,4 +1,4 @@
-"""The embedded AWS: MiniStack, one detached process an instance, which keeps nothing once it is stopped."""
+"""The embedded AWS: MiniStack, one detached process per instance. Nothing is kept once it stops."""
 
 import os
 import re
@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import IO, Self
 
 from scripts.cli.console import out
+from scripts.cli.environment import without_aws
 from scripts.cli.errors import UserError
+from scripts.cli.locks import exclusive
 from scripts.cli.paths import LOCAL_FOLDER, MONITORING_FOLDER, REPO_ROOT, REQUIREMENTS
 from scripts.cli.waiting import wait_until
 from scripts.local.daemon import Daemon, answers, free_port
@@ -51,7 +53,11 @@ class Emulator:
         return self._daemon.log_file
 
     def start(self, region: str, environ: Mapping[str, str] = os.environ) -> int:
-        """Start it if it is not up, wait until it is healthy, and give its port."""
+        """Start it unless it runs, wait until it is healthy, and return its port."""
+        with exclusive(self.folder.with_name(f".{self.instance}.lock"), "the start of the embedded AWS"):
+            return self._start(region, environ)
+
+    def _start(self, region: str, environ: Mapping[str, str]) -> int:
         with self._daemon.claimed() as lock:
             if lock is None:
                 port = self.running_port()
@@ -77,14 +83,15 @@ class Emulator:
                     "again with `make demo`, or with `invoke local-up deploy-dev`"
                 )
             raise UserError("the embedded AWS is not running: `invoke local-up`")
-        wait_until(self._daemon.state_file.exists, _START_SECONDS)
+        if not wait_until(self._daemon.state_file.exists, _START_SECONDS):
+            raise UserError("the embedded AWS is just being started: try again once `invoke local-up` has ended")
         port = self._daemon.port
         if not wait_until(lambda: _is_healthy(port), _START_SECONDS):
             raise UserError(f"the embedded AWS does not answer on port {port}: {self._daemon.log_tail()}")
         return port
 
     def stop(self) -> bool:
-        """End it, its workers, what watches it, and its state; false if there was nothing to end."""
+        """End it, its workers and its monitoring, and remove its state; return False if it was not running."""
         self._stop_monitoring()
         was_alive = self._daemon.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -95,13 +102,13 @@ class Emulator:
         return Daemon(self.folder, "emulator")
 
     def _stop_monitoring(self) -> None:
-        # Its locks are in this instance's folder, and without them nobody could find it any more.
+        # The locks of Prometheus and Alertmanager are in this instance's folder: once it is removed, nobody finds them.
         for folder in self.folder.glob(f"environments/*/{MONITORING_FOLDER}"):
             for daemon in Daemon.all_in(folder):
                 daemon.stop()
 
     def _remove_remains(self) -> None:
-        """Remove what a dead instance has left: Terraform's state of it, above all, describes nothing any more."""
+        """Remove the files of an instance that died: Terraform's state describes things that no longer exist."""
         self._stop_monitoring()
         for path in self.folder.iterdir():
             if path.is_dir():
@@ -119,33 +126,27 @@ class Emulator:
         return self._daemon.launch(command, lock, port=port, cwd=REPO_ROOT, env=environment)
 
 
-def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
-    """Take every AWS variable out of an environment: profiles, keys, tokens, roles, endpoints."""
-    return {name: value for name, value in environ.items() if not name.startswith("AWS_")}
-
-
 def _server_environment(environ: Mapping[str, str], port: int, region: str, temporary: Path) -> dict[str, str]:
-    # Workers inherit this, and must find only what is in their zip and what the runtime brings.
-    inherited = {k: v for k, v in without_aws(environ).items() if k not in {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}}
-    environment = inherited | {
+    environment = without_aws(environ) | {
+        "PYTHONUTF8": "1",
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "IOT_MTLS_ENABLED": "0",
         "AUTH": "true",
-        # The region of work that no signed request began: schedules, stream polling.
+        # The region of work that no signed request starts: schedules, polling of streams.
         "MINISTACK_REGION": region,
         "TMPDIR": str(temporary),
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }
     if worker_endpoint := environ.get("PULSEQUEUE_WORKER_ENDPOINT"):
-        # Workers take this for AWS, in place of the emulator itself: the fault suite's proxy.
+        # Workers call this in place of the emulator itself: the proxy of the fault suite.
         environment["AWS_ENDPOINT_URL"] = worker_endpoint
     return environment
 
 
 def emulator_python() -> Path:
-    """Make the emulator's own environment: workers that could see the project's would hide what a zip lacks."""
+    """Make the emulator's own environment. In the project's, workers would find packages that a zip lacks."""
     return tool_python(_REQUIREMENTS, LOCAL_FOLDER, tool="the embedded AWS")
 
 

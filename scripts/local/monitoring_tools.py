@@ -1,15 +1,17 @@
-"""Prometheus and Alertmanager on this machine: where they are, and how to get them without being root."""
+"""Find Prometheus and Alertmanager on this machine, or download them without root."""
 
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.cli.console import out, table
 from scripts.cli.errors import UserError
+from scripts.cli.locks import exclusive
 from scripts.cli.paths import LOCAL_FOLDER
 
 # Debian calls Alertmanager differently, as there is another program of its name.
@@ -40,12 +42,12 @@ class Tools:
 
     @property
     def working_folder(self) -> Path:
-        """Where the unpacked programs find what belongs to them."""
+        """The folder that downloaded programs find their own files from."""
         return folder if (folder := _tools_folder()).is_dir() else Path.cwd()
 
     @property
     def web_assets(self) -> Path | None:
-        """Debian keeps Prometheus' pages beside the program, in a place where an unpacked package does not look."""
+        """The web pages of a downloaded Prometheus, which looks for them in another place."""
         folder = _tools_folder() / "usr" / "share" / "prometheus" / "web"
         return folder if self.prometheus.is_relative_to(_tools_folder()) and folder.is_dir() else None
 
@@ -64,9 +66,11 @@ def find(environ: Mapping[str, str] = os.environ) -> Tools:
 
 
 def provide(environ: Mapping[str, str] = os.environ) -> None:
-    """Fetch what is missing, where that can be done, and show what there is."""
-    if None in _look_up(environ).values() and shutil.which("apt-get") and shutil.which("dpkg-deb"):
-        _fetch()
+    """Download missing tools where that is possible, and list all of them."""
+    if shutil.which("apt-get") and shutil.which("dpkg-deb"):
+        with exclusive(LOCAL_FOLDER / "locks" / "monitoring-tools", "the folder of Prometheus"):
+            if None in _look_up(environ).values():
+                _fetch()
     tools = find(environ)
     shown = table("tool", "version", "path")
     for name in _NAMES:
@@ -99,25 +103,26 @@ def _which(names: tuple[str, ...], path: str) -> Path | None:
 
 
 def _fetch() -> None:
-    """Unpack the packages only: nothing is installed, and no service is started."""
+    """Unpack the packages, without installing them or starting a service."""
     out.print(f"fetching {' and '.join(_PACKAGES)} into {_tools_folder()} …")
-    downloads = _tools_folder() / "downloads"
-    shutil.rmtree(_tools_folder(), ignore_errors=True)
-    downloads.mkdir(parents=True)
-    if not _downloaded(downloads):
-        _run(["apt-get", "update"], downloads)  # the lists are old, or there are none
+    with tempfile.TemporaryDirectory(dir=LOCAL_FOLDER) as scratch:
+        downloads, unpacked = Path(scratch, "downloads"), Path(scratch, "unpacked")
+        downloads.mkdir()
         if not _downloaded(downloads):
-            raise UserError("apt-get cannot download prometheus and prometheus-alertmanager: is this machine online?")
-    for package in downloads.glob("*.deb"):
-        result = _run(["dpkg-deb", "-x", str(package), str(_tools_folder())], downloads)
-        if result.returncode:
-            raise UserError(f"{package.name} cannot be unpacked: {result.stderr.strip()}")
-    _relocate(_tools_folder() / "usr" / "bin" / "prometheus-alertmanager")
-    shutil.rmtree(downloads)
+            _run(["apt-get", "update"], downloads)  # the lists are old, or there are none
+            if not _downloaded(downloads):
+                raise UserError(f"apt-get cannot download {' and '.join(_PACKAGES)}: is this machine online?")
+        for package in downloads.glob("*.deb"):
+            result = _run(["dpkg-deb", "-x", str(package), str(unpacked)], downloads)
+            if result.returncode:
+                raise UserError(f"{package.name} cannot be unpacked: {result.stderr.strip()}")
+        _relocate(unpacked / "usr" / "bin" / "prometheus-alertmanager")
+        shutil.rmtree(_tools_folder(), ignore_errors=True)
+        unpacked.rename(_tools_folder())
 
 
 def _relocate(program: Path) -> None:
-    """Let it look for its assets below the working folder: a path of the same length, which the program bears."""
+    """Let the program find its assets below the working folder: put a path of the same length in its place."""
     program.write_bytes(program.read_bytes().replace(_ASSETS, _RELATIVE_ASSETS))
 
 

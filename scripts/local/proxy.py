@@ -1,4 +1,4 @@
-"""A proxy between the functions and the embedded AWS: PULSEQUEUE_WORKER_ENDPOINT has the functions take it for AWS."""
+"""A proxy between the functions and the embedded AWS: functions call the URL in PULSEQUEUE_WORKER_ENDPOINT as AWS."""
 
 import asyncio
 import socket
@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 
 
 class Proxy:
-    """Answers on `url` for the embedded AWS that it forwards to; `answer` is what a kind of proxy does differently.
+    """Forward requests to the embedded AWS, unchanged to the byte: the host is signed too.
 
-    What it passes on, it passes on to the byte: the host is signed too.
+    A subclass overrides `answer`.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Proxy:
             thread.join()
 
     async def answer(self, request: bytes) -> bytes | None:
-        """Give the reply, or None for a connection that is closed instead."""
+        """Return the reply, or None to close the connection."""
         return await self.forward(request)
 
     async def forward(self, request: bytes) -> bytes:
@@ -51,7 +51,7 @@ class Proxy:
         return reply
 
     async def _upstream(self) -> tuple[StreamReader, StreamWriter]:
-        """A connection that is open already, where there is one: the functions' clients keep theirs open too."""
+        """Reuse an open connection if there is one, as the clients of functions do."""
         while self._idle:
             reader, writer = self._idle.pop()
             if not reader.at_eof() and not writer.is_closing():
@@ -79,13 +79,13 @@ class Proxy:
 
 
 async def read_message(reader: StreamReader) -> bytes:
-    """Read one HTTP message, head and body."""
+    """Read the head and the body of one HTTP message."""
     head = await reader.readuntil(b"\r\n\r\n")
     return head + await reader.readexactly(int(headers_of(head).get("content-length", 0)))
 
 
 def headers_of(message: bytes) -> dict[str, str]:
-    """Give the headers of an HTTP message, their names in lower case."""
+    """Return the headers of an HTTP message, with names in lower case."""
     head = message.partition(b"\r\n\r\n")[0].decode("latin-1")
     fields = (line.partition(":") for line in head.split("\r\n")[1:])
     return {name.lower(): value.strip() for name, _, value in fields}

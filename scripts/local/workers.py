@@ -1,4 +1,4 @@
-"""The embedded AWS's Lambda workers, processes of this machine: found by the folder that they run in."""
+"""The Lambda workers of the embedded AWS: processes of this machine, found by their working folder."""
 
 import os
 import re
@@ -16,19 +16,19 @@ _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Its figures raise UserError once it has ended."""
+    """Its methods raise UserError once the process has ended."""
 
     pid: int
 
     def cpu_seconds(self) -> float:
-        """Give the processor time that it has used so far: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
+        """Return the processor time used so far: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
         user, system = self._read("stat").rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / _TICKS_A_SECOND
 
     def peak_mb(self) -> float:
-        """Give the most memory that it has had at once."""
+        """Return the peak of its memory."""
         found = re.search(r"^VmHWM:\s+(\d+) kB$", self._read("status"), re.MULTILINE)
-        if not found:  # it has ended, and nobody has asked for its exit code yet
+        if not found:  # a zombie: it has ended, and its parent has not collected it yet
             raise self._ended()
         return int(found[1]) / 1024
 
@@ -48,7 +48,7 @@ def check_workers_can_be_found() -> None:
 
 
 def workers(emulator: Emulator, function_name: str = "") -> Iterator[Worker]:
-    """Find those of one function, or of all."""
+    """Find the workers of one function, or of all."""
     check_workers_can_be_found()
     folder = str(emulator.folder / "tmp" / f"ministack-lambda-{function_name}")
     for process in _PROCESSES.glob("[0-9]*"):

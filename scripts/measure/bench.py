@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from scripts.cli.console import out, print_table
 from scripts.cli.errors import UserError
+from scripts.cli.files import write_whole
 from scripts.cli.json_files import check_writable, load_json
 from scripts.cli.paths import BASELINE_FILE, REPO_ROOT
 from scripts.deploy.deployment import Deployment
@@ -102,7 +103,9 @@ def check(*, update: bool) -> None:
     with proxy.running(), own_deployment(_CHECKED.environment(proxy.url), proxy.forward_to) as target:
         counts = count(target, proxy)
     if update:
-        BASELINE_FILE.write_text(json.dumps({name: round(value, 6) for name, value in counts.items()}, indent=2) + "\n")
+        write_whole(
+            BASELINE_FILE, json.dumps({name: round(value, 6) for name, value in counts.items()}, indent=2) + "\n"
+        )
         out.print(f"the baseline has these {len(counts)} counts now")
         return
     if worse := grown(counts):

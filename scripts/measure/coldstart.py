@@ -19,6 +19,7 @@ from rich.table import Table
 
 from scripts.cli.console import out, print_table, table
 from scripts.cli.errors import UserError
+from scripts.cli.files import write_whole
 from scripts.cli.json_files import check_writable
 from scripts.cli.paths import COLD_START_PROBE, DIST
 from scripts.deploy.deployment import Deployment
@@ -70,7 +71,7 @@ def measure_cold_starts(repeat: int, json_file: Path | None, *, compiled: bool =
     if json_file:
         functions = [asdict(start) | {"ratio": start.ratio} for start in starts]
         document = {"repeat": repeat, "compiled": compiled, "functions": functions}
-        json_file.write_text(json.dumps(document, indent=2) + "\n")
+        write_whole(json_file, json.dumps(document, indent=2) + "\n")
 
 
 class Measuring:

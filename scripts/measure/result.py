@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from rich.table import Table
 
 from scripts.cli.console import table
+from scripts.cli.files import write_whole
 from scripts.cli.json_files import load_json
 from scripts.measure.least_cost import OrderTotals, least_quantities, quantities
 from scripts.measure.prices import Prices
@@ -179,7 +180,8 @@ def steps_table(steps: Mapping[str, Mapping[str, float]]) -> Table:
 def write_json(path: Path, description: Mapping[str, object], measured: Measured) -> None:
     """Write the figures with six decimals."""
     text = json.dumps({**description, **measured.document})
-    path.write_text(json.dumps(json.loads(text, parse_float=lambda digits: round(float(digits), 6)), indent=2) + "\n")
+    rounded = json.loads(text, parse_float=lambda digits: round(float(digits), 6))
+    write_whole(path, json.dumps(rounded, indent=2) + "\n")
 
 
 class Recorded(BaseModel):

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from scripts.check import runbook
 from scripts.cli.console import out
+from scripts.cli.environment import without_aws
 from scripts.cli.errors import UserError
 from scripts.cli.paths import LOCAL_FOLDER, MONITORING_FOLDER
 from scripts.cli.waiting import wait_until
@@ -24,7 +25,6 @@ from scripts.deploy.generated_secrets import METRICS_TOKEN
 from scripts.deploy.target import Target
 from scripts.local import monitoring_tools
 from scripts.local.daemon import Daemon, answers, free_port
-from scripts.local.emulator import without_aws
 from scripts.local.monitoring_tools import Tools
 from scripts.monitor.monitoring_config import SLACK, TEAMS, render_alertmanager, render_prometheus, render_rules
 

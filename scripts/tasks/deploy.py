@@ -94,6 +94,20 @@ def apply(_: Context, allow: list[str], target: str = "local", plan: str | None 
     out.print(f"changes made: {applying.apply(target_of(target), path(plan), allow)}")
 
 
+@command(
+    {"target": TARGET, "yes_unlock": "the environment's name, to unlock it without being asked"},
+    needs="ENVIRONMENT and Terraform; with --target aws, AWS credentials too",
+)
+def unlock(_: Context, target: str = "local", yes_unlock: str | None = None) -> None:
+    """Take away the lock that a killed apply has left.
+
+    It says whose lock it is and how old, and asks for the environment's name first.
+    """
+    from scripts.deploy import state_lock
+
+    state_lock.unlock(target_of(target), yes_unlock)
+
+
 @command({"target": TARGET}, needs=PLANNING)
 def drift(_: Context, target: str = "local") -> None:
     """Show what was changed outside Terraform.
@@ -135,6 +149,7 @@ def deploy_dev(context: Context, target: str = "local", *, checks: bool = True) 
     """
     from scripts.cli.steps import run_steps
     from scripts.deploy import bootstrap, environments, remote_state, settings, terraform
+    from scripts.deploy.turns import turn
 
     terraform.check_ready(target_of(target))  # what is missing should not wait for the checks
     environments.check_for_development(target_of(target))
@@ -155,4 +170,5 @@ def deploy_dev(context: Context, target: str = "local", *, checks: bool = True) 
         (f"{name} --target {target}", functools.partial(step, context, target=target))
         for name, step in deploying.items()
     ]
-    run_steps(steps)
+    with turn(target_of(target)):  # nobody plans another change between its plan and its apply
+        run_steps(steps)

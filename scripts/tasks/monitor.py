@@ -74,6 +74,7 @@ def password(_: Context, target: str = "local", rotate: bool = False, show: bool
 @command(
     {"channel": "slack or teams", "target": TARGET, "remove": "forget the URL, so that alarms no longer go there"},
     needs=_ACCESS,
+    example="monitor.set-webhook slack",
     positional=["channel"],
 )
 def set_webhook(_: Context, channel: str, target: str = "local", remove: bool = False) -> None:
@@ -113,6 +114,7 @@ def dashboards(_: Context, check: bool = False) -> None:
         "prometheus_url": "where Prometheus answers, as Grafana sees it",
     },
     needs="a Grafana and a Prometheus",
+    example="setup-grafana http://127.0.0.1:3000 admin - http://127.0.0.1:9090",
 )
 def setup_grafana(_: Context, url: str, user: str, password: str, prometheus_url: str) -> None:
     """Set up a Grafana's data source and dashboards."""
@@ -140,6 +142,7 @@ def deliver(_: Context, target: str = "local") -> None:  # noqa: ARG001 - as eve
         "folder": "where the pictures go; dist/pictures by default",
     },
     needs="a Prometheus that watches a deployment (`invoke monitor.up`)",
+    example="monitor.picture --prometheus http://127.0.0.1:9090",
 )
 def picture(
     _: Context,

@@ -28,6 +28,7 @@ def backup(_: Context, target: str = "local", to: str | None = None) -> None:
         "accept_damaged": "take a backup although it cannot have stood at one moment: only if there is no other",
     },
     needs=f"{DEPLOYMENT}; `invoke pause` first",
+    example="restore --to 30m",
 )
 def restore(
     _: Context,
@@ -41,14 +42,17 @@ def restore(
 
     Stock and counters are derived from it, and it is audited as of then.
     """
+    from scripts.deploy.turns import one_at_a_time
     from scripts.recovery.restore import restore_tables
 
-    restore_tables(target_of(target), to, replace=replace, from_elsewhere=from_elsewhere, accept_damaged=accept_damaged)
+    restore = one_at_a_time(restore_tables)
+    restore(target_of(target), to, replace=replace, from_elsewhere=from_elsewhere, accept_damaged=accept_damaged)
 
 
 @command(
     {"since": _SINCE, "target": TARGET, "dry_run": "publish nothing, only count the events"},
     needs=DEPLOYMENT,
+    example="recover.relay-catchup --since 2h",
 )
 def relay_catchup(_: Context, since: str, target: str = "local", dry_run: bool = False) -> None:
     """Publish every event since a time again.
@@ -63,6 +67,7 @@ def relay_catchup(_: Context, since: str, target: str = "local", dry_run: bool =
 @command(
     {"since": _SINCE, "target": TARGET, "dry_run": "place no order, only count the orders"},
     needs=DEPLOYMENT,
+    example="recover.replay-orders --since 2h",
 )
 def replay_orders(_: Context, since: str, target: str = "local", dry_run: bool = False) -> None:
     """Place orders again that the event store lost."""

@@ -50,6 +50,7 @@ def put_order(
 @command(
     {"order": "the order's id", "target": TARGET, "json": "print one JSON object"},
     needs=DEPLOYMENT,
+    example="order-show order-1a2b3c4d5e6f",
     positional=["order"],
 )
 def order_show(_: Context, order: str, target: str = "local", json: bool = False) -> None:

@@ -2,9 +2,11 @@
 
 import functools
 import os
+from contextlib import AbstractContextManager
 
 from invoke.context import Context
 
+from scripts.cli.paths import LOCAL_FOLDER
 from scripts.tasks import develop
 from scripts.tasks.command import OWN_DEPLOYMENT, command, count
 
@@ -20,6 +22,13 @@ _WIRING = ("wiring", "declarations", "customer_key")
 _PROMETHEUS = "Prometheus and Alertmanager (`invoke monitor.tools`)"
 
 
+def _own_deployments() -> AbstractContextManager[None]:
+    """Let one run of the suites at a time have the embedded AWSs that they start."""
+    from scripts.cli.locks import exclusive
+
+    return exclusive(LOCAL_FOLDER / "locks" / "suites", "the embedded AWS of a suite")
+
+
 @command(name="test-unit")
 def unit(_: Context) -> None:
     """Run the unit tests, which need nothing but Python."""
@@ -32,7 +41,7 @@ def integration(_: Context) -> None:
 
     They use real Terraform and real packages.
     """
-    _pytest("tests/integration")
+    _pytest_deployed("tests/integration")
 
 
 @command()
@@ -66,7 +75,7 @@ def wiring(_: Context) -> None:
 
     The embedded AWS does not enforce all of it.
     """
-    _pytest(*(f"tests/integration/test_{subject}.py" for subject in _WIRING))
+    _pytest_deployed(*(f"tests/integration/test_{subject}.py" for subject in _WIRING))
 
 
 @command(needs=_PROMETHEUS)
@@ -96,7 +105,7 @@ def metrics(_: Context) -> None:
 
     It does so while workers are killed, too.
     """
-    _pytest("tests/metrics")
+    _pytest_deployed("tests/metrics")
 
 
 @command(needs=OWN_DEPLOYMENT)
@@ -105,13 +114,13 @@ def environments(_: Context) -> None:
 
     Orders run through each of the three.
     """
-    _pytest("tests/environments")
+    _pytest_deployed("tests/environments")
 
 
 @command(needs=OWN_DEPLOYMENT)
 def upgrade(_: Context) -> None:
     """Upgrade deployments of earlier commits, losslessly."""
-    _pytest("tests/upgrade")
+    _pytest_deployed("tests/upgrade")
 
 
 @command({"deployed": "deploy that copy too, to an embedded AWS of its own"})
@@ -129,7 +138,7 @@ def delivery(_: Context) -> None:
 
     It is reviewed, applied, changed by hand, corrected, restored and taken down.
     """
-    _pytest("tests/delivery")
+    _pytest_deployed("tests/delivery")
 
 
 @command(needs=OWN_DEPLOYMENT)
@@ -140,7 +149,7 @@ def deployed(_: Context) -> None:
     """
     from scripts.cli.steps import started
 
-    with started(*_DEPLOYED) as finish:
+    with _own_deployments(), started(*_DEPLOYED) as finish:
         finish()
 
 
@@ -162,7 +171,8 @@ def all_suites(context: Context) -> None:
 
     The suites that deploy run beside the others, each on an embedded AWS of its own.
     """
-    from scripts.cli.steps import mistakes_explained, run_steps, started
+    from scripts.cli.mistakes import mistakes_explained
+    from scripts.cli.steps import run_steps, started
 
     # Those of many processes come last: they leave no core idle once the deployed suites have ended.
     checks = {
@@ -176,10 +186,15 @@ def all_suites(context: Context) -> None:
         "test.infra": infra,
     }
     steps = [(name, functools.partial(check, context)) for name, check in checks.items()]
-    with started(*_DEPLOYED) as finish_deployed:
+    with _own_deployments(), started(*_DEPLOYED) as finish_deployed:
         # A deployed suite waits more than it computes, and takes longest: what only computes fills the gaps.
         os.nice(_BEHIND_DEPLOYED)
         run_steps([*steps, ("test.deployed", mistakes_explained()(finish_deployed))], keep_going=True)
+
+
+def _pytest_deployed(*arguments: str) -> None:
+    with _own_deployments():
+        _pytest(*arguments)
 
 
 def _pytest(*arguments: str) -> None:

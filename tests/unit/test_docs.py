@@ -33,7 +33,7 @@ def parsed(command: str) -> list[ParserContext]:
     try:
         return list(PARSER.parse_argv(command.split()))
     except ParseError as error:
-        if "needed value" in str(error) or "required positional" in str(error):
+        if " needs " in str(error):
             return []
         raise
 

@@ -10,6 +10,7 @@ from scripts.check.event_documents.traffic import Traffic, declared_traffic
 from scripts.check.lifecycle_diagram import page_with_diagrams
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
+from scripts.cli.files import write_whole
 from scripts.cli.paths import DOCS, EVENT_DOCUMENTS, REPO_ROOT
 from services.shared.events.event import Event
 
@@ -36,7 +37,7 @@ def _redrawn() -> list[Path]:
     """Draw the lifecycle of an order again; name the page if it has changed."""
     page = _LIFECYCLE_PAGE.read_text("utf-8")
     redrawn = page_with_diagrams(page)
-    _LIFECYCLE_PAGE.write_text(redrawn, "utf-8")
+    write_whole(_LIFECYCLE_PAGE, redrawn)
     return [] if redrawn == page else [_LIFECYCLE_PAGE]
 
 
@@ -62,7 +63,7 @@ def write_documents(
             file.unlink()
         else:
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, "utf-8")
+            write_whole(file, text)
     return list(changed)
 
 

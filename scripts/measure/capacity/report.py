@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scripts.cli.console import err, out, print_table
 from scripts.cli.errors import UserError
+from scripts.cli.files import write_whole
 from scripts.cli.json_files import check_writable
 from scripts.cli.paths import CAPACITY_PARAMETERS_FILE, LOCAL_FOLDER, MEASURED_RATES_FILE
 from scripts.measure.capacity import tables
@@ -125,7 +126,7 @@ def fill(page: Path, sheets: Mapping[str, Sheet]) -> None:
         if not ended:
             raise UserError(f"{page}: after {begin} there is no {_END}")
         text = f"{before}{begin}\n{sheets[name].markdown()}\n{_END}{rest}"
-    page.write_text(text, encoding="utf-8")
+    write_whole(page, text)
 
 
 def _compared(one: Comparison) -> dict[str, object]:

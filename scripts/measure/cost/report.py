@@ -10,6 +10,7 @@ from rich.table import Table
 
 from scripts.cli.console import out, print_table, table
 from scripts.cli.errors import UserError
+from scripts.cli.files import write_whole
 from scripts.cli.json_files import check_writable
 from scripts.cli.paths import MEASURED_COUNTS_FILE, PRICES_FILE
 from scripts.deploy import planning
@@ -86,7 +87,7 @@ def show_bill(target: Target, settings: Settings, json_file: Path | None) -> Non
     report = make_report(Planned.of(_plan_or_state(target)), settings)
     report.print()
     if json_file:
-        json_file.write_text(report.as_json() + "\n")
+        write_whole(json_file, report.as_json() + "\n")
         out.print(f"written to {json_file}", markup=False)
 
 

@@ -1,17 +1,18 @@
+import errno
 import json
 import os
-import subprocess
 import threading
 import zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from scripts import build_lambda
 from scripts.build_lambda import build_zip
+from scripts.cli import pip
 from scripts.cli.errors import UserError
 from scripts.deploy.lambda_imports import Imports
 from scripts.lambdas_config import LambdaConfig
@@ -115,6 +116,32 @@ def test_same_source_makes_identical_bytes(tmp_path: Path, source: Path, package
     assert build(tmp_path, source, packages, "second.zip").read_bytes() == first
 
 
+def test_a_zip_does_not_depend_on_how_this_python_compresses(
+    tmp_path: Path, source: Path, packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = build(tmp_path, source, packages, "before.zip").read_bytes()
+    monkeypatch.setattr(zlib, "compressobj", lambda *_: pytest.fail("zlib differs between machines"))
+
+    assert build(tmp_path, source, packages, "after.zip").read_bytes() == before
+    assert {entry.compress_type for entry in zipfile.ZipFile(tmp_path / "after.zip").infolist()} == {zipfile.ZIP_STORED}
+
+
+def test_a_zip_that_cannot_be_written_whole_is_not_there(
+    tmp_path: Path, source: Path, packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = build(tmp_path, source, packages).read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+    with pytest.raises(OSError, match="No space"):
+        build(tmp_path, source, packages)
+
+    assert (tmp_path / "shop.zip").read_bytes() == before
+    assert [file.name for file in tmp_path.glob("*shop.zip*")] == ["shop.zip"]
+
+
 def test_an_import_within_a_function_is_followed(source: Path) -> None:
     (source / "services/libs/store.py").write_text("def f():\n    from services.libs.lazy import thing\n")
 
@@ -163,18 +190,17 @@ def test_an_import_that_no_requirement_brings_is_named_with_its_importer(
 
 def test_of_two_builds_at_once_one_installs_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     both = threading.Barrier(2, timeout=0.5)
-    installs: list[list[str]] = []
+    installs: list[tuple[str, ...]] = []
 
-    def pip(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 - subprocess's own
-        installs.append(command)
+    def install(_: Path, __: Path, *given: str) -> None:
+        installs.append(given)
         with suppress(threading.BrokenBarrierError):
             both.wait()
-        options = dict(option.split("=", 1) for option in command if option.startswith(("--target=", "--report=")))
+        options = dict(option.split("=", 1) for option in given if option.startswith(("--target=", "--report=")))
         Path(options["--target"]).mkdir()
         Path(options["--report"]).write_text(json.dumps({"install": []}))
-        return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(subprocess, "run", pip)
+    monkeypatch.setattr(pip, "install", install)
     monkeypatch.setattr(build_lambda, "LOCAL_FOLDER", tmp_path)
     monkeypatch.setattr(build_lambda, "LAMBDAS", ())
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from invoke.context import Context
+from invoke.program import Program
 from invoke.util import helpline
 
 import tasks as registered
@@ -154,6 +155,44 @@ def test_a_task_says_what_each_option_is_for() -> None:
         @command()
         def redo(_: Context, target: str = "local") -> None:
             """Redo it."""
+
+
+def test_a_task_that_has_to_be_given_something_has_an_example() -> None:
+    with pytest.raises(TypeError, match="redo has to be given something"):
+
+        @command({"order": "the order"})
+        def redo(_: Context, order: str) -> None:
+            """Redo it."""
+
+
+@pytest.mark.parametrize("name", [*registered.namespace.task_names, "test"])
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_each_task_shows_its_help(name: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Program(namespace=registered.namespace).run(["invoke", name, option], exit=False)
+
+    shown, complaint = capsys.readouterr()
+    assert shown.startswith(f"Usage: invoke [--core-opts] {'test.all' if name == 'test' else name} ")
+    assert not complaint
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        (["restore"], "restore needs --to, for example: invoke restore --to 30m"),
+        (["order-show"], "order-show needs --order, for example: invoke order-show order-"),
+        (["setup-grafana", "http://127.0.0.1:3000", "admin"], "setup-grafana needs --password, --prometheus-url, for"),
+        (["monitor.set-webhook"], "monitor.set-webhook needs --channel, for example: invoke monitor.set-webhook slack"),
+        (["redrive", "--queue"], "--queue needs a value: `invoke redrive --help` says which"),
+    ],
+)
+def test_what_is_missing_is_named_with_an_example(
+    given: list[str], missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        Program(namespace=registered.namespace).run(["invoke", *given])
+
+    assert exit_.value.code == 1
+    assert capsys.readouterr().err.startswith(missing)
 
 
 def test_the_help_of_a_task_ends_with_what_it_needs() -> None:

@@ -1,4 +1,3 @@
-import errno
 import os
 import signal
 import subprocess
@@ -8,11 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
 
 from scripts.cli import steps
 from scripts.cli.errors import UserError
-from scripts.cli.steps import mistakes_explained, run_steps, started
+from scripts.cli.mistakes import mistakes_explained
+from scripts.cli.steps import run_steps, started
 from scripts.cli.waiting import wait_until
 
 
@@ -22,85 +21,6 @@ def failing(error: Exception) -> Callable[[], None]:
             raise error
 
     return step
-
-
-def refusal(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "no"}}, "PutItem")
-
-
-DENIALS = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation")
-
-
-@pytest.mark.parametrize(
-    ("error", "message"),
-    [
-        (UserError("there is no plan: [do] this"), "there is no plan: [do] this"),
-        (EndpointConnectionError(endpoint_url="http://127.0.0.1:4566"), "invoke local-up"),
-        (refusal("ExpiredToken"), "does not accept these credentials"),
-        *((refusal(code), "PutItem: these credentials may not do it") for code in DENIALS),
-    ],
-)
-def test_a_mistake_becomes_a_message_and_exit_code_1(
-    error: Exception, message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        failing(error)()
-
-    assert exit_.value.code == 1
-    assert message in capsys.readouterr().err
-
-
-def in_a_file(folder: Path) -> None:
-    (folder / "file").touch()
-    (folder / "file" / "report.json").write_text("{}")
-
-
-def over_a_folder(folder: Path) -> None:
-    folder.write_text("{}")
-
-
-def over_a_file(folder: Path) -> None:
-    (folder / "file").touch()
-    (folder / "file").mkdir()
-
-
-def by_a_name_that_is_too_long(folder: Path) -> None:
-    (folder / ("x" * 300)).write_text("{}")
-
-
-def nowhere(folder: Path) -> None:
-    (folder / "gone" / "report.json").read_text()
-
-
-def where_it_is_forbidden(folder: Path) -> None:
-    raise PermissionError(errno.EACCES, "Permission denied", str(folder / "report.json"))
-
-
-@pytest.mark.parametrize(
-    "use", [in_a_file, over_a_folder, over_a_file, by_a_name_that_is_too_long, nowhere, where_it_is_forbidden]
-)
-def test_a_path_that_cannot_be_written_or_read_is_named(
-    use: Callable[[Path], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as exit_, mistakes_explained():
-        use(tmp_path)
-
-    assert exit_.value.code == 1
-    assert str(tmp_path) in capsys.readouterr().err.replace("\n", "")
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        KeyError("bug"),
-        refusal("ValidationException"),
-        PermissionError(errno.EPERM, "bug"),
-        BlockingIOError(errno.EAGAIN, "bug", "pipe"),
-    ],
-)
-def test_a_defect_keeps_its_traceback(error: Exception) -> None:
-    with pytest.raises(type(error)):
-        failing(error)()
 
 
 def test_steps_stop_at_the_first_failure_and_say_how_to_run_it_alone() -> None:
@@ -201,8 +121,9 @@ def test_a_tool_that_is_interrupted_is_given_the_time_to_end_what_it_started(tmp
     )
     run = (
         "import signal, sys; from pathlib import Path; from scripts.cli import steps\n"
+        "from scripts.cli.mistakes import mistakes_explained\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\nsteps.REPO_ROOT = Path(sys.argv[1])\n"
-        "with steps.mistakes_explained():\n    steps.run_tool('suite')"
+        "with mistakes_explained():\n    steps.run_tool('suite')"
     )
     tool = subprocess.Popen([sys.executable, "-c", run, tmp_path], stderr=subprocess.DEVNULL, start_new_session=True)
     assert wait_until((tmp_path / "up").exists, 30)

@@ -252,6 +252,7 @@ def test_an_apply_asks_the_plan_what_blocks_and_not_the_review_beside_it(
 ) -> None:
     terraform = PlayedTerraform(plan(QUEUE))
     monkeypatch.setattr(applying, "initialised_terraform", terraform)
+    monkeypatch.setattr(applying, "check_unlocked", lambda _: None)
     monkeypatch.setattr(Target, "state_folder", tmp_path)
     target, plan_file = Target("aws", "staging"), tmp_path / PLAN_FILE
     plan_file.touch()

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,7 +81,10 @@ def test_the_variables_that_the_workflows_want_are_told(target: Target, capsys: 
     assert "arn:deploy" in told
 
 
-def test_roles_are_made_only_where_terraform_knows_the_bucket(target: Target) -> None:
+def test_roles_are_made_only_where_terraform_knows_the_bucket(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "REPO_ROOT", tmp_path)
     location: Any = {"LocationConstraint": target.region}
     target.client("s3").create_bucket(Bucket=f"{target.prefix}-terraform-state", CreateBucketConfiguration=location)
 

@@ -1,5 +1,4 @@
 import os
-from pathlib import Path
 
 import pytest
 
@@ -54,6 +53,26 @@ def test_region_comes_from_the_usual_variables(environ: dict[str, str], region: 
     assert Target.from_environment("local", {"ENVIRONMENT": "dev", **environ}).region == region
 
 
+@pytest.mark.parametrize("region", ["eu_west_2", "eu-west-2 ", "eu-west", "EU-WEST-2", "x"])
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_a_region_that_is_none_is_named_with_its_variable(variable: str, region: str) -> None:
+    with pytest.raises(UserError, match=f"{variable} is '{region}'.*for example eu-west-2"):
+        Target.from_environment("local", {"ENVIRONMENT": "dev", variable: region})
+
+
+@pytest.mark.parametrize("region", ["us-gov-west-1", "ap-southeast-10", "eusc-de-east-1"])
+def test_a_region_of_any_partition_is_one(region: str) -> None:
+    assert Target.from_environment("local", {"ENVIRONMENT": "dev", "AWS_REGION": region}).region == region
+
+
+def test_no_other_workspace_or_argument_reaches_terraform() -> None:
+    environ = REAL_ACCOUNT | {"TF_WORKSPACE": "foo", "TF_CLI_ARGS": "-lock=false"}
+    for target in ("local", "aws"):
+        environment = Target.from_environment(target, environ).process_environment()
+
+        assert not [name for name in environment if name.startswith("TF_")]
+
+
 def test_local_processes_are_given_nothing_of_a_real_account() -> None:
     environment = Target.from_environment("local", REAL_ACCOUNT).process_environment()
 
@@ -86,17 +105,8 @@ def test_aws_processes_keep_the_account_and_lose_the_endpoints() -> None:
     environment = Target.from_environment("aws", REAL_ACCOUNT | {"AWS_ENDPOINT_URL": "http://x"}).process_environment()
 
     assert environment["AWS_PROFILE"] == "production"
+    assert environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] == "true"
     assert not [name for name in environment if name.startswith("AWS_ENDPOINT_URL")]
-
-
-def test_a_terraform_settings_file_that_does_not_exist_is_not_passed_on(tmp_path: Path) -> None:
-    settings = tmp_path / "terraform.rc"
-    target = Target.from_environment("local", REAL_ACCOUNT | {"TF_CLI_CONFIG_FILE": str(settings)})
-    assert "TF_CLI_CONFIG_FILE" not in target.process_environment()
-
-    settings.touch()
-
-    assert target.process_environment()["TF_CLI_CONFIG_FILE"] == str(settings)
 
 
 def test_missing_aws_credentials_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,6 +101,17 @@ def test_another_failure_of_init_is_shown_as_terraform_says_it(
     assert len(calls.read_text().splitlines()) == 1
 
 
+@pytest.mark.parametrize("variable", [True, False])
+def test_a_provider_that_replaces_the_pinned_one_is_refused(root: Terraform, tmp_path: Path, *, variable: bool) -> None:
+    settings = tmp_path / "mine.rc" if variable else tmp_path / "home" / ".terraformrc"
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text('provider_installation {\n  dev_overrides {\n    "hashicorp/aws" = "/home/me/aws"\n  }\n}\n')
+    environ = {"TF_CLI_CONFIG_FILE": str(settings)} if variable else {}
+
+    with pytest.raises(UserError, match=rf"{settings.name} has a block dev_overrides"):
+        Terraform(root.root, Target("local", "dev", environ=environ)).init({})
+
+
 def test_a_failed_apply_shows_the_error_and_names_its_log(
     root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,6 +125,21 @@ def test_a_failed_apply_shows_the_error_and_names_its_log(
     shown = capsys.readouterr().err
     assert "no such bucket" in shown
     assert "aws_s3_bucket.a" in shown
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+def test_an_apply_goes_on_to_its_end_on_a_full_disk(
+    root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = tmp_path / "state-saved"
+    pretend_terraform(tmp_path, monkeypatch, f"echo one; sleep 0.2; echo two && touch {done}")
+    root.data_folder.mkdir(parents=True)
+    (root.data_folder / "apply.log").symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match="No space left"):
+        root.apply(tmp_path / "plan")
+
+    assert done.exists()
 
 
 def test_an_error_that_terraform_repeats_for_each_use_of_a_module_is_shown_once(
@@ -167,6 +193,14 @@ def test_progress_counts_changes_and_not_reads() -> None:
         progress.read(json.dumps({"type": "apply_complete", "hook": hook}))
 
     assert (progress.done, progress.total) == (2, 3)
+
+
+def test_a_line_of_terraforms_debug_log_is_no_progress() -> None:
+    progress = Progress()
+
+    progress.read('{"@level":"debug","@message":"provider is up","@timestamp":"2026-01-01T00:00:00Z"}')
+
+    assert (progress.done, progress.errors) == (0, {})
 
 
 def test_checks_discover_roots_and_modules_but_no_fixtures(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import os
 import signal
@@ -77,6 +78,16 @@ def test_a_signal_reaches_the_process(tmp_path: Path) -> None:
 
     assert wait_until(lambda: not daemon.is_alive(), 10)
     assert not daemon.stop()
+
+
+def test_a_port_that_only_root_may_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+
+    with pytest.raises(UserError, match="port 80 is not permitted to this user: choose another with MY_PORT"):
+        free_port("80", "MY_PORT")
 
 
 def test_port_0_picks_a_free_one_and_a_taken_one_is_named() -> None:

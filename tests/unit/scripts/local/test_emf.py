@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from scripts.local.emf import DataPoint, add_to_minute, data_points
-from scripts.local.ministack_server import extract_metrics, queue_metrics
+from scripts.local.stand_ins.metrics import extract_metrics, queue_metrics
 
 
 def _document(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON

@@ -4,6 +4,8 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,35 @@ def test_a_live_instance_that_does_not_answer_is_told_apart_from_a_dead_one(
 
         with pytest.raises(UserError, match="does not answer"):
             instance.running_port()
+
+
+def test_a_second_start_waits_for_the_first(instance: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, may_go_on, ports = threading.Event(), threading.Event(), iter((1, 2))
+
+    def start(*_: object) -> int:
+        began.set()
+        assert may_go_on.wait(10)
+        return next(ports)
+
+    monkeypatch.setattr(Emulator, "_start", start)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(instance.start, "eu-west-2", {})
+        assert began.wait(10)
+        began.clear()
+        second = pool.submit(instance.start, "eu-west-2", {})
+        assert not began.wait(0.2)
+        may_go_on.set()
+
+    assert (first.result(), second.result()) == (1, 2)
+
+
+def test_an_instance_that_is_just_being_started_is_not_waited_for_without_end(
+    instance: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulator, "_START_SECONDS", 0.05)
+
+    with Daemon(instance.folder, "emulator").claimed(), pytest.raises(UserError, match="just being started"):
+        instance.running_port()
 
 
 def test_what_watches_an_instance_is_stopped_with_it(instance: Emulator) -> None:

@@ -1,9 +1,8 @@
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from scripts.cli import pip
 from scripts.cli.errors import UserError
 from scripts.local.tool_environment import tool_python
 
@@ -16,53 +15,54 @@ def requirements(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What was run: nothing is installed, and a folder stands for an environment."""
-    made: list[list[str]] = []
+def installed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Path]]:
+    """The Python and the requirements of each installation, which a folder stands for."""
+    made: list[tuple[Path, Path]] = []
 
-    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 - subprocess's own
-        made.append(command)
-        Path(command[-1]).mkdir(exist_ok=True, parents=True) if "venv" in command else None
-        return subprocess.CompletedProcess(command, 0, "", "")
+    def make_environment(folder: Path) -> Path:
+        (folder / "bin").mkdir(exist_ok=True, parents=True)
+        return folder / "bin" / "python"
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(pip, "make_environment", make_environment)
+    monkeypatch.setattr(pip, "install", lambda python, requirements: made.append((python, requirements)))
     return made
 
 
 def test_an_environment_is_made_once_and_again_when_its_requirements_change(
-    requirements: Path, calls: list[list[str]]
+    requirements: Path, installed: list[tuple[Path, Path]]
 ) -> None:
     folder = requirements.parent / "environments"
 
     first = tool_python(requirements, folder, tool="checkov")
     again = tool_python(requirements, folder, tool="checkov")
-    assert (again, len(calls)) == (first, 2)
-    assert calls[1] == [str(first), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(requirements)]
+    assert (again, installed) == (first, [(first, requirements)])
 
     requirements.write_text("checkov==2\n")
     tool_python(requirements, folder, tool="checkov")
-    assert len(calls) == 4
+    assert len(installed) == 2
 
 
-def test_two_tools_do_not_share_one(requirements: Path, calls: list[list[str]]) -> None:
+def test_two_tools_do_not_share_one(requirements: Path, installed: list[tuple[Path, Path]]) -> None:
     other = requirements.with_name("emulator.txt")
     other.write_text("ministack==1\n")
 
     paths = {tool_python(file, requirements.parent, tool="a tool") for file in (requirements, other)}
 
-    assert len(paths) == 2
-    assert len(calls) == 4
+    assert len(paths) == len(installed) == 2
 
 
-def test_a_failed_installation_is_explained_and_tried_again(
-    requirements: Path, calls: list[list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    makes = subprocess.run
-    refused = subprocess.CompletedProcess[str]([], 1, "", "no network")
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: refused if "pip" in command else makes(command))
+@pytest.mark.usefixtures("installed")
+def test_a_failed_installation_is_tried_again(requirements: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Path] = []
+
+    def refuse(python: Path, _: Path) -> None:
+        tried.append(python)
+        raise UserError("no network")
+
+    monkeypatch.setattr(pip, "install", refuse)
 
     for _ in range(2):
-        with pytest.raises(UserError, match=r"pip install(?s:.*)no network"):
+        with pytest.raises(UserError, match="no network"):
             tool_python(requirements, requirements.parent, tool="checkov")
 
-    assert len(calls) == 2
+    assert len(tried) == 2

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from threading import BoundedSemaphore
 from typing import Any
 
-Document = dict[str, Any]  # JSON, as MiniStack passes it around
+from scripts.local.stand_ins.types import Document
+
 Invoke = Callable[[Document, Any], Document]
 
 _MOST_AT_ONCE = 4
