@@ -1,7 +1,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event, Lock
 
-from scripts.local.stand_ins.api_requests import Document, few_at_once
+from scripts.local.stand_ins.api_requests import few_at_once
+from scripts.local.stand_ins.types import Document
 
 _REQUEST = {"version": "2.0", "routeKey": "GET /metrics"}
 _TIMEOUT_SECONDS = 10
