@@ -54,8 +54,8 @@ def main() -> None:
         lambda_svc._execute_function,  # noqa: SLF001
         reports_item_failures,
     )
-    lambda_runtime.kill_workers = end_idle_workers(lambda_runtime.kill_workers)
     lambda_svc._execute_function_with_config_scope = few_at_once(lambda_svc._execute_function_with_config_scope)  # noqa: SLF001
+    lambda_runtime.kill_workers = end_idle_workers(lambda_runtime.kill_workers)
     dynamodb.esm_wake = threading.Event()
     lambda_svc._poll_dynamodb_streams = poll_apart(lambda_svc._poll_dynamodb_streams, dynamodb.esm_wake)  # noqa: SLF001
     # The queues' poller rests after a wake that found nothing, such as a batch's end before its events have come.
