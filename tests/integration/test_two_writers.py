@@ -398,7 +398,7 @@ def test_a_repair_of_a_missing_item_that_is_there_again_is_refused(world: World,
     sku = world.new_sku(stock=10)
     seen = world.inventory.read([sku])[sku]
 
-    with pytest.raises(UserError, match="it is not what was compared any more"):
+    with pytest.raises(UserError, match="it has changed since it was compared"):
         writes.do(writes.repair(None, replace(seen, stock=1, available=1)))
 
     assert world.inventory.read([sku])[sku] == seen
