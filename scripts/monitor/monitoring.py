@@ -32,6 +32,7 @@ _READY_SECONDS = 30
 _READY_PATH = "/-/ready"
 # A new Prometheus has its first sample at once, and not up to 30 s later: else it would miss the orders of a demo.
 _FIRST_SCRAPE_INTERVAL_SECONDS, _FIRST_SCRAPE_SECONDS = 2, 20
+_RESEND_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ class Monitoring:
                 str(tools.prometheus),
                 f"--config.file={self.folder / 'prometheus' / 'prometheus.yml'}",
                 f"--storage.tsdb.path={self.folder / 'prometheus' / 'data'}",
+                # An alert that is raised before Prometheus knows Alertmanager would reach it a minute later.
+                f"--rules.alert.resend-delay={_RESEND_SECONDS}s",
                 *([f"--web.local-assets={tools.web_assets}"] if tools.web_assets else []),
             ],
             tools.working_folder,

@@ -22,7 +22,6 @@ from scripts.monitor.monitoring import Endpoint, Monitoring
 from scripts.monitor.monitoring_config import CLOUDWATCH_RECEIVER, PEOPLE_RECEIVER, SLACK
 from tests.monitoring.servers import MetricsEndpoint, Webhook, get_json, serving
 
-# Prometheus sends an alert again after a minute if Alertmanager was not known at first.
 TIMEOUT_SECONDS = 90
 RUNBOOK_URL = "https://git.example/pulsequeue/runbook.md"
 METRICS = """\
