@@ -19,7 +19,7 @@ from scripts.deploy.plan.guard import (
 from scripts.deploy.plan.model import Stamp
 from scripts.deploy.plan.review import review
 from scripts.deploy.planning import plan_command
-from scripts.deploy.remote_state import initialised_terraform, outputs_file
+from scripts.deploy.remote_state import initialised_terraform, outputs_file, read_state
 from scripts.deploy.state_lock import check_unlocked
 from scripts.deploy.target import Target
 from scripts.deploy.turns import one_at_a_time
@@ -42,7 +42,7 @@ def apply(target: Target, folder: Path | None = None, allowed: Collection[str] =
     check_unlocked(target)
     terraform = initialised_terraform(target)
     packages = package_digests(root_of(target), reviewed.stamp.packages)
-    check(reviewed, Stamp(plan_sha256(plan_file), terraform.state(), packages), plan_command(target))
+    check(reviewed, Stamp(plan_sha256(plan_file), read_state(target), packages), plan_command(target))
     # The risks come from the plan itself: the review beside it is a file that anybody can edit.
     again = review(terraform.show_plan(plan_file), target, reviewed.stamp, destroy=reviewed.destroy)
     check_allowed(again, allowed)

@@ -15,7 +15,7 @@ from scripts.deploy.plan import drift, guard, markdown
 from scripts.deploy.plan.model import ResourceChange, Review, Stamp
 from scripts.deploy.plan.review import review
 from scripts.deploy.plan.terminal import show
-from scripts.deploy.remote_state import initialised_terraform, state_bucket_exists
+from scripts.deploy.remote_state import initialised_terraform, read_state, state_bucket_exists
 from scripts.deploy.state_lock import check_unlocked
 from scripts.deploy.target import Target
 from scripts.deploy.terraform import Terraform
@@ -38,7 +38,7 @@ def plan(target: Target, folder: Path | None = None, *, destroy: bool = False) -
     plan_file = folder / guard.PLAN_FILE
     terraform.plan(plan_file, _variables(target), *(["-destroy"] if destroy else []))
     document = terraform.show_plan(plan_file)
-    stamp = Stamp(guard.plan_sha256(plan_file), terraform.state(), guard.planned_packages(document))
+    stamp = Stamp(guard.plan_sha256(plan_file), read_state(target), guard.planned_packages(document))
     found = review(document, target, stamp, destroy=destroy)
     write_whole(folder / guard.REVIEW_FILE, guard.to_json(found))
     return found

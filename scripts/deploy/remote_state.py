@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from scripts.cli.errors import UserError
 from scripts.deploy.environments import root_of
+from scripts.deploy.plan.model import State
 from scripts.deploy.target import Target
 from scripts.deploy.terraform import Terraform
 
@@ -21,6 +22,17 @@ def read_outputs(target: Target) -> Mapping[str, Any]:
         outputs: dict[str, Any] = json.loads(outputs_file(target).read_text())
         return outputs
     return initialised_terraform(target).outputs()
+
+
+def read_state(target: Target) -> State:
+    """Return lineage and serial of the state, as the bucket has it; both are empty if there is none."""
+    s3 = target.client("s3")
+    try:
+        found = s3.get_object(Bucket=state_bucket(target), Key=state_key(target))
+    except s3.exceptions.NoSuchKey:
+        return State()
+    state = json.loads(found["Body"].read())
+    return State(state["lineage"], state["serial"])
 
 
 def outputs_file(target: Target) -> Path:

@@ -18,7 +18,6 @@ from scripts.cli.locks import exclusive
 from scripts.cli.paths import LOCAL_FOLDER, REPO_ROOT
 from scripts.cli.processes import run_to_end
 from scripts.deploy import provider_mirror
-from scripts.deploy.plan.model import State
 from scripts.deploy.target import Target
 from scripts.deploy.terraform_progress import Progress
 
@@ -112,12 +111,6 @@ class Terraform:
         """Give what is deployed, in Terraform's JSON form: without `values` where nothing is."""
         shown: dict[str, Any] = json.loads(self._require(self.call("show", "-json"), "show").stdout)
         return shown
-
-    def state(self) -> State:
-        """Return lineage and serial of the state; both are empty if there is none."""
-        text = self._require(self.call("state", "pull"), "state pull").stdout
-        state: dict[str, Any] = json.loads(text) if text.strip() else {}
-        return State(state.get("lineage", ""), state.get("serial", 0))
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return run_to_end(

@@ -13,7 +13,7 @@ from scripts.cli import steps
 from scripts.cli.errors import UserError
 from scripts.deploy import applying, bootstrap, destroy, drift, github_access, planning, remote_state, terraform
 from scripts.deploy.plan.guard import PLAN_FILE, REVIEW_FILE, plan_sha256, to_json
-from scripts.deploy.plan.model import Action, AttributeChange, ResourceChange, Review, State
+from scripts.deploy.plan.model import Action, AttributeChange, ResourceChange, Review
 from scripts.deploy.plan.review import review
 from scripts.deploy.target import Target
 from scripts.deploy.terraform_progress import Progress
@@ -229,9 +229,6 @@ class PlayedTerraform:
     def outputs(self) -> dict[str, Any]:
         return {}
 
-    def state(self) -> State:
-        return STAMP.state
-
     def plan(self, plan_file: Path, *_: object) -> None:
         plan_file.touch()
 
@@ -252,6 +249,7 @@ def test_an_apply_asks_the_plan_what_blocks_and_not_the_review_beside_it(
 ) -> None:
     terraform = PlayedTerraform(plan(QUEUE))
     monkeypatch.setattr(applying, "initialised_terraform", terraform)
+    monkeypatch.setattr(applying, "read_state", lambda _: STAMP.state)
     monkeypatch.setattr(applying, "check_unlocked", lambda _: None)
     monkeypatch.setattr(Target, "state_folder", tmp_path)
     target, plan_file = Target("aws", "staging"), tmp_path / PLAN_FILE

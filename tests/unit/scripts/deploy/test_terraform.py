@@ -8,7 +8,6 @@ import pytest
 from scripts.check import terraform_checks
 from scripts.cli.errors import UserError
 from scripts.deploy import provider_mirror, terraform
-from scripts.deploy.plan.model import State
 from scripts.deploy.target import Target
 from scripts.deploy.terraform import Terraform
 from scripts.deploy.terraform_progress import Progress
@@ -168,17 +167,6 @@ def test_a_plan_that_terraform_calls_stale_is_explained(
 
     with pytest.raises(UserError, match="somebody has applied another since it was made"):
         root.apply(tmp_path / "plan")
-
-
-@pytest.mark.parametrize(
-    ("printed", "state"), [("", State()), ('{"lineage": "l", "serial": 4, "resources": []}', State("l", 4))]
-)
-def test_a_state_is_known_by_its_lineage_and_serial(
-    root: Terraform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: str, state: State
-) -> None:
-    pretend_terraform(tmp_path, monkeypatch, f"echo '{printed}'")
-
-    assert root.state() == state
 
 
 def test_progress_counts_changes_and_not_reads() -> None:
