@@ -27,7 +27,7 @@ from scripts.operate.seeding import CATALOGUE
 
 _TIMEOUT_SECONDS = 180
 _REPEATED_SHARE = 0.1
-_EVENTS_A_SECOND = 20
+_EVENTS_PER_SECOND = 20
 _BATCH = 10
 _MOST_NAMED = 5
 
@@ -102,7 +102,7 @@ def _place(client: OrderClient, run_id: str, count: int) -> Run:
             progress.advance(sending, len(batch))
             client.update(seen)
             show(seen)
-            sleep(max(0, began + (start + _BATCH) / _EVENTS_A_SECOND - monotonic()))
+            sleep(max(0, began + (start + _BATCH) / _EVENTS_PER_SECOND - monotonic()))
         histories = client.wait(sent_at, _TIMEOUT_SECONDS, show)
     return Run(run_id, histories, sent_at, len(events) - count)
 
@@ -149,7 +149,7 @@ def _summarise(run: Run, audit: Audit) -> None:
         percentiles = quantiles(run.milliseconds, n=100, method="inclusive")
         out.print(
             f"event to final     p50 {percentiles[49]:.0f} ms, p99 {percentiles[98]:.0f} ms,"
-            f" at {_EVENTS_A_SECOND} events a second"
+            f" at {_EVENTS_PER_SECOND} events per second"
         )
     if audit.moved:
         out.print(f"others write too   {moved_text(audit)}", style="yellow", markup=False)

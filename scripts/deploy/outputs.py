@@ -1,10 +1,10 @@
-"""The parts of what Terraform says it made: each thing by the name that its module and the code share."""
+"""The parts of the Terraform output `deployment`. Modules and code share the names of its keys."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Part(BaseModel):
-    """A part of what Terraform says; what it says beyond that is left out."""
+    """A part of the output. Fields that are not declared here are ignored."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -13,9 +13,9 @@ class Queue(Part):
     name: str
     url: str
     service: str
-    """Whose function takes its messages, such as order-service."""
+    """Service whose function drains the queue, such as order-service."""
     dead_letters: str
-    """Under which name they are in the map of these."""
+    """Key in `dead_letters`."""
 
 
 class DeadLetters(Part):
@@ -28,14 +28,14 @@ class Function(Part):
     log_group: str
     timeout_seconds: int
     queue: str | None
-    """Under which name it is in the map of queues; None for one that something else sets off."""
+    """Key in `queues`; None if something else triggers it."""
     schedule: str | None
-    """The name of the rule that sets it off by the clock."""
+    """Name of the rule that triggers it on a schedule; None if there is none."""
     writes_commits: bool
 
 
 class TableNames(Part):
-    """Those that the tools name, and whatever else there is."""
+    """The tables that the tools use by name, and any others."""
 
     model_config = ConfigDict(alias_generator=lambda field: field.replace("_", "-"), extra="allow")
 

@@ -19,7 +19,7 @@ from scripts.cli.files import write_whole
 from scripts.cli.waiting import wait_until
 
 _STOP_SECONDS = 15
-# Another process that looks whether the lock is held, holds it for a moment itself.
+# A process that checks the lock holds it briefly.
 _PROBE_SECONDS = 0.1
 _LOG_TAIL_LINES = 8
 
@@ -153,7 +153,7 @@ def answers(port: int, path: str) -> bool:
 
 
 def _try_lock(lock: IO[str], kind: int) -> bool:
-    """Try to lock. A shared lock, to look whether the process lives, disturbs no other that looks."""
+    """Try to lock without waiting. Checks use a shared lock, so they do not block each other."""
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -11,7 +11,7 @@ from scripts.cli.errors import UserError
 from scripts.local.emulator import Emulator
 
 _PROCESSES = Path("/proc")
-_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Worker:
     def cpu_seconds(self) -> float:
         """Return the processor time used so far: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html."""
         user, system = self._read("stat").rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / _TICKS_A_SECOND
+        return (int(user) + int(system)) / _TICKS_PER_SECOND
 
     def peak_mb(self) -> float:
         """Return the peak of its memory."""

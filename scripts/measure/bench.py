@@ -60,7 +60,7 @@ class Settings:
     """Orders per second, a run for each; None is as fast as possible. A scenario may have a rate of its own."""
     repeat: int = 1
     """The number of runs for each of these rates."""
-    counted: bool = True
+    count_requests: bool = True
     """Whether a proxy counts the requests, which takes a little time per call."""
 
     def environment(self, proxy_url: str) -> dict[str, str]:
@@ -70,7 +70,7 @@ class Settings:
             maximum_concurrency=self.concurrency,
             payment_success_rate=1,  # every order goes the whole way
         )
-        return variables | ({"PULSEQUEUE_WORKER_ENDPOINT": proxy_url} if self.counted else {})
+        return variables | ({"PULSEQUEUE_WORKER_ENDPOINT": proxy_url} if self.count_requests else {})
 
 
 _CHECKED = Settings(direct=(1, 10, 50), orders=50)
@@ -79,7 +79,7 @@ _CHECKED = Settings(direct=(1, 10, 50), orders=50)
 def run_benchmark(settings: Settings, json_file: Path | None, compare: Path | None) -> None:
     if json_file:
         check_writable(json_file)
-    if settings.direct and not settings.counted:
+    if settings.direct and not settings.count_requests:
         raise UserError("a direct run counts requests: leave out --no-counted")
     if settings.batch_size > _LARGEST_BATCH:
         raise UserError(
@@ -173,14 +173,14 @@ class Bench:
 
     def _add_run(self, name: str, scenario: Scenario, orders: int, rate: float | None, run: Run) -> None:
         offered = Offered(scenario.name, rate)
-        if not self._settings.counted:
+        if not self._settings.count_requests:
             self._add(Result(name, orders, run.speed, offered, functions=functions_used(run.usage, orders)))
             return
         totals = OrderTotals(
             accepted=run.accepted,
             refused=orders - run.accepted,
             repeated=orders * (scenario.copies - 1),
-            skus_an_order=scenario.skus,
+            skus_per_order=scenario.skus,
             catalogue=scenario.catalogue,
             batch=run.usage.batch,
         )
@@ -269,6 +269,7 @@ def _description(settings: Settings, prices: Prices) -> dict[str, object]:
         ["git", "describe", "--always", "--dirty"], cwd=REPO_ROOT, capture_output=True, text=True, check=False
     )
     chosen = asdict(settings) | {"scenarios": [scenario.name for scenario in settings.scenarios]}
+    chosen["counted"] = chosen.pop("count_requests")  # the key in the files of earlier runs
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "revision": revision.stdout.strip(),

@@ -14,7 +14,7 @@ from scripts.measure.usage import Meter, Usage
 from scripts.operate.order_client import History, OrderClient
 from services.shared.events.payment import PaymentRequested
 
-_ENTRIES_A_CALL = 10
+_ENTRIES_PER_CALL = 10
 # Enough to see that there is progress, few enough to take no time of the emulator from the functions.
 _POLLED_ORDERS = 20
 _POLL_SECONDS = 0.5
@@ -55,11 +55,11 @@ class EndToEnd:
 
     def warm_up(self, scenario: Scenario) -> None:
         """Start all workers, so that no cold start is measured."""
-        self._wait(list(self.send(scenario.details(4 * _ENTRIES_A_CALL, run="0"), rate=None).at))
+        self._wait(list(self.send(scenario.details(4 * _ENTRIES_PER_CALL, run="0"), rate=None).at))
 
     def send(self, deliveries: Sequence[dict[str, object]], rate: float | None) -> Sent:
         """Send at this rate, or less fast where a call takes longer than its turn."""
-        size = _ENTRIES_A_CALL if not rate else 1
+        size = _ENTRIES_PER_CALL if not rate else 1
         at: dict[str, datetime] = {}
         began = monotonic()
         for start in range(0, len(deliveries), size):

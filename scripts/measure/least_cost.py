@@ -6,7 +6,7 @@ from math import ceil
 from scripts.measure.units import TRANSACTIONAL, write_units
 from scripts.measure.usage import Usage
 
-_RECORDS_A_REQUEST = 10
+_RECORDS_PER_REQUEST = 10
 # Lambda's own START, END and REPORT lines of an invocation, with CloudWatch's 26 bytes per line.
 _PLATFORM_LOG_BYTES = 340
 # An order's id in a list.
@@ -31,7 +31,7 @@ class OrderTotals:
     """The orders of one run, as far as their least cost depends on them."""
 
     accepted: int
-    skus_an_order: int
+    skus_per_order: int
     catalogue: int
     """Distinct SKUs of all orders."""
     batch: float
@@ -56,7 +56,7 @@ def least_quantities(totals: OrderTotals, event_bytes: float) -> dict[str, float
     Events and messages: those of the contract, at their measured size, in full batches, received and deleted by ten.
     Computing takes no time, and only Lambda itself writes logs.
     """
-    skus_a_batch = min(totals.catalogue, totals.batch * totals.skus_an_order)
+    skus_per_batch = min(totals.catalogue, totals.batch * totals.skus_per_order)
     accepted_batches, all_batches = totals.accepted / totals.batch, totals.orders / totals.batch
     listed = ceil(totals.batch * _LISTED_BYTES)
     messages = totals.orders + totals.repeated + 2 * totals.accepted
@@ -65,14 +65,14 @@ def least_quantities(totals: OrderTotals, event_bytes: float) -> dict[str, float
         "dynamodb_write_units": (
             5 * totals.accepted
             + 2 * totals.refused
-            + 2 * accepted_batches * (2 * skus_a_batch + 1)  # the SKUs of both versions, the counters of version 2
+            + 2 * accepted_batches * (2 * skus_per_batch + 1)  # the SKUs of both versions, the counters of version 2
             + 2 * all_batches  # the counters of version 1
             + totals.accepted * min(1, TRANSACTIONAL * write_units(listed) / totals.batch)  # deadlines
         ),
         "dynamodb_read_units": 1.5 * totals.accepted,
         "eventbridge_events": 2 * totals.orders + totals.repeated + 3 * totals.accepted,
         "eventbridge_archived_bytes": event_bytes,
-        "sqs_requests": messages * (1 + 2 / min(totals.batch, _RECORDS_A_REQUEST)),
+        "sqs_requests": messages * (1 + 2 / min(totals.batch, _RECORDS_PER_REQUEST)),
         "lambda_requests": invocations,
         "log_bytes": invocations * _PLATFORM_LOG_BYTES,
     }

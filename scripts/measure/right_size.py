@@ -37,15 +37,15 @@ class InvocationUse:
     cpu_ms: float
     waited_ms: float
     """Waiting for AWS."""
-    invocations_an_order: float
+    invocations_per_order: float
     peak_mb: float
 
     def milliseconds(self, memory_mb: int) -> float:
         """Predict the duration with this memory: waits stay the same, computing gets a share of a core."""
         return self.waited_ms + self.cpu_ms * max(1.0, _MB_OF_A_CORE / memory_mb)
 
-    def gb_seconds_an_order(self, memory_mb: int) -> float:
-        return self.milliseconds(memory_mb) / 1000 * memory_mb / 1024 * self.invocations_an_order
+    def gb_seconds_per_order(self, memory_mb: int) -> float:
+        return self.milliseconds(memory_mb) / 1000 * memory_mb / 1024 * self.invocations_per_order
 
 
 def measure_memory(orders: int, batch: int) -> None:
@@ -76,7 +76,7 @@ def measure_functions(target: Target, proxy: CountingProxy, orders: int, batch: 
         service: InvocationUse(
             cpu_ms=(_cpu_seconds(warm[service]) - before[service]) * 1000 / usage.invocations[service],
             waited_ms=waited_ms(usage, service, parameters),
-            invocations_an_order=usage.invocations[service] / orders,
+            invocations_per_order=usage.invocations[service] / orders,
             peak_mb=max(worker.peak_mb() for worker in warm[service]),
         )
         for service in warm
@@ -131,10 +131,10 @@ def size_table(uses: Mapping[str, InvocationUse], prices: Prices) -> Table:
     columns: Sequence[str] = ["MB", *(f"{service}, ms" for service in uses), "GB-seconds, $ per million orders"]
     shown = table(*columns, title="Predicted on AWS", numbers=columns)
     for size in _SIZES_MB:
-        taken_a_million = sum(taken.gb_seconds_an_order(size) for taken in uses.values()) * 1_000_000
+        taken_per_million = sum(taken.gb_seconds_per_order(size) for taken in uses.values()) * 1_000_000
         shown.add_row(
             str(size),
             *(f"{taken.milliseconds(size):.0f}" for taken in uses.values()),
-            f"{prices.cost({'lambda_gb_seconds': taken_a_million})['lambda_gb_seconds']:.2f}",
+            f"{prices.cost({'lambda_gb_seconds': taken_per_million})['lambda_gb_seconds']:.2f}",
         )
     return shown

@@ -30,7 +30,7 @@ _LINE_BYTES = 26
 QUEUED = Counter(event.type_name() for events in CONSUMERS.values() for event in events if not event.FROM_OUTSIDE)
 """The number of queues that get each event of the relay."""
 
-_RECORDS_A_REQUEST = 10
+_RECORDS_PER_REQUEST = 10
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Usage:
     @property
     def sqs_requests(self) -> int:
         """EventBridge sends message by message. Lambda receives and deletes up to ten messages per request."""
-        polls = max(self._queue_invocations, ceil(self.messages / _RECORDS_A_REQUEST))
+        polls = max(self._queue_invocations, ceil(self.messages / _RECORDS_PER_REQUEST))
         sent = sum(count for name, count in self.calls.items() if " sqs:" in name and name.split()[0] in SERVICES)
         return self.messages + 2 * polls + sent
 

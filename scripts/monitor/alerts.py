@@ -52,9 +52,9 @@ def show_alerts(target: Target) -> None:
     if port is None:
         out.print("no Alertmanager runs on this machine, so its alerts are not known here: `invoke monitor.up`")
     else:
-        _print_alerts(read_alerts(port), told := told_by_alertmanager(port))
-        out.print(f"\nAlertmanager tells {_named(told)}")
-        if sorted(told) != sorted(channels):
+        _print_alerts(read_alerts(port), running := alertmanager_channels(port))
+        out.print(f"\nAlertmanager tells {_named(running)}")
+        if sorted(running) != sorted(channels):
             out.print(f"the webhooks that are set are of {_named(channels)}: `invoke monitor.up` tells Alertmanager")
     _print_alarms(read_alarms(target.client("cloudwatch"), target.environment))
     out.print(f"\nCloudWatch alarms tell {_named(channels)}")
@@ -79,8 +79,8 @@ def read_alerts(alertmanager_port: int) -> list[Alert]:
     return sorted(found, key=lambda alert: (alert.since, alert.name, alert.about))
 
 
-def told_by_alertmanager(alertmanager_port: int) -> list[str]:
-    """The services that Alertmanager sends alerts to, by the configuration that it runs with."""
+def alertmanager_channels(alertmanager_port: int) -> list[str]:
+    """The channels, such as `slack`, to which Alertmanager sends alerts by its running configuration."""
     configuration = yaml.safe_load(_get(alertmanager_port, "status")["config"]["original"])
     people = next(one for one in configuration["receivers"] if one["name"] == PEOPLE_RECEIVER)
     return [service for service, integration in INTEGRATIONS.items() if people.get(integration)]
@@ -114,22 +114,22 @@ def _get(port: int, path: str) -> Any:  # noqa: ANN401 - JSON
         raise UserError(f"Alertmanager at {url} gives no answer that can be read: {error}") from error
 
 
-def _print_alerts(alerts: Sequence[Alert], told: Sequence[str]) -> None:
+def _print_alerts(alerts: Sequence[Alert], channels: Sequence[str]) -> None:
     if not alerts:
         out.print("no alert fires")
         return
     shown = table("alert", "about", "since", "told to", title="Alerts that fire")
     for alert in alerts:
-        shown.add_row(alert.name, alert.about, _time(alert.since), told_to(alert, told))
+        shown.add_row(alert.name, alert.about, _time(alert.since), receivers_of(alert, channels))
     out.print(shown)
 
 
-def told_to(alert: Alert, told: Sequence[str]) -> str:
-    """Name those whom an alert reaches, where Alertmanager tells the services of `told`."""
+def receivers_of(alert: Alert, channels: Sequence[str]) -> str:
+    """Name the receivers of an alert; `channels` are the channels to which Alertmanager sends."""
     if alert.silenced:
         return "nobody: silenced, or implied by another alert"
     whom: Mapping[str, str] = {
-        PEOPLE_RECEIVER: _named(told),
+        PEOPLE_RECEIVER: _named(channels),
         CLOUDWATCH_RECEIVER: f"whom the CloudWatch alarm {alert.name} tells",
     }
     return ", ".join(whom.get(receiver, receiver) for receiver in alert.receivers) or "nobody"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.type_defs import MessageTypeDef
 
-_MESSAGES_A_CALL = 10
+_MESSAGES_PER_CALL = 10
 _WAIT_SECONDS = 1
 # Time to go through a long queue; for as long a killed process leaves messages hidden.
 _HIDDEN_SECONDS = 15 * 60
@@ -96,12 +96,12 @@ class QueueReading:
     def close(self) -> None:
         receipts = list(self._hidden.values())
         failed = 0
-        for start in range(0, len(receipts), _MESSAGES_A_CALL):
+        for start in range(0, len(receipts), _MESSAGES_PER_CALL):
             response = self._client.change_message_visibility_batch(
                 QueueUrl=self.queue.url,
                 Entries=[
                     {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
-                    for number, receipt in enumerate(receipts[start : start + _MESSAGES_A_CALL])
+                    for number, receipt in enumerate(receipts[start : start + _MESSAGES_PER_CALL])
                 ],
             )
             failed += len(response.get("Failed", []))
@@ -123,7 +123,7 @@ class QueueReading:
         # Without a wait SQS asks only some of its servers, and an empty answer would not mean an empty queue.
         return self._client.receive_message(
             QueueUrl=self.queue.url,
-            MaxNumberOfMessages=_MESSAGES_A_CALL,
+            MaxNumberOfMessages=_MESSAGES_PER_CALL,
             VisibilityTimeout=_HIDDEN_SECONDS,
             WaitTimeSeconds=_WAIT_SECONDS,
             MessageAttributeNames=["All"],

@@ -15,7 +15,7 @@ from services.shared.events.order import OrderPlaced
 from services.shared.lifecycle import ImpossibleCommitError, State
 from services.shared.order_lifecycle import ORDER
 
-_ENTRIES_A_CALL = 10
+_ENTRIES_PER_CALL = 10
 _POLL_SECONDS = 0.2
 
 
@@ -56,8 +56,8 @@ class OrderClient:
     def place(self, orders: Sequence[Mapping[str, object]]) -> list[datetime]:
         """Send one OrderPlaced per order; return when each was sent."""
         sent: list[datetime] = []
-        for start in range(0, len(orders), _ENTRIES_A_CALL):
-            batch = orders[start : start + _ENTRIES_A_CALL]
+        for start in range(0, len(orders), _ENTRIES_PER_CALL):
+            batch = orders[start : start + _ENTRIES_PER_CALL]
             sent += [datetime.now(UTC)] * len(batch)
             response = self._events.put_events(
                 Entries=[

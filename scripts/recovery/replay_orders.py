@@ -36,7 +36,7 @@ _POLL_SECONDS = 1.0
 # A new rule takes some time to be followed: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
 _RULE_SECONDS = 60
 # Of SQS.
-_MESSAGES_A_CALL = 10
+_MESSAGES_PER_CALL = 10
 _LONG_POLL_SECONDS = 5
 _EMPTY_POLLS = 2
 
@@ -155,7 +155,7 @@ class OrderArchive:
         empty = 0
         while empty < _EMPTY_POLLS:
             response = self._sqs.receive_message(
-                QueueUrl=queue_url, MaxNumberOfMessages=_MESSAGES_A_CALL, WaitTimeSeconds=_LONG_POLL_SECONDS
+                QueueUrl=queue_url, MaxNumberOfMessages=_MESSAGES_PER_CALL, WaitTimeSeconds=_LONG_POLL_SECONDS
             )
             messages = response.get("Messages", [])
             empty = 0 if messages else empty + 1

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Of DynamoDB.
-_REQUESTS_A_CALL = 25
+_REQUESTS_PER_CALL = 25
 _CALLS_AT_ONCE = 8
 _BACKOFF = Backoff(attempts=12, first_pause_seconds=0.1)
 
@@ -38,7 +38,7 @@ class TableWrites:
         return self._write({"DeleteRequest": {"Key": key}} for key in keys)
 
     def _write(self, requests: "Iterable[WriteRequestTypeDef]") -> Iterator[int]:
-        batches = _in_lists(iter(requests), _REQUESTS_A_CALL)
+        batches = _in_lists(iter(requests), _REQUESTS_PER_CALL)
         with ThreadPoolExecutor(_CALLS_AT_ONCE) as pool:
             for some in _in_lists(batches, _CALLS_AT_ONCE):
                 yield sum(pool.map(self._write_batch, some))

@@ -71,7 +71,7 @@ def bench(
         concurrency=count("concurrency", concurrency),
         rates=[None if text == "full" else count("rate", text) for text in rate.split(",")],
         repeat=count("repeat", repeat),
-        counted=counted,
+        count_requests=counted,
     )
     benchmark.run_benchmark(settings, path(json), path(compare))
 
@@ -115,7 +115,7 @@ def cost(
     from scripts.measure.cost import report
 
     settings = report.Settings(
-        orders_a_month=count("orders-per-month", orders_per_month),
+        orders_per_month=count("orders-per-month", orders_per_month),
         batch=count("batch", batch) if batch else None,
         months=count("months", months),
         scraped=scraped,

@@ -91,9 +91,9 @@ def monitoring(_: Context) -> None:
 def faults(_: Context, orders: str = "1000", seed: str = "1") -> None:
     """Run orders while workers die and API calls fail."""
     from scripts.cli.errors import UserError
-    from tests.faults import suite
+    from tests.faults.suite import run_fault_suite
 
-    report = suite.run(count("orders", orders), seed=count("seed", seed))
+    report = run_fault_suite(count("orders", orders), seed=count("seed", seed))
     report.print()
     if report.failures:
         raise UserError(", ".join(f"{len(subjects)} {name}" for name, subjects in report.failures.items()))

@@ -63,7 +63,7 @@ def test_what_was_changed_by_hand_is_named_and_a_plan_from_a_folder_mends_it_onc
     assert review.risks == ()
     shutil.copytree(first, second)
 
-    # As on another machine: without what Terraform keeps beside a plan. What nothing describes nothing mends.
+    # As on another machine: without Terraform's working files. Terraform does not undo resources that it does not manage.
     shutil.rmtree(target.state_folder / "terraform")
     iam.delete_role_policy(**backdoor)
     applying.apply(target, first)
@@ -84,7 +84,7 @@ def change_by_hand(target: Target, iam: Any) -> None:  # noqa: ANN401 - there ar
 
 
 def refuse_to_apply_again(target: Target, folder: Path) -> None:
-    """The state has moved on; nor would a plan do without its review, or another with it."""
+    """The state has moved on. A plan without its review, or with another plan's, is refused too."""
     plan_file, review_file = folder / "deployment.tfplan", folder / "deployment.review.json"
     plan, review = plan_file.read_bytes(), review_file.read_text()
 

@@ -20,10 +20,10 @@ from tests.github_roles import REPOSITORY, Keys, take
 from tests.integration.test_deployment import changes
 from tests.integration.test_github_roles import listed
 
-# Where the embedded AWS is not AWS: it knows none of these conditions of any call, and would refuse each. That they are
-# there is seen by tests/integration.
+# The emulator does not know these conditions and would refuse every call that has one. tests/integration checks that the
+# policies have them.
 _UNKNOWN_CONDITIONS = {"iam:PermissionsBoundary", "iam:PassedToService", "lambda:FunctionArn"}
-# Of these calls it does not see whom they are about, or which tags that has.
+# For these calls the emulator ignores the resource and its tags.
 _UNKNOWN_RESOURCES = (
     "apigateway:DELETE",
     "apigateway:PATCH",

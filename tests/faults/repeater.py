@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # From while the first is being handled until after its order would have expired, had the first been lost.
 _LATEST_SECONDS = 20
-_ENTRIES_A_CALL = 10
+_ENTRIES_PER_CALL = 10
 
 
 class Repeater:
@@ -43,8 +43,8 @@ class Repeater:
             self._later += [(now + self._dice.uniform(0, _LATEST_SECONDS), entry) for _ in range(DELIVERIES - 1)]
         due = [entry for at, entry in self._later if at <= now]
         self._dice.shuffle(due)
-        for start in range(0, len(due), _ENTRIES_A_CALL):
-            self._put(due[start : start + _ENTRIES_A_CALL])
+        for start in range(0, len(due), _ENTRIES_PER_CALL):
+            self._put(due[start : start + _ENTRIES_PER_CALL])
         self._later = [(at, entry) for at, entry in self._later if at > now]
 
     def _put(self, entries: "list[PutEventsRequestEntryTypeDef]") -> None:

@@ -57,7 +57,7 @@ class Report:
         shown = table("", "count", title="\nFault suite", numbers={"count"})
         for name, figure in self._figures().items():
             shown.add_row(name, f"{figure:,}")
-        shown.add_row("orders a second", f"{self.orders / self.seconds:.1f}")
+        shown.add_row("orders per second", f"{self.orders / self.seconds:.1f}")
         shown.add_row("seconds", f"{self.seconds:.0f}")
         out.print(shown)
         out.print(self._faults_table())

@@ -39,13 +39,13 @@ _SETTINGS = {
 _FUNCTION_TIMEOUT_SECONDS = 6
 # Shorter than copies take at most: where the first payment request failed, they and the expiry race.
 _PAYMENT_TIMEOUT_SECONDS = 12
-_EVENTS_A_SECOND = 40
+_EVENTS_PER_SECOND = 40
 _BATCH = 10
 # More than that waiting, and the sender waits too: what is tested is faults, not load.
 _BACKLOG = 100
 _STANDSTILL_SECONDS = 180
 # Counted in events, not in seconds: a slow machine must get as far between two of them as a fast one.
-_EVENTS_A_KILL = 60
+_EVENTS_PER_KILL = 60
 _SWEEP_SECONDS = 5
 _REPEAT_SECONDS = 0.1
 # What failed so often becomes a dead letter, so that there is something to redrive.
@@ -60,7 +60,7 @@ _GIVE_UP_SECONDS = 60
 _SETTLE_SECONDS = 600
 
 
-def run(orders: int, seed: int, fault_rate: float = _FAULT_RATE) -> Report:
+def run_fault_suite(orders: int, seed: int, fault_rate: float = _FAULT_RATE) -> Report:
     """Deploy to an embedded AWS of its own, run `orders` orders through it with faults on, and look at what is left."""
     proxy = FaultProxy(fault_rate, seed)
     settings = with_settings(
@@ -134,14 +134,14 @@ class _Run:
         for number, batch in enumerate(batches(self._deliveries, _BATCH)):
             if number in deploy_at:
                 self._deployer.deploy(deploy_at[number])
-            if number % (_EVENTS_A_KILL // _BATCH) == 0:
+            if number % (_EVENTS_PER_KILL // _BATCH) == 0:
                 self._killer.kill()
             self._send(batch)
             if monotonic() - looked > _LOOK_SECONDS:
                 self._look()
                 looked = monotonic()
             began += self._hold_back()
-            sleep(max(0, began + (number + 1) * _BATCH / _EVENTS_A_SECOND - monotonic()))
+            sleep(max(0, began + (number + 1) * _BATCH / _EVENTS_PER_SECOND - monotonic()))
 
     def _send(self, batch: Sequence[Delivery]) -> None:
         response = self._events.put_events(

@@ -5,8 +5,8 @@ from services.shared.events import every
 from services.shared.events.event import known_events, type_names
 from services.shared.events.order import OrderValidated
 from services.shared.events.payment import PaymentProcessed, PaymentRequested, RefundProcessed, RefundRequested
-from tests.faults import suite
 from tests.faults.proxy import Fault
+from tests.faults.suite import run_fault_suite
 
 # Few calls must meet what many meet in a long run.
 _FAULT_RATE = 0.06
@@ -16,7 +16,7 @@ EVENTS = every.MODULES
 
 
 def test_nothing_is_lost_or_oversold_under_faults() -> None:
-    report = suite.run(orders=150, seed=1, fault_rate=_FAULT_RATE)
+    report = run_fault_suite(orders=150, seed=1, fault_rate=_FAULT_RATE)
 
     report.print()
     assert report.failures == {}

@@ -15,7 +15,7 @@ STRAY = "stray-"
 
 _SKUS = 12
 # A third of the SKUs runs out: an order asks for 2.7 units, so for 0.23 of each SKU.
-_STOCK_AN_ORDER = (0.1, 0.4)
+_STOCK_PER_ORDER = (0.1, 0.4)
 _FORCED_SHARE = 0.3
 _STRAY_SHARE = 0.05
 # A copy comes up to so many orders later: past the first ones' outcome, and before others' first.
@@ -33,7 +33,7 @@ def catalogue(orders: int, dice: random.Random) -> list[SeedProduct]:
         SeedProduct(
             sku=f"sku-{number}",
             name=f"Product {number}",
-            stock=round(orders * dice.uniform(*_STOCK_AN_ORDER)),
+            stock=round(orders * dice.uniform(*_STOCK_PER_ORDER)),
             priceMinor=dice.randint(100, 5000),
             currency="GBP",
         )

@@ -24,27 +24,27 @@ Write = Callable[["DynamoDBClient"], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
+class Outcome:
     results: list[object]
     """What each writer returned or raised."""
     refused: int
     """How many of the writes that met did not come about."""
 
 
-def at_once(target: Target, *writes: Write) -> Met:
+def at_once(target: Target, *writes: Write) -> Outcome:
     """Have all write in the same moment. One that never writes breaks the meeting, and so the test."""
     meeting = threading.Barrier(len(writes), timeout=_PATIENCE_SECONDS)
     writers = [_Writer(target, meeting.wait) for _ in writes]
     with ThreadPoolExecutor(len(writes)) as pool:
         results = list(pool.map(_Writer.run, writers, writes))
-    return Met(results, sum(writer.refused for writer in writers))
+    return Outcome(results, sum(writer.refused for writer in writers))
 
 
-def interrupted(target: Target, write: Write, between: Callable[[], object], at_write: int = 1) -> Met:
+def interrupted(target: Target, write: Write, between: Callable[[], object], at_write: int = 1) -> Outcome:
     """Have somebody else write right before the writer's first write, or a later one."""
     writer = _Writer(target, between, at_write)
     result = writer.run(write)
-    return Met([result], int(writer.refused))
+    return Outcome([result], int(writer.refused))
 
 
 class _Writer:

@@ -44,7 +44,7 @@ class HoldingProxy(Proxy):
 
 
 def callers(pids: Iterable[int], ports: Collection[int]) -> list[int]:
-    """Those of the processes that a connection from one of these ports is of.
+    """The processes that own a connection from one of these ports.
 
     https://man7.org/linux/man-pages/man5/proc_pid_net.5.html
     """

@@ -14,7 +14,7 @@ ALERTS = rules("alert")
 WEBHOOK = "https://hooks.example/1"
 
 
-def run(*command: str | Path) -> str:
+def output_of(*command: str | Path) -> str:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
@@ -22,18 +22,18 @@ def run(*command: str | Path) -> str:
 
 def receiver(tools: Tools, configuration: Path, labels: dict[str, Any]) -> str:
     given = [f"{name}={value}" for name, value in labels.items()]
-    return run(tools.amtool, "config", "routes", "test", f"--config.file={configuration}", *given).strip()
+    return output_of(tools.amtool, "config", "routes", "test", f"--config.file={configuration}", *given).strip()
 
 
 def test_promtool_accepts_the_configuration_and_its_rules(tools: Tools, tmp_path: Path) -> None:
     render_rules(tmp_path, "https://git.example/runbook.md")
     path = render_prometheus(tmp_path, url="http://h/m", environment="dev", token="secret", alertmanager_port=1)  # noqa: S106 - no real one
 
-    assert "WARNING" not in run(tools.promtool, "check", "config", path)
+    assert "WARNING" not in output_of(tools.promtool, "check", "config", path)
 
 
 def test_every_rule_does_what_its_tests_say(tools: Tools) -> None:
-    run(tools.promtool, "test", "rules", *sorted((PROMETHEUS / "tests").glob("*.yml")))
+    output_of(tools.promtool, "test", "rules", *sorted((PROMETHEUS / "tests").glob("*.yml")))
 
 
 def test_amtool_accepts_the_configuration_for_each_set_of_webhooks(tools: Tools, tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_amtool_accepts_the_configuration_for_each_set_of_webhooks(tools: Tools,
         sets += [{TEAMS: WEBHOOK}, {SLACK: WEBHOOK, TEAMS: WEBHOOK}]
 
     for number, webhooks in enumerate(sets):
-        run(tools.amtool, "check-config", render_alertmanager(tmp_path / str(number), webhooks))
+        output_of(tools.amtool, "check-config", render_alertmanager(tmp_path / str(number), webhooks))
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=[rule["alert"] for rule in ALERTS])

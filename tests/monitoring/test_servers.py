@@ -17,7 +17,7 @@ from scripts.cli.paths import MONITORING_SOURCE
 from scripts.cli.waiting import wait_until
 from scripts.local.monitoring_tools import Tools
 from scripts.monitor import monitoring_config
-from scripts.monitor.alerts import read_alerts, told_by_alertmanager
+from scripts.monitor.alerts import alertmanager_channels, read_alerts
 from scripts.monitor.monitoring import Endpoint, Monitoring
 from scripts.monitor.monitoring_config import CLOUDWATCH_RECEIVER, PEOPLE_RECEIVER, SLACK
 from tests.monitoring.servers import MetricsEndpoint, Webhook, get_json, serving
@@ -143,7 +143,7 @@ def test_the_alerts_that_fire_are_read_with_their_receivers(watched: Monitoring)
     assert eventually(lambda: {dead_letters, stock} <= receivers().keys())
     assert receivers()[dead_letters] == (CLOUDWATCH_RECEIVER,)
     assert receivers()[stock] == (PEOPLE_RECEIVER,)
-    assert told_by_alertmanager(port) == [SLACK]
+    assert alertmanager_channels(port) == [SLACK]
 
 
 def test_starting_again_mends_address_token_and_receivers_and_keeps_the_servers(

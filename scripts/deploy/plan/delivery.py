@@ -68,7 +68,7 @@ _PATTERNS = (
 )
 
 
-def disrupted(resource: Resource, explain: Callable[[Value, Value], bool]) -> Found:
+def delivery_risks(resource: Resource, explain: Callable[[Value, Value], bool]) -> Found:
     """Give kind and text of each way in which a changed resource may lose, skip or give up something sooner.
 
     `explain` says whether one value becomes another without a change of meaning, as by a rename.

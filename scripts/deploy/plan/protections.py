@@ -44,7 +44,7 @@ _RETENTIONS = (
 )
 
 
-def weakened(resource: Resource) -> Found:
+def protection_risks(resource: Resource) -> Found:
     """Give kind and text of each protection that a changed resource loses."""
     before, after = resource.settings
     for path, consequence in _SWITCHES:

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from scripts.deploy.plan.configuration import Json
-from scripts.deploy.plan.delivery import disrupted
+from scripts.deploy.plan.delivery import delivery_risks
 from scripts.deploy.plan.exposure import opened
 from scripts.deploy.plan.model import Action, Found, Risk, Severity
 from scripts.deploy.plan.permissions import permission_risks
-from scripts.deploy.plan.protections import DELETION_PROTECTIONS, weakened
+from scripts.deploy.plan.protections import DELETION_PROTECTIONS, protection_risks
 from scripts.deploy.plan.renames import Renames
 from scripts.deploy.plan.resources import Resource
 from scripts.deploy.plan.values import KnownLater, attributes, differences, text
-from scripts.deploy.plan.wiring import ends, moved_to, rewired
+from scripts.deploy.plan.wiring import moved_to, removal_risks, wiring_risks
 
 # The content that goes with the resource.
 _STATEFUL = {
@@ -96,19 +96,19 @@ def _hint(resource: Resource, resources: Sequence[Resource]) -> str:
 
 def _risks_of(resource: Resource, resources: Sequence[Resource], renames: Renames) -> Found:
     if resource.action in {Action.UPDATE, Action.REPLACE}:
-        yield from weakened(resource)
-        yield from disrupted(resource, renames.explain)
-        yield from rewired(resource, resources, renames)
+        yield from protection_risks(resource)
+        yield from delivery_risks(resource, renames.explain)
+        yield from wiring_risks(resource, resources, renames)
         yield from _identity(resource, renames)
         before, after = ({name: side.get(name) for name in _CODE} for side in (resource.before, resource.after))
         if resource.type == "aws_lambda_function" and any(differences(before, after)):
             yield "code", "its code changes"
     if resource.is_made:
         yield from opened(resource)
-    yield from ends(resource, resources)
+    yield from removal_risks(resource, resources)
     if new := moved_to(resource, resources):
         moved = replace(new, before=resource.before, action=Action.REPLACE)
-        yield from disrupted(moved, lambda _, after: isinstance(after, KnownLater))
+        yield from delivery_risks(moved, lambda _, after: isinstance(after, KnownLater))
     if resource.action is Action.FORGET:
         yield "wiring", "Terraform no longer manages it; it stays as it is"
 

@@ -69,7 +69,7 @@ _IDENTITY = (
 )
 
 
-def rewired(resource: Resource, resources: Sequence[Resource], renames: Renames) -> Found:
+def wiring_risks(resource: Resource, resources: Sequence[Resource], renames: Renames) -> Found:
     """Give kind and text where a rule delivers elsewhere, or a mapping starts over."""
     if resource.type == "aws_cloudwatch_event_target":
         before, after = resource.before.get("arn"), resource.after.get("arn")
@@ -84,7 +84,7 @@ def rewired(resource: Resource, resources: Sequence[Resource], renames: Renames)
         yield "wiring", f"it is replaced: {reading}"
 
 
-def ends(resource: Resource, resources: Sequence[Resource]) -> Found:
+def removal_risks(resource: Resource, resources: Sequence[Resource]) -> Found:
     """Give what a destroyed part takes from its owner, unless another takes its place in the same plan."""
     if resource.action is not Action.DESTROY:
         return

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from scripts.measure.capacity.parameters import Parameters, Profile
 from scripts.measure.capacity.usage import deadline_units
 
-_COMMITS_AN_ORDER = 3
-_RELAYED_EVENTS_AN_ORDER = 4
-DELIVERIES_AN_ORDER = 3
+_COMMITS_PER_ORDER = 3
+_RELAYED_EVENTS_PER_ORDER = 4
+DELIVERIES_PER_ORDER = 3
 """Events that rules deliver to queues: OrderPlaced, PaymentRequested, PaymentProcessed."""
 MOST_BATCH_WITHOUT_WINDOW = 10
 _FIRST_POLLERS, _DOUBLING_MINUTES, _LAMBDA_SCALING_MINUTES = 5, 30, 1 / 6
@@ -27,7 +27,7 @@ class Workload:
     orders_per_second: float | None
     batch_size: int = 10
     group_commit: bool = True
-    skus_an_order: int = 2
+    skus_per_order: int = 2
     catalogue_skus: int = 1000
     chosen_window_seconds: float | None = None
     evenly: bool = False
@@ -86,7 +86,7 @@ class Step:
     transaction_seconds: float
 
     @property
-    def transactions_an_order(self) -> float:
+    def transactions_per_order(self) -> float:
         return 1 / self.orders
 
 
@@ -105,9 +105,9 @@ class Model:
             "order service workers": self.deployment.maximum_concurrency / self.order_worker_seconds,
             "payment service workers": self.deployment.maximum_concurrency / self.settle.seconds,
             "Lambda concurrency": self.deployment.lambda_concurrency / self.all_worker_seconds,
-            "PutEvents quota": self.deployment.put_events_a_second / self.put_events_an_order,
-            "rule invocations quota": self.deployment.invocations_a_second / DELIVERIES_AN_ORDER,
-            "table write units": self.deployment.table_write_units / max(self.write_units_an_order.values()),
+            "PutEvents quota": self.deployment.put_events_a_second / self.put_events_per_order,
+            "rule invocations quota": self.deployment.invocations_a_second / DELIVERIES_PER_ORDER,
+            "table write units": self.deployment.table_write_units / max(self.write_units_per_order.values()),
             "stream shards": self._shards * self.deployment.parallelization_factor / self.relay_seconds,
             "one SKU's item": self._item_limit,
         }
@@ -128,8 +128,8 @@ class Model:
         It is no hard limit: beyond it more and more transactions are retried, and more messages return to the queue.
         """
         steps = (self.reserve, self.settle)
-        total = sum(step.transactions_an_order for step in steps)
-        width = sum(step.skus * step.transactions_an_order for step in steps) / total
+        total = sum(step.transactions_per_order for step in steps)
+        width = sum(step.skus * step.transactions_per_order for step in steps) / total
         met = width * sum(self._held_seconds(step) for step in steps) / self._items
         return self.parameters.conflict_share_aimed_at / met if met else math.inf
 
@@ -149,34 +149,34 @@ class Model:
     @property
     def relay_seconds(self) -> float:
         """Relay worker time per order, with full batches."""
-        orders = self.deployment.relay_batch_size / _COMMITS_AN_ORDER
+        orders = self.deployment.relay_batch_size / _COMMITS_PER_ORDER
         rounds = math.ceil(self._relay_calls * orders / self.parameters.deployment.calls_side_by_side)
         once = self.profile.invocation_mean + rounds * self.profile.put_events.mean(self._entries)
-        return once / orders + _COMMITS_AN_ORDER * self.profile.relayed_commit.mean()
+        return once / orders + _COMMITS_PER_ORDER * self.profile.relayed_commit.mean()
 
     @property
     def all_worker_seconds(self) -> float:
         return self.order_worker_seconds + self.settle.seconds + self.relay_seconds
 
     @property
-    def put_events_an_order(self) -> float:
+    def put_events_per_order(self) -> float:
         """Calls per order, each of them full, those of the producer included."""
         return self._relay_calls + 1 / self._entries
 
     @property
-    def write_units_an_order(self) -> Mapping[str, float]:
+    def write_units_per_order(self) -> Mapping[str, float]:
         """Write units per order, by table."""
         twice = self.parameters.limits.transactional_factor.value
         steps = (self.reserve, self.settle)
         return {
             "event store": twice * len(steps) + 1,
-            "deadlines": twice * deadline_units(self.reserve.orders) * self.reserve.transactions_an_order,
+            "deadlines": twice * deadline_units(self.reserve.orders) * self.reserve.transactions_per_order,
             "inventory": twice * sum(step.skus / step.orders for step in steps),
-            "counters": twice * sum(step.transactions_an_order for step in steps),
+            "counters": twice * sum(step.transactions_per_order for step in steps),
         }
 
     @property
-    def item_uses_an_order(self) -> float:
+    def item_uses_per_order(self) -> float:
         """Transactions per order on one SKU's item, or on one of its stock shards."""
         return sum(step.skus / step.orders for step in (self.reserve, self.settle)) / self._items
 
@@ -187,7 +187,7 @@ class Model:
     @property
     def _item_limit(self) -> float:
         limits = self.parameters.limits
-        by_units = limits.partition_write_units.value / limits.transactional_factor.value / self.item_uses_an_order
+        by_units = limits.partition_write_units.value / limits.transactional_factor.value / self.item_uses_per_order
         held = sum(self._held_seconds(step) for step in (self.reserve, self.settle)) / self._items
         return min(by_units, 1 / held) if held else by_units
 
@@ -201,7 +201,7 @@ class Model:
 
     @property
     def _relay_calls(self) -> float:
-        return _RELAYED_EVENTS_AN_ORDER / self._entries
+        return _RELAYED_EVENTS_PER_ORDER / self._entries
 
     @property
     def _shards(self) -> float:
@@ -211,7 +211,7 @@ class Model:
 
     @property
     def _delivery_seconds(self) -> float:
-        return DELIVERIES_AN_ORDER * self.profile.bus_delivery.mean() + self.profile.put_events.mean() / self._entries
+        return DELIVERIES_PER_ORDER * self.profile.bus_delivery.mean() + self.profile.put_events.mean() / self._entries
 
     @property
     def _conclude_seconds(self) -> float:
@@ -227,10 +227,10 @@ class Model:
     def _step(self, batch: float, *, charges: bool) -> Step:
         profile, workload = self.profile, self.workload
         orders = batch if workload.group_commit else 1.0
-        skus = distinct(orders * workload.skus_an_order, workload.catalogue_skus)
+        skus = distinct(orders * workload.skus_per_order, workload.catalogue_skus)
         others = SETTLING_OTHERS if charges else RESERVING_OTHERS
         parts = math.ceil((orders + skus + others) / self.parameters.limits.transaction_items.value)
-        orders, skus = orders / parts, distinct(orders / parts * workload.skus_an_order, workload.catalogue_skus)
+        orders, skus = orders / parts, distinct(orders / parts * workload.skus_per_order, workload.catalogue_skus)
         transaction = profile.transact.mean(orders + skus + 1)
         seconds = profile.read.mean(orders) + transaction
         if charges:
@@ -257,7 +257,7 @@ def sized_deployment(parameters: Parameters, profile: Profile, workload: Workloa
     partition, factor = parameters.limits.partition_write_units.value, parameters.limits.parallelization_factor.value
     units = max(
         default.table_write_units,
-        _up(wanted * max(model.write_units_an_order.values())),
+        _up(wanted * max(model.write_units_per_order.values())),
         # A shard of the stream is a partition of the table, and takes at most this many relays.
         partition * math.ceil(relays / factor),
     )
@@ -267,8 +267,8 @@ def sized_deployment(parameters: Parameters, profile: Profile, workload: Workloa
         model.deployment,
         maximum_concurrency=max(default.maximum_concurrency, math.ceil(workers)),
         lambda_concurrency=max(default.lambda_concurrency, _up(wanted * (model.all_worker_seconds + 2 * again))),
-        put_events_a_second=max(default.put_events_a_second, _up(wanted * model.put_events_an_order)),
-        invocations_a_second=max(default.invocations_a_second, _up(wanted * DELIVERIES_AN_ORDER)),
+        put_events_a_second=max(default.put_events_a_second, _up(wanted * model.put_events_per_order)),
+        invocations_a_second=max(default.invocations_a_second, _up(wanted * DELIVERIES_PER_ORDER)),
         table_write_units=units,
         parallelization_factor=max(1, math.ceil(relays / (units // partition))),
     )

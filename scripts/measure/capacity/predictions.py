@@ -31,7 +31,7 @@ class Mode:
 @dataclass(frozen=True, slots=True)
 class Mix:
     name: str
-    skus_an_order: int
+    skus_per_order: int
     catalogue_skus: int
 
 
@@ -96,7 +96,7 @@ class Comparison:
 
 
 def workload(mode: Mode, mix: Mix, rate: float | None) -> Workload:
-    skus, catalogue = mix.skus_an_order, mix.catalogue_skus
+    skus, catalogue = mix.skus_per_order, mix.catalogue_skus
     return Workload(rate, mode.batch_size, mode.group_commit, skus, catalogue, mode.window_seconds)
 
 
@@ -148,7 +148,7 @@ def scaled_down(whole: Workload, deployment: Deployment, rate: float) -> tuple[f
     The queues are a little longer than those of the whole, because the pools are smaller.
     """
     items = whole.catalogue_skus * deployment.stock_shards
-    width = min(whole.batch_size if whole.group_commit else 1, whole.catalogue_skus) * whole.skus_an_order
+    width = min(whole.batch_size if whole.group_commit else 1, whole.catalogue_skus) * whole.skus_per_order
     smallest = 1 if whole.catalogue_skus == 1 else _SMALLEST_POOL * width
     scale = min(
         rate * _SECONDS / _MOST_ORDERS,
@@ -196,7 +196,7 @@ def embedded(  # noqa: PLR0913 - the settings of a run
 ) -> Result:
     """Simulate on the embedded AWS; a paced run has as many orders as its rate needs, not `orders`."""
     skus, catalogue = scenario.skus, scenario.catalogue
-    wanted = Workload(rate, batch_size, skus_an_order=skus, catalogue_skus=catalogue, evenly=True)
+    wanted = Workload(rate, batch_size, skus_per_order=skus, catalogue_skus=catalogue, evenly=True)
     deployment = replace(Deployment.default(parameters), maximum_concurrency=workers)
     # Paced orders do not pile up, so a longer run than the measured one says the same with less noise.
     orders = orders if rate is None else max(_LEAST_ORDERS, round(rate * _SECONDS))

@@ -18,10 +18,10 @@ class Order:
 
 
 class RateLimit:
-    """Admits `units_a_second`, and gives the delay of units beyond that."""
+    """Admits `units_per_second`, and gives the delay of units beyond that."""
 
-    def __init__(self, env: simpy.Environment, units_a_second: float) -> None:
-        self._env, self._rate = env, units_a_second
+    def __init__(self, env: simpy.Environment, units_per_second: float) -> None:
+        self._env, self._rate = env, units_per_second
         self._free_at = 0.0
 
     def delay(self, units: float) -> float:

@@ -105,7 +105,7 @@ class Pipeline:
         for _ in range(orders):
             if rate := self.workload.orders_per_second:
                 yield self.env.timeout(1 / rate if self.workload.evenly else self._dice.expovariate(rate))
-            count = min(self.workload.skus_an_order, len(skus))
+            count = min(self.workload.skus_per_order, len(skus))
             self.placed += 1
             sent = self.profile.put_events.sample(self._dice, 1)
             order = Order(self.env.now, tuple(self._dice.sample(skus, count)))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from scripts.measure.capacity.parameters import DeploymentDefaults, Limits
 
 _MILLION = 1_000_000
-# SQS hands over and deletes ten messages a request, and BatchGetItem reads a hundred items.
-_RECORDS_A_REQUEST, _ITEMS_A_READ = 10, 100
+# SQS hands over and deletes ten messages per request, and BatchGetItem reads a hundred items.
+_RECORDS_PER_REQUEST, _ITEMS_PER_READ = 10, 100
 COMMIT_READ_UNITS = 0.5
 """For an eventually consistent read of a commit: half a unit per 4 KB."""
 DEADLINE_BYTES, DUE_STREAM_BYTES = 170, 30
@@ -41,14 +41,14 @@ class Usage:
     def invoked(self, messages: int) -> None:
         """Count a queue's batch: each message is sent, then received and deleted ten per call."""
         self.lambda_requests += 1
-        self.queue_requests += messages + 2 * -(-messages // _RECORDS_A_REQUEST)
+        self.queue_requests += messages + 2 * -(-messages // _RECORDS_PER_REQUEST)
 
     def relayed(self) -> None:
         self.lambda_requests += 1
 
-    def read(self, items: int, units_an_item: float = 1) -> None:
-        self.api_calls += -(-items // _ITEMS_A_READ)
-        self.read_units += items * units_an_item
+    def read(self, items: int, units_per_item: float = 1) -> None:
+        self.api_calls += -(-items // _ITEMS_PER_READ)
+        self.read_units += items * units_per_item
 
     def transacted(self, orders: int, skus: int, *, due: bool = False) -> None:
         """Count an attempt: commits, SKUs, counters, deadline. A cancelled attempt is billed as well."""
@@ -65,15 +65,15 @@ class Usage:
 
     def quantities(self, completed: float, deployment: DeploymentDefaults) -> dict[str, float]:
         """Quantities per million orders, by line of the price list."""
-        an_order = _MILLION / completed
-        logged = self.lambda_requests * deployment.log_bytes_an_invocation * an_order
+        per_million = _MILLION / completed
+        logged = self.lambda_requests * deployment.log_bytes_an_invocation * per_million
         return {
-            "dynamodb_write_units": self.write_units * an_order,
-            "dynamodb_read_units": self.read_units * an_order,
-            "eventbridge_events": self.events * an_order,
+            "dynamodb_write_units": self.write_units * per_million,
+            "dynamodb_read_units": self.read_units * per_million,
+            "eventbridge_events": self.events * per_million,
             "eventbridge_archived_bytes": _MILLION * deployment.event_bytes_an_order,
-            "sqs_requests": self.queue_requests * an_order,
-            "lambda_requests": self.lambda_requests * an_order,
-            "lambda_gb_seconds": self.lambda_seconds * deployment.memory_gb * an_order,
+            "sqs_requests": self.queue_requests * per_million,
+            "lambda_requests": self.lambda_requests * per_million,
+            "lambda_gb_seconds": self.lambda_seconds * deployment.memory_gb * per_million,
             "log_bytes": logged + _MILLION * deployment.log_bytes_an_order,
         }

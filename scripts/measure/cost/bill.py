@@ -9,8 +9,8 @@ from scripts.measure.cost.resource_types import standing
 from scripts.measure.cost.standing import activities, once_due
 from scripts.measure.prices import Price, Prices
 
-DAYS_A_MONTH = 30.4
-STORED_BYTES_AN_ORDER = 1_600
+DAYS_PER_MONTH = 30.4
+STORED_BYTES_PER_ORDER = 1_600
 """Three commits of an order of 2 SKUs, with the 100 bytes that DynamoDB adds per item."""
 _GB = 1e9
 
@@ -67,7 +67,7 @@ def make_bill(planned: Planned, prices: Prices, counts: Counts, orders: int, mon
 
 def _kept(planned: Planned, counts: Counts, orders: int, months: int) -> dict[str, float]:
     """Stored GB after these months."""
-    stored = orders * months * STORED_BYTES_AN_ORDER / _GB
+    stored = orders * months * STORED_BYTES_PER_ORDER / _GB
     archived = _months(planned, "aws_cloudwatch_event_archive", "retention_days", months)
     logged = _months(planned, "aws_cloudwatch_log_group", "retention_in_days", months)
     return {
@@ -80,7 +80,7 @@ def _kept(planned: Planned, counts: Counts, orders: int, months: int) -> dict[st
 
 def _months(planned: Planned, kind: str, setting: str, months: int) -> float:
     """Months of its retention: all of them without a retention."""
-    return min(planned.largest(kind, setting, default=months * DAYS_A_MONTH) / DAYS_A_MONTH, months)
+    return min(planned.largest(kind, setting, default=months * DAYS_PER_MONTH) / DAYS_PER_MONTH, months)
 
 
 def _recoverable(planned: Planned) -> bool:

@@ -35,10 +35,10 @@ class _Recorded(BaseModel):
 @dataclass(frozen=True, slots=True)
 class Predicted:
     counts: Counts
-    orders_a_transaction: float
+    orders_per_transaction: float
     limit: str
     """The least limit of the environment."""
-    orders_a_second: float
+    orders_per_second: float
     """The rate that the environment carries."""
 
 
@@ -60,20 +60,20 @@ def counts_at(direct: Mapping[int, Counts], orders: float, memory_gb: float = _M
     return counts | {"lambda_gb_seconds": counts["lambda_gb_seconds"] * memory_gb / _MEASURED_MEMORY_GB}
 
 
-def predict(planned: Planned, orders_a_second: float) -> Predicted:
+def predict(planned: Planned, orders_per_second: float) -> Predicted:
     """Simulate orders at random times on AWS, on the planned deployment, at this rate or its capacity."""
     parameters = load_parameters()
     profile = parameters.profiles["aws"]
     deployment = replace(Deployment.default(parameters), maximum_concurrency=planned.workers)
     wanted = Workload(
-        orders_a_second,
+        orders_per_second,
         planned.batch_size,
-        skus_an_order=ORDERED.skus,
+        skus_per_order=ORDERED.skus,
         catalogue_skus=ORDERED.catalogue,
         chosen_window_seconds=planned.window_seconds,
     )
     limit, capacity = Model(parameters, profile, wanted, deployment).capacity()
-    carried = replace(wanted, orders_per_second=min(orders_a_second, capacity))
+    carried = replace(wanted, orders_per_second=min(orders_per_second, capacity))
     pipeline = Pipeline(parameters, profile, carried, deployment)
     pipeline.run(_ORDERS)
     pipeline.env.run()  # until the last order has ended: the cost of orders in progress would be counted without them

@@ -17,20 +17,20 @@ from scripts.deploy import planning
 from scripts.deploy.plan.guard import PLAN_FILE
 from scripts.deploy.remote_state import initialised_terraform, state_bucket_exists
 from scripts.deploy.target import Target
-from scripts.measure.cost.bill import STORED_BYTES_AN_ORDER, Bill, make_bill
+from scripts.measure.cost.bill import STORED_BYTES_PER_ORDER, Bill, make_bill
 from scripts.measure.cost.load import ORDERED, Predicted, counts_at, measured_counts, predict
 from scripts.measure.cost.planned import Planned
-from scripts.measure.cost.resource_types import HOURS_A_MONTH, unpriced
+from scripts.measure.cost.resource_types import HOURS_PER_MONTH, unpriced
 from scripts.measure.cost.standing import assumptions
 from scripts.measure.prices import Prices, read_prices
 
 _MILLION = 1_000_000
-_SECONDS_A_MONTH = HOURS_A_MONTH * 3600
+_SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    orders_a_month: int = 1_000_000
+    orders_per_month: int = 1_000_000
     batch: int | None = None
     """Orders per transaction, for the measured counts of such batches; None takes both from the simulation."""
     months: int = 12
@@ -106,31 +106,31 @@ def _plan_or_state(target: Target) -> Mapping[str, Any]:
 
 def make_report(planned: Planned, settings: Settings) -> Report:
     prices = read_prices(settings.prices)
-    predicted = predict(planned, settings.orders_a_month / _SECONDS_A_MONTH)
+    predicted = predict(planned, settings.orders_per_month / _SECONDS_PER_MONTH)
     counts = predicted.counts
     if settings.batch:
         counts = counts_at(measured_counts(), settings.batch, planned.memory_gb)
     scraped = settings.scraped or planned.scrapes_expected
-    bill = make_bill(planned, prices, counts, settings.orders_a_month, settings.months, scraped=scraped)
+    bill = make_bill(planned, prices, counts, settings.orders_per_month, settings.months, scraped=scraped)
     notes = [*_notes(planned, prices, settings, predicted), *assumptions(planned, scraped=scraped)]
     return Report(bill, prices, planned.region, notes, unpriced(planned))
 
 
 def _notes(planned: Planned, prices: Prices, settings: Settings, predicted: Predicted) -> list[str]:
-    rate = settings.orders_a_month / _SECONDS_A_MONTH
+    rate = settings.orders_per_month / _SECONDS_PER_MONTH
     notes = [
         f"Prices of {prices.region}, {prices.date}, without free tiers, discounts and taxes.",
         f"Orders of {ORDERED.skus} SKUs out of {ORDERED.catalogue}, {rate:,.3g} a second all month.",
         *_counting(planned, settings, predicted),
-        f"The event store has {STORED_BYTES_AN_ORDER:,} bytes per order of {settings.months} months.",
+        f"The event store has {STORED_BYTES_PER_ORDER:,} bytes per order of {settings.months} months.",
         "Logs are stored uncompressed.",
         "Left out: the simulated payment gateway's table, the storage of deadlines, data transfer, requests to keys.",
     ]
     if planned.region != prices.region:
         where = planned.region or "another region"
         notes.insert(1, f"The environment is in {where}, whose prices differ: --prices FILE takes others.")
-    if rate > predicted.orders_a_second:
-        carried = f"{predicted.orders_a_second:,.0f} orders/s ({predicted.limit})"
+    if rate > predicted.orders_per_second:
+        carried = f"{predicted.orders_per_second:,.0f} orders/s ({predicted.limit})"
         notes.insert(0, f"These orders are more than the environment carries, {carried}: see docs/capacity.md.")
     return notes
 
@@ -142,7 +142,7 @@ def _counting(planned: Planned, settings: Settings, predicted: Predicted) -> lis
             "Lambda's times are those of the measured machine.",
         ]
     return [
-        f"{predicted.orders_a_transaction:,.1f} orders per transaction, simulated with {planned.batch_size} at most.",
+        f"{predicted.orders_per_transaction:,.1f} orders per transaction, simulated with {planned.batch_size} at most.",
         "Transactions that conflict are billed too.",
         "Lambda's times are assumed for AWS, see docs/capacity.md.",
     ]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from scripts.measure.cost.planned import Planned, Values
 
-HOURS_A_MONTH = 730
+HOURS_PER_MONTH = 730
 _CPU_UNITS, _MB = 1024, 1024
 
 Quantities = Mapping[str, float]
@@ -18,14 +18,14 @@ def _one(price: str) -> Callable[[Values], Quantities]:
 def _task(values: Values) -> Quantities:
     """A Fargate task that runs all the time, as the single task of the monitoring does."""
     return {
-        "fargate_cpu_hour": int(values["cpu"]) / _CPU_UNITS * HOURS_A_MONTH,
-        "fargate_gb_hour": int(values["memory"]) / _MB * HOURS_A_MONTH,
+        "fargate_cpu_hour": int(values["cpu"]) / _CPU_UNITS * HOURS_PER_MONTH,
+        "fargate_gb_hour": int(values["memory"]) / _MB * HOURS_PER_MONTH,
     }
 
 
 def _addresses(values: Values) -> Quantities:
     public = any(block.get("assign_public_ip") for block in values.get("network_configuration") or ())
-    return {"address_hour": HOURS_A_MONTH * values.get("desired_count", 1)} if public else {}
+    return {"address_hour": HOURS_PER_MONTH * values.get("desired_count", 1)} if public else {}
 
 
 PRICED: Mapping[str, Callable[[Values], Quantities]] = {

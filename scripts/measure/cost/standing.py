@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from scripts.measure.capacity.parameters import load_parameters
 from scripts.measure.capacity.usage import COMMIT_READ_UNITS, DEADLINE_BYTES, DUE_STREAM_BYTES
 from scripts.measure.cost.planned import Planned
-from scripts.measure.cost.resource_types import HOURS_A_MONTH
+from scripts.measure.cost.resource_types import HOURS_PER_MONTH
 from services.metrics_service.cloudwatch_reader import declared_sums
 
-MINUTES_A_MONTH = HOURS_A_MONTH * 60
-SCRAPES_A_MINUTE = 2
-_POLLERS, _POLLS_A_MINUTE = 5, 3
+MINUTES_PER_MONTH = HOURS_PER_MONTH * 60
+SCRAPES_PER_MINUTE = 2
+_POLLERS, _POLLS_PER_MINUTE = 5, 3
 _SWEEP_SECONDS, _TOLD_SECONDS, _SCRAPE_SECONDS = 0.2, 0.1, 0.1
 SWEPT_MINUTES, DEADLINE_SHARDS = 4, 8
 """A minute is read until no writer can add to it, each of its shards by a consistent query."""
-_STREAMS_A_MESSAGE = 100
+_STREAMS_PER_MESSAGE = 100
 _READ_BYTES = 4096
 # Of a checkpoint of 13 KB; of each scrape's page of 1,000 SKUs, 12 KB, and its turns to make it and to read CloudWatch.
 _CHECKPOINT_UNITS, _SCRAPE_WRITE_UNITS = 13, 12 + 2
@@ -44,21 +44,21 @@ def sums(planned: Planned) -> int:
 
 def assumptions(planned: Planned, *, scraped: bool) -> list[str]:
     scrapes = (
-        f"The metrics are scraped {SCRAPES_A_MINUTE} times a minute, with 1,000 SKUs in the inventory."
+        f"The metrics are scraped {SCRAPES_PER_MINUTE} times a minute, with 1,000 SKUs in the inventory."
         if scraped
         else "No scrapes of the metrics, as the plan expects none: --scraped adds the cost of a Prometheus."
     )
     return [
         f"Each of the {sums(planned)} metrics of the functions has a value in every hour, which is the upper limit.",
         scrapes,
-        f"Lambda polls an empty queue {_POLLERS * _POLLS_A_MINUTE} times a minute.",
+        f"Lambda polls an empty queue {_POLLERS * _POLLS_PER_MINUTE} times a minute.",
         "A key costs $1 a month more after each of its first two rotations, of which there is one a year: not counted.",
     ]
 
 
 def _sweeps(planned: Planned) -> Activity:
     """Each minute: read the cursor and the last minutes, one unit per query at least, and write the cursor."""
-    sweeps = MINUTES_A_MONTH
+    sweeps = MINUTES_PER_MONTH
     quantities = _invoked(planned, sweeps, _SWEEP_SECONDS) | {
         "dynamodb_read_units": (1 + SWEPT_MINUTES * DEADLINE_SHARDS) * sweeps,
         "dynamodb_write_units": sweeps,
@@ -71,7 +71,7 @@ def once_due(planned: Planned, orders: int) -> Activity:
 
     A message is sent, received and deleted. The order service reads version 2 of the order.
     """
-    messages = orders / _STREAMS_A_MESSAGE
+    messages = orders / _STREAMS_PER_MESSAGE
     group_units = SWEPT_MINUTES * (DEADLINE_BYTES + DUE_STREAM_BYTES) / _READ_BYTES
     quantities = _invoked(planned, messages, _TOLD_SECONDS) | {
         "dynamodb_read_units": orders * (group_units + COMMIT_READ_UNITS),
@@ -81,13 +81,13 @@ def once_due(planned: Planned, orders: int) -> Activity:
 
 
 def _polls(planned: Planned) -> Activity:
-    polls = len(planned.queue_mappings) * _POLLERS * _POLLS_A_MINUTE * MINUTES_A_MONTH
+    polls = len(planned.queue_mappings) * _POLLERS * _POLLS_PER_MINUTE * MINUTES_PER_MONTH
     return Activity("polling of empty queues", {"sqs_requests": polls})
 
 
 def _scrapes(planned: Planned) -> Activity:
-    scrapes = SCRAPES_A_MINUTE * MINUTES_A_MONTH
-    readings = HOURS_A_MONTH * 3600 / planned.metrics_refresh_seconds
+    scrapes = SCRAPES_PER_MINUTE * MINUTES_PER_MONTH
+    readings = HOURS_PER_MONTH * 3600 / planned.metrics_refresh_seconds
     quantities = _invoked(planned, scrapes, _SCRAPE_SECONDS) | {
         "api_request": scrapes,
         "metric_read": readings * (sums(planned) + len(planned.queue_mappings)),

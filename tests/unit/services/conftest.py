@@ -36,7 +36,7 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def _one_item_a_page(aws: Aws) -> None:
+def _one_item_per_page(aws: Aws) -> None:
     """DynamoDB's pages are of a megabyte, which no test fills."""
     for operation in ("Query", "Scan"):
         aws.dynamodb.meta.events.register(

@@ -364,7 +364,7 @@ def test_a_sweep_without_any_time_leaves_the_cursor(table: DeadlineTable, sweepe
 def test_the_backlog_of_a_long_outage_is_worked_off_sweep_by_sweep(
     aws: Aws, table: DeadlineTable, sweeper: DeadlineSweeper
 ) -> None:
-    """Half an hour of a deadline a minute, and time for nine minutes a sweep, of which two are looked at again."""
+    """Half an hour with one deadline per minute. A sweep has time for nine minutes, and reads two of them again."""
     sweeper.sweep(NOW)
     names = [str(minute) for minute in range(30)]
     for minute in range(30):
@@ -387,7 +387,7 @@ _DUE = [str(number) for number in range(4)]
 
 
 def _write_due(table: DeadlineTable) -> None:
-    """A group a minute, of which the last is due in the present one."""
+    """One group per minute; the last is due in the present minute."""
     for minute, name in enumerate(reversed(_DUE)):
         table.write(_group(name, due_at=NOW - minute * MINUTE))
 

@@ -114,7 +114,7 @@ def test_the_groups_of_a_minute_are_read_from_all_its_shards_and_from_no_other(a
     assert sorted(map(str, read)) == sorted(map(str, groups))
 
 
-@pytest.mark.usefixtures("_one_item_a_page")
+@pytest.mark.usefixtures("_one_item_per_page")
 def test_a_minute_is_read_to_its_end_whatever_fits_on_a_page(table: DeadlineTable) -> None:
     for number in range(5):
         table.write(GROUP._replace(stream_ids=(f"order#order-{number}",)))

@@ -198,7 +198,7 @@ def test_a_later_version_that_a_cheap_read_finds_is_not_taken_for_the_first(aws:
     assert lagging.asked == [(False, 2), (True, 2)]
 
 
-@pytest.mark.usefixtures("_one_item_a_page")
+@pytest.mark.usefixtures("_one_item_per_page")
 def test_a_stream_is_read_to_its_end_whatever_fits_on_a_page(aws: Aws) -> None:
     for version in range(1, 6):
         aws.store.append(seeding(version=version, delta=10 if version == 1 else 0))

@@ -96,7 +96,7 @@ def _one_by_one(shop: _Shop, placed: Sequence[PlacedOrder], first: int = 0) -> l
 
 
 @pytest.fixture(autouse=True, params=[_LIMIT, _FEW_ITEMS], ids=["one group", "several groups"], scope="module")
-def _items_a_transaction(request: pytest.FixtureRequest) -> Iterator[None]:
+def _items_per_transaction(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(event_store, "_MAX_ITEMS_PER_TRANSACTION", request.param)
         yield
@@ -151,7 +151,7 @@ def test_an_order_whose_group_failed_is_as_one_that_never_came(
     assert together.state == alone.state
 
 
-@pytest.mark.parametrize("_items_a_transaction", [4], indirect=True, scope="module")
+@pytest.mark.parametrize("_items_per_transaction", [4], indirect=True, scope="module")
 @pytest.mark.parametrize("fault", [ContentionError, TransactionFaultError])
 def test_no_order_is_refused_for_stock_that_a_failed_one_before_it_would_have_taken(fault: type[Exception]) -> None:
     shop = _Shop(stock=5)
@@ -224,7 +224,7 @@ def _commit(order_id: str, skus: Sequence[str]) -> Commit:
     return decide(order, inventory(*(stock_item(sku, stock=99) for sku in skus)))
 
 
-@pytest.mark.parametrize("_items_a_transaction", [_LIMIT], indirect=True, scope="module")
+@pytest.mark.parametrize("_items_per_transaction", [_LIMIT], indirect=True, scope="module")
 def test_a_group_is_as_large_as_a_transaction_may_be() -> None:
     one_sku = [_commit(f"order-{number}", ["a"]) for number in range(150)]
     of_two = [_commit(f"order-{number}", [f"a-{number}", f"b-{number}"]) for number in range(150)]
@@ -254,7 +254,7 @@ class _Counted:
         return [name for name, _ in self.calls]
 
 
-@pytest.mark.parametrize("_items_a_transaction", [_LIMIT], indirect=True, scope="module")
+@pytest.mark.parametrize("_items_per_transaction", [_LIMIT], indirect=True, scope="module")
 def test_fifty_orders_take_seven_calls_to_their_end_and_their_charges(aws: Aws) -> None:
     skus = [f"sku-{number}" for number in range(12)]
     for sku in skus:
@@ -324,7 +324,7 @@ def test_a_reservation_that_is_gone_keeps_no_other_from_being_settled(aws: Aws) 
     assert aws.stock("prod-001") == (9, 0, 9)
 
 
-@pytest.mark.parametrize("_items_a_transaction", [_LIMIT], indirect=True, scope="module")
+@pytest.mark.parametrize("_items_per_transaction", [_LIMIT], indirect=True, scope="module")
 def test_the_counters_and_the_deadline_of_a_batch_are_written_once(aws: Aws) -> None:
     aws.store.append(seeding("prod-001", stock=10))
     counted = _Counted(aws)
@@ -355,7 +355,7 @@ class _ContendedSku(EventStore):
         super().append_group(commits)
 
 
-@pytest.mark.parametrize("_items_a_transaction", [4], indirect=True, scope="module")
+@pytest.mark.parametrize("_items_per_transaction", [4], indirect=True, scope="module")
 def test_a_contended_sku_fails_its_own_group_only(aws: Aws) -> None:
     for sku in ("hot", "cold"):
         aws.store.append(seeding(sku, stock=10))

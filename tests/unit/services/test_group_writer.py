@@ -86,7 +86,7 @@ def _reason(outcome: Outcome) -> CancelReason | None:
 
 
 @pytest.fixture
-def _two_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
+def _two_per_group(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two commits, one SKU, the counters and the deadline."""
     monkeypatch.setattr(event_store, "_MAX_ITEMS_PER_TRANSACTION", 5)
 
@@ -107,7 +107,7 @@ def test_where_nothing_is_decided_nothing_is_written() -> None:
     assert store.groups == []
 
 
-@pytest.mark.usefixtures("_two_a_group")
+@pytest.mark.usefixtures("_two_per_group")
 def test_after_each_group_the_rest_is_decided_on_the_stock_that_it_has_left() -> None:
     store, orders = _Store(), _Orders("a", "b", "c", "d", "e")
 
@@ -195,7 +195,7 @@ def test_orders_whose_stock_changes_under_five_decisions_are_handed_back() -> No
     assert len(store.groups) == 5
 
 
-@pytest.mark.usefixtures("_two_a_group")
+@pytest.mark.usefixtures("_two_per_group")
 def test_the_refusals_of_a_group_that_was_written_are_not_held_against_the_next() -> None:
     """Five in all, of which no group has as many."""
     store = _Store(_refused(1), _refused(9), None, _refused(1), _refused(9), _refused(1))
@@ -216,7 +216,7 @@ def test_of_a_faulty_transaction_only_the_commit_at_fault_fails() -> None:
     assert store.groups == [["a", "b", "c"], ["a"], ["b"], ["c"]]
 
 
-@pytest.mark.usefixtures("_two_a_group")
+@pytest.mark.usefixtures("_two_per_group")
 def test_contention_fails_its_own_group_only_and_that_has_taken_no_stock() -> None:
     store, orders = _Store(ContentionError()), _Orders("a", "b", "c")
 
@@ -227,7 +227,7 @@ def test_contention_fails_its_own_group_only_and_that_has_taken_no_stock() -> No
     assert _reason(outcomes["order#c"]) is None
 
 
-@pytest.mark.usefixtures("_two_a_group")
+@pytest.mark.usefixtures("_two_per_group")
 def test_what_there_is_no_time_for_is_not_begun_and_what_was_written_stays() -> None:
     store, seconds = _Store(), iter([10.0, 1.0])
 

@@ -72,7 +72,7 @@ def compared(parameters: Parameters, run: Run) -> Comparison:
 
 
 def hot_sku(rate: float | None, batch_size: int = 10, *, group_commit: bool = False) -> Workload:
-    return Workload(rate, batch_size, group_commit, skus_an_order=1, catalogue_skus=1)
+    return Workload(rate, batch_size, group_commit, skus_per_order=1, catalogue_skus=1)
 
 
 def without_conflicts(parameters: Parameters) -> Parameters:
@@ -147,7 +147,7 @@ def test_a_hot_item_without_waiting_takes_500_transactions_a_second(parameters: 
 def test_group_commit_uses_the_write_units_that_its_bar_allows(
     parameters: Parameters, aws: Profile, skus: int, catalogue: int, most: float
 ) -> None:
-    workload = Workload(1, 50, group_commit=True, skus_an_order=skus, catalogue_skus=catalogue)
+    workload = Workload(1, 50, group_commit=True, skus_per_order=skus, catalogue_skus=catalogue)
 
     step = Model(parameters, aws, workload, Deployment.default(parameters)).settle
 
@@ -158,7 +158,7 @@ def test_group_commit_uses_the_write_units_that_its_bar_allows(
 def test_one_order_of_two_skus_takes_19_write_units_alone(parameters: Parameters, aws: Profile) -> None:
     alone = Model(parameters, aws, Workload(1, 1), Deployment.default(parameters))
 
-    assert sum(alone.write_units_an_order.values()) == pytest.approx(19, abs=0.01)
+    assert sum(alone.write_units_per_order.values()) == pytest.approx(19, abs=0.01)
 
 
 def test_simulation_counts_the_write_units_of_the_closed_form(parameters: Parameters) -> None:
@@ -175,7 +175,7 @@ def test_more_write_units_than_a_table_has_slow_the_orders_down(parameters: Para
 
     result = run(free, Workload(None, 1), deployment=deployment, orders=300)
 
-    # Of the inventory table, which takes 8 an order.
+    # Of the inventory table, which takes 8 per order.
     assert result.orders_per_second == pytest.approx(10, rel=0.05)
 
 
@@ -295,7 +295,7 @@ def test_a_relay_that_takes_long_keeps_no_queue_of_the_embedded_aws_waiting(para
 
 def test_rate_limit_makes_the_units_wait_that_it_has_not() -> None:
     env = simpy.Environment(initial_time=100)
-    limit = RateLimit(env, units_a_second=10)
+    limit = RateLimit(env, units_per_second=10)
 
     delays = [limit.delay(1) for _ in range(4)]
 

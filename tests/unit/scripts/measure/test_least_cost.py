@@ -19,7 +19,7 @@ PRICES = Prices(
 
 
 def totals(batch: int = 1, **fields: int) -> OrderTotals:
-    return OrderTotals(**{"accepted": 100, "skus_an_order": 1, "catalogue": 12, **fields}, batch=batch)
+    return OrderTotals(**{"accepted": 100, "skus_per_order": 1, "catalogue": 12, **fields}, batch=batch)
 
 
 def test_a_cost_is_a_quantity_times_its_price() -> None:
@@ -40,7 +40,7 @@ def test_the_least_writes_of_an_order_alone_are_three_commits_two_skus_two_count
 
 
 def test_a_batch_shares_its_skus_its_counters_and_its_list_of_what_is_due() -> None:
-    least = least_quantities(totals(batch=50, skus_an_order=2), event_bytes=0)
+    least = least_quantities(totals(batch=50, skus_per_order=2), event_bytes=0)
 
     assert least["dynamodb_write_units"] / 100 == pytest.approx(5 + 2 * (12 * 2 + 2 + 2) / 50)
 
@@ -49,7 +49,7 @@ def test_a_batch_shares_its_skus_its_counters_and_its_list_of_what_is_due() -> N
 def test_nothing_was_measured_to_take_less_than_the_least(batch: int) -> None:
     counts = measured_counts()[batch]
 
-    least = least_quantities(totals(batch=batch, skus_an_order=2), counts["eventbridge_archived_bytes"] * 100)
+    least = least_quantities(totals(batch=batch, skus_per_order=2), counts["eventbridge_archived_bytes"] * 100)
 
     above = {line: (counts[line], value / 100) for line, value in least.items() if counts[line] * 1.0001 < value / 100}
     assert not above

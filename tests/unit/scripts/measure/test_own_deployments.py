@@ -82,7 +82,7 @@ def test_bench_names_each_run_as_it_begins(capsys: pytest.CaptureFixture[str]) -
     through = SimpleNamespace(warm_up=lambda _: None, run=lambda *_: run)
     made: Any = stand_in(
         bench.Bench,
-        settings=bench.Settings(orders=30, rates=(20, None), counted=False),
+        settings=bench.Settings(orders=30, rates=(20, None), count_requests=False),
         seeder=SimpleNamespace(seed=lambda _: []),
         end_to_end=through,
         runs=0,

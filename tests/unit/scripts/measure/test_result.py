@@ -31,7 +31,7 @@ def result(writes: float = 20, name: str = "single") -> Result:
     usage = Usage(units=Units(write=writes), events=10, gb_seconds=0.5)
     usage.calls["order-service dynamodb:PutItem"] = 4
     usage.invocations["order-service"] = 2
-    return make_result(name, OrderTotals(2, skus_an_order=1, catalogue=1, batch=1), usage, Speed(12.5), read_prices())
+    return make_result(name, OrderTotals(2, skus_per_order=1, catalogue=1, batch=1), usage, Speed(12.5), read_prices())
 
 
 def shown(table: object) -> str:
@@ -148,7 +148,7 @@ def test_a_run_without_the_proxy_shows_its_speed_alone() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [(Settings(batch_size=50), "--direct 50"), (Settings(direct=(1,), counted=False), "leave out --no-counted")],
+    [(Settings(batch_size=50), "--direct 50"), (Settings(direct=(1,), count_requests=False), "leave out --no-counted")],
 )
 def test_settings_that_cannot_be_measured_are_refused(settings: Settings, message: str) -> None:
     with pytest.raises(UserError, match=message):

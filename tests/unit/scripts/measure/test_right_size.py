@@ -18,12 +18,12 @@ from scripts.measure.usage import Usage
 
 
 def test_half_a_core_makes_the_computing_last_twice_as_long_and_the_waiting_no_longer() -> None:
-    use = InvocationUse(cpu_ms=10, waited_ms=20, invocations_an_order=0.1, peak_mb=80)
+    use = InvocationUse(cpu_ms=10, waited_ms=20, invocations_per_order=0.1, peak_mb=80)
 
     assert use.milliseconds(1769) == 30
     assert use.milliseconds(1769 // 2) == pytest.approx(40, abs=0.1)
     assert use.milliseconds(10_240) == 30
-    assert use.gb_seconds_an_order(1024) == pytest.approx((20 + 10 * 1769 / 1024) / 1000 * 0.1)
+    assert use.gb_seconds_per_order(1024) == pytest.approx((20 + 10 * 1769 / 1024) / 1000 * 0.1)
 
 
 def test_a_function_waits_for_aws_as_the_model_has_it_and_not_for_the_embedded_one() -> None:
@@ -42,7 +42,7 @@ def test_a_function_waits_for_aws_as_the_model_has_it_and_not_for_the_embedded_o
     order, payment, relay = (waited_ms(usage, service, parameters) / 1000 for service in services)
 
     assert order == pytest.approx(aws.transact.mean() + 2 * aws.read.mean())
-    # 20 charges an invocation, 10 side by side.
+    # 20 charges per invocation, 10 side by side.
     assert payment == pytest.approx(aws.read.mean() + 2 * aws.charge.mean())
     assert relay == pytest.approx(aws.put_events.mean())
 
@@ -55,7 +55,7 @@ def test_a_call_that_nobody_knows_the_time_of_is_named() -> None:
 
 
 def test_the_tables_say_what_each_size_brings() -> None:
-    uses = {"event-relay": InvocationUse(cpu_ms=10, waited_ms=20, invocations_an_order=0.1, peak_mb=81.4)}
+    uses = {"event-relay": InvocationUse(cpu_ms=10, waited_ms=20, invocations_per_order=0.1, peak_mb=81.4)}
     console = Console(width=200, file=io.StringIO(), record=True)
 
     console.print(use_table(uses, "title"))
@@ -63,7 +63,7 @@ def test_the_tables_say_what_each_size_brings() -> None:
 
     rows = [line.split() for line in console.export_text().splitlines()]
     assert ["event-relay", "10", "20", "81"] in rows
-    # 30 ms of 1.73 GB at 0.1 invocations an order, at $0.0000133334 a GB-second.
+    # 30 ms of 1.73 GB at 0.1 invocations per order, at $0.0000133334 per GB-second.
     assert ["1769", "30", "0.07"] in rows
     assert ["128", "158", "0.03"] in rows
 

@@ -12,7 +12,7 @@ import yaml
 from scripts.cli.errors import UserError
 from scripts.deploy.target import Target
 from scripts.monitor import alerts
-from scripts.monitor.alerts import Alert, read_alerts, show_alerts, told_to
+from scripts.monitor.alerts import Alert, read_alerts, receivers_of, show_alerts
 from tests.unit.conftest import REGION
 
 _AT = "2026-11-30T23:00:00.000Z"
@@ -187,7 +187,7 @@ def test_without_an_alertmanager_the_alarms_are_shown_all_the_same(
 def test_each_receiver_is_told_by_whom_it_reaches(receivers: tuple[str, ...], silenced: bool, expected: str) -> None:  # noqa: FBT001 - a parameter of pytest
     alert = Alert("A", "", datetime(2026, 11, 30, tzinfo=UTC), receivers, silenced)
 
-    assert told_to(alert, ["slack", "teams"]) == expected
+    assert receivers_of(alert, ["slack", "teams"]) == expected
 
 
 def test_alerts_come_oldest_first(alertmanager: _Alertmanager) -> None:

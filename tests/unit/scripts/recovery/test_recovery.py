@@ -461,7 +461,7 @@ def test_a_restore_that_is_interrupted_after_any_of_its_writes_is_told_and_run_a
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(table_writes, "_CALLS_AT_ONCE", 1)
-    monkeypatch.setattr(table_writes, "_REQUESTS_A_CALL", 3)
+    monkeypatch.setattr(table_writes, "_REQUESTS_PER_CALL", 3)
     monkeypatch.setattr(relay_catchup, "_COMMITS_AT_ONCE", 1)
     before, dynamodb, events = world.tables(), world.aws.dynamodb, world.events
     world.back_up()

@@ -62,16 +62,16 @@ def _send(aws: Aws, detail_type: str, detail: Mapping[str, object]) -> None:
     )
 
 
-@pytest.mark.parametrize("messages_a_call", [1, 10])
+@pytest.mark.parametrize("messages_per_call", [1, 10])
 def test_orders_that_are_lost_are_placed_again_as_they_were_and_once(  # noqa: PLR0913, PLR0917 - fixtures
     busy: Aws,
     target: Target,
     events: _Events,
-    messages_a_call: int,
+    messages_per_call: int,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(replay_orders, "_MESSAGES_A_CALL", messages_a_call)
+    monkeypatch.setattr(replay_orders, "_MESSAGES_PER_CALL", messages_per_call)
     _archive(busy)
     for detail in (LOST, LOST, LOST | {"orderId": "paid"}):
         _send(busy, "OrderPlaced", detail)

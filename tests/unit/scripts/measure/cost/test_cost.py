@@ -14,7 +14,7 @@ from scripts.cli.paths import PRICES_FILE, REPO_ROOT
 from scripts.deploy import planning
 from scripts.deploy.target import Target
 from scripts.measure.cost import report
-from scripts.measure.cost.bill import STORED_BYTES_AN_ORDER, Bill, make_bill
+from scripts.measure.cost.bill import STORED_BYTES_PER_ORDER, Bill, make_bill
 from scripts.measure.cost.load import counts_at, measured_counts, predict
 from scripts.measure.cost.planned import Planned
 from scripts.measure.cost.report import Settings, make_report
@@ -163,7 +163,7 @@ def test_the_event_store_grows_and_what_has_a_retention_does_not() -> None:
     made = bill(planned, months=24)
 
     quantities = {line.what: line.quantity for line in made.lines if line.why == "orders"}
-    assert quantities["DynamoDB storage, GB"] == pytest.approx(24 * STORED_BYTES_AN_ORDER / 1000)
+    assert quantities["DynamoDB storage, GB"] == pytest.approx(24 * STORED_BYTES_PER_ORDER / 1000)
     assert quantities["DynamoDB point-in-time recovery, GB"] == quantities["DynamoDB storage, GB"]
     assert quantities["EventBridge archive storage, GB"] == pytest.approx(1.0)
     assert quantities["CloudWatch Logs storage, GB"] == pytest.approx(0.5)
@@ -237,7 +237,7 @@ def test_the_counts_of_a_batch_are_the_measured_ones_and_between_two_of_them_lie
 
 def test_batches_fill_with_the_rate_and_with_the_window() -> None:
     slow, waiting, busy = (
-        predict(plan(mapping(size, window)), rate).orders_a_transaction
+        predict(plan(mapping(size, window)), rate).orders_per_transaction
         for size, window, rate in ((10, 0, 0.4), (50, 1, 20.0), (10, 0, 100.0))
     )
 
@@ -263,7 +263,7 @@ def test_orders_are_billed_by_what_the_simulation_used_its_conflicts_too() -> No
 
 def test_simulated_transactions_take_what_bench_counted_and_the_relay_has_batches_of_its_own() -> None:
     predicted = predict(plan(mapping(50, 1), function()), 20)
-    counted = counts_at(measured_counts(), predicted.orders_a_transaction)
+    counted = counts_at(measured_counts(), predicted.orders_per_transaction)
 
     for name in ("dynamodb_write_units", "dynamodb_read_units", "sqs_requests"):
         assert predicted.counts[name] == pytest.approx(counted[name], rel=0.05), name
@@ -289,7 +289,7 @@ def test_an_order_leaves_in_the_event_store_about_what_the_bill_says() -> None:
 
     assert third
     size = sum(item_bytes(commit_to_item(commit)) + 100 for commit in (first, second, third))
-    assert size == pytest.approx(STORED_BYTES_AN_ORDER, rel=0.1)
+    assert size == pytest.approx(STORED_BYTES_PER_ORDER, rel=0.1)
 
 
 def test_a_plan_without_resources_is_explained() -> None:
