@@ -63,7 +63,8 @@ def test_what_was_changed_by_hand_is_named_and_a_plan_from_a_folder_mends_it_onc
     assert review.risks == ()
     shutil.copytree(first, second)
 
-    # As on another machine: without Terraform's working files. Terraform does not undo resources that it does not manage.
+    # As on another machine: without Terraform's working files.
+    # Terraform does not undo resources that it does not manage.
     shutil.rmtree(target.state_folder / "terraform")
     iam.delete_role_policy(**backdoor)
     applying.apply(target, first)

@@ -20,8 +20,8 @@ from tests.github_roles import REPOSITORY, Keys, take
 from tests.integration.test_deployment import changes
 from tests.integration.test_github_roles import listed
 
-# The emulator does not know these conditions and would refuse every call that has one. tests/integration checks that the
-# policies have them.
+# The emulator does not know these conditions and would refuse every call that has one. tests/integration checks that
+# the policies have them.
 _UNKNOWN_CONDITIONS = {"iam:PermissionsBoundary", "iam:PassedToService", "lambda:FunctionArn"}
 # For these calls the emulator ignores the resource and its tags.
 _UNKNOWN_RESOURCES = (
