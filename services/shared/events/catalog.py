@@ -7,7 +7,7 @@ from services.shared.inventory import Product, StockChange, adjust
 
 
 class ProductInventoryUpdated(Event):
-    """A SKU is named and priced, and its stock on hand is set: `stock_delta` is what led to it."""
+    """A SKU's name, price and stock on hand are set. `stock_delta` is the change in stock."""
 
     BUS: ClassVar[Bus] = Bus.ORDER
     NO_CONSUMER: ClassVar[str] = "the inventory changes with its commit; others may keep a catalogue"

@@ -26,7 +26,7 @@ class PlacedLine(EventPart):
 
 
 class OrderPlaced(Event):
-    """Sent by a producer, which asks for the order: 1 to 50 distinct SKUs; lines of one SKU are added up."""
+    """A producer places an order of 1 to 50 distinct SKUs. Lines of one SKU are added up."""
 
     BUS: ClassVar[Bus] = Bus.ORDER
     FROM_OUTSIDE: ClassVar[bool] = True

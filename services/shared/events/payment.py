@@ -12,7 +12,7 @@ class FailureReason(StrEnum):
 
 
 class PaymentRequested(Event):
-    """The amount that was frozen is to be charged."""
+    """A request to charge the frozen amount."""
 
     BUS: ClassVar[Bus] = Bus.PAYMENT
 
@@ -47,7 +47,7 @@ class PaymentFailed(Event):
 
 
 class RefundRequested(Event):
-    """The order's charge is to be called off: what was taken is given back, and none is taken any more."""
+    """A request to cancel the order's charge: money taken is refunded, and a later charge is refused."""
 
     BUS: ClassVar[Bus] = Bus.PAYMENT
 
@@ -59,7 +59,7 @@ class RefundRequested(Event):
 
 
 class RefundProcessed(Event):
-    """`refunded_minor` was given back: 0 where nothing had been taken."""
+    """`refunded_minor` was refunded: 0 if nothing had been charged."""
 
     BUS: ClassVar[Bus] = Bus.PAYMENT
     NO_CONSUMER: ClassVar[str] = "it closes the refund, and nothing follows"

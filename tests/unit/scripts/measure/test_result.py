@@ -155,6 +155,16 @@ def test_settings_that_cannot_be_measured_are_refused(settings: Settings, messag
         run_benchmark(settings, None, None)
 
 
+def test_the_file_of_a_run_keeps_the_key_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("scripts.measure.bench._measure", lambda *_: Measured())
+
+    run_benchmark(Settings(count_requests=False), tmp_path / "run.json", None)
+
+    settings = json.loads((tmp_path / "run.json").read_text())["settings"]
+    assert settings["counted"] is False
+    assert "count_requests" not in settings
+
+
 def test_a_run_says_the_rates_that_were_offered_sent_and_completed() -> None:
     behind, in_time, burst = (
         Result("single", 300, Speed(completed, sent_per_second=sent), Offered("single", rate))
