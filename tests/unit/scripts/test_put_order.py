@@ -65,3 +65,23 @@ def test_an_order_id_under_which_there_is_no_commit_is_refused(aws: Aws, target:
         _put(target, "prod-001=1", order_id="f1")
 
     assert bus.sent == []
+
+
+def test_an_order_over_two_currencies_is_refused(aws: Aws, target: Target, bus: _Bus) -> None:
+    aws.store.append(seeding("prod-yen", currency="JPY"))
+
+    with pytest.raises(UserError, match="the SKUs are priced in GBP, JPY, and an order has one: nothing was sent"):
+        _put(target, "prod-001=1", "prod-yen=1")
+
+    assert bus.sent == []
+
+
+def test_an_order_without_a_final_state_in_time_is_a_failure(
+    target: Target, bus: _Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.put_order._WAIT_SECONDS", 0)
+
+    with pytest.raises(UserError, match=r"order order-1 has no final state after 0 s \(so far: nothing\); `invoke dlq"):
+        put_order(target, order_id="order-1", customer_id=None, items=["prod-001=1"], file=None, wait=True)
+
+    assert len(bus.sent) == 1
