@@ -10,6 +10,7 @@ from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.ledger.audit.auditor import Auditor
 from scripts.ledger.audit.findings import Audit
+from scripts.local.emulator import Emulator
 from scripts.monitor import monitoring
 from scripts.operate.order_client import History
 from services.libs.store.dynamodb_items import to_item
@@ -74,7 +75,7 @@ def _demo(aws: Aws, monkeypatch: pytest.MonkeyPatch, *order_ids: str) -> list[st
     monkeypatch.setattr(demo, "_place", place)
     monkeypatch.setattr(monitoring, "up_if_possible", lambda _: steps.append("monitoring"))
     monkeypatch.setattr(monitoring, "url", lambda _: None)
-    target = SimpleNamespace(client=lambda _: aws.dynamodb, is_local=True, environment="test")
+    target = SimpleNamespace(client=lambda _: aws.dynamodb, is_local=True, environment="test", emulator=Emulator())
     demo.run_demo(cast("Target", target), len(order_ids))
     return steps
 
