@@ -171,14 +171,20 @@ def _text(difference: Difference) -> str:
     return f"{difference.kind} {difference.subject}: the log says {difference.expected}, found {difference.found}"
 
 
+def _instance(target: Target) -> str:
+    instance = target.emulator.instance
+    return f" PULSEQUEUE_INSTANCE={instance}" if target.is_local and instance != "default" else ""
+
+
 def _say_what_next(target: Target) -> None:
     out.print(
         "\nThe deployment stays up. Look around:\n"
-        f"  export ENVIRONMENT={target.environment}\n"
-        "  .venv/bin/invoke put-order --item prod-005=2       place an order and watch it\n"
-        "  .venv/bin/invoke seed-inventory                    fill the shelves again\n"
-        "  .venv/bin/invoke --list                            everything else\n"
-        "  .venv/bin/invoke local-down                        stop it"
+        "  source .venv/bin/activate\n"
+        f"  export ENVIRONMENT={target.environment}{_instance(target)}\n"
+        "  invoke put-order --item prod-005=2       place an order and watch it\n"
+        "  invoke seed-inventory                    fill the shelves again\n"
+        "  invoke --list                            everything else\n"
+        "  invoke local-down                        stop it"
     )
     if prometheus := monitoring.url(target):
         out.print(f"  {prometheus}  its metrics and alerts in Prometheus")

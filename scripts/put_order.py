@@ -82,7 +82,14 @@ def _from_items(order_id: str | None, customer_id: str | None, items: Sequence[s
             }
         )
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+        found = error.errors()
+        # A list whose only item is refused is reported as empty too: the item says what is wrong.
+        parents = {problem["loc"][:depth] for problem in found for depth in range(len(problem["loc"]))}
+        problems = [
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            for problem in found
+            if problem["loc"] not in parents
+        ]
         raise UserError("the order is not valid: " + "; ".join(problems)) from error
 
 

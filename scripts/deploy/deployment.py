@@ -8,7 +8,7 @@ from pydantic import ValidationError, field_validator
 from scripts.cli.errors import UserError
 from scripts.deploy.environments import how_to_deploy, is_for_development
 from scripts.deploy.outputs import DeadLetters, Function, MetricsApi, Part, Queue, TableNames
-from scripts.deploy.remote_state import read_outputs
+from scripts.deploy.remote_state import outputs_file, read_outputs
 from scripts.deploy.target import Target
 from services.libs.store.event_store import Tables
 from services.shared.events.event import Bus
@@ -55,7 +55,7 @@ class Deployment(Part):
         how = f"`invoke deploy-dev --target {target.name}`" if is_for_development(target) else how_to_deploy(target)
         where = f"{target.environment} to {target.name}"
         if not output:
-            raise UserError(f"nothing is deployed as {where}: {how}")
+            raise UserError(f"nothing is deployed as {where}{_others(target)}: {how}")
         try:
             return cls.model_validate(output)
         except ValidationError as error:
@@ -63,3 +63,12 @@ class Deployment(Part):
             raise UserError(
                 f"another revision is deployed as {where}: its output has no valid {missing}. Update it: {how}"
             ) from error
+
+
+def _others(target: Target) -> str:
+    """Name the environments that are deployed to this embedded AWS: the name may be mistyped."""
+    if not target.is_local:
+        return ""
+    folders = target.state_folder.parent.glob("*")
+    names = sorted(folder.name for folder in folders if (folder / outputs_file(target).name).exists())
+    return f" (but {', '.join(names)} is)" if names else ""

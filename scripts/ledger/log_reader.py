@@ -27,6 +27,8 @@ EVENTS = every.MODULES
 """Imported, so that the log can be read: it has events of every context."""
 LONGEST_FUNCTION = timedelta(minutes=15)
 """Lambda's limit. A commit bears the time at which a function took up its message: it may be written so much later."""
+# No deadline is so far from its commit. A tool adds shorter waits to the times of a commit.
+_LONGEST_WAIT = timedelta(days=366)
 # An order's whole life, for most orders.
 _VERSIONS_AT_ONCE = 4
 _SHOWN = 10
@@ -123,10 +125,21 @@ def read_commit(item: Item) -> Commit:
     """Read a commit from which stock, money and counters can be derived; raise NoCommitError for any other item."""
     try:
         commit = commit_from_item(item)
+        _check_times(commit)
         Ledger.of([commit])
     except (LookupError, TypeError, ValueError) as error:
         raise NoCommitError(item, error) from error
     return commit
+
+
+def _check_times(commit: Commit) -> None:
+    """Raise ValueError for times that no service writes: tools could not calculate with them."""
+    try:
+        first, last = commit.cause.at - _LONGEST_WAIT, commit.cause.at + _LONGEST_WAIT
+    except OverflowError as error:
+        raise ValueError("committed_at is out of range") from error
+    if commit.due_at and not first <= commit.due_at <= last:
+        raise ValueError("due_at is more than a year from committed_at")
 
 
 def readable_commits(items: Iterable[Item], unreadable: list[NoCommitError]) -> Iterator[Commit]:

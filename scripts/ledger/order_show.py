@@ -105,7 +105,7 @@ def gateway_text(entry: GatewayEntry) -> str:
     if entry.status == UNREADABLE:
         return "has an entry that cannot be read"
     amount = money(entry.amount_minor, entry.currency) if entry.currency else ""
-    attempts = f"asked to charge {entry.attempts} times"
+    attempts = "asked to charge once" if entry.attempts == 1 else f"asked to charge {entry.attempts} times"
     return ", ".join(part for part in (entry.status, amount, entry.charge_id, attempts) if part)
 
 

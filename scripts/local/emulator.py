@@ -52,6 +52,10 @@ class Emulator:
     def log_file(self) -> Path:
         return self._daemon.log_file
 
+    @property
+    def is_running(self) -> bool:
+        return self._daemon.is_alive()
+
     def start(self, region: str, environ: Mapping[str, str] = os.environ) -> int:
         """Start it unless it runs, wait until it is healthy, and return its port."""
         with exclusive(self.folder.with_name(f".{self.instance}.lock"), "the start of the embedded AWS"):
@@ -76,19 +80,24 @@ class Emulator:
         return port
 
     def running_port(self) -> int:
-        if not self._daemon.is_alive():
+        if not self.is_running:
             if self._daemon.state_file.exists():
                 raise UserError(
                     f"{self._daemon.log_tail()}\nthe embedded AWS has died, and what was deployed to it is gone: begin "
                     "again with `make demo`, or with `invoke local-up deploy-dev`"
                 )
-            raise UserError("the embedded AWS is not running: `invoke local-up`")
+            raise UserError(f"the embedded AWS is not running{self._others()}: `invoke local-up`")
         if not wait_until(self._daemon.state_file.exists, _START_SECONDS):
             raise UserError("the embedded AWS is just being started: try again once `invoke local-up` has ended")
         port = self._daemon.port
         if not wait_until(lambda: _is_healthy(port), _START_SECONDS):
             raise UserError(f"the embedded AWS does not answer on port {port}: {self._daemon.log_tail()}")
         return port
+
+    def _others(self) -> str:
+        """Name the instances of this checkout that do run: PULSEQUEUE_INSTANCE chooses one."""
+        names = sorted(other.instance for other in self.all() if other != self and other.is_running)
+        return f" as PULSEQUEUE_INSTANCE={self.instance} (but {', '.join(names)} is)" if names else ""
 
     def stop(self) -> bool:
         """End it, its workers and its monitoring, and remove its state; return False if it was not running."""

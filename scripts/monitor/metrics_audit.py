@@ -12,8 +12,9 @@ from scripts.cli.web import TIMEOUT_SECONDS, session, unreachable
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.generated_secrets import METRICS_TOKEN, required
 from scripts.deploy.target import Target
+from scripts.deploy.turns import one_at_a_time
 from scripts.ledger.log_reader import Ledger, NoCommitError, named_briefly, read_commits
-from scripts.operate.pausing import Writers
+from scripts.operate.pausing import PauseSwitch
 from services.libs.observability.metrics import DECLARATIONS, Source
 from services.libs.store.ledger_counters import LedgerCounters
 from services.shared.counters import counter
@@ -102,13 +103,16 @@ def audit_metrics(target: Target, *, rebuild: bool) -> None:
         raise UserError(f"counted without the items that are no commits:\n{named_briefly(unreadable)}")
 
 
+@one_at_a_time
 def _rebuild(
     target: Target, deployment: Deployment, count: Callable[[], Counters], unreadable: Sequence[NoCommitError]
 ) -> None:
-    Writers(target, deployment).check_paused("rebuilt")
+    pause = PauseSwitch(target, deployment)
+    pause.check_paused("nothing was rebuilt")
     counted = count()
     if unreadable:
         raise UserError(f"nothing was rebuilt; `invoke restore` first\n{named_briefly(unreadable)}")
+    pause.check_paused("nothing was rebuilt")
     LedgerCounters(target.client("dynamodb"), deployment.tables.metrics).replace(counted)
     out.print("the counters are what the event store says; `invoke resume` lets the services write again")
 

@@ -9,6 +9,7 @@ from scripts.cli.console import out
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
+from scripts.deploy.turns import one_at_a_time
 from scripts.operate.mappings import Mappings
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _TICK_SECONDS = 60 + 60
 _CLOCK_SECONDS = 5
 
 
-class Writers:
+class PauseSwitch:
     """The event source mappings of all functions that write commits, and every schedule: it may invoke such a function.
 
     Raises UserError where a function that writes commits has neither, so that no pause could hold it.
@@ -53,10 +54,10 @@ class Writers:
         for rule in self._schedules.values():
             self._events.enable_rule(Name=rule)
 
-    def check_paused(self, undone: str) -> None:
-        """Raise UserError where a function may be writing; `undone` is a participle for the message: `repaired`."""
+    def check_paused(self, consequence: str) -> None:
+        """Raise UserError where a function may be writing; `consequence` begins its message: `nothing was repaired`."""
         if active := ", ".join(self.active()):
-            raise UserError(f"nothing was {undone}: {active} may be writing. First `invoke pause`, then again")
+            raise UserError(f"{consequence}: {active} may be writing. First `invoke pause`, then again")
 
     def active(self) -> list[str]:
         """Name the services that are not paused, or so lately that an invocation may be under way, as after a Ctrl-C.
@@ -81,11 +82,13 @@ def _stands_still(mapping: "EventSourceMappingConfigurationTypeDef", ended: date
     return mapping["State"] == "Disabled" and mapping["LastModified"] <= ended
 
 
+@one_at_a_time
 def pause(target: Target) -> None:
-    Writers(target, Deployment.of(target)).pause()
+    PauseSwitch(target, Deployment.of(target)).pause()
     out.print("paused: orders wait in their queues until `invoke resume`")
 
 
+@one_at_a_time
 def resume(target: Target) -> None:
-    Writers(target, Deployment.of(target)).resume()
+    PauseSwitch(target, Deployment.of(target)).resume()
     out.print("resumed")

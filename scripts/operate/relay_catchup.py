@@ -12,6 +12,7 @@ from scripts.cli.progress import progress_display, show_progress
 from scripts.cli.times import parse_past
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
+from scripts.deploy.turns import one_at_a_time
 from scripts.ledger.log_reader import LONGEST_FUNCTION, NoCommitError, readable_commits
 from services.libs.messaging.event_publisher import EventPublisher
 from services.libs.store.dynamodb_items import to_item
@@ -33,6 +34,7 @@ class Published:
     refused: list[str] = field(default_factory=list)
 
 
+@one_at_a_time
 def catch_up(target: Target, since: str, *, dry_run: bool) -> None:
     """Publish every event since then again, or only count them; raise UserError where some cannot be."""
     start = parse_past("--since", since, datetime.now(UTC))

@@ -43,7 +43,7 @@ class LogSummary:
 
     @property
     def damage(self) -> str:
-        """Name the first things that no whole log has when it is read at one moment; empty where there are none."""
+        """List the first signs of damage: unreadable items, gaps in versions, negative stock. Empty for a whole log."""
         return "; ".join(islice(self._damages(), _SHOWN))
 
     def _damages(self) -> Iterator[str]:

@@ -10,6 +10,7 @@ from scripts.cli.money import money
 from scripts.cli.progress import progress_display, show_progress
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
+from scripts.deploy.turns import one_at_a_time
 from scripts.ledger.audit.charges import charges_without_orders
 from scripts.ledger.gateway_ledger import UNREADABLE, GatewayEntry, read_gateway
 from scripts.ledger.log_reader import scan
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _ENTRIES_AT_ONCE = 1000
 
 
+@one_at_a_time
 def refund_lost_orders(target: Target, *, dry_run: bool) -> None:
     """Call the charges off, or only list them; raise UserError where the event store cannot tell which they are.
 

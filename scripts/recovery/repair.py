@@ -12,12 +12,13 @@ from scripts.cli.errors import UserError
 from scripts.cli.progress import progress_display
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
+from scripts.deploy.turns import one_at_a_time
 from scripts.ledger.audit.auditor import Auditor
 from scripts.ledger.audit.findings import Audit
 from scripts.ledger.deadlines import Deadlines
 from scripts.ledger.log_reader import named_briefly
 from scripts.ledger.stock_commits import StockCommits
-from scripts.operate.pausing import Writers
+from scripts.operate.pausing import PauseSwitch
 from services.libs.store.commit_items import commit_to_item
 from services.libs.store.dynamodb_items import Item, to_item
 from services.libs.store.event_store import EventStore
@@ -157,14 +158,15 @@ def _expected_item(audit: Audit, sku: str) -> StockItem | None:
     return totals.stock_item(sku) if totals else None
 
 
+@one_at_a_time
 def repair_tables(target: Target) -> None:
     """Print each repair once it is written; raise UserError where somebody may be writing, or a repair failed."""
     deployment = Deployment.of(target)
-    writers, repairer = Writers(target, deployment), Repairer(target.client("dynamodb"), deployment)
-    writers.check_paused("repaired")
+    pause, repairer = PauseSwitch(target, deployment), Repairer(target.client("dynamodb"), deployment)
+    pause.check_paused("nothing was repaired")
     with progress_display() as shown:
         found = repairer.find(shown)
-    writers.check_paused("repaired")
+    pause.check_paused("nothing was repaired")
     for repair in found.repairs:
         try:
             repairer.write(repair)

@@ -18,6 +18,7 @@ from scripts.cli.progress import progress_display, show_progress
 from scripts.cli.times import parse_past
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
+from scripts.deploy.turns import one_at_a_time
 from scripts.operate.order_client import OrderClient
 from services.libs.messaging.incoming_events import event_in, parse_message
 from services.libs.store.event_store import EventStore
@@ -180,6 +181,7 @@ def _policy(queue_arn: str, rule_arn: str) -> dict[str, object]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
+@one_at_a_time
 def replay_lost_orders(target: Target, since: str, *, dry_run: bool) -> None:
     """Place each order again that the event store does not have, or only count them."""
     now = datetime.now(UTC)

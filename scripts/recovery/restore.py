@@ -6,7 +6,7 @@ table. Each step finds out anew what is left to do, so an interrupted restore is
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,11 +19,12 @@ from scripts.cli.errors import UserError
 from scripts.cli.progress import progress_display, show_progress
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
+from scripts.deploy.turns import one_at_a_time
 from scripts.ledger.audit.report import audit_deployment
 from scripts.ledger.deadlines import Deadlines
 from scripts.ledger.log_reader import scan
 from scripts.operate import relay_catchup
-from scripts.operate.pausing import Writers
+from scripts.operate.pausing import PauseSwitch
 from scripts.recovery.log_summary import summarise
 from scripts.recovery.restore_sources import Source, open_source
 from scripts.recovery.table_writes import TableWrites
@@ -53,11 +54,12 @@ class Restored:
 
 
 class Restorer:
-    """Use it only while nobody else writes."""
+    """Use it only while nobody else writes: `check_paused` raises UserError, whose message begins with its argument."""
 
-    def __init__(self, client: "DynamoDBClient", deployment: Deployment) -> None:
+    def __init__(self, client: "DynamoDBClient", deployment: Deployment, check_paused: Callable[[str], None]) -> None:
         self._client = client
         self._deployment = deployment
+        self._check_paused = check_paused
 
     def restore(self, source: Source, shown: Progress, *, replace: bool, accept_damaged: bool = False) -> Restored:
         """Raise UserError, with nothing changed, if the source is damaged or commits would be lost, without consent."""
@@ -71,9 +73,12 @@ class Restorer:
             raise _would_be_lost(surplus, self._deployment.tables.event_store)
         inventory = {sku: stock_to_item(totals.stock_item(sku)) for sku, totals in log.ledger.skus.items()}
         restored = Restored(commits=log.commits, unfinished=log.unfinished)
+        # The readings take minutes, and another machine may resume meanwhile.
+        self._check_paused("nothing was restored")
         with _warn_if_unfinished():
             self._write_log(source, fingerprints, surplus, restored, shown)
             restored.charges = self._write_charges(source, shown)
+            self._check_paused("the stock and the counters were not restored")
             restored.skus = self._write_inventory(inventory)
             LedgerCounters(self._client, self._deployment.tables.metrics).replace(log.ledger.counters)
             # The sweeper has passed the old deadlines: without new ones the stock of reopened orders stays reserved.
@@ -169,6 +174,7 @@ def _warn_if_unfinished() -> Iterator[None]:
         raise
 
 
+@one_at_a_time
 def restore_tables(
     target: Target, to: str, *, replace: bool, from_elsewhere: bool, accept_damaged: bool = False
 ) -> None:
@@ -177,10 +183,11 @@ def restore_tables(
     began_at = datetime.now(UTC)
     client = target.client("dynamodb")
     _check_table(client, deployment.tables.event_store)
-    Writers(target, deployment).check_paused("restored")
+    check_paused = PauseSwitch(target, deployment).check_paused
+    check_paused("nothing was restored")
     with open_source(to, target, deployment, from_elsewhere=from_elsewhere) as source:
         with progress_display() as shown:
-            restored = Restorer(client, deployment).restore(
+            restored = Restorer(client, deployment, check_paused).restore(
                 source, shown, replace=replace, accept_damaged=accept_damaged
             )
         with _warn_if_unfinished():

@@ -17,12 +17,11 @@ def audit(_: Context, target: str = "local", repair: bool = False) -> None:
 
     The log is the event store. The business counters are compared with it, too.
     """
-    from scripts.deploy.turns import one_at_a_time
     from scripts.ledger.audit.report import audit_deployment
     from scripts.recovery.repair import repair_tables
 
     if repair:
-        one_at_a_time(repair_tables)(target_of(target))
+        repair_tables(target_of(target))
     audit_deployment(target_of(target))
 
 

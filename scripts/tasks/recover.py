@@ -42,11 +42,9 @@ def restore(
 
     Stock and counters are derived from it, and it is audited as of then.
     """
-    from scripts.deploy.turns import one_at_a_time
     from scripts.recovery.restore import restore_tables
 
-    restore = one_at_a_time(restore_tables)
-    restore(target_of(target), to, replace=replace, from_elsewhere=from_elsewhere, accept_damaged=accept_damaged)
+    restore_tables(target_of(target), to, replace=replace, from_elsewhere=from_elsewhere, accept_damaged=accept_damaged)
 
 
 @command(

@@ -48,12 +48,13 @@ class _Application:
         queues = {label: f"{settings.environment}-{label}" for label in urls if label.endswith("-queue")}
         self.token = BearerToken(Parameters(aws_clients.ssm()), settings.metrics_token_parameter)
         self.functions = settings.functions
+        checkpoints = Checkpoints(client, settings.metrics_table)
         metrics = MetricsService(
-            Checkpoints(client, settings.metrics_table),
+            checkpoints,
             CloudWatchReader(aws_clients.cloudwatch(), settings.environment, settings.functions, queues),
             LedgerCounters(client, settings.metrics_table),
             (
-                StockGauges(client, settings.inventory_table),
+                StockGauges(client, settings.inventory_table, checkpoints.count_error),
                 QueueGauges(aws_clients.sqs(), urls),
             ),
             timedelta(seconds=settings.refresh_seconds),

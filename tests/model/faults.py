@@ -48,7 +48,7 @@ class Faults:
             fault = Fault.REFUSED if name in self.throttled else self._armed.pop(self._calls, None)
             if fault:
                 self.struck[fault if isinstance(fault, Fault) else "interrupted"] += 1
-            self._before(fault, lambda: refusal(*args, **kwargs))
+            self._fault_before_call(fault, lambda: refusal(*args, **kwargs))
             try:
                 answer = function(*args, **kwargs)
                 if fault is Fault.REPEATED:
@@ -56,13 +56,13 @@ class Faults:
             except Exception as error:
                 self.raised[type(error).__name__] += 1
                 raise
-            self._after(fault)
+            self._fault_after_call(fault)
             return answer
 
         return call
 
     @staticmethod
-    def _before(fault: "Fault | Callable[[], None] | None", refusal: Callable[[], Exception]) -> None:
+    def _fault_before_call(fault: "Fault | Callable[[], None] | None", refusal: Callable[[], Exception]) -> None:
         if fault is Fault.DIED_BEFORE:
             raise ProcessDiedError
         if fault is Fault.REFUSED:
@@ -71,7 +71,7 @@ class Faults:
             fault()
 
     @staticmethod
-    def _after(fault: "Fault | Callable[[], None] | None") -> None:
+    def _fault_after_call(fault: "Fault | Callable[[], None] | None") -> None:
         if fault is Fault.DIED_AFTER:
             raise ProcessDiedError
         if fault is Fault.ANSWER_LOST:

@@ -137,8 +137,8 @@ def queues() -> Dashboard:
                 colours=_FIGURES_AGE,
             ),
             figure(
-                "CloudWatch not read",
-                "Times that CloudWatch could not be read and the last good values were shown, in the time shown.",
+                "Failed reads",
+                "In the time shown: of CloudWatch, whose last good values were shown, or of a SKU, which was left out.",
                 count(refresh_errors),
                 colours=NONE_WANTED,
                 width=8,
@@ -175,8 +175,8 @@ def queues() -> Dashboard:
                 colours=_FIGURES_AGE,
             ),
             graph(
-                "Failed reads of CloudWatch",
-                "All so far. A step: a read failed, and the last good values were shown.",
+                "Failed reads over time",
+                "All so far. A step: a read of CloudWatch failed, or an item of the inventory could not be read.",
                 {"failed reads": f"sum({refresh_errors})"},
             ),
         ],

@@ -158,7 +158,7 @@ QUEUE_OLDEST_MESSAGE_AGE = _gauge(
 )
 REFRESH_ERRORS = _counter(
     "pulsequeue_metrics_refresh_errors_total",
-    "Times that CloudWatch could not be read, and the last good values were shown.",
+    "Readings of CloudWatch that failed, so its last good values were shown, or of the inventory that left out a SKU.",
     Source.METRICS_SERVICE,
 )
 LAST_REFRESH = _gauge(

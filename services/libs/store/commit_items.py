@@ -65,11 +65,18 @@ def commit_from_item(item: "Mapping[str, AttributeValueTypeDef]") -> Commit:
         cause=Cause(
             event_id=text(values, "causation_id"),
             correlation_id=text(values, "correlation_id"),
-            at=datetime.fromisoformat(text(values, "committed_at")),
+            at=_time(values, "committed_at"),
         ),
         stock_move=_stock_move(values, body, events),
-        due_at=datetime.fromisoformat(text(values, "due_at")) if "due_at" in values else None,
+        due_at=_time(values, "due_at") if "due_at" in values else None,
     )
+
+
+def _time(values: JsonObject, field: str) -> datetime:
+    time = datetime.fromisoformat(text(values, field))
+    if time.tzinfo is None:
+        raise ValueError(f"{field} has no time zone")
+    return time
 
 
 def _body(events: "Sequence[Event]") -> JsonObject:

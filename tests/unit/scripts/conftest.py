@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import pytest
 
 from services.order_service.service import OrderService
@@ -8,6 +10,12 @@ from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, conclude, pay, place, p
 from tests.unit.conftest import GATEWAY_TABLE, Aws, stand_in
 
 DUE = NOW + PAYMENT_TIMEOUT
+
+
+@pytest.fixture
+def no_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let changes of a deployment take no lock: a stand-in for a target has no folder."""
+    monkeypatch.setattr("scripts.deploy.turns.turn", lambda _: nullcontext())
 
 
 @pytest.fixture

@@ -1,9 +1,17 @@
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
 from scripts import demo
+from scripts.cli.errors import UserError
 from scripts.demo import Run, checks, make_orders
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
 from scripts.ledger.audit.auditor import Auditor
 from scripts.ledger.audit.findings import Audit
+from scripts.local.emulator import Emulator
+from scripts.monitor import monitoring
 from scripts.operate.order_client import History
 from services.libs.store.dynamodb_items import to_item
 from tests.factories import NOW
@@ -51,3 +59,38 @@ def test_a_wrong_stock_and_an_item_that_is_no_commit_fail_their_checks(busy: Aws
 
     busy.dynamodb.put_item(TableName=EVENT_STORE_TABLE, Item=to_item({"stream_id": "order#f1", "version": 1}))
     assert list(checks(_audit(busy)).values()) == [False, True, False]
+
+
+def _demo(aws: Aws, monkeypatch: pytest.MonkeyPatch, *order_ids: str) -> list[str]:
+    """Run a demo that finds these orders placed; return its steps."""
+    steps: list[str] = []
+    audit = _audit(aws)
+
+    def place(*_: object) -> Run:
+        steps.append("orders")
+        return _run(aws, *order_ids)
+
+    monkeypatch.setattr(Deployment, "of", lambda _: aws.deployment)
+    monkeypatch.setattr(Auditor, "audit", lambda _: audit)
+    monkeypatch.setattr(demo, "_place", place)
+    monkeypatch.setattr(monitoring, "up_if_possible", lambda _: steps.append("monitoring"))
+    monkeypatch.setattr(monitoring, "url", lambda _: None)
+    target = SimpleNamespace(client=lambda _: aws.dynamodb, is_local=True, environment="test", emulator=Emulator())
+    demo.run_demo(cast("Target", target), len(order_ids))
+    return steps
+
+
+def test_the_monitoring_is_up_before_the_first_order(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _demo(busy, monkeypatch, "paid", "declined") == ["monitoring", "orders"]
+
+
+def test_a_demo_whose_orders_are_stuck_fails(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="2 orders have no final state, such as open\n`invoke audit`"):
+        _demo(busy, monkeypatch, "paid", "open", "never-decided")
+
+
+def test_a_demo_whose_audit_finds_a_difference_fails(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy.dynamodb.delete_item(TableName=INVENTORY_TABLE, Key=to_item({"item_id": "prod-001"}))
+
+    with pytest.raises(UserError, match=r"stock prod-001: the log says .*, found not in the inventory\n`invoke audit`"):
+        _demo(busy, monkeypatch, "paid")

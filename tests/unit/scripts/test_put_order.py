@@ -56,6 +56,15 @@ def test_an_item_without_a_quantity_is_refused_with_what_to_write(target: Target
     assert bus.sent == []
 
 
+def test_a_quantity_that_is_none_is_named_and_nothing_beside_it(target: Target) -> None:
+    with pytest.raises(UserError) as refused:
+        put_order(target, order_id=None, customer_id=None, items=["prod-001=0"], file=None, wait=False)
+
+    assert str(refused.value) == (
+        "the order is not valid: items.0.quantity: Input should be greater than or equal to 1"
+    )
+
+
 def test_an_order_id_under_which_there_is_no_commit_is_refused(aws: Aws, target: Target, bus: _Bus) -> None:
     aws.dynamodb.put_item(TableName=EVENT_STORE_TABLE, Item=to_item({"stream_id": "order#f1", "version": 1}))
 
@@ -65,3 +74,23 @@ def test_an_order_id_under_which_there_is_no_commit_is_refused(aws: Aws, target:
         _put(target, "prod-001=1", order_id="f1")
 
     assert bus.sent == []
+
+
+def test_an_order_over_two_currencies_is_refused(aws: Aws, target: Target, bus: _Bus) -> None:
+    aws.store.append(seeding("prod-yen", currency="JPY"))
+
+    with pytest.raises(UserError, match="the SKUs are priced in GBP, JPY, and an order has one: nothing was sent"):
+        _put(target, "prod-001=1", "prod-yen=1")
+
+    assert bus.sent == []
+
+
+def test_an_order_without_a_final_state_in_time_is_a_failure(
+    target: Target, bus: _Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.put_order._WAIT_SECONDS", 0)
+
+    with pytest.raises(UserError, match=r"order order-1 has no final state after 0 s \(so far: nothing\); `invoke dlq"):
+        put_order(target, order_id="order-1", customer_id=None, items=["prod-001=1"], file=None, wait=True)
+
+    assert len(bus.sent) == 1

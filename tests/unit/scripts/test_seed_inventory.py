@@ -4,12 +4,14 @@ from typing import cast
 
 import pytest
 
+from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.operate.post_deploy_suite import load_suite
 from scripts.operate.seeding import CATALOGUE, Seeder, SeedProduct
 from scripts.seed_inventory import seed
 from services.libs.store.dynamodb_items import to_item
+from tests.factories import decide, inventory, placed_order, seeding, stock_item
 from tests.unit.conftest import EVENT_STORE_TABLE, Aws
 
 _NAMES = [
@@ -76,3 +78,17 @@ def test_a_sku_is_seeded_after_an_item_of_its_stream_that_is_no_commit(
     seed(target, _file(tmp_path, _product()))
 
     assert aws.stock() == (5, 0, 5)
+
+
+def test_a_seeding_below_the_reserved_units_is_refused_and_fails(
+    aws: Aws, target: Target, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.store.append(seeding("prod-001", stock=10))
+    aws.store.append(decide(placed_order(quantities={"prod-001": 6}), inventory(stock_item(stock=10))))
+
+    with pytest.raises(UserError, match="prod-001: 6 units are reserved for orders"):
+        seed(target, _file(tmp_path, _product(), _product("prod-002")))
+
+    assert "refused: 6 units are reserved" in capsys.readouterr().out
+    assert aws.stock() == (10, 6, 4)
+    assert aws.inventory.read(["prod-002"])["prod-002"].stock == 5

@@ -175,3 +175,11 @@ def test_an_event_that_was_stored_at_an_older_version_is_read_as_one_of_the_pres
     del item["schema_versions"], item["body"]["M"]["mood"]
 
     assert commit_from_item(item).get(PaymentMusedUpon) == PaymentMusedUpon(mood="calm")
+
+
+@pytest.mark.parametrize("field", ["committed_at", "due_at"])
+def test_a_time_without_zone_is_refused(field: str) -> None:
+    item = commit_to_item(decide(placed_order(), inventory(stock_item())))
+
+    with pytest.raises(ValueError, match=f"{field} has no time zone"):
+        commit_from_item({**item, field: {"S": "2026-01-01T12:00:00.123"}})

@@ -78,7 +78,7 @@ def _minutes_read(aws: Aws) -> Callable[[], list[str]]:
     return since
 
 
-def _after(looks: int) -> Callable[[], float]:
+def _out_of_time_after(looks: int) -> Callable[[], float]:
     """Be out of time after so many looks at the clock."""
     looked = count()
     return lambda: 1.0 if next(looked) >= looks else 60.0
@@ -346,7 +346,7 @@ def test_what_no_time_is_left_for_is_taken_up_by_the_next_sweep(
     for minute in range(3):
         table.write(_group(str(minute), due_at=NOW - minute * MINUTE))
 
-    assert sweeper.sweep(NOW, _after(looks=2)).sent == 2
+    assert sweeper.sweep(NOW, _out_of_time_after(looks=2)).sent == 2
     assert table.swept_until() == minute_of(NOW)
     assert sweeper.sweep(NOW + MINUTE).sent == 1
 
@@ -356,7 +356,7 @@ def test_what_no_time_is_left_for_is_taken_up_by_the_next_sweep(
 def test_a_sweep_without_any_time_leaves_the_cursor(table: DeadlineTable, sweeper: DeadlineSweeper) -> None:
     table.write(_group("a"))
 
-    assert sweeper.sweep(NOW, _after(looks=0)) == Swept()
+    assert sweeper.sweep(NOW, _out_of_time_after(looks=0)) == Swept()
     assert table.swept_until() is None
     assert sweeper.sweep(NOW).sent == 1
 
@@ -374,7 +374,7 @@ def test_the_backlog_of_a_long_outage_is_worked_off_sweep_by_sweep(
 
     cursors = []
     for number in range(7):
-        sweeper.sweep(after_the_outage + number * SECOND, _after(looks=9))
+        sweeper.sweep(after_the_outage + number * SECOND, _out_of_time_after(looks=9))
         cursors.append(table.swept_until())
 
     assert cursors == sorted(cursors, key=str)

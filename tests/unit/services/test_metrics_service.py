@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from services.libs.observability.metrics import DECLARATIONS
 from services.libs.runtime import aws_clients
 from services.libs.runtime.lambda_types import HttpRequest, HttpResponse
+from services.libs.store.dynamodb_items import to_item
 from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service import handler as metrics_handler
 from services.metrics_service.checkpoints import Checkpoints
@@ -411,6 +412,23 @@ class TestEndpoint:
         assert _sample(samples, "stock_reserved", sku="prod-001") == 2
         assert _sample(samples, "queue_messages", queue="order-queue") == 1
         assert _sample(samples, "dead_letters", queue="order-dlq") == 1
+
+    def test_an_inventory_item_that_cannot_be_read_is_left_out_logged_and_counted(
+        self, aws: Aws, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        aws.store.append(seeding("prod-001", stock=10))
+        for sku in ("broken-1", "broken-2"):
+            aws.dynamodb.put_item(TableName=INVENTORY_TABLE, Item=to_item({"item_id": sku, "stock": 5}))
+
+        response = self._get()
+
+        samples = _parsed(response["body"])
+        assert response["statusCode"] == 200
+        assert [labels for name, labels in samples if name == "stock_quantity"] == [(("sku", "prod-001"),)]
+        assert _sample(samples, "pulsequeue_metrics_refresh_errors_total") == 1
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        unread = [line["sku"] for line in lines if line.get("message") == "inventory item cannot be read"]
+        assert sorted(unread) == ["broken-1", "broken-2"]
 
     def test_readers_share_a_page_unless_they_ask_for_a_new_one(self, aws: Aws) -> None:
         self._get()

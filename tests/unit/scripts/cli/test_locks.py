@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import threading
@@ -62,3 +63,14 @@ def test_a_thread_that_holds_a_lock_may_take_it_again_and_another_thread_waits(
 
     assert order == ["inner", "outer", "other"]
     assert capsys.readouterr().err == ""
+
+
+def test_a_lock_names_the_process_that_holds_it_and_none_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for command in ("plan --target local", "apply"):
+        monkeypatch.setattr(sys, "argv", ["/checkout/.venv/bin/invoke", *command.split()])
+        with exclusive(tmp_path / "lock", "dev on local"):
+            holder = (tmp_path / "lock").read_text()
+
+    assert holder == f"`invoke apply` (process {os.getpid()})"

@@ -265,6 +265,26 @@ def test_an_apply_asks_the_plan_what_blocks_and_not_the_review_beside_it(
     assert terraform.applied == [plan_file]
 
 
+def test_nothing_is_applied_while_the_state_is_locked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def locked(_: Target) -> None:
+        raise UserError("the state is in use")
+
+    terraform = PlayedTerraform(plan(QUEUE))
+    monkeypatch.setattr(applying, "initialised_terraform", terraform)
+    monkeypatch.setattr(applying, "read_state", lambda _: STAMP.state)
+    monkeypatch.setattr(applying, "check_unlocked", locked)
+    monkeypatch.setattr(Target, "state_folder", tmp_path)
+    target, plan_file = Target("aws", "staging"), tmp_path / PLAN_FILE
+    plan_file.touch()
+    stamp = replace(STAMP, plan_sha256=plan_sha256(plan_file))
+    (tmp_path / REVIEW_FILE).write_text(to_json(review(plan(QUEUE), target, stamp)))
+
+    with pytest.raises(UserError, match="the state is in use"):
+        applying.apply(target, allowed=["aws_sqs_queue.this"])
+
+    assert terraform.applied == []
+
+
 def test_no_plan_is_left_where_a_step_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     terraform = PlayedTerraform()
     monkeypatch.setattr(planning, "_ready", terraform)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from scripts.cli.errors import UserError
@@ -34,6 +36,18 @@ def test_where_nothing_is_deployed_a_person_is_told_how_to(
     with pytest.raises(UserError) as refused:
         deployment.Deployment.of(Target("aws", environment))
     assert str(refused.value).startswith(f"nothing is deployed as {environment} to aws: {how}")
+
+
+def test_a_mistyped_environment_is_told_which_ones_are_deployed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(deployment, "read_outputs", lambda _: {})
+    monkeypatch.setattr(Target, "state_folder", property(lambda target: tmp_path / target.environment))
+    Path(tmp_path, "dev").mkdir()
+    Path(tmp_path, "dev", "outputs.json").touch()
+
+    with pytest.raises(UserError, match=r"nothing is deployed as dve to local \(but dev is\): "):
+        deployment.Deployment.of(Target("local", "dve"))
 
 
 def _refusal(monkeypatch: pytest.MonkeyPatch, made: object) -> str:

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Collection, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,7 +19,7 @@ from scripts.ledger.audit.growing_log import GrowingLog
 from scripts.ledger.audit.report import audit_deployment
 from scripts.ledger.deadlines import Deadlines
 from scripts.ledger.log_reader import Ledger, SkuTotals
-from scripts.operate.pausing import Writers
+from scripts.operate.pausing import PauseSwitch
 from scripts.recovery import repair as repairing
 from scripts.recovery.repair import Repair, Repairer
 from services.libs.store.commit_items import commit_to_item
@@ -33,7 +34,15 @@ from services.shared.deadlines import DeadlineGroup
 from services.shared.inventory import Move, Product, StockLine, StockMove
 from services.shared.json_types import Json
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding, stock_item
-from tests.unit.conftest import DEADLINE_TABLE, EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
+from tests.unit.conftest import (
+    DEADLINE_TABLE,
+    EVENT_STORE_TABLE,
+    GATEWAY_TABLE,
+    INVENTORY_TABLE,
+    METRICS_TABLE,
+    Aws,
+    make_deployment,
+)
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -41,6 +50,13 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 DUE = NOW + PAYMENT_TIMEOUT
+# Values that no code of ours writes.
+_SPOILT = {
+    ":half": {"N": "0.5"},
+    ":text": {"S": "x"},
+    ":without_zone": {"S": "2026-01-01T12:00:00.000"},
+    ":last": {"S": "9999-12-31T23:59:59.999Z"},
+}
 
 
 def _audit(aws: Aws, sleep: Callable[[float], None] = lambda _: None, at: timedelta = timedelta(0)) -> Audit:
@@ -67,8 +83,8 @@ def _empty(aws: Aws, table: str, *keys: str) -> None:
 
 
 def _spoil(aws: Aws, table: str, key: dict[str, Json], expression: str) -> None:
-    """Update an item in a way that no code of ours would; `:text` and `:half` are values."""
-    values = {name: value for name, value in {":half": {"N": "0.5"}, ":text": {"S": "x"}}.items() if name in expression}
+    """Update an item in a way that no code of ours would; the names in `_SPOILT` are values."""
+    values = {name: value for name, value in _SPOILT.items() if name in expression}
     more: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
     if "#items" in expression:
         more["ExpressionAttributeNames"] = {"#items": "items"}
@@ -451,6 +467,22 @@ def test_the_first_order_of_all_is_found_although_it_comes_while_the_log_is_read
     assert (done.differences, done.moved, done.orders) == ([], ["counters"], 1)
 
 
+@pytest.mark.parametrize(
+    "clock_ahead",
+    [timedelta(minutes=2, seconds=30), -timedelta(minutes=2)],
+    ids=["as long as the slowest function takes and clocks differ", "as far behind as clocks differ"],
+)
+def test_an_order_that_comes_while_the_log_is_read_is_found_whatever_time_its_commit_bears(
+    busy: Aws, monkeypatch: pytest.MonkeyPatch, clock_ahead: timedelta
+) -> None:
+    deployment = make_deployment(functions={"order-service": {"timeout_seconds": 30}, "relay": {"timeout_seconds": 5}})
+    _while_read(monkeypatch, lambda: _reserve(busy, "late"))
+
+    done = Auditor(busy.dynamodb, deployment, clock=lambda: NOW + clock_ahead, sleep=lambda _: None).audit()
+
+    assert (done.differences, done.moved, done.orders) == ([], ["counters"], 7)
+
+
 def test_a_sku_that_moves_and_has_impossible_quantities_is_a_difference(
     busy: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -520,6 +552,10 @@ def test_a_version_that_the_scan_passed_before_it_was_written_is_read_afterwards
         "REMOVE body.customerId",
         "REMOVE body.#items",
         "REMOVE committed_at",
+        "SET committed_at = :without_zone",
+        "SET committed_at = :last",
+        "SET due_at = :without_zone",
+        "SET due_at = :last",
         "SET body.amountMinor = :text",
         "SET body.#items = :text",
         "SET events = :text",
@@ -664,8 +700,9 @@ def _target(aws: Aws, monkeypatch: pytest.MonkeyPatch, *active: list[str]) -> Ta
     """Find the writers as given, one time after the other, and paused in the end."""
     answers = iter(active)
     monkeypatch.setattr(Deployment, "of", lambda _: aws.deployment)
-    monkeypatch.setattr(Writers, "__init__", lambda *_: None)
-    monkeypatch.setattr(Writers, "active", lambda _: next(answers, []))
+    monkeypatch.setattr("scripts.deploy.turns.turn", lambda _: nullcontext())
+    monkeypatch.setattr(PauseSwitch, "__init__", lambda *_: None)
+    monkeypatch.setattr(PauseSwitch, "active", lambda _: next(answers, []))
     monkeypatch.setattr(auditor, "_PAUSE_SECONDS", 0)
     return cast("Target", SimpleNamespace(client=lambda _: aws.dynamodb))
 

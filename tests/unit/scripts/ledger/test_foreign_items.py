@@ -11,7 +11,7 @@ from scripts.deploy.target import Target
 from scripts.ledger import log_reader
 from scripts.ledger.log_reader import NoCommitError, named_briefly
 from scripts.monitor import metrics_audit
-from scripts.operate.pausing import Writers
+from scripts.operate.pausing import PauseSwitch
 from services.libs.store.dynamodb_items import to_item
 from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service.exposition import Page, Values
@@ -19,7 +19,7 @@ from tests.unit.conftest import EVENT_STORE_TABLE, METRICS_TABLE, Aws
 
 
 @pytest.fixture
-def target(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> Target:
+def target(busy: Aws, monkeypatch: pytest.MonkeyPatch, no_turns: None) -> Target:  # noqa: ARG001 - it comes first
     """A deployment whose metrics are right, and whose event store holds a foreign item."""
     busy.dynamodb.put_item(TableName=EVENT_STORE_TABLE, Item=to_item({"stream_id": "order#f1", "version": 1}))
 
@@ -28,8 +28,8 @@ def target(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> Target:
 
     monkeypatch.setattr(Deployment, "of", lambda _: busy.deployment)
     monkeypatch.setattr(Deployment, "metrics_url", lambda *_: "https://api.example/metrics")
-    monkeypatch.setattr(Writers, "__init__", lambda *_: None)
-    monkeypatch.setattr(Writers, "active", lambda _: [])
+    monkeypatch.setattr(PauseSwitch, "__init__", lambda *_: None)
+    monkeypatch.setattr(PauseSwitch, "active", lambda _: [])
     monkeypatch.setattr(metrics_audit, "required", lambda *_: "secret")
     monkeypatch.setattr(metrics_audit, "read_page", page)
     return cast("Target", SimpleNamespace(client=lambda _: busy.dynamodb))

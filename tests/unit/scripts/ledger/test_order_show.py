@@ -79,7 +79,7 @@ def test_the_timeline_of_a_confirmed_order_tells_times_causes_stock_and_money(
         "charged 15.00 GBP",
         "2026-01-01T12:00:01.623Z 1500 3 OrderConfirmed PaymentProcessed",
         "",
-        f"gateway charged, 15.00 GBP, {_charge_id(shop)}, asked to charge 1 times",
+        f"gateway charged, 15.00 GBP, {_charge_id(shop)}, asked to charge once",
         "state confirmed",
     ]
 

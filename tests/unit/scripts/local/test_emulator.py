@@ -50,6 +50,14 @@ def test_an_instance_that_never_ran_says_how_to_start_it(instance: Emulator) -> 
     assert not instance.stop()
 
 
+def test_an_instance_that_does_not_run_names_those_that_do(instance: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Emulator, "all", lambda *_: [instance, Emulator("other")])
+    monkeypatch.setattr(Emulator, "is_running", property(lambda emulator: emulator.instance == "other"))
+
+    with pytest.raises(UserError, match=rf"not running as PULSEQUEUE_INSTANCE={instance.instance} \(but other is\)"):
+        instance.running_port()
+
+
 def test_an_instance_that_died_shows_the_end_of_its_log(instance: Emulator) -> None:
     record(instance, pid=os.getpid())
     instance.log_file.write_text("starting\nout of memory\n")

@@ -12,7 +12,7 @@ from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.monitor import metrics_audit
 from scripts.monitor.metrics_audit import Recount, business_counters, declared_series, read_page, recount
-from scripts.operate.pausing import Writers
+from scripts.operate.pausing import PauseSwitch
 from services.libs.store.dynamodb_items import to_item
 from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service.exposition import Page, Values
@@ -104,7 +104,7 @@ def test_an_endpoint_that_is_not_there_is_named() -> None:
 
 
 @pytest.fixture
-def target(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> Target:
+def target(busy: Aws, monkeypatch: pytest.MonkeyPatch, no_turns: None) -> Target:  # noqa: ARG001 - it comes first
     """A deployment whose endpoint shows the counters as they stand."""
 
     def page(*_: str) -> str:
@@ -113,7 +113,7 @@ def target(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> Target:
 
     monkeypatch.setattr(Deployment, "of", lambda _: busy.deployment)
     monkeypatch.setattr(Deployment, "metrics_url", lambda *_: "https://api.example/metrics")
-    monkeypatch.setattr(Writers, "__init__", lambda *_: None)
+    monkeypatch.setattr(PauseSwitch, "__init__", lambda *_: None)
     monkeypatch.setattr(metrics_audit, "required", lambda *_: "secret")
     monkeypatch.setattr(metrics_audit, "read_page", page)
     return cast("Target", SimpleNamespace(client=lambda _: busy.dynamodb))
@@ -136,7 +136,7 @@ def test_counters_that_are_off_are_told_with_what_mends_them(busy: Aws, target: 
 def test_counters_are_rebuilt_while_nobody_writes(
     busy: Aws, target: Target, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Writers, "active", lambda _: [])
+    monkeypatch.setattr(PauseSwitch, "active", lambda _: [])
     before = LedgerCounters(busy.dynamodb, METRICS_TABLE).read()
     _count_one_too_many(busy)
 
@@ -146,10 +146,12 @@ def test_counters_are_rebuilt_while_nobody_writes(
     assert LedgerCounters(busy.dynamodb, METRICS_TABLE).read() == before
 
 
+@pytest.mark.parametrize("looks_before", [0, 1], ids=["before the count", "after the count"])
 def test_counters_are_not_rebuilt_while_somebody_may_write(
-    busy: Aws, target: Target, monkeypatch: pytest.MonkeyPatch
+    busy: Aws, target: Target, monkeypatch: pytest.MonkeyPatch, looks_before: int
 ) -> None:
-    monkeypatch.setattr(Writers, "active", lambda _: ["order-service"])
+    answers: Iterator[list[str]] = iter([[]] * looks_before + [["order-service"]])
+    monkeypatch.setattr(PauseSwitch, "active", lambda _: next(answers))
     _count_one_too_many(busy)
     before = LedgerCounters(busy.dynamodb, METRICS_TABLE).read()
 

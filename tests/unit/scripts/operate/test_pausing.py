@@ -12,7 +12,7 @@ import pytest
 from scripts.cli.errors import UserError
 from scripts.cli.paths import REPO_ROOT
 from scripts.deploy.target import Target
-from scripts.operate.pausing import Writers
+from scripts.operate.pausing import PauseSwitch
 from tests.unit.conftest import make_deployment
 
 _SCHEDULE = (REPO_ROOT / "infra" / "modules" / "eventbridge" / "schedule" / "main.tf").read_text()
@@ -35,10 +35,10 @@ class _World:
         }
         self.events.describe_rule.return_value = {"State": rule}
 
-    def writers(self, functions: Mapping[str, dict[str, object]] = _FUNCTIONS, *, is_local: bool = False) -> Writers:
+    def switch(self, functions: Mapping[str, dict[str, object]] = _FUNCTIONS, *, is_local: bool = False) -> PauseSwitch:
         clients = {"lambda": self.functions, "events": self.events}
         target = cast("Target", SimpleNamespace(client=clients.__getitem__, is_local=is_local))
-        return Writers(target, make_deployment(functions=functions), sleep=self.slept.append)
+        return PauseSwitch(target, make_deployment(functions=functions), sleep=self.slept.append)
 
     def switched(self) -> list[str]:
         """The mappings that were last told something, which is done at once."""
@@ -52,7 +52,7 @@ class _World:
 def test_a_pause_holds_every_queue_of_a_function_that_writes_commits_and_every_schedule() -> None:
     world = _World()
 
-    world.writers().pause()
+    world.switch().pause()
 
     assert world.switched() == ["order", "parcel"]
     assert world.events.mock_calls == [call.disable_rule(Name="sweep")]
@@ -61,7 +61,7 @@ def test_a_pause_holds_every_queue_of_a_function_that_writes_commits_and_every_s
 def test_what_was_paused_is_resumed() -> None:
     world = _World()
 
-    world.writers().resume()
+    world.switch().resume()
 
     assert world.switched() == ["order", "parcel"]
     assert world.events.mock_calls == [call.enable_rule(Name="sweep")]
@@ -73,8 +73,8 @@ def test_schedules_are_paused_first_and_resumed_last() -> None:
     told.attach_mock(world.functions.update_event_source_mapping, "mapping")
     told.attach_mock(world.events, "events")
 
-    world.writers().pause()
-    world.writers().resume()
+    world.switch().pause()
+    world.switch().resume()
 
     order = ["events.disable_rule", "mapping", "mapping", "mapping", "mapping", "events.enable_rule"]
     assert [name for name, _, _ in told.mock_calls] == order
@@ -84,7 +84,7 @@ def test_a_function_that_writes_commits_and_that_no_pause_could_hold_is_refused(
     functions = _FUNCTIONS | {"cart-service-api": {"writes_commits": True}}
 
     with pytest.raises(UserError, match="cart-service-api can be paused by no queue's mapping and by no schedule"):
-        _World().writers(functions)
+        _World().switch(functions)
 
 
 @pytest.mark.parametrize("is_local", [True, False])
@@ -93,7 +93,7 @@ def test_a_pause_waits_for_the_slowest_function_and_on_aws_for_as_long_as_a_tick
     assert len(ages) == 2
     world = _World()
 
-    world.writers(is_local=is_local).pause()
+    world.switch(is_local=is_local).pause()
 
     assert world.slept == [30 if is_local else 30 + sum(ages)]
 
@@ -107,7 +107,7 @@ def test_what_was_paused_so_lately_that_it_may_still_write_is_active(
 ) -> None:
     mapping = {"UUID": "1", "State": state, "LastModified": datetime.now(UTC) - timedelta(seconds=seconds_ago)}
 
-    found = _World(mapping=mapping).writers().active()
+    found = _World(mapping=mapping).switch().active()
 
     assert found == (["order-service", "parcel-service"] if active else [])
 
@@ -115,10 +115,10 @@ def test_what_was_paused_so_lately_that_it_may_still_write_is_active(
 def test_a_schedule_that_is_not_disabled_is_active() -> None:
     mapping = {"UUID": "1", "State": "Disabled", "LastModified": datetime.now(UTC) - timedelta(hours=1)}
 
-    assert _World(mapping=mapping, rule="ENABLED").writers().active() == ["deadline-sweeper"]
+    assert _World(mapping=mapping, rule="ENABLED").switch().active() == ["deadline-sweeper"]
 
 
 def test_a_pause_that_has_waited_is_one_although_the_clocks_differ() -> None:
     mapping = {"UUID": "1", "State": "Disabled", "LastModified": datetime.now(UTC) - timedelta(seconds=150 - 4)}
 
-    _World(mapping=mapping).writers().check_paused("repaired")
+    _World(mapping=mapping).switch().check_paused("nothing was repaired")

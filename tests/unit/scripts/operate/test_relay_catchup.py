@@ -52,7 +52,7 @@ def _publisher(events: _Events) -> EventPublisher:
 
 
 @pytest.fixture
-def events(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> _Events:
+def events(aws: Aws, monkeypatch: pytest.MonkeyPatch, no_turns: None) -> _Events:  # noqa: ARG001 - it comes first
     """What `catch_up` publishes to, at the time of the tests' commits; it refuses order-b."""
     monkeypatch.setattr(Deployment, "of", lambda _: aws.deployment)
     monkeypatch.setattr(Backoff, "pause", lambda *_: None)

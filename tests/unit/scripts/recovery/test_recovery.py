@@ -21,7 +21,7 @@ from scripts.ledger.audit.auditor import Auditor
 from scripts.ledger.log_reader import read_commit
 from scripts.ledger.order_history import reason_of
 from scripts.operate import relay_catchup
-from scripts.operate.pausing import Writers
+from scripts.operate.pausing import PauseSwitch
 from scripts.recovery import backup, refund_lost, restore, restore_sources, table_writes
 from scripts.recovery.backup_files import read_items, read_manifest
 from scripts.recovery.table_writes import TableWrites
@@ -118,10 +118,10 @@ class World:
 
 
 @pytest.fixture
-def world(busy: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(busy: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_turns: None) -> World:  # noqa: ARG001 - it comes first
     monkeypatch.setattr(Deployment, "of", lambda _: busy.deployment)
-    monkeypatch.setattr(Writers, "__init__", lambda *_: None)
-    monkeypatch.setattr(Writers, "active", lambda _: [])
+    monkeypatch.setattr(PauseSwitch, "__init__", lambda *_: None)
+    monkeypatch.setattr(PauseSwitch, "active", lambda _: [])
     monkeypatch.setattr(auditor, "_PAUSE_SECONDS", 0)
     monkeypatch.setattr(restore_sources, "_POLL_SECONDS", 0)
     return World(busy, tmp_path / "backups" / "one")
@@ -373,12 +373,36 @@ def test_another_environments_backup_is_taken_only_with_consent(world: World) ->
 def test_nothing_is_restored_while_somebody_may_write(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.back_up()
     world.lose_everything()
-    monkeypatch.setattr(Writers, "active", lambda _: ["order-service"])
+    monkeypatch.setattr(PauseSwitch, "active", lambda _: ["order-service"])
 
     with pytest.raises(UserError, match=r"nothing was restored: order-service may be writing\. First `invoke pause`"):
         world.restore()
 
     assert world.items(EVENT_STORE_TABLE) == []
+
+
+@pytest.mark.parametrize(
+    ("looks_before", "consequence", "commits_are_written"),
+    [(1, "nothing was restored", False), (2, "the stock and the counters were not restored", True)],
+)
+def test_the_pause_is_checked_again_before_the_log_and_before_the_stock_is_written(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    looks_before: int,
+    consequence: str,
+    *,
+    commits_are_written: bool,
+) -> None:
+    world.back_up()
+    world.lose_everything()
+    answers: Iterator[list[str]] = iter([[]] * looks_before + [["order-service"]])
+    monkeypatch.setattr(PauseSwitch, "active", lambda _: next(answers))
+
+    with pytest.raises(UserError, match=f"{consequence}: order-service may be writing"):
+        world.restore()
+
+    assert bool(world.items(EVENT_STORE_TABLE)) is commits_are_written
+    assert world.items(INVENTORY_TABLE) == []
 
 
 def test_a_table_that_is_gone_is_named_with_what_to_do(world: World) -> None:

@@ -45,7 +45,7 @@ def events(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> _Events:
 
 
 @pytest.fixture
-def target(busy: Aws, events: _Events) -> Target:
+def target(busy: Aws, events: _Events, no_turns: None) -> Target:  # noqa: ARG001 - it comes first
     clients = {"dynamodb": busy.dynamodb, "events": events, "sqs": busy.sqs}
     return cast("Target", SimpleNamespace(client=clients.__getitem__, environment="test", is_local=True))
 
