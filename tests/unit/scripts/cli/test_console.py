@@ -31,11 +31,11 @@ def test_a_long_name_is_folded_on_a_terminal(capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.usefixtures("wide_terminal")
 def test_a_cell_that_is_too_wide_for_its_column_is_folded_and_not_truncated(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = table("SKU", "name")
+    folded = table("SKU", "name")
     name = "".join(f"{number:04}" for number in range(100))
-    rows.add_row("prod-001", name)
+    folded.add_row("prod-001", name)
 
-    print_table(rows)
+    print_table(folded)
 
     _, *rows = capsys.readouterr().out.splitlines()
     assert "".join(rows).removeprefix("prod-001").replace(" ", "") == name
