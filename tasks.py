@@ -1,31 +1,34 @@
 """The tasks of `invoke --list`. Their bodies stand in scripts/tasks, a module for each subject."""
 
-import signal
 import sys
 from pathlib import Path
 
 from invoke.collection import Collection
 
 from scripts.cli import environment
-from scripts.tasks import deploy, develop, measure, monitor, operate, parsing, recover, shop, test
+from scripts.tasks import deploy, develop, listing, measure, monitor, operate, parsing, recover, shop, test
 
-DAILY = (
-    (develop.lint, develop.fix, develop.typecheck, develop.events, develop.build, develop.clean),
-    (test.unit, test.integration),
-    (deploy.local_up, deploy.local_down, deploy.bootstrap, deploy.plan, deploy.apply, deploy.unlock, deploy.drift),
-    (deploy.deploy_dev, deploy.destroy_dev, deploy.post_deploy_test),
-    (shop.seed_inventory, shop.put_order, shop.order_show, shop.demo),
-    (operate.audit, operate.logs, operate.dlq_list, operate.redrive, operate.pause, operate.resume),
-    (recover.backup, recover.restore),
-    (monitor.alerts, monitor.setup_grafana),
-    (measure.bench, measure.coldstart, measure.cost, measure.simulate),
-)
+DAILY = {
+    "Develop": (
+        *(develop.lint, develop.fix, develop.typecheck, test.unit, test.integration),
+        *(develop.build, develop.events, develop.clean),
+    ),
+    "Run and deploy": (
+        *(deploy.local_up, deploy.local_down, deploy.deploy_dev, deploy.plan, deploy.apply, deploy.post_deploy_test),
+        *(deploy.drift, deploy.bootstrap, deploy.unlock, deploy.destroy_dev),
+    ),
+    "Shop and orders": (shop.demo, shop.put_order, shop.order_show, shop.seed_inventory),
+    "Operate": (operate.audit, operate.logs, operate.dlq_list, operate.redrive, operate.pause, operate.resume),
+    "Recover": (recover.backup, recover.restore),
+    "Monitor": (monitor.alerts, monitor.setup_grafana),
+    "Measure": (measure.bench, measure.cost, measure.simulate, measure.coldstart),
+}
 NAMESPACES = {
-    "check": (test.check_infra, develop.scan_infra, develop.dependencies, develop.lock),
     "test": (
         *(test.all_suites, test.model, test.soak, test.infra, test.wiring, test.monitoring, test.faults),
         *(test.metrics, test.environments, test.upgrade, test.growth, test.delivery, test.deployed),
     ),
+    "check": (test.check_infra, develop.scan_infra, develop.dependencies, develop.lock),
     "recover": (recover.relay_catchup, recover.replay_orders, recover.refund_lost),
     "monitor": (
         *(monitor.up, monitor.down, monitor.tools, monitor.token, monitor.password, monitor.set_webhook),
@@ -34,12 +37,12 @@ NAMESPACES = {
     "measure": (measure.right_size,),
 }
 
-namespace = Collection(*(task for tasks in DAILY for task in tasks))
+namespace = Collection(*(task for tasks in DAILY.values() for task in tasks))
 for name, tasks in NAMESPACES.items():
     namespace.add_collection(Collection(name, *tasks))
 
 parsing.install()
+listing.install(DAILY, NAMESPACES)
 if {"invoke", "inv"} & {*Path(sys.argv[0]).parts[-2:]}:  # and not a test that imports this module
     environment.clean_up_or_restart()
-if {"--list", "--help"} & set(sys.argv):
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # so that `invoke --list | head` ends quietly
+    listing.forget_settings_of_the_user()

@@ -48,7 +48,7 @@ def build(target_name: str) -> Path:
     from scripts.deploy import sbom  # noqa: PLC0415 - it takes long to import, and every task imports this module
 
     packages = _installed_packages(target_name)
-    wheels = json.loads((packages / _WHEELS_FILE).read_text())
+    wheels = json.loads((packages / _WHEELS_FILE).read_text(encoding="utf-8"))
     folder = DIST / target_name
     numbers = ("own modules", "packages", "zip KB")
     sizes = table("function", *numbers, numbers=numbers)
@@ -126,7 +126,7 @@ def _installed_packages(target_name: str) -> Path:
     """Install the pinned packages once per set of pins, target and Python."""
     if target_name not in _WHEELS:
         raise UserError(f"there is no target {target_name!r}: use {' or '.join(_WHEELS)}")
-    described = f"{sys.version_info[:2]} {_WHEELS[target_name]} {_REQUIREMENTS.read_text()}"
+    described = f"{sys.version_info[:2]} {_WHEELS[target_name]} {_REQUIREMENTS.read_text(encoding='utf-8')}"
     folder = LOCAL_FOLDER / "packages" / f"{target_name}-{hashlib.sha256(described.encode()).hexdigest()[:12]}"
     # Suites that start together in a fresh checkout wait for one of them to install.
     with exclusive(folder.with_suffix(".lock"), "the folder of installed packages"):
@@ -141,7 +141,8 @@ def _install_packages(folder: Path, wheels: Sequence[str]) -> None:
         report = Path(scratch, "report.json")
         options = ("--no-compile", f"--target={unfinished}", f"--report={report}", *wheels)
         pip.install(Path(sys.executable), _REQUIREMENTS, *options)
-        (unfinished / _WHEELS_FILE).write_text(json.dumps(_wheel_hashes(json.loads(report.read_text()))))
+        hashes = _wheel_hashes(json.loads(report.read_text(encoding="utf-8")))
+        (unfinished / _WHEELS_FILE).write_text(json.dumps(hashes), encoding="utf-8")
         unfinished.rename(folder)
 
 

@@ -73,7 +73,7 @@ def _write(bundle: Path) -> None:
 
 def _provisioned(file: str, kind: str) -> dict[str, Any]:
     """Read from the provisioning what it and the API have in common."""
-    (content,) = yaml.safe_load((_FILES / "provisioning" / file).read_text())[kind]
+    (content,) = yaml.safe_load((_FILES / "provisioning" / file).read_text(encoding="utf-8"))[kind]
     return {name: value for name, value in content.items() if name not in _ONLY_IN_FILES}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.cli.console import err, out
+from scripts.cli.environment import without_settings
 from scripts.cli.errors import UserError
 from scripts.cli.paths import INFRA, LOCAL_FOLDER, REPO_ROOT, REQUIREMENTS
 from scripts.local.tool_environment import tool_python
@@ -16,8 +17,6 @@ from scripts.local.tool_environment import tool_python
 _REQUIREMENTS = REQUIREMENTS / "checkov.txt"
 # Checkov's text for a skip without a reason.
 _NO_REASON = "No comment provided"
-# With a key of its maker's platform in the environment checkov would send the code there.
-_FOREIGN_VARIABLES = ("AWS_", "BC_", "CKV_", "PRISMA_")
 
 
 @dataclass(frozen=True)
@@ -74,13 +73,13 @@ def _scan(framework: str, folder: Path) -> str:
     """Run checkov offline: it downloads no rules, and looks for no newer version."""
     python = tool_python(_REQUIREMENTS, LOCAL_FOLDER, tool="checkov")
     options = ["--directory", str(folder), "--framework", framework, "--output", "json", "--compact", "--skip-download"]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN_VARIABLES)}
     result = subprocess.run(
         [str(python), "-m", "checkov.main", *options],
         cwd=REPO_ROOT,
-        env=environment | {"CKV_SKIP_PACKAGE_UPDATE_CHECK": "true"},
+        env=without_settings(os.environ) | {"CKV_SKIP_PACKAGE_UPDATE_CHECK": "true"},
         capture_output=True,
         text=True,
+        encoding="utf-8",
         check=False,
     )
     if not result.stdout.startswith("{"):

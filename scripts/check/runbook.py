@@ -25,7 +25,12 @@ def on_github(remote: str) -> str | None:
 def _origin() -> str:
     try:
         asked = subprocess.run(
-            ["git", "remote", "get-url", "origin"], cwd=REPO_ROOT, capture_output=True, text=True, check=False
+            ["git", "remote", "get-url", "origin"],
+            cwd=REPO_ROOT,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
         )
     except FileNotFoundError:
         return ""

@@ -47,6 +47,7 @@ def _kept_by_git() -> list[str]:
         cwd=REPO_ROOT,
         capture_output=True,
         text=True,
+        encoding="utf-8",
         check=False,
     )
     if listed.returncode:

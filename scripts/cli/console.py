@@ -13,7 +13,7 @@ from scripts.cli.environment import show_any_character
 show_any_character()
 
 # A pipe has no width of its own, and rich would fold tables to 80 columns.
-_WIDTH = None if sys.stdout.isatty() else 200
+_WIDTH = None if sys.stdout.isatty() else 10_000
 
 _WIDEST_TABLE = 120
 
@@ -38,5 +38,5 @@ def table(*headings: str, title: str | None = None, numbers: Collection[str] = (
 
 
 def print_table(shown: Table) -> None:
-    """Print a table for people: cells are folded rather than make it wider than 120 columns."""
-    out.print(shown, width=min(out.width, _WIDEST_TABLE))
+    """Print a table; only on a terminal are cells folded, rather than make it wider than 120 columns."""
+    out.print(shown, width=min(out.width, _WIDEST_TABLE) if out.is_terminal else None)

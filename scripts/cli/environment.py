@@ -22,17 +22,30 @@ _KEPT_OF_A_TOOL = {
         *("TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR", "TF_LOG", "TF_REGISTRY_", "TF_TOKEN_"),
         "TF_VAR_",  # such as TF_VAR_settings, the settings of a development environment
     ),
+    "UV_": (
+        *("UV_INDEX", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_KEYRING_PROVIDER"),
+        *("UV_INSECURE_HOST", "UV_NATIVE_TLS", "UV_SYSTEM_CERTS", "UV_HTTP_", "UV_REQUEST_TIMEOUT", "UV_OFFLINE"),
+        *("UV_CACHE_DIR", "UV_NO_CACHE"),
+    ),
     "PYTHON": ("PYTHONUTF8", "PYTHONIOENCODING", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"),
 }
 """Of the variables that begin with a tool's prefix, only those that begin with one of these stay."""
 _DROPPED = (
     *("AWS_ENDPOINT_URL", "AWS_S3_ENDPOINT", "AWS_DYNAMODB_ENDPOINT", "AWS_IAM_ENDPOINT", "AWS_STS_ENDPOINT"),
-    *("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "MYPY", "RUFF_", "CKV_", "CHECKOV_"),
-    *("ZIZMOR_", "INVOKE_", "VIRTUAL_ENV", "CDPATH"),
-    # git's hooks export these, and they lead git to another repository. Its credentials and certificates stay.
+    *("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "MYPY", "RUFF_", "ZIZMOR_", "INVOKE_"),
+    *("CKV_", "CHECKOV_", "BC_", "PRISMA_"),  # with a key of its maker's platform checkov would send the code there
+    *("VIRTUAL_ENV", "CDPATH"),
+    # git's hooks export these, and they lead git to another repository (`git rev-parse --local-env-vars`), or give it
+    # other settings. Its own files of settings stay, and the programs that give it credentials.
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_OBJECT_"),
-    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_TEMPLATE_DIR"),
+    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_SHALLOW_FILE", "GIT_GRAFT_FILE", "GIT_TEMPLATE_DIR", "GIT_IMPLICIT_"),
+    *("GIT_INTERNAL_", "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT"),
+    *("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"),
 )
+_DROPPED_NAMES = frozenset({"GIT_CONFIG"})
+"""Names that are the beginning of others, which stay."""
+_PASS_FOR_A_TERMINAL = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+_OF_A_TEST_RUN = ("PYTEST_", "PULSEQUEUE_")
 _READ_AT_START = ("PYTHON", "INVOKE_")
 """Python and invoke have read these before any code of ours runs."""
 
@@ -47,9 +60,27 @@ def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in clean(environ).items() if not name.startswith("AWS_")}
 
 
+def without_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables for a tool that must read no settings of the user: none of AWS, and no home folder."""
+    return without_aws(environ) | {"HOME": os.devnull}
+
+
+def for_another_checkout(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the clean variables without those of this test run, and of the embedded AWS that it uses."""
+    return {name: value for name, value in clean(environ).items() if not name.startswith(_OF_A_TEST_RUN)}
+
+
 def clean_up() -> None:
     """Clean this process's own environment."""
-    wanted = clean(os.environ)
+    _keep(clean(os.environ))
+
+
+def clean_up_for_tests() -> None:
+    """Clean up, and drop the variables that make a pipe pass for a terminal."""
+    _keep({name: value for name, value in clean(os.environ).items() if name not in _PASS_FOR_A_TERMINAL})
+
+
+def _keep(wanted: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(wanted)
 
@@ -97,4 +128,6 @@ def _changes_results(name: str, value: str) -> bool:
     if name == "TF_CLI_CONFIG_FILE":
         return not Path(value).exists()  # Terraform would warn of it on every call
     kept = next((kept for prefix, kept in _KEPT_OF_A_TOOL.items() if name.startswith(prefix)), None)
-    return name.startswith(_DROPPED) if kept is None else not name.startswith(kept)
+    if kept is not None:
+        return not name.startswith(kept)
+    return name.startswith(_DROPPED) or name in _DROPPED_NAMES

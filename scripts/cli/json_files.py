@@ -42,7 +42,7 @@ def check_writable(path: Path) -> None:
     is_new = not path.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("a").close()
+        path.open("a", encoding="utf-8").close()
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
     if is_new:

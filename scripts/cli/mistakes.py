@@ -1,6 +1,8 @@
 """Show errors that the user can correct as a message, without a traceback."""
 
 import errno
+import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,15 @@ from botocore.exceptions import (
     ClientError,
     CredentialRetrievalError,
     HTTPClientError,
+    InvalidChecksumConfigError,
+    InvalidConfigError,
+    InvalidDefaultsMode,
+    InvalidEndpointDiscoveryConfigurationError,
+    InvalidIMDSEndpointError,
+    InvalidIMDSEndpointModeError,
+    InvalidRetryConfigurationError,
+    InvalidS3UsEast1RegionalEndpointConfigError,
+    InvalidSTSRegionalEndpointsConfigError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
@@ -26,6 +37,17 @@ _CREDENTIAL_ERRORS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException", "403"}
 )
 _DENIALS = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
+_BAD_SETTINGS = (
+    InvalidChecksumConfigError,
+    InvalidConfigError,
+    InvalidDefaultsMode,
+    InvalidEndpointDiscoveryConfigurationError,
+    InvalidIMDSEndpointError,
+    InvalidIMDSEndpointModeError,
+    InvalidRetryConfigurationError,
+    InvalidS3UsEast1RegionalEndpointConfigError,
+    InvalidSTSRegionalEndpointsConfigError,
+)
 _PATH_ERRORS = frozenset(
     {
         errno.EACCES,
@@ -59,6 +81,8 @@ def mistakes_explained() -> Iterator[None]:
         message = f"AWS credentials could not be loaded: {error}"
     except (SSOError, TokenRetrievalError) as error:
         message = f"{error}: sign in again with `aws sso login`"
+    except _BAD_SETTINGS as error:
+        message = _bad_setting(str(error))
     except ClientError as error:
         message = _refusal(error)
     except OSError as error:
@@ -79,6 +103,17 @@ def _system_refusal(error: OSError) -> str:
     if error.errno in _PATH_ERRORS and where:
         return f"{where}{error.strerror}"
     raise error
+
+
+def _bad_setting(complaint: str) -> str:
+    """Name the variable whose value botocore complains of: its own messages name only the value."""
+    names = [
+        name
+        for name, value in sorted(os.environ.items())
+        if name.startswith("AWS_") and value and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", complaint)
+    ]
+    place = " or ".join(names) or "the AWS settings in ~/.aws/config"
+    return f"{complaint.rstrip('.')}: correct or unset {place}"
 
 
 def _refusal(error: ClientError) -> str:

@@ -13,7 +13,6 @@ REQUIREMENTS = REPO_ROOT / "requirements"
 
 DOCS = REPO_ROOT / "docs"
 EVENT_DOCUMENTS = DOCS / "events"
-IMAGES = DOCS / "images"
 MEASURED_COUNTS_FILE = DOCS / "performance" / "deadlines.json"
 MEASURED_RATES_FILE = DOCS / "performance" / "rates.json"
 

@@ -12,7 +12,7 @@ def run_to_end(command: Sequence[str | Path], **options: Any) -> subprocess.Comp
     The program gets the signal too, and stops what it started; `subprocess.run` would kill it. A second Ctrl-C ends the
     waiting.
     """
-    with subprocess.Popen(command, text=True, **options) as process:
+    with subprocess.Popen(command, text=True, encoding="utf-8", **options) as process:
         try:
             stdout, stderr = process.communicate()
         except KeyboardInterrupt:

@@ -83,6 +83,7 @@ def _run_quietly(tool: Sequence[str], broken_off: threading.Event) -> subprocess
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        encoding="utf-8",
         errors="replace",
         check=False,
     )

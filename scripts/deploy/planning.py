@@ -57,7 +57,7 @@ def plan_with_review_files(
     outputs = [(file, write) for file, write in ((markdown_file, markdown.write), (json_file, guard.to_json)) if file]
     for file, _ in outputs:
         check_writable(file)
-        file.write_text("")  # no older plan's review stays there
+        file.write_text("", encoding="utf-8")  # no older plan's review stays there
     reviewed = plan(target, folder)
     show(reviewed)
     for file, write in outputs:

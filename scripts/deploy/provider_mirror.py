@@ -15,7 +15,7 @@ _MEMORY = LOCAL_FOLDER / "provider-mirror"
 
 
 def remembered() -> Path | None:
-    mirror = Path(_MEMORY.read_text()) if _MEMORY.exists() else None
+    mirror = Path(_MEMORY.read_text(encoding="utf-8")) if _MEMORY.exists() else None
     return mirror if mirror and _is_mirror(mirror) else None
 
 

@@ -19,7 +19,7 @@ def read_outputs(target: Target) -> Mapping[str, Any]:
     if not state_bucket_exists(target):
         return {}
     if target.is_local and outputs_file(target).exists():
-        outputs: dict[str, Any] = json.loads(outputs_file(target).read_text())
+        outputs: dict[str, Any] = json.loads(outputs_file(target).read_text(encoding="utf-8"))
         return outputs
     return initialised_terraform(target).outputs()
 

@@ -52,17 +52,19 @@ def _parsed(value: str) -> object:
 
 
 def _setting_names() -> set[str]:
-    return set(re.findall(r"^ {4}(\w+) += optional\(", _DECLARATIONS.read_text(), re.MULTILINE))
+    return set(re.findall(r"^ {4}(\w+) += optional\(", _DECLARATIONS.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def _declared_variables(root: Path) -> set[str]:
     return {
-        name for file in root.glob("*.tf") for name in re.findall(r'^variable "(\w+)"', file.read_text(), re.MULTILINE)
+        name
+        for file in root.glob("*.tf")
+        for name in re.findall(r'^variable "(\w+)"', file.read_text(encoding="utf-8"), re.MULTILINE)
     }
 
 
 def _variable_files(root: Path) -> Iterator[tuple[Path, str]]:
     """Give each variable that a file sets which Terraform loads by itself."""
     for file in sorted([*root.glob("terraform.tfvars"), *root.glob("*.auto.tfvars")]):
-        for name in re.findall(r"^(\w+)\s*=", file.read_text(), re.MULTILINE):
+        for name in re.findall(r"^(\w+)\s*=", file.read_text(encoding="utf-8"), re.MULTILINE):
             yield file.relative_to(REPO_ROOT), name

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
 from botocore.config import Config
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from botocore.session import Session as BotocoreSession
 
 from scripts.cli.environment import clean, without_aws
@@ -93,20 +94,17 @@ class Target:
     def _session(self) -> boto3.Session:
         if not self.is_local:
             session = boto3.Session(region_name=self.region)
-            if session.get_credentials() is None:
+            if not _has_credentials(session):
                 raise UserError(
                     "no AWS credentials were found: sign in with `aws sso login` and set AWS_PROFILE, "
                     "or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and try again"
                 )
             return session
-        # Local calls must not depend on a profile or a setting in ~/.aws: neither is read.
-        core = BotocoreSession(
-            {
-                "profile": (None, None, None, None),
-                "config_file": (None, None, os.devnull, None),
-                "credentials_file": (None, None, os.devnull, None),
-            }
-        )
+        # Local calls must not depend on a profile, a variable or a setting in ~/.aws: none is read.
+        defaults = {name: (None, None, *rest) for name, (_, _, *rest) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()}
+        files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+        core = BotocoreSession(defaults | files)
+        core.get_component("config_store").set_config_variable("s3", {})
         return boto3.Session(_LOCAL_KEY, _LOCAL_KEY, region_name=self.region, botocore_session=core)
 
     @overload
@@ -144,6 +142,15 @@ class Target:
             # This machine reaches itself without a proxy. The embedded S3 knows buckets by path, not by host name.
             config = config.merge(Config(proxies={}, s3={"addressing_style": "path"}))
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
+
+
+def _has_credentials(session: boto3.Session) -> bool:
+    try:
+        return session.get_credentials() is not None
+    except ValueError as error:
+        raise UserError(
+            f"AWS_METADATA_SERVICE_TIMEOUT or AWS_METADATA_SERVICE_NUM_ATTEMPTS is not a whole number: {error}"
+        ) from error
 
 
 def _region(environ: Mapping[str, str]) -> str:

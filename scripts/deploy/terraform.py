@@ -45,7 +45,7 @@ class Terraform:
         options = ["-reconfigure", *(f"-backend-config={key}={value}" for key, value in (backend or {}).items())]
         arguments = ["init", *(["-backend=false"] if backend is None else options)]
         wanted, done = self._configuration(arguments), self.data_folder / "initialised"
-        if self._has_providers() and done.exists() and done.read_text() == wanted:
+        if self._has_providers() and done.exists() and done.read_text(encoding="utf-8") == wanted:
             return
         # Terraform's plugin cache does not bear two installations at once.
         with exclusive(LOCAL_FOLDER / "terraform-plugins.lock", "Terraform's plugin cache"):
@@ -129,7 +129,7 @@ class Terraform:
         progress, log_file = Progress(), self.data_folder / f"{step}.log"
         environment = self._environment() | {f"TF_VAR_{name}": value for name, value in variables.items()}
         with (
-            log_file.open("w") as log,
+            log_file.open("w", encoding="utf-8") as log,
             progress.shown(step),
             subprocess.Popen(
                 [terraform_path(), step, "-json", *arguments],
@@ -138,6 +138,7 @@ class Terraform:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
+                encoding="utf-8",
             ) as process,
         ):
             interrupted = self._read_to_end(process, log, progress)

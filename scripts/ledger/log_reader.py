@@ -151,16 +151,13 @@ def readable_commits(items: Iterable[Item], unreadable: list[NoCommitError]) -> 
             unreadable.append(error)
 
 
-def read_commits(
-    client: "DynamoDBClient", deployment: Deployment, unreadable: list[NoCommitError] | None = None
-) -> Iterator[Commit]:
+def read_commits(client: "DynamoDBClient", deployment: Deployment, unreadable: list[NoCommitError]) -> Iterator[Commit]:
     """Read the whole log: stream after stream, as a scan finds them, each with its oldest commit first.
 
-    Items that are no commits are appended to `unreadable`; without that list the first of them is raised.
+    Items that are no commits are appended to `unreadable`.
     """
     items = scan(client, deployment.tables.event_store)
-    commits = map(read_commit, items) if unreadable is None else readable_commits(items, unreadable)
-    return chain.from_iterable(histories(commits))
+    return chain.from_iterable(histories(readable_commits(items, unreadable)))
 
 
 def read_stream(client: "DynamoDBClient", deployment: Deployment, stream_id: str) -> Iterator[Item]:

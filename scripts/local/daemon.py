@@ -58,7 +58,7 @@ class Daemon:
     def claimed(self) -> Iterator[IO[str] | None]:
         """Take its lock, which `launch` passes on to the process; give None if it is alive or being launched."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self.lock_file.open("a") as lock:
+        with self.lock_file.open("a", encoding="utf-8") as lock:
             if not wait_until(lambda: _try_lock(lock, fcntl.LOCK_EX), _PROBE_SECONDS):
                 yield None
                 return
@@ -87,7 +87,7 @@ class Daemon:
     def is_alive(self) -> bool:
         if not self.folder.is_dir():
             return False
-        with self.lock_file.open("a") as lock:
+        with self.lock_file.open("a", encoding="utf-8") as lock:
             return not _try_lock(lock, fcntl.LOCK_SH)
 
     @property
@@ -114,7 +114,9 @@ class Daemon:
         return True
 
     def log_tail(self) -> str:
-        lines = self.log_file.read_text(errors="replace").splitlines() if self.log_file.exists() else []
+        lines = (
+            self.log_file.read_text(encoding="utf-8", errors="replace").splitlines() if self.log_file.exists() else []
+        )
         return "\n  ".join([f"the end of {self.log_file}:", *(line[:500] for line in lines[-_LOG_TAIL_LINES:])])
 
     def _collect(self) -> None:
@@ -122,7 +124,7 @@ class Daemon:
             process.wait()
 
     def _state(self) -> dict[str, int]:
-        state: dict[str, int] = json.loads(self.state_file.read_text())
+        state: dict[str, int] = json.loads(self.state_file.read_text(encoding="utf-8"))
         return state
 
 

@@ -82,7 +82,7 @@ def provide(environ: Mapping[str, str] = os.environ) -> None:
 
 
 def version(tool: Path) -> tuple[int, ...]:
-    result = subprocess.run([tool, "--version"], capture_output=True, text=True, check=False)
+    result = subprocess.run([tool, "--version"], capture_output=True, text=True, encoding="utf-8", check=False)
     match = re.search(r"version (\d+)\.(\d+)\.(\d+)", result.stdout + result.stderr)
     if not match:
         raise UserError(f"{tool} does not say which version it is: {result.stderr.strip() or result.stdout.strip()}")
@@ -131,4 +131,4 @@ def _downloaded(folder: Path) -> bool:
 
 
 def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8", check=False)

@@ -19,7 +19,7 @@ def tool_python(requirements: Path, folder: Path, *, tool: str) -> Path:
     python, stamp = environment / "bin" / "python", environment / "requirements.sha256"
     wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
     with exclusive(environment.with_suffix(".lock"), f"the environment of {tool}"):
-        if not stamp.exists() or stamp.read_text() != wanted:
+        if not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted:
             out.print(f"installing {tool} into an environment of its own …")
             pip.install(pip.make_environment(environment), requirements)
             write_whole(stamp, wanted)

@@ -34,7 +34,7 @@ class Worker:
 
     def _read(self, file: str) -> str:
         try:
-            return (_PROCESSES / str(self.pid) / file).read_text()
+            return (_PROCESSES / str(self.pid) / file).read_text(encoding="utf-8")
         except OSError as error:
             raise self._ended() from error
 

@@ -266,7 +266,12 @@ def _print_hot_sku(steps: Mapping[str, Mapping[str, float]]) -> None:
 
 def _description(settings: Settings, prices: Prices) -> dict[str, object]:
     revision = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=REPO_ROOT, capture_output=True, text=True, check=False
+        ["git", "describe", "--always", "--dirty"],
+        cwd=REPO_ROOT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
     )
     chosen = asdict(settings) | {"scenarios": [scenario.name for scenario in settings.scenarios]}
     chosen["counted"] = chosen.pop("count_requests")  # the key in the files of earlier runs

@@ -175,7 +175,7 @@ def _run_probe(
 ) -> subprocess.CompletedProcess[str]:
     command = [str(emulator_python()), "-I", *options, str(COLD_START_PROBE)]
     ended = subprocess.run(
-        command, input=json.dumps(asked), env=environment, capture_output=True, text=True, check=False
+        command, input=json.dumps(asked), env=environment, capture_output=True, text=True, encoding="utf-8", check=False
     )
     if ended.returncode:
         raise UserError(f"no cold start of {asked.get('module', 'the reference')}: {ended.stderr[-1000:]}")

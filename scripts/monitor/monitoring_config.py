@@ -27,7 +27,8 @@ def render_rules(folder: Path, runbook_url: str) -> None:
     """Write what `render_prometheus` names, with links to the runbook."""
     _copy(MONITORING_SOURCE / "prometheus" / "rules", folder / "rules")
     for rules in (folder / "rules").iterdir():
-        rules.write_text(rules.read_text().replace(f"{runbook.PATH}#", f"{runbook_url}#"))
+        text = rules.read_text(encoding="utf-8").replace(f"{runbook.PATH}#", f"{runbook_url}#")
+        rules.write_text(text, encoding="utf-8")
 
 
 def render_prometheus(  # noqa: PLR0913 - what a configuration consists of
@@ -39,7 +40,7 @@ def render_prometheus(  # noqa: PLR0913 - what a configuration consists of
     """
     write_secret(folder / "secrets" / "metrics-token", token)
     _write(folder / "targets" / "metrics.json", json.dumps([scrape_target(url, environment)]))
-    text = (MONITORING_SOURCE / "prometheus" / "prometheus.yml").read_text()
+    text = (MONITORING_SOURCE / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
     if scrape_seconds:
         text = re.sub(r"(scrape_interval|scrape_timeout): \w+", rf"\g<1>: {scrape_seconds}s", text)
     return _write(folder / "prometheus.yml", text.replace(_ALERTMANAGER, f"127.0.0.1:{alertmanager_port}"))
@@ -61,7 +62,11 @@ def render_alertmanager(folder: Path, webhooks: Mapping[str, str], *, alarms_rin
     shutil.rmtree(folder / "secrets", ignore_errors=True)  # one may be set no more
     for service, url in webhooks.items():
         write_secret(folder / "secrets" / f"{service}-webhook-url", url)
-    text = (MONITORING_SOURCE / "alertmanager" / "alertmanager.yml").read_text().replace(_CONTAINER_FOLDER, str(folder))
+    text = (
+        (MONITORING_SOURCE / "alertmanager" / "alertmanager.yml")
+        .read_text(encoding="utf-8")
+        .replace(_CONTAINER_FOLDER, str(folder))
+    )
     configuration = yaml.safe_load(text)
     for receiver in configuration["receivers"]:
         for service in INTEGRATIONS.keys() - webhooks.keys():
@@ -89,5 +94,5 @@ def _write(path: Path, text: str) -> Path:
     # At once, as it may be read at any moment.
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".tmp")
-    partial.write_text(text)
+    partial.write_text(text, encoding="utf-8")
     return partial.replace(path)

@@ -21,7 +21,7 @@ def seed_inventory(_: Context, target: str = "local", file: str = str(SEED_FILE)
 
 @command(
     {
-        "item": "SKU=QUANTITY, such as prod-006=2; once for each SKU",
+        "item": "SKU=QUANTITY, such as prod-006=2; once for each SKU; without --file, one at least",
         "target": TARGET,
         "order_id": "the order's id; one is made up by default",
         "customer_id": "the customer's id",
@@ -29,6 +29,7 @@ def seed_inventory(_: Context, target: str = "local", file: str = str(SEED_FILE)
         "wait": "wait for the order's outcome",
     },
     needs=DEPLOYMENT,
+    example="put-order --item prod-001=1 --item prod-006=2",
     iterable=["item"],
 )
 def put_order(
@@ -40,7 +41,7 @@ def put_order(
     file: str | None = None,
     wait: bool = True,
 ) -> None:
-    """Place an order."""
+    """Place an order: give --item or --file."""
     from scripts.put_order import put_order
 
     order_file = path(file)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.cli.environment import for_another_checkout
 from scripts.cli.paths import LOCAL_FOLDER, REPO_ROOT
 from scripts.local.emulator import emulator_python
 from tests.growth.steps import Step, steps
@@ -19,12 +20,6 @@ PAGE = REPO_ROOT / "docs" / "add-a-service.md"
 _TYPES = REPO_ROOT / ".mypy_cache"
 # What takes long to install, and is the same for the copy.
 _SHARED = ("emulator-venv-py*", "packages", "terraform-plugins", "provider-mirror")
-
-
-def _environment() -> dict[str, str]:
-    """Without what names another repository, instance or place to import from."""
-    left_out = ("GIT_", "PYTEST_", "PULSEQUEUE_", "PYTHONPATH")
-    return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
 
 
 @dataclass(frozen=True)
@@ -42,7 +37,7 @@ class Tree:
         return subprocess.run(
             command,
             cwd=self.root,
-            env={**_environment(), **(environ or {})},
+            env={**for_another_checkout(os.environ), **(environ or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -48,7 +48,7 @@ def callers(pids: Iterable[int], ports: Collection[int]) -> list[int]:
 
     https://man7.org/linux/man-pages/man5/proc_pid_net.5.html
     """
-    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:])
     sockets = {f"socket:[{row[9]}]" for row in rows if int(row[1].partition(":")[2], 16) in ports}
     return [pid for pid in pids if not sockets.isdisjoint(_open_files(pid))]
 

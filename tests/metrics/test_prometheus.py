@@ -138,7 +138,7 @@ def test_each_business_counter_is_what_the_event_store_says_whoever_is_killed(
     _place(world, skus, _ORDERS, between=killer.kill)
     killer.join()
 
-    counted = Ledger.of(read_commits(world.target.client("dynamodb"), world.deployment)).counters
+    counted = Ledger.of(read_commits(world.target.client("dynamodb"), world.deployment, [])).counters
     for job in JOBS:
         eventually(lambda job=job: _shown_counters(prometheus, job) == _all_declared(counted), "agreement")  # type: ignore[misc]
         orders = prometheus.recorded("orders_processed_total", job)

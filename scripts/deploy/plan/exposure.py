@@ -44,11 +44,6 @@ def opened(resource: Resource) -> Found:
     yield from _callers(resource)
 
 
-def is_open_route(kind: str, values: Mapping[str, Value]) -> bool:
-    """Whether the API itself lets every caller through to what is behind the route."""
-    return kind in ROUTES and _lets_anybody_call(kind, values)
-
-
 def _callers(resource: Resource) -> Found:
     """Judge whether anybody may call it. The function behind a new route may check its callers, so that only warns.
 

@@ -34,7 +34,7 @@ def build() -> dict[str, str]:
 def stale(folder: Path = DASHBOARDS) -> dict[str, str]:
     """Say of each file that is not what the code builds what has to be done."""
     built = build()
-    present = {path.name: path.read_text() for path in folder.glob("*.json")}
+    present = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
     changed = {name: "changed" if name in present else "new" for name in built if present.get(name) != built[name]}
     return changed | dict.fromkeys(present.keys() - built.keys(), "removed")
 
@@ -43,7 +43,7 @@ def write(folder: Path = DASHBOARDS) -> None:
     changes = stale(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in build().items():
-        (folder / name).write_text(text)
+        (folder / name).write_text(text, encoding="utf-8")
     for name, change in changes.items():
         if change == "removed":
             (folder / name).unlink()

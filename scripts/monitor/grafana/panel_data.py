@@ -120,7 +120,7 @@ def boards(folder: Path = DASHBOARDS) -> list[Board]:
 
 
 def _board(path: Path) -> Board:
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     return Board(path.stem, content["title"], tuple(_panel(panel) for panel in content["panels"]))
 
 

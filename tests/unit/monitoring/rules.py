@@ -28,7 +28,7 @@ class Selector:
 
 
 def load(path: Path) -> Any:  # noqa: ANN401 - YAML may be anything
-    return yaml.safe_load(path.read_text())
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def rules(kind: str) -> list[dict[str, Any]]:

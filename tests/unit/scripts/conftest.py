@@ -2,6 +2,7 @@ from contextlib import nullcontext
 
 import pytest
 
+from scripts.cli import console
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
@@ -45,3 +46,10 @@ def _make_busy(aws: Aws) -> None:
     assert orders.expire_all(["order#expired"], DUE) == {}
     payments.call_off("expired", CAUSE)
     place(orders, placed_order("open", {"prod-001": 2}), CAUSE)
+
+
+@pytest.fixture
+def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let scripts write to a terminal of 200 columns, without colours."""
+    monkeypatch.setattr(console.out, "_force_terminal", True)
+    monkeypatch.setattr(console.out, "_width", 200)

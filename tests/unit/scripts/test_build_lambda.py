@@ -198,7 +198,7 @@ def test_of_two_builds_at_once_one_installs_the_packages(tmp_path: Path, monkeyp
             both.wait()
         options = dict(option.split("=", 1) for option in given if option.startswith(("--target=", "--report=")))
         Path(options["--target"]).mkdir()
-        Path(options["--report"]).write_text(json.dumps({"install": []}))
+        Path(options["--report"]).write_text(json.dumps({"install": []}), encoding="utf-8")
 
     monkeypatch.setattr(pip, "install", install)
     monkeypatch.setattr(build_lambda, "LOCAL_FOLDER", tmp_path)

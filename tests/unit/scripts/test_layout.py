@@ -26,7 +26,7 @@ MODULES = sorted(path for path in SCRIPTS.rglob("*.py") if path.name != "__init_
 
 
 def imported_by(module: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(module.read_text())):
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "scripts":
             names = [node.module] if "." in node.module else [f"scripts.{alias.name}" for alias in node.names]
             yield from (name.split(".")[1] for name in names)

@@ -5,10 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from invoke.collection import Collection
 from invoke.context import Context
 from invoke.program import Program
 from invoke.util import helpline
@@ -165,14 +168,38 @@ def test_a_task_that_has_to_be_given_something_has_an_example() -> None:
             """Redo it."""
 
 
-@pytest.mark.parametrize("name", [*registered.namespace.task_names, "test"])
+def alone(name: str) -> Collection:
+    """The task by itself: invoke copies every task that there is each time it reads a command line."""
+    namespace, _, _ = name.rpartition(".")
+    task = registered.namespace[name]
+    return Collection(Collection(namespace, task)) if namespace else Collection(task)
+
+
+def shown_help(namespace: Collection, *arguments: str) -> str:
+    with redirect_stdout(StringIO()) as shown:
+        Program(namespace=namespace).run(["invoke", *arguments], exit=False)
+    return shown.getvalue()
+
+
+@pytest.mark.parametrize("name", registered.namespace.task_names)
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_each_task_shows_its_help(name: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
-    Program(namespace=registered.namespace).run(["invoke", name, option], exit=False)
+    Program(namespace=alone(name)).run(["invoke", name, option], exit=False)
 
     shown, complaint = capsys.readouterr()
-    assert shown.startswith(f"Usage: invoke [--core-opts] {'test.all' if name == 'test' else name} ")
+    assert shown.startswith(f"Usage: invoke [--core-opts] {name} ")
     assert not complaint
+
+
+def test_a_subject_with_a_task_of_its_own_shows_the_help_of_that() -> None:
+    assert shown_help(registered.namespace, "test", "--help").startswith("Usage: invoke [--core-opts] test.all ")
+
+
+def test_a_task_without_an_option_that_has_to_be_given_says_which_it_takes_instead() -> None:
+    shown = shown_help(alone("put-order"), "put-order", "--help")
+
+    assert "give --item or --file" in shown
+    assert "invoke put-order --item prod-001=1" in shown
 
 
 @pytest.mark.parametrize(
@@ -206,13 +233,77 @@ def test_each_task_is_described_in_a_line_of_80_columns(name: str) -> None:
     assert len(helpline(registered.namespace[name]) or "") <= 80 - len("  ") - longest - len("   ") - 1
 
 
-def test_a_list_that_nobody_reads_to_its_end_ends_quietly() -> None:
+def listed(*arguments: str) -> list[str]:
+    with redirect_stdout(StringIO()) as shown:
+        program = Program()
+        program.load_collection = lambda: setattr(program, "collection", registered.namespace)  # type: ignore[method-assign]
+        program.run(["invoke", *arguments], exit=False)
+    return shown.getvalue().splitlines()
+
+
+def test_the_list_fits_on_one_screen() -> None:
+    lines = listed("--list")
+
+    assert len(lines) <= 50
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_list_shows_daily_tasks_by_subject_and_a_line_for_each_rarer_subject() -> None:
+    lines = listed("-l")
+
+    headings = [line for line in lines if not line.startswith(" ")]
+    assert headings == [*registered.DAILY, "Rarer tasks; `invoke --list test` describes those of test"]
+    first_words = [line.split()[0] for line in lines if line.startswith(" ")]
+    daily = [task.name.replace("_", "-") for group in registered.DAILY.values() for task in group]
+    assert first_words == [*daily, *(f"{name}.*" for name in registered.NAMESPACES)]
+    assert lines[1].split(maxsplit=1)[1] == helpline(registered.namespace["lint"])
+
+
+def test_every_task_is_in_the_list_or_in_that_of_its_subject() -> None:
+    lines = [line.split()[0] for line in listed("--list") if line.startswith(" ")]
+    lines += [
+        f"{name}{line.split()[0]}" for name in registered.NAMESPACES for line in listed("--list", name)[2:] if line
+    ]
+
+    assert {*registered.namespace.task_names} <= {*lines}
+
+
+def test_a_subject_is_listed_with_descriptions() -> None:
+    assert "  .refund-lost     Refund charges of orders that were lost." in listed("--list", "recover")
+
+
+def invoke(*arguments: str, stdout: int, **environ: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "invoke", *arguments],
+        cwd=REPO_ROOT,
+        env={**os.environ, **environ},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("arguments", [(), ("-l",), ("audit", "-h")])
+def test_help_that_nobody_reads_to_its_end_ends_quietly(arguments: tuple[str, ...]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
 
-    listing = subprocess.run(
-        [sys.executable, "-m", "invoke", "--list"], cwd=REPO_ROOT, stdout=writing, stderr=subprocess.PIPE, check=False
-    )
+    ended = invoke(*arguments, stdout=writing, PYTHONUNBUFFERED="")
     os.close(writing)
 
-    assert (listing.returncode, listing.stderr) == (-signal.SIGPIPE, b"")
+    assert (ended.returncode, ended.stderr) == (-signal.SIGPIPE, b"")
+
+
+def test_help_on_a_full_disk_ends_with_a_message() -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+
+    ended = invoke("--list", stdout=full, PYTHONUNBUFFERED="")
+    os.close(full)
+
+    assert (ended.returncode, ended.stderr) == (1, b"the help cannot be written: No space left on device\n")
+
+
+def test_settings_of_the_user_rename_no_task(tmp_path: Path) -> None:
+    (tmp_path / ".invoke.yaml").write_text("tasks: {auto_dash_names: false}\n", encoding="utf-8")
+
+    assert invoke("put-order", "--help", stdout=subprocess.DEVNULL, HOME=str(tmp_path)).returncode == 0

@@ -45,4 +45,4 @@ def test_every_outcome_is_counted_in_the_transaction_of_its_commit(aws: Aws) -> 
             "inventory_operations_total|operation_type=decrement_stock|status=success": 2,
         }
     )
-    assert counters == Ledger.of(read_commits(aws.dynamodb, aws.deployment)).counters
+    assert counters == Ledger.of(read_commits(aws.dynamodb, aws.deployment, [])).counters

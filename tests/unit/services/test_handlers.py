@@ -55,7 +55,7 @@ def _sweep_to_the_order_queue(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def _local_event() -> SqsEvent:
-    return cast("SqsEvent", json.loads(LOCAL_EVENT.read_text()))
+    return cast("SqsEvent", json.loads(LOCAL_EVENT.read_text(encoding="utf-8")))
 
 
 def _events(aws: Aws, order_id: str = "order-1") -> list[type[Event]]:

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,12 @@ def test_the_code_is_sent_nowhere(pretended: Path, monkeypatch: pytest.MonkeyPat
     environment = (pretended / "environment").read_text().splitlines()
     assert "CKV_SKIP_PACKAGE_UPDATE_CHECK=true" in environment
     assert not [line for line in environment if line.startswith("BC_")]
+
+
+def test_checkov_reads_no_settings_in_the_home_folder(pretended: Path) -> None:
+    policy_scan.scan_policies()
+
+    assert f"HOME={os.devnull}" in (pretended / "environment").read_text(encoding="utf-8").splitlines()
 
 
 def test_a_scan_that_breaks_off_says_what_it_said(pretended: Path) -> None:

@@ -42,7 +42,7 @@ def commands() -> Iterator[str]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_an_action_of_others_is_pinned_to_a_commit_and_says_its_version(file: Path) -> None:
-    used = re.findall(r"uses: +(.+)", file.read_text())
+    used = re.findall(r"uses: +(.+)", file.read_text(encoding="utf-8"))
 
     others = [action for action in used if not action.startswith("./")]
     assert [
@@ -148,7 +148,7 @@ def run_bash(code: str, folder: Path, **environment: str) -> subprocess.Complete
 
 def stand_in(program: Path, code: str) -> None:
     program.parent.mkdir(parents=True, exist_ok=True)
-    program.write_text(f"#!/usr/bin/env bash\n{code}\n")
+    program.write_text(f"#!/usr/bin/env bash\n{code}\n", encoding="utf-8")
     program.chmod(0o755)
 
 

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cli.environment import check_home, clean, restart_environment, without_aws
+from scripts.cli.environment import (
+    check_home,
+    clean,
+    clean_up_for_tests,
+    for_another_checkout,
+    restart_environment,
+    without_aws,
+    without_settings,
+)
 from scripts.cli.paths import REPO_ROOT
 
 
@@ -15,7 +23,8 @@ from scripts.cli.paths import REPO_ROOT
         *("TF_WORKSPACE", "TF_CLI_ARGS", "TF_CLI_ARGS_plan", "TF_DATA_DIR", "TF_REATTACH_PROVIDERS"),
         *("PIP_USER", "PIP_TARGET", "PIP_NO_DEPS", "PYTHONPATH", "PYTHONOPTIMIZE", "PYTHONHOME", "PYTHONSAFEPATH"),
         *("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_S3_ENDPOINT", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"),
-        *("PYTEST_ADDOPTS", "MYPYPATH", "CKV_SKIP_CHECK", "INVOKE_RUN_DRY"),
+        *("PYTEST_ADDOPTS", "MYPYPATH", "CKV_SKIP_CHECK", "INVOKE_RUN_DRY", "UV_PRERELEASE", "UV_RESOLUTION"),
+        *("BC_API_KEY", "PRISMA_API_URL", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_CONFIG_KEY_0"),
     ],
 )
 def test_a_variable_that_changes_results_is_dropped(name: str) -> None:
@@ -26,12 +35,41 @@ def test_a_variable_that_changes_results_is_dropped(name: str) -> None:
     "name",
     [
         *("HTTPS_PROXY", "SSL_CERT_FILE", "TF_PLUGIN_CACHE_DIR", "TF_TOKEN_app_terraform_io", "TF_LOG", "TF_LOG_PATH"),
-        *("TF_VAR_settings", "PIP_INDEX_URL", "PIP_CERT", "PYTHONUNBUFFERED", "GIT_SSH_COMMAND", "GIT_CONFIG_COUNT"),
+        *("TF_VAR_settings", "PIP_INDEX_URL", "PIP_CERT", "PYTHONUNBUFFERED", "GIT_SSH_COMMAND", "GIT_CONFIG_GLOBAL"),
+        *("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_CACHE_DIR"),
         *("AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "PULSEQUEUE_PORT", "ENVIRONMENT"),
     ],
 )
 def test_a_variable_that_says_how_something_is_reached_or_shown_stays(name: str) -> None:
     assert clean({name: "1"}) == {name: "1"}
+
+
+def test_no_variable_leads_git_to_another_repository() -> None:
+    named = subprocess.run(["git", "rev-parse", "--local-env-vars"], capture_output=True, check=True, text=True)
+
+    assert clean(dict.fromkeys(named.stdout.split(), "1")) == {}
+
+
+def test_a_tool_without_settings_has_no_home_folder_and_no_account() -> None:
+    assert without_settings({"HOME": "/home/me", "AWS_PROFILE": "x", "PATH": "/bin"}) == {
+        "HOME": os.devnull,
+        "PATH": "/bin",
+    }
+
+
+def test_another_checkout_gets_no_variable_of_this_test_run() -> None:
+    here = {"PYTEST_XDIST_WORKER": "gw0", "PULSEQUEUE_INSTANCE": "here", "GIT_DIR": "x", "PYTHONPATH": "x"}
+
+    assert for_another_checkout(here | {"PATH": "/bin"}) == {"PATH": "/bin"}
+
+
+def test_tests_see_a_pipe_as_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = dict(os.environ)
+    monkeypatch.setattr(os, "environ", kept | {"FORCE_COLOR": "1"})
+
+    clean_up_for_tests()
+
+    assert dict(os.environ) == kept
 
 
 def test_terraform_settings_stay_where_their_file_exists(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, InvalidDefaultsMode
 
 from scripts.cli.errors import UserError
 from scripts.cli.mistakes import mistakes_explained
@@ -49,7 +49,7 @@ def in_a_file(folder: Path) -> None:
 
 
 def over_a_folder(folder: Path) -> None:
-    folder.write_text("{}")
+    folder.write_text("{}", encoding="utf-8")
 
 
 def over_a_file(folder: Path) -> None:
@@ -89,6 +89,13 @@ def test_a_full_disk_is_named(file: str | None, capsys: pytest.CaptureFixture[st
 
     said = capsys.readouterr().err
     assert said.startswith(f"{file}: No space" if file else "No space left on device: make room on the disk")
+
+
+def test_a_bad_setting_that_no_variable_has_is_of_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        failing(InvalidDefaultsMode(mode="bad-value", valid_modes="standard"))()
+
+    assert "correct or unset the AWS settings in ~/.aws/config" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

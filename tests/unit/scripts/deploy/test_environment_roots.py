@@ -19,4 +19,4 @@ def test_a_root_makes_and_tags_what_its_folder_is_named_after(root: Path) -> Non
 
 
 def _named(file: Path, setting: str) -> list[str]:
-    return re.findall(rf"^ +{setting} += (\S+)$", file.read_text(), re.MULTILINE)
+    return re.findall(rf"^ +{setting} += (\S+)$", file.read_text(encoding="utf-8"), re.MULTILINE)

@@ -42,7 +42,7 @@ def write_bill(tmp_path: Path, package: Path) -> Path:
 
 
 def read(bill: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(bill.read_text())
+    content: dict[str, Any] = json.loads(bill.read_text(encoding="utf-8"))
     return content
 
 
@@ -77,7 +77,7 @@ def test_it_names_the_very_zip_that_it_describes(bill: Path, package: Path) -> N
 
 
 def test_it_satisfies_the_schema_of_cyclonedx(bill: Path) -> None:
-    assert JsonStrictValidator(sbom.SCHEMA).validate_str(bill.read_text()) is None
+    assert JsonStrictValidator(sbom.SCHEMA).validate_str(bill.read_text(encoding="utf-8")) is None
 
 
 def test_the_same_source_gives_the_same_bill(tmp_path: Path, bill: Path, package: Path) -> None:
@@ -89,7 +89,7 @@ def test_the_same_source_gives_the_same_bill(tmp_path: Path, bill: Path, package
 
 def test_every_package_of_the_functions_has_a_licence_that_the_bill_can_name() -> None:
     """The environment of these tests has what the zips have."""
-    pinned = Path("requirements/lambda.txt").read_text()
+    pinned = Path("requirements/lambda.txt").read_text(encoding="utf-8")
     names = set(re.findall(r"^([a-z0-9-]+)==", pinned, re.MULTILINE))
 
     licensed = {

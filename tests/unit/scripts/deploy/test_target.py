@@ -3,6 +3,7 @@ import os
 import pytest
 
 from scripts.cli.errors import UserError
+from scripts.cli.mistakes import mistakes_explained
 from scripts.deploy.target import Target
 from scripts.local.emulator import Emulator
 
@@ -101,6 +102,50 @@ def test_local_clients_use_nothing_of_a_real_account(monkeypatch: pytest.MonkeyP
     assert (credentials.access_key, credentials.secret_key, credentials.token) == ("test", "test", None)
 
 
+BAD_SETTINGS = (
+    *("AWS_DEFAULTS_MODE", "AWS_STS_REGIONAL_ENDPOINTS", "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT"),
+    *("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION", "AWS_ACCOUNT_ID_ENDPOINT_MODE"),
+)
+
+
+@pytest.mark.parametrize("variable", [*BAD_SETTINGS, "AWS_S3_DISABLE_EXPRESS_SESSION_AUTH"])
+def test_a_local_client_reads_no_setting_of_aws(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "bad-value")
+
+    client = Target.from_environment("local", {"ENVIRONMENT": "dev"}).client("s3")
+
+    assert client.meta.endpoint_url == "http://127.0.0.1:4800"
+
+
+def of_an_account(monkeypatch: pytest.MonkeyPatch, **environ: str) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("variable", BAD_SETTINGS)
+def test_a_setting_of_aws_that_is_none_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str
+) -> None:
+    keys = {name: REAL_ACCOUNT[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    of_an_account(monkeypatch, **keys, **{variable: "bad-value"})
+
+    with pytest.raises(SystemExit), mistakes_explained():
+        Target.from_environment("aws", {"ENVIRONMENT": "dev"}).client("s3")
+
+    assert capsys.readouterr().err.endswith(f": correct or unset {variable}\n")
+
+
+def test_a_setting_of_aws_that_is_no_number_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_an_account(monkeypatch, AWS_METADATA_SERVICE_TIMEOUT="soon")
+
+    with pytest.raises(UserError, match=r"AWS_METADATA_SERVICE_TIMEOUT or .* not a whole number: .*'soon'"):
+        Target.from_environment("aws", {"ENVIRONMENT": "dev"}).client("s3")
+
+
 def test_aws_processes_keep_the_account_and_lose_the_endpoints() -> None:
     environment = Target.from_environment("aws", REAL_ACCOUNT | {"AWS_ENDPOINT_URL": "http://x"}).process_environment()
 
@@ -110,12 +155,7 @@ def test_aws_processes_keep_the_account_and_lose_the_endpoints() -> None:
 
 
 def test_missing_aws_credentials_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith("AWS_"):
-            monkeypatch.delenv(name)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, os.devnull)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    of_an_account(monkeypatch, AWS_EC2_METADATA_DISABLED="true")
 
     with pytest.raises(UserError, match="no AWS credentials were found"):
         Target.from_environment("aws", {"ENVIRONMENT": "dev"}).client("sqs")

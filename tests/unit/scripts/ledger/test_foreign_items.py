@@ -8,7 +8,6 @@ import pytest
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.ledger import log_reader
 from scripts.ledger.log_reader import NoCommitError, named_briefly
 from scripts.monitor import metrics_audit
 from scripts.operate.pausing import PauseSwitch
@@ -51,12 +50,6 @@ def test_the_counters_are_not_rebuilt_from_a_damaged_log(busy: Aws, target: Targ
         metrics_audit.audit_metrics(target, rebuild=True)
 
     assert LedgerCounters(busy.dynamodb, METRICS_TABLE).read() == before
-
-
-def test_without_a_list_for_foreign_items_the_first_is_raised(busy: Aws, target: Target) -> None:
-    del target
-    with pytest.raises(NoCommitError, match="order#f1 version 1"):
-        list(log_reader.read_commits(busy.dynamodb, busy.deployment))
 
 
 def test_of_many_foreign_items_the_first_ten_are_named() -> None:

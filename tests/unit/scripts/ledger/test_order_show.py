@@ -178,6 +178,7 @@ def test_an_order_of_which_no_item_is_a_commit_is_named_with_the_gateways_entry(
     assert "has an entry that cannot be read" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("wide_terminal")
 @pytest.mark.parametrize("sku", ["prod-001", "s" * 64])
 def test_the_timeline_is_at_most_120_columns_wide(aws: Aws, capsys: pytest.CaptureFixture[str], sku: str) -> None:
     shop = _Shop(aws)

@@ -15,7 +15,7 @@ def local_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def program(path: Path, text: str = "#!/bin/sh\necho 'it, version 2.42.0+ds (branch: x)'\n") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     path.chmod(0o755)
     return path
 

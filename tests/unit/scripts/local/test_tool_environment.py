@@ -37,7 +37,7 @@ def test_an_environment_is_made_once_and_again_when_its_requirements_change(
     again = tool_python(requirements, folder, tool="checkov")
     assert (again, installed) == (first, [(first, requirements)])
 
-    requirements.write_text("checkov==2\n")
+    requirements.write_text("checkov==2\n", encoding="utf-8")
     tool_python(requirements, folder, tool="checkov")
     assert len(installed) == 2
 

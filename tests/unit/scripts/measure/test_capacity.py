@@ -427,6 +427,7 @@ def test_tables_in_the_pages_are_what_the_code_says(parameters: Parameters, tmp_
         assert page.read_text() == text, f"invoke simulate --page docs/{name}"
 
 
+@pytest.mark.usefixtures("wide_terminal")
 def test_no_table_is_wider_than_120_columns(parameters: Parameters, capsys: pytest.CaptureFixture[str]) -> None:
     one = predict(parameters, read_prices(), MODES[3], MIXES[0], 100)
     cases = [(mix.name, mode.name) for mix in MIXES for mode in MODES]
