@@ -131,7 +131,7 @@ def test_an_order_is_shown_from_its_placing_to_its_end(world: World, capsys: pyt
     assert f"{sku}: reserved +2," in printed
     assert f"{sku}: stock -2," in printed
     assert "charged 10.00 GBP" in printed
-    assert "asked to charge 1 times state confirmed" in printed
+    assert "asked to charge once state confirmed" in printed
 
 
 def test_what_the_functions_logged_of_an_order_is_shown(world: World, capsys: pytest.CaptureFixture[str]) -> None:
