@@ -17,6 +17,7 @@ _DEPLOYED = [
     ("pytest", "tests/metrics"),
     ("pytest", "tests/faults", "tests/environments/test_plans.py"),
 ]
+_MONITORING = ("pytest", "tests/monitoring")
 _BEHIND_DEPLOYED = 10
 _WIRING = ("wiring", "declarations", "customer_key")
 _PROMETHEUS = "Prometheus and Alertmanager (`invoke monitor.tools`)"
@@ -81,7 +82,7 @@ def wiring(_: Context) -> None:
 @command(needs=_PROMETHEUS)
 def monitoring(_: Context) -> None:
     """Test rules and alert routes on a real Prometheus."""
-    _pytest("tests/monitoring")
+    _pytest(*_MONITORING[1:])
 
 
 @command(
@@ -169,7 +170,7 @@ def check_infra(context: Context) -> None:
 def all_suites(context: Context) -> None:
     """Run every check and test; list the failed ones.
 
-    The suites that deploy run beside the others, each on an embedded AWS of its own.
+    The suites that deploy, and test.monitoring, run beside the others, each on servers of its own.
     """
     from scripts.cli.mistakes import mistakes_explained
     from scripts.cli.steps import run_steps, started
@@ -179,17 +180,17 @@ def all_suites(context: Context) -> None:
         "lint": develop.lint,
         "typecheck": develop.typecheck,
         "test.model": model,
-        "test.monitoring": monitoring,
         "check.scan-infra": develop.scan_infra,
         "test.growth": growth,
         "test-unit": unit,
         "test.infra": infra,
     }
     steps = [(name, functools.partial(check, context)) for name, check in checks.items()]
-    with _own_deployments(), started(*_DEPLOYED) as finish_deployed:
-        # A deployed suite waits more than it computes, and takes longest: what only computes fills the gaps.
+    with _own_deployments(), started(*_DEPLOYED, _MONITORING) as finish_waiting:
+        # These suites wait more than they compute, and take longest: steps that only compute fill the gaps.
         os.nice(_BEHIND_DEPLOYED)
-        run_steps([*steps, ("test.deployed", mistakes_explained()(finish_deployed))], keep_going=True)
+        finish = mistakes_explained()(finish_waiting)
+        run_steps([*steps, ("test.deployed test.monitoring", finish)], keep_going=True)
 
 
 def _pytest_deployed(*arguments: str) -> None:
