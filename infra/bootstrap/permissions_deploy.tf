@@ -239,7 +239,7 @@ data "aws_iam_policy_document" "deploy" {
 
   statement {
     sid       = "ReadCharges"
-    actions   = ["dynamodb:GetItem"]
+    actions   = ["dynamodb:BatchGetItem"]
     resources = ["${local.arn.dynamodb}:table/${var.environment}-simulated-gateway-table"]
   }
 }
