@@ -7,26 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import (
-    ClientError,
-    CredentialRetrievalError,
-    HTTPClientError,
-    InvalidChecksumConfigError,
-    InvalidConfigError,
-    InvalidDefaultsMode,
-    InvalidEndpointDiscoveryConfigurationError,
-    InvalidIMDSEndpointError,
-    InvalidIMDSEndpointModeError,
-    InvalidRetryConfigurationError,
-    InvalidS3UsEast1RegionalEndpointConfigError,
-    InvalidSTSRegionalEndpointsConfigError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-    TokenRetrievalError,
-)
-from botocore.exceptions import ConnectionError as BotocoreConnectionError
+from botocore import exceptions as botocore
 
 from scripts.cli.console import err
 from scripts.cli.errors import UserError
@@ -38,15 +19,15 @@ _CREDENTIAL_ERRORS = frozenset(
 )
 _DENIALS = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
 _BAD_SETTINGS = (
-    InvalidChecksumConfigError,
-    InvalidConfigError,
-    InvalidDefaultsMode,
-    InvalidEndpointDiscoveryConfigurationError,
-    InvalidIMDSEndpointError,
-    InvalidIMDSEndpointModeError,
-    InvalidRetryConfigurationError,
-    InvalidS3UsEast1RegionalEndpointConfigError,
-    InvalidSTSRegionalEndpointsConfigError,
+    botocore.InvalidChecksumConfigError,
+    botocore.InvalidConfigError,
+    botocore.InvalidDefaultsMode,
+    botocore.InvalidEndpointDiscoveryConfigurationError,
+    botocore.InvalidIMDSEndpointError,
+    botocore.InvalidIMDSEndpointModeError,
+    botocore.InvalidRetryConfigurationError,
+    botocore.InvalidS3UsEast1RegionalEndpointConfigError,
+    botocore.InvalidSTSRegionalEndpointsConfigError,
 )
 _PATH_ERRORS = frozenset(
     {
@@ -75,15 +56,20 @@ def mistakes_explained() -> Iterator[None]:
         yield
     except UserError as error:
         message = str(error)
-    except (BotocoreConnectionError, HTTPClientError) as error:
+    except (botocore.ConnectionError, botocore.HTTPClientError) as error:
         message = f"{error}: if that is the embedded AWS, `invoke local-up` says whether it runs"
-    except (ProfileNotFound, NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
+    except (
+        botocore.ProfileNotFound,
+        botocore.NoCredentialsError,
+        botocore.PartialCredentialsError,
+        botocore.CredentialRetrievalError,
+    ) as error:
         message = f"AWS credentials could not be loaded: {error}"
-    except (SSOError, TokenRetrievalError) as error:
+    except (botocore.SSOError, botocore.TokenRetrievalError) as error:
         message = f"{error}: sign in again with `aws sso login`"
     except _BAD_SETTINGS as error:
         message = _bad_setting(str(error))
-    except ClientError as error:
+    except botocore.ClientError as error:
         message = _refusal(error)
     except OSError as error:
         message = _system_refusal(error)
@@ -116,7 +102,7 @@ def _bad_setting(complaint: str) -> str:
     return f"{complaint.rstrip('.')}: correct or unset {place}"
 
 
-def _refusal(error: ClientError) -> str:
+def _refusal(error: botocore.ClientError) -> str:
     """Give the message of a denial or of bad credentials; raise any other refusal of AWS again."""
     code = error.response["Error"]["Code"]
     if code in _DENIALS:
