@@ -20,6 +20,7 @@ from services.libs.store.inventory_table import InventoryTable
 from services.order_service.domain import PlacedOrder, content_hash
 from services.shared.commits import Commit
 from services.shared.events.order import OrderPlaced
+from services.shared.validation_errors import causes
 
 _WAIT_SECONDS = 60
 _SKUS_SHOWN = 20
@@ -82,14 +83,7 @@ def _from_items(order_id: str | None, customer_id: str | None, items: Sequence[s
             }
         )
     except ValidationError as error:
-        found = error.errors()
-        # A list whose only item is refused is reported as empty too: the item says what is wrong.
-        parents = {problem["loc"][:depth] for problem in found for depth in range(len(problem["loc"]))}
-        problems = [
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
-            for problem in found
-            if problem["loc"] not in parents
-        ]
+        problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in causes(error)]
         raise UserError("the order is not valid: " + "; ".join(problems)) from error
 
 

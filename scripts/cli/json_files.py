@@ -9,6 +9,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from scripts.cli.errors import UserError
+from services.shared.validation_errors import causes
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ def load_json(path: Path, adapter: TypeAdapter[T]) -> T:
     except ValidationError as error:
         lines = [
             f"{path}, line {_line(text, problem['loc'])}, {_field(problem['loc'])}: {problem['msg']}"
-            for problem in error.errors()[:10]
+            for problem in causes(error)[:10]
         ]
         raise UserError("\n".join(lines)) from error
 

@@ -19,6 +19,7 @@ from services.shared.counters import counter_increments
 from services.shared.events import every
 from services.shared.events.order import OrderCancelled, OrderConfirmed
 from services.shared.inventory import Product, StockItem
+from services.shared.validation_errors import causes
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -109,7 +110,7 @@ class NoCommitError(UserError):
 
 def _in_words(reason: Exception) -> str:
     if isinstance(reason, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in reason.errors())
+        return "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in causes(reason))
     if isinstance(reason, KeyError):
         return f"{reason.args[0]} is missing"
     return str(reason)

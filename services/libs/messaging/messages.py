@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from services.shared.causes import Cause
 from services.shared.rejections import RejectedError, RejectionReason
+from services.shared.validation_errors import causes
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -37,6 +38,6 @@ def validate_json(model: type[Model], body: str) -> Model:
 
 
 def rejected(error: ValidationError) -> RejectedError:
-    problems = error.errors()
-    detail = "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in problems[:5])
+    named = causes(error)[:5]
+    detail = "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in named)
     return RejectedError(RejectionReason.VALIDATION_ERROR, detail)
