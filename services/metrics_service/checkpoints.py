@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from services.libs.store.dynamodb_items import to_item
 from services.metrics_service.domain import Checkpoint
+from services.metrics_service.versioned_item import put_next
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -27,16 +28,8 @@ class Checkpoints:
 
     def save(self, checkpoint: Checkpoint) -> bool:
         """Return false, and change nothing, if another reader has saved a newer one."""
-        try:
-            self._client.put_item(
-                TableName=self._table,
-                Item=to_item({"id": _CHECKPOINT, "version": checkpoint.version, "content": _encoded(checkpoint)}),
-                ConditionExpression="attribute_not_exists(id) OR version = :before",
-                ExpressionAttributeValues=to_item({":before": checkpoint.version - 1}),
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        item = to_item({"id": _CHECKPOINT, "content": _encoded(checkpoint)})
+        return put_next(self._client, self._table, checkpoint.version, item)
 
     def take_turn(self, turn: int) -> bool:
         """Take a turn; return false if another reader took it. A reader that dies leaves the next turn free."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from services.libs.store.dynamodb_items import to_item
 from services.metrics_service.exposition import Values
+from services.metrics_service.versioned_item import put_next
 from services.shared.causes import timestamp
 
 if TYPE_CHECKING:
@@ -48,17 +49,9 @@ class PageStore:
         gauges = {name: dict(values) for name, values in page.values.gauges.items()}
         content = json.dumps({"sums": dict(page.values.sums), "gauges": gauges}, separators=(",", ":"))
         # A write costs by the kilobyte, a tenth when compressed.
-        fields = to_item({"id": _PAGE, "version": page.version, "read_at": timestamp(page.read_at)})
-        try:
-            self._client.put_item(
-                TableName=self._table,
-                Item={**fields, "content": {"B": zlib.compress(content.encode())}},
-                ConditionExpression="attribute_not_exists(id) OR version = :before",
-                ExpressionAttributeValues=to_item({":before": page.version - 1}),
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        item = to_item({"id": _PAGE, "read_at": timestamp(page.read_at)})
+        item["content"] = {"B": zlib.compress(content.encode())}
+        return put_next(self._client, self._table, page.version, item)
 
     def take_turn(self, now: datetime, length: timedelta) -> bool:
         """Take the turn for `length`; return false while it is another reader's.
