@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from scripts.check import runbook
+from scripts.cli.files import whole, write_whole
 from scripts.cli.paths import MONITORING_SOURCE
 
 SLACK, TEAMS = "slack", "teams"
@@ -28,7 +29,7 @@ def render_rules(folder: Path, runbook_url: str) -> None:
     _copy(MONITORING_SOURCE / "prometheus" / "rules", folder / "rules")
     for rules in (folder / "rules").iterdir():
         text = rules.read_text(encoding="utf-8").replace(f"{runbook.PATH}#", f"{runbook_url}#")
-        rules.write_text(text, encoding="utf-8")
+        write_whole(rules, text)
 
 
 def render_prometheus(  # noqa: PLR0913 - what a configuration consists of
@@ -78,11 +79,9 @@ def render_alertmanager(folder: Path, webhooks: Mapping[str, str], *, alarms_rin
 
 def write_secret(path: Path, secret: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".tmp")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    exclusive = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with whole(path) as partial, os.fdopen(os.open(partial, exclusive, 0o600), "w", encoding="utf-8") as file:
         file.write(secret)
-    partial.replace(path)
 
 
 def _copy(source: Path, folder: Path) -> None:
@@ -91,8 +90,6 @@ def _copy(source: Path, folder: Path) -> None:
 
 
 def _write(path: Path, text: str) -> Path:
-    # At once, as it may be read at any moment.
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".tmp")
-    partial.write_text(text, encoding="utf-8")
-    return partial.replace(path)
+    write_whole(path, text)  # a server may read it at any moment
+    return path

@@ -9,6 +9,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
+from scripts.cli.files import write_whole
 from scripts.cli.paths import DASHBOARDS
 from scripts.monitor.grafana.business_dashboards import business, inventory, orders, payments
 from scripts.monitor.grafana.operations_dashboards import functions, queues
@@ -43,7 +44,7 @@ def write(folder: Path = DASHBOARDS) -> None:
     changes = stale(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in build().items():
-        (folder / name).write_text(text, encoding="utf-8")
+        write_whole(folder / name, text)
     for name, change in changes.items():
         if change == "removed":
             (folder / name).unlink()
