@@ -61,7 +61,7 @@ run "a_repository_gets_one_role_to_plan_and_one_that_deploys_and_writes_few_item
       ])) == toset([
       "dynamodb:BatchGetItem staging-event-store-table",
       "dynamodb:BatchGetItem staging-inventory-table",
-      "dynamodb:GetItem staging-simulated-gateway-table",
+      "dynamodb:BatchGetItem staging-simulated-gateway-table",
       "dynamodb:PutItem staging-event-store-table",
       "dynamodb:Query staging-event-store-table",
       "dynamodb:UpdateItem staging-inventory-table",
