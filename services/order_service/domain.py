@@ -19,7 +19,15 @@ from services.shared.events.order import (
     OrderValidated,
     PricedLine,
 )
-from services.shared.events.payment import PaymentFailed, PaymentProcessed, PaymentRequested, RefundRequested
+from services.shared.events.payment import (
+    PaymentFailed,
+    PaymentProcessed,
+    PaymentRequested,
+    RefundMode,
+    RefundReason,
+    RefundRequested,
+    refund_id,
+)
 from services.shared.inventory import Move, StockItem, StockMove
 from services.shared.order_lifecycle import DECISION
 
@@ -128,24 +136,25 @@ def expire(reserved: Commit, now: datetime) -> Commit:
     if reserved.due_at is None or now < reserved.due_at:
         raise NotDueError(f"{reserved.stream_id} is not due yet")
     order = reserved.get(OrderValidated)
-    cancelled = OrderCancelled(
-        order_id=order.order_id, customer_id=order.customer_id, reason=CancelReason.PAYMENT_TIMEOUT
-    )
+    requested = reserved.events.index(reserved.get(PaymentRequested))
+    cause = Cause(reserved.event_id(requested), reserved.cause.correlation_id, now)
+    return call_off(order, reserved.version + 1, CancelReason.PAYMENT_TIMEOUT, cause)
+
+
+def call_off(order: OrderValidated, version: int, reason: CancelReason, cause: Cause) -> Commit:
+    """Cancel an order whose payment is not settled: whatever is charged for it is given back."""
+    cancelled = OrderCancelled(order_id=order.order_id, customer_id=order.customer_id, reason=reason)
     refund = RefundRequested(
         order_id=order.order_id,
         customer_id=order.customer_id,
+        refund_id=refund_id(order.order_id, version),
+        mode=RefundMode.CALL_OFF,
         amount_minor=order.amount_minor,
         currency=order.currency,
-        reason=CancelReason.PAYMENT_TIMEOUT,
+        reason=RefundReason(reason),
     )
-    requested = reserved.events.index(reserved.get(PaymentRequested))
-    return Commit(
-        reserved.stream_id,
-        reserved.version + 1,
-        (cancelled, refund),
-        Cause(reserved.event_id(requested), reserved.cause.correlation_id, now),
-        StockMove(Move.RELEASE, order.lines),
-    )
+    stream = order_stream(order.order_id)
+    return Commit(stream, version, (cancelled, refund), cause, StockMove(Move.RELEASE, order.lines))
 
 
 def _accept(

@@ -1,4 +1,4 @@
-"""The decisions of the payment service: whether to charge an order, and how to settle it after the charge."""
+"""The decisions of the payment service: which charge or refund an order asks for, and what the answer means."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,14 @@ from services.shared.events.payment import (
     FailureReason,
     PaymentFailed,
     PaymentProcessed,
+    RefundFailed,
+    RefundFailureReason,
     RefundProcessed,
     RefundRequested,
 )
 from services.shared.inventory import Move, StockMove
 from services.shared.order_lifecycle import ORDER, RESERVED
+from services.shared.order_state import Order
 
 
 class NotReservedError(Exception):
@@ -22,7 +25,7 @@ class NotReservedError(Exception):
 
 
 class RefundNotRequestedError(Exception):
-    """Nobody asked for the order's charge to be called off, so it stands."""
+    """Nobody asked for money of the order to be given back, so its charge stands."""
 
 
 def charge_for(history: Sequence[Commit]) -> ChargeRequest | None:
@@ -43,26 +46,40 @@ def charge_for(history: Sequence[Commit]) -> ChargeRequest | None:
     )
 
 
-def requested_refund(history: Sequence[Commit]) -> RefundRequested | None:
-    """The refund that the order still waits for; None once it was made.
+def refunds_to_make(history: Sequence[Commit]) -> list[RefundRequested]:
+    """The refunds that are requested and neither made nor refused yet, the oldest first.
 
-    Raises RefundNotRequestedError for an order whose payment did not run out of time.
+    Raises RefundNotRequestedError for an order that no refund was ever requested for.
     """
-    refund = next((refund for commit in history if (refund := commit.find(RefundRequested))), None)
-    if refund is None:
-        raise RefundNotRequestedError("the order's payment did not run out of time")
-    return refund if ORDER.fold(history).open else None
+    order = Order.of(history) if history else None
+    if order is None or not order.refunds:
+        raise RefundNotRequestedError("no refund of the order was requested")
+    return order.open_refunds
 
 
 def refunded(history: Sequence[Commit], refund: RefundRequested, refunded_minor: int, cause: Cause) -> Commit:
-    """The commit of the refund; its amount may be 0."""
+    """The commit of a refund that was made; its amount may be 0 where nothing had been charged."""
     processed = RefundProcessed(
         order_id=refund.order_id,
         customer_id=refund.customer_id,
+        refund_id=refund.refund_id,
         refunded_minor=refunded_minor,
         currency=refund.currency,
     )
     return Commit(history[-1].stream_id, history[-1].version + 1, (processed,), cause)
+
+
+def refund_refused(history: Sequence[Commit], refund: RefundRequested, cause: Cause) -> Commit:
+    """The commit of a refund that the provider refused for good."""
+    failed = RefundFailed(
+        order_id=refund.order_id,
+        customer_id=refund.customer_id,
+        refund_id=refund.refund_id,
+        amount_minor=refund.amount_minor,
+        currency=refund.currency,
+        reason=RefundFailureReason.REFUSED,
+    )
+    return Commit(history[-1].stream_id, history[-1].version + 1, (failed,), cause)
 
 
 def settlement(reserved: Commit, charge: Charge, cause: Cause) -> Commit:

@@ -27,11 +27,28 @@ class Charge(NamedTuple):
     accepted: bool
 
 
+class RefundRequest(NamedTuple):
+    """Part or all of a settled charge; `refund_id` is the idempotency key."""
+
+    order_id: str
+    refund_id: str
+    amount_minor: int
+    currency: str
+
+
 class PaymentGateway(Protocol):
     def call_off(self, order_id: str) -> int:
         """Refund the order's charge and refuse later charges; return the refunded amount, in minor units.
 
         Another call changes nothing and gives the same answer.
+        """
+        ...
+
+    def refund(self, request: RefundRequest) -> bool:
+        """Give the amount back once, however often this is called: the same refund id always gets the same answer.
+
+        Return whether it was given back; False is a refusal for good. Refunds of an order never exceed its charge: one
+        that would is refused. Raises GatewayError if the answer does not come in time; ask again then.
         """
         ...
 

@@ -48,7 +48,7 @@ class _Application:
         self.consumer = QueueConsumer(
             (
                 MessageHandler(self._pay, type_names(REQUESTED), PAYMENT_PROCESSING_DURATION),
-                MessageHandler(one_by_one(self._call_off), type_names(REFUNDS)),
+                MessageHandler(one_by_one(self._refund), type_names(REFUNDS)),
             ),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(FUNCTION, settings.environment),
@@ -58,8 +58,8 @@ class _Application:
     def _pay(self, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
         return validated(messages, order_id, partial(self._service.pay_all, seconds_left=seconds_left))
 
-    def _call_off(self, message: Message) -> None:
-        self._service.call_off(order_id(message), message.cause)
+    def _refund(self, message: Message) -> None:
+        self._service.refund(order_id(message), message.cause)
 
 
 @cache

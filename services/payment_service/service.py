@@ -1,21 +1,30 @@
-"""The payment service's use cases: charge orders that are reserved, a batch at once, and call off one that expired."""
+"""The payment service's use cases: charge orders that are reserved, a batch at once, and make the refunds of one."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from services.libs.observability.structured_logging import logger
-from services.libs.store.event_store import EventStore, VersionTakenError
+from services.libs.store.event_store import ContentionError, EventStore, VersionTakenError
 from services.libs.store.group_writer import GroupWriter, Outcome
 from services.payment_service.domain import (
     NotReservedError,
     RefundNotRequestedError,
     charge_for,
+    refund_refused,
     refunded,
-    requested_refund,
+    refunds_to_make,
     settlement,
 )
-from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, PaymentGateway
+from services.payment_service.gateway import (
+    Charge,
+    ChargeConflictError,
+    ChargeRequest,
+    GatewayError,
+    PaymentGateway,
+    RefundRequest,
+)
 from services.shared.causes import Cause
 from services.shared.commits import Commit, order_stream
+from services.shared.events.payment import RefundMode, RefundRequested
 from services.shared.faults import RESERVE_SECONDS, OutOfTimeError, SecondsLeft, no_hurry
 from services.shared.inventory import StockItem
 from services.shared.order_lifecycle import DECISION, SETTLEMENT
@@ -23,6 +32,8 @@ from services.shared.rejections import RejectedError, RejectionReason
 
 # A provider is slow, and takes many charges at once.
 CHARGES_AT_ONCE = 10
+# Others write to the order meanwhile: parcels, returns, other refunds.
+_ATTEMPTS = 5
 
 Requested = tuple[str, Cause]
 """An order's id, and the cause of its payment."""
@@ -38,26 +49,51 @@ class PaymentService:
         self._gateway = gateway
         self._side_by_side = side_by_side
 
-    def call_off(self, order_id: str, cause: Cause) -> None:
-        """Refund an order that expired. A second delivery of the same request does nothing.
+    def refund(self, order_id: str, cause: Cause) -> None:
+        """Make every refund that the order waits for; a refund that was made or refused before is not made again.
 
-        A charge that is still under way is refused by the gateway from here on, or was taken before and is given back.
+        A charge that is still under way when its order is called off is refused by the gateway from then on, or was
+        taken before and is given back. Raises GatewayError after the other refunds are made.
         """
-        history = self._store.read(order_stream(order_id))
+        failure: GatewayError | None = None
+        for refund in self._refunds_to_make(order_id):
+            try:
+                self._make(order_id, refund, cause)
+            except GatewayError as error:
+                failure = error
+        if failure:
+            raise failure
+
+    def _refunds_to_make(self, order_id: str) -> list[RefundRequested]:
         try:
-            refund = requested_refund(history)
+            return refunds_to_make(self._store.read(order_stream(order_id)))
         except RefundNotRequestedError as refusal:
             raise RejectedError(RejectionReason.REFUND_NOT_REQUESTED, str(refusal)) from refusal
-        if refund is None:
-            logger.info("duplicate refund request ignored")
+
+    def _make(self, order_id: str, refund: RefundRequested, cause: Cause) -> None:
+        """Ask the gateway first: its answer is the same again if the commit is not written."""
+        if refund.mode is RefundMode.CALL_OFF:
+            refunded_minor: int | None = self._gateway.call_off(order_id)
+        else:
+            request = RefundRequest(order_id, refund.refund_id, refund.amount_minor, refund.currency)
+            refunded_minor = refund.amount_minor if self._gateway.refund(request) else None
+        for _ in range(_ATTEMPTS):
+            history = self._store.read(order_stream(order_id))
+            if refund not in refunds_to_make(history):
+                logger.info("refund was closed by another delivery")
+                return
+            commit = (
+                refund_refused(history, refund, cause)
+                if refunded_minor is None
+                else refunded(history, refund, refunded_minor, cause)
+            )
+            try:
+                self._store.append(commit)
+            except VersionTakenError:
+                continue
+            logger.info("refund closed", extra={"refund_id": refund.refund_id, "refunded_minor": refunded_minor})
             return
-        refunded_minor = self._gateway.call_off(order_id)
-        try:
-            self._store.append(refunded(history, refund, refunded_minor, cause))
-        except VersionTakenError:
-            logger.info("payment was called off by another delivery")
-            return
-        logger.info("payment called off", extra={"refunded_minor": refunded_minor})
+        raise ContentionError(f"others wrote to the order in {_ATTEMPTS} attempts")
 
     def pay_all(self, requested: Sequence[Requested], seconds_left: SecondsLeft = no_hurry) -> list[Exception | None]:
         """Charge and settle each order; a second delivery of a request changes nothing.

@@ -3,10 +3,16 @@
 import hashlib
 from typing import TYPE_CHECKING
 
-from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, GatewayError
+from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, GatewayError, RefundRequest
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+
+REFUND_PREFIX = "refund#"
+"""Before the refund's id: the name of the attribute with the amount that was given back, 0 if it was refused."""
+REFUNDED = "refunded_minor"
+"""The sum of an order's refunds."""
+_ATTEMPTS = 5
 
 
 class SimulatedGateway:
@@ -71,6 +77,40 @@ class SimulatedGateway:
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise GatewayError(f"{order_id} was charged while its charge was called off") from error
         return 0
+
+    def refund(self, request: RefundRequest) -> bool:
+        """Keep the refund in the charge's item, under its id, with the sum of all: a condition guards the sum."""
+        for _ in range(_ATTEMPTS):
+            entry = self._client.get_item(
+                TableName=self._table, Key={"order_id": {"S": request.order_id}}, ConsistentRead=True
+            ).get("Item", {})
+            name = f"{REFUND_PREFIX}{request.refund_id}"
+            if name in entry:
+                return entry[name]["N"] != "0" or request.amount_minor == 0
+            made = int(entry[REFUNDED]["N"]) if REFUNDED in entry else 0
+            charged = int(entry["amount_minor"]["N"]) if entry.get("status") == {"S": "charged"} else 0
+            accepted = made + request.amount_minor <= charged
+            amount = request.amount_minor if accepted else 0
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key={"order_id": {"S": request.order_id}},
+                    UpdateExpression="SET #refund = :amount, #refunded = :after",
+                    ConditionExpression=(
+                        "attribute_not_exists(#refund) AND (#refunded = :before"
+                        + (" OR attribute_not_exists(#refunded))" if made == 0 else ")")
+                    ),
+                    ExpressionAttributeNames={"#refund": name, "#refunded": REFUNDED},
+                    ExpressionAttributeValues={
+                        ":amount": {"N": str(amount)},
+                        ":before": {"N": str(made)},
+                        ":after": {"N": str(made + amount)},
+                    },
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                continue
+            return accepted
+        raise GatewayError(f"{request.refund_id} met other refunds of its order in {_ATTEMPTS} attempts")
 
     def _accepts(self, request: ChargeRequest) -> bool:
         if request.forced_result:

@@ -8,3 +8,6 @@ class CancelReason(StrEnum):
     UNKNOWN_SKU = "unknown_sku"
     PAYMENT_FAILED = "payment_failed"
     PAYMENT_TIMEOUT = "payment_timeout"
+    CUSTOMER_REQUEST = "customer_request"
+    UNDELIVERABLE = "undeliverable"
+    """None of its parcels arrived."""

@@ -2,8 +2,18 @@
 
 from services.shared.cancel_reasons import CancelReason
 from services.shared.commits import Commit
-from services.shared.events.order import OrderCancelled, OrderValidated
-from services.shared.events.payment import PaymentFailed, PaymentProcessed, RefundRequested
+from services.shared.events.event import Event
+from services.shared.events.fulfilment import ParcelStatus, ShipmentCreated, ShipmentDelivered, ShipmentTracked
+from services.shared.events.order import OrderCancelled, OrderValidated, ReturnReceived, ReturnRequested
+from services.shared.events.payment import (
+    PaymentFailed,
+    PaymentProcessed,
+    RefundFailed,
+    RefundMode,
+    RefundProcessed,
+    RefundRequested,
+)
+from services.shared.inventory import Move
 
 
 def counter(name: str, **labels: str) -> str:
@@ -24,11 +34,11 @@ def counter_increments(commit: Commit) -> dict[str, int]:
                 added |= _payment(commit, "success", "none")
             case PaymentFailed():
                 added |= _payment(commit, "failure", "declined")
-            case RefundRequested():
-                added |= _payment(commit, "failure", "payment_timeout")
+            case RefundRequested(mode=RefundMode.CALL_OFF, retry_of=None):
+                added |= _payment(commit, "failure", event.reason)
             case _:
                 pass
-    return added
+    return added | _after_sale(commit)
 
 
 def _order(refused: CancelReason | None, skus: int) -> dict[str, int]:
@@ -38,6 +48,32 @@ def _order(refused: CancelReason | None, skus: int) -> dict[str, int]:
         counter("stock_reservations_total", status=refused or "success"): skus,
         counter("inventory_operations_total", operation_type="reserve", status=status): skus,
     }
+
+
+def _after_sale(commit: Commit) -> dict[str, int]:
+    steps = [step for event in commit.events if (step := _step(event))]
+    added = {counter(name, status=status): 1 for name, status in steps}
+    if commit.stock_move.move is Move.RESTOCK:
+        name = counter("inventory_operations_total", operation_type="restock", status="success")
+        added[name] = len(commit.stock_move.lines)
+    return added
+
+
+def _step(event: Event) -> tuple[str, str] | None:
+    """The metric that counts the event, and its status there."""
+    match event:
+        case RefundRequested() | RefundProcessed() | RefundFailed():
+            return "refunds_total", event.type_name().removeprefix("Refund").lower()
+        case ShipmentCreated() | ShipmentDelivered():
+            return "shipments_total", event.type_name().removeprefix("Shipment").lower()
+        case ShipmentTracked(status=ParcelStatus.LOST | ParcelStatus.RETURNED_TO_SENDER):
+            return "shipments_total", event.status
+        case ReturnRequested():
+            return "returns_total", "requested"
+        case ReturnReceived():
+            return "returns_total", "received" if event.lines else "not_received"
+        case _:
+            return None
 
 
 def _payment(commit: Commit, status: str, error_type: str) -> dict[str, int]:

@@ -5,11 +5,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
+MAIN_WAREHOUSE = "main"
+
 
 class Product(NamedTuple):
     name: str
     price_minor: int
     currency: str
+    warehouse: str = MAIN_WAREHOUSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Move(StrEnum):
     RESERVE = "reserve"
     SETTLE = "settle"
     RELEASE = "release"
+    RESTOCK = "restock"
     ADJUST = "adjust"
     """Set one SKU's stock on hand to the number in the event."""
     NONE = "none"
@@ -97,7 +101,11 @@ def _release(sku: str, quantity: int) -> StockChange:
     return StockChange(sku, stock=0, reserved=-quantity, available=quantity)
 
 
-_CHANGES = {Move.RESERVE: _reserve, Move.SETTLE: _settle, Move.RELEASE: _release}
+def _restock(sku: str, quantity: int) -> StockChange:
+    return StockChange(sku, stock=quantity, reserved=0, available=quantity)
+
+
+_CHANGES = {Move.RESERVE: _reserve, Move.SETTLE: _settle, Move.RELEASE: _release, Move.RESTOCK: _restock}
 
 
 def adjust(sku: str, delta: int, *, stock_after: int, product: Product) -> StockChange:

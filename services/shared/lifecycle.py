@@ -18,6 +18,9 @@ class Wait(NamedTuple):
     waits_for: str
     normal: timedelta
 
+    def since(self, time: datetime, due_at: datetime | None) -> "Waiting":
+        return Waiting(self.waits_for, (due_at or time) + self.normal, due_at)
+
 
 class Phase(NamedTuple):
     """A phase of a stream. A phase without a wait is final."""
@@ -29,24 +32,29 @@ class Phase(NamedTuple):
         return self.name
 
 
+def _any(_: Commit) -> bool:
+    return True
+
+
 class Transition(NamedTuple):
     """A commit that may follow one of the phases: its events, its writer, and the next phase.
 
-    `to` is None if the phase stays the same.
+    `to` is None if the phase stays the same. `when` distinguishes commits of the same events by their content.
     """
 
     phases: tuple[Phase, ...]
     events: tuple[type[Event], ...]
     writer: str
     to: Phase | None = None
+    when: Callable[[Commit], bool] = _any
 
     @property
     def names(self) -> str:
         return " + ".join(event.type_name() for event in self.events)
 
 
-IdOf: TypeAlias = Callable[[Any], str]
-"""Finds the id of an obligation in an event of the type that it is declared for."""
+IdOf: TypeAlias = Callable[[Any], str | None]
+"""Finds the id of an obligation in an event of the type that it is declared for; None if the event is about none."""
 
 
 class Obligation(NamedTuple):
@@ -63,6 +71,8 @@ class Waiting(NamedTuple):
 
     waits_for: str
     late_after: datetime
+    due_at: datetime | None = None
+    """When the service that owns the stream is told to look at it."""
 
 
 class State(NamedTuple):
@@ -81,7 +91,7 @@ class State(NamedTuple):
     def waits(self) -> tuple[Waiting, ...]:
         """Everything that it waits for."""
         wait = self.phase.wait
-        own = (Waiting(wait.waits_for, (self.due_at or self.since) + wait.normal),) if wait else ()
+        own = (wait.since(self.since, self.due_at),) if wait else ()
         return (*own, *self.open.values())
 
     @property
@@ -132,18 +142,24 @@ class Lifecycle(NamedTuple):
 
     def transition(self, phase: Phase, commit: Commit) -> Transition | None:
         events = tuple(type(event) for event in commit.events)
-        return next((one for one in self.transitions if phase in one.phases and one.events == events), None)
+        return next(
+            (one for one in self.transitions if phase in one.phases and one.events == events and one.when(commit)), None
+        )
 
     def _open_after(self, state: State, commit: Commit) -> Mapping[tuple[str, str], Waiting]:
         """Raise ImpossibleCommitError if an event closes what is not open, or opens what is."""
         still_open = dict(state.open)
         for event, one in product(commit.events, self.obligations):
-            if closes := one.closed_by.get(type(event)):
-                if still_open.pop((one.name, closes(event)), None) is None:
+            closed, opened = _id(one.closed_by, event), _id(one.opened_by, event)
+            if closed and still_open.pop((one.name, closed), None) is None:
+                raise ImpossibleCommitError(commit, state)
+            if opened:
+                if (one.name, opened) in still_open:
                     raise ImpossibleCommitError(commit, state)
-            elif opens := one.opened_by.get(type(event)):
-                key = (one.name, opens(event))
-                if key in still_open:
-                    raise ImpossibleCommitError(commit, state)
-                still_open[key] = Waiting(one.wait.waits_for, commit.cause.at + one.wait.normal)
+                still_open[one.name, opened] = one.wait.since(commit.cause.at, commit.due_at)
         return still_open
+
+
+def _id(ids: Mapping[type[Event], IdOf], event: Event) -> str | None:
+    """The id of the obligation that this event is about, if it is about one."""
+    return ids[type(event)](event) if type(event) in ids else None

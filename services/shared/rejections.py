@@ -10,6 +10,8 @@ class RejectionReason(StrEnum):
     ORDER_NOT_RESERVED = "order_not_reserved"
     REFUND_NOT_REQUESTED = "refund_not_requested"
     PAYMENT_NOT_SETTLED = "payment_not_settled"
+    ORDER_NOT_CONFIRMED = "order_not_confirmed"
+    PARCEL_UNKNOWN = "parcel_unknown"
     MIXED_CURRENCIES = "mixed_currencies"
 
 

@@ -109,10 +109,18 @@ ORDERS_PROCESSED = _counter(
 )
 PAYMENTS_PROCESSED = _counter(
     "payments_processed_total",
-    "Payments settled: taken, declined, or not settled in time.",
+    "Payments settled: taken, declined, not settled in time, or called off by the customer before.",
     Source.LEDGER,
-    {"status": ("success", "failure"), "error_type": ("none", "declined", CancelReason.PAYMENT_TIMEOUT)},
-    only=[("success", "none"), ("failure", "declined"), ("failure", CancelReason.PAYMENT_TIMEOUT)],
+    {
+        "status": ("success", "failure"),
+        "error_type": ("none", "declined", CancelReason.PAYMENT_TIMEOUT, CancelReason.CUSTOMER_REQUEST),
+    },
+    only=[
+        ("success", "none"),
+        ("failure", "declined"),
+        ("failure", CancelReason.PAYMENT_TIMEOUT),
+        ("failure", CancelReason.CUSTOMER_REQUEST),
+    ],
 )
 STOCK_RESERVATIONS = _counter(
     "stock_reservations_total",
@@ -124,7 +132,25 @@ INVENTORY_OPERATIONS = _counter(
     "inventory_operations_total",
     "Changes of a SKU's inventory.",
     Source.LEDGER,
-    {"operation_type": ("reserve", "decrement_reserved", "decrement_stock"), "status": tuple(Status)},
+    {"operation_type": ("reserve", "decrement_reserved", "decrement_stock", "restock"), "status": tuple(Status)},
+)
+SHIPMENTS = _counter(
+    "shipments_total",
+    "Parcels, by how far they came: created, and then delivered, lost or returned to the sender.",
+    Source.LEDGER,
+    {"status": ("created", "delivered", "lost", "returned_to_sender")},
+)
+RETURNS = _counter(
+    "returns_total",
+    "Returns that customers announced, that arrived, or that did not arrive in time.",
+    Source.LEDGER,
+    {"status": ("requested", "received", "not_received")},
+)
+REFUNDS = _counter(
+    "refunds_total",
+    "Refunds that were requested, made, or refused for good. A refund that is asked for again is requested again.",
+    Source.LEDGER,
+    {"status": ("requested", "processed", "failed")},
 )
 
 LAMBDA_REQUESTS = _counter(

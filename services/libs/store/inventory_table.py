@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from services.libs.store.dynamodb_items import Item, batch_get, from_item, to_item
-from services.shared.inventory import Product, StockChange, StockItem
+from services.shared.inventory import MAIN_WAREHOUSE, Product, StockChange, StockItem
 from services.shared.json_types import Json, integer, text
 
 if TYPE_CHECKING:
@@ -29,7 +29,13 @@ def stock_item(item: Item) -> StockItem:
     values = from_item(item)
     return StockItem(
         sku=text(values, "item_id"),
-        product=Product(text(values, "name"), integer(values, "price_minor"), text(values, "currency")),
+        product=Product(
+            text(values, "name"),
+            integer(values, "price_minor"),
+            text(values, "currency"),
+            # An item from before there were warehouses has none.
+            text(values, "warehouse") if "warehouse" in values else MAIN_WAREHOUSE,
+        ),
         stock=integer(values, "stock"),
         reserved=integer(values, "reserved"),
         available=integer(values, "available"),
@@ -44,6 +50,7 @@ def stock_to_item(stock: StockItem) -> Item:
             "name": stock.product.name,
             "price_minor": stock.product.price_minor,
             "currency": stock.product.currency,
+            "warehouse": stock.product.warehouse,
             "stock": stock.stock,
             "reserved": stock.reserved,
             "available": stock.available,
@@ -65,14 +72,20 @@ def stock_update(table: str, change: StockChange) -> "UpdateTypeDef":
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
     if change.product:
-        update["UpdateExpression"] = f"SET #name = :name, price_minor = :price, currency = :currency {expression}"
+        update["UpdateExpression"] = (
+            f"SET #name = :name, price_minor = :price, currency = :currency, warehouse = :warehouse {expression}"
+        )
         update["ExpressionAttributeNames"] = {"#name": "name"}
         values[":name"] = change.product.name
         values[":price"] = change.product.price_minor
         values[":currency"] = change.product.currency
+        values[":warehouse"] = change.product.warehouse
         values[":expected"] = change.expected_stock
         new = "attribute_not_exists(item_id) OR " if change.expected_stock == 0 else ""
         conditions.append(f"({new}stock = :expected)")
+    elif not conditions:
+        # A restock expects no stock, which would starve on a hot SKU, but it must not create an item.
+        conditions.append("attribute_exists(item_id)")
     update["ConditionExpression"] = " AND ".join(conditions)
     update["ExpressionAttributeValues"] = to_item(values)
     return update

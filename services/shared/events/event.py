@@ -24,6 +24,7 @@ Upcaster: TypeAlias = Callable[[Fields], Fields]
 class Bus(StrEnum):
     ORDER = "order"
     PAYMENT = "payment"
+    FULFILMENT = "fulfilment"
 
     @property
     def source(self) -> str:
@@ -47,6 +48,10 @@ Stored = Annotated[_T, _STORED]
 Count = StrictInt
 """Units or minor units: a float, a boolean or a numeric text is refused."""
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=128)]
+DerivedId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=160)]
+"""An order's id and a number: of a parcel, or of a refund."""
+ShipmentId = DerivedId
+RefundId = DerivedId
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=64)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 

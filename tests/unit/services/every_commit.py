@@ -1,12 +1,33 @@
 """A commit of every form that is declared, as the services write it."""
 
 from dataclasses import replace
+from datetime import timedelta
 
+from services.fulfilment_service.carrier import CarrierEvent, Label
+from services.fulfilment_service.domain import advance, booked, start
+from services.order_service.after_sale import (
+    ReceivedGoods,
+    cancel,
+    close_overdue_return,
+    follow_parcels,
+    receive_return,
+    request_return,
+    retry_refund,
+)
 from services.order_service.domain import conclude, expire
-from services.payment_service.domain import settlement
+from services.payment_service.domain import refund_refused, refunded, settlement
 from services.payment_service.gateway import Charge
 from services.shared.causes import Cause
 from services.shared.commits import Commit
+from services.shared.events.fulfilment import ParcelStatus
+from services.shared.events.order import ReturnRequested, order_lines
+from services.shared.events.payment import RefundRequested
+from services.shared.inventory import StockLine
+from services.shared.lifecycle import Phase
+from services.shared.order_state import Order
+from services.shared.shipment_lifecycle import DELIVERED as PARCEL_DELIVERED
+from services.shared.shipment_lifecycle import LOST as PARCEL_LOST
+from services.shared.shipment_lifecycle import PICKED_UP, RETURNED_TO_SENDER
 from tests.factories import NOW, PAYMENT_TIMEOUT, decide, inventory, placed_order, refund, seeding, stock_item
 
 
@@ -22,22 +43,111 @@ _ORDER = placed_order("o" * 36, {"s" * 20: 10_000}, forced="SUCCESS")
 ACCEPTED = decide(_ORDER, inventory(stock_item("s" * 20, stock=10_000)), CAUSE)
 PAID = settlement(ACCEPTED, Charge("c" * 32, accepted=True), CAUSE)
 DECLINED = settlement(ACCEPTED, Charge("c" * 32, accepted=False), CAUSE)
+HOUR = timedelta(hours=1)
 SEEDED = replace(seeding("s" * 20), cause=CAUSE)
+CONFIRMED = _concluded(PAID)
+_BY_SKU = {"s" * 20: "w" * 20}
+_WITH_PARCEL = start(Order.of((ACCEPTED, PAID, CONFIRMED)), _BY_SKU, CAUSE)
+STARTED, CREATED = _WITH_PARCEL
+_GOING = (ACCEPTED, PAID, CONFIRMED, STARTED)
+_LINES = (StockLine("s" * 20, 10_000),)
+
+
+def _tracked(status: ParcelStatus | None, *before: Commit) -> Commit:
+    """The next commit of a parcel; without a status it is delivered."""
+    commit = advance(before, [CarrierEvent("e" * 36, status, NOW)], CAUSE, NOW + HOUR)
+    assert commit
+    return commit
+
+
+def _followed(phase: Phase, *history: Commit) -> Commit:
+    commit = follow_parcels(Order.of(history), dict.fromkeys(Order.of(history).shipments, phase), CAUSE)
+    assert commit
+    return commit
+
+
+def _some(commit: Commit | None) -> Commit:
+    assert commit
+    return commit
+
+
+_SHIPPED = _followed(PICKED_UP, *_GOING)
+_DELIVERED = _followed(PARCEL_DELIVERED, *_GOING, _SHIPPED)
+_AT_HOME = (*_GOING, _SHIPPED, _DELIVERED)
+_ANNOUNCED = ReturnRequested(order_id="o" * 36, customer_id="customer-1", return_id="r" * 36, lines=order_lines(_LINES))
+_RETURNING = _some(
+    request_return(Order.of(_AT_HOME), _ANNOUNCED, CAUSE, window=timedelta(days=30), arrival=timedelta(days=14))
+)
+_GOODS = ReceivedGoods("o" * 36, "r" * 36, _LINES, _LINES)
+_RECEIVED = _some(receive_return(Order.of((*_AT_HOME, _RETURNING)), _GOODS, CAUSE))
+_LATE = replace(CAUSE, at=NOW + timedelta(days=15))
+_NOT_RECEIVED = _some(close_overdue_return(Order.of((*_AT_HOME, _RETURNING)), _LATE))
+_BOOKED = _some(booked((CREATED,), Label("t" * 24), CAUSE, NOW + HOUR))
+_CALLED_OFF = _some(cancel(Order.of((ACCEPTED,)), "o" * 36, "customer-1", CAUSE))
+_CANCELLED = _some(cancel(Order.of((ACCEPTED, PAID, CONFIRMED)), "o" * 36, "customer-1", CAUSE))
+_LOST = _followed(PARCEL_LOST, *_GOING)
+_SENT_BACK = _followed(RETURNED_TO_SENDER, *_GOING, _SHIPPED)
+
+
+def _refund_of(requested: Commit) -> RefundRequested:
+    return requested.get(RefundRequested)
+
+
+_REFUSED_REFUND = refund_refused((ACCEPTED, PAID, CONFIRMED, _CANCELLED), _refund_of(_CANCELLED), CAUSE)
+_REFUND_FAILED = (ACCEPTED, PAID, CONFIRMED, _CANCELLED, _REFUSED_REFUND)
+_ASKED_AGAIN = _some(retry_refund(Order.of(_REFUND_FAILED), "o" * 36, _refund_of(_CANCELLED).refund_id, CAUSE))
+
+
+def _refunded(*history: Commit) -> Commit:
+    refund = Order.of(history).open_refunds[0]
+    return refunded(history, refund, refund.amount_minor, CAUSE)
+
+
 COMMITS = {
     "accepted": ACCEPTED,
     "refused": decide(_ORDER, {}, CAUSE),
     "paid": PAID,
     "declined": DECLINED,
-    "confirmed": _concluded(PAID),
+    "confirmed": CONFIRMED,
     "cancelled": _concluded(DECLINED),
     "expired": expire(ACCEPTED, NOW + PAYMENT_TIMEOUT),
     "refunded": refund(ACCEPTED, 1000, CAUSE),
+    "called_off": _CALLED_OFF,
+    "cancelled_by_customer": _CANCELLED,
+    "refund_failed": _REFUSED_REFUND,
+    "refund_asked_again": _ASKED_AGAIN,
+    "started": STARTED,
+    "shipped": _SHIPPED,
+    "delivered": _DELIVERED,
+    "lost": _LOST,
+    "sent_back": _SENT_BACK,
+    "returning": _RETURNING,
+    "received": _RECEIVED,
+    "not_received": _NOT_RECEIVED,
+    "created": CREATED,
+    "booked": _BOOKED,
+    "tracked": _tracked(ParcelStatus.PICKED_UP, CREATED, _BOOKED),
+    "parcel_delivered": _tracked(None, CREATED, _BOOKED),
+    "parcel_lost": _tracked(ParcelStatus.LOST, CREATED, _BOOKED),
     "seeded": SEEDED,
 }
+_PICKED_UP = (CREATED, _BOOKED, COMMITS["tracked"])
 HISTORIES = {
-    "paid": (ACCEPTED, PAID, COMMITS["confirmed"]),
     "declined": (ACCEPTED, DECLINED, COMMITS["cancelled"]),
     "expired": (ACCEPTED, COMMITS["expired"], COMMITS["refunded"]),
     "refused": (COMMITS["refused"],),
+    "called_off": (ACCEPTED, _CALLED_OFF, _refunded(ACCEPTED, _CALLED_OFF)),
+    "refund_asked_again": (*_REFUND_FAILED, _ASKED_AGAIN, _refunded(*_REFUND_FAILED, _ASKED_AGAIN)),
+    "delivered": _AT_HOME,
+    "undeliverable": (*_GOING, _LOST, _refunded(*_GOING, _LOST)),
+    "received": (*_AT_HOME, _RETURNING, _RECEIVED, _refunded(*_AT_HOME, _RETURNING, _RECEIVED)),
+    "not_received": (*_AT_HOME, _RETURNING, _NOT_RECEIVED),
+    "parcel_delivered": (CREATED, _BOOKED, COMMITS["parcel_delivered"]),
+    "parcel_lost": (
+        CREATED,
+        _BOOKED,
+        COMMITS["tracked"],
+        _tracked(ParcelStatus.LOST, CREATED, _BOOKED, COMMITS["tracked"]),
+    ),
     "seeded": (SEEDED, seeding("s" * 20, version=2, stock=7, delta=-3)),
 }

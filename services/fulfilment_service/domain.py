@@ -1,0 +1,98 @@
+"""The decisions of the fulfilment service: which parcels an order makes, and how far a parcel is."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from services.fulfilment_service.carrier import CarrierEvent, Label
+from services.shared.causes import Cause
+from services.shared.commits import Commit
+from services.shared.events.fulfilment import ParcelStatus, ShipmentCreated, ShipmentDelivered, ShipmentTracked
+from services.shared.events.order import FulfilmentStarted, OrderValidated, PlannedShipment, order_lines
+from services.shared.inventory import MAIN_WAREHOUSE, StockLine
+from services.shared.order_lifecycle import CONFIRMED, NEW, PAID, RESERVED
+from services.shared.order_state import Order
+from services.shared.shipment_lifecycle import CREATED, SHIPMENT, UNDER_WAY, is_forward, shipment_id, shipment_stream
+
+
+class NotConfirmedError(Exception):
+    """The order is not confirmed, so nothing may be shipped for it."""
+
+
+def start(order: Order, warehouses: Mapping[str, str], cause: Cause) -> list[Commit]:
+    """The order's commit and the first commit of each parcel, one per warehouse; none if that is decided already.
+
+    `warehouses` are by SKU; a SKU that it lacks is in the main one. Raises NotConfirmedError for an order that was
+    refused, or is not confirmed yet.
+    """
+    if order.validated is None or order.state.phase in {NEW, RESERVED, PAID}:
+        raise NotConfirmedError(f"the order is {order.state.phase}, and was not confirmed")
+    if order.state.phase != CONFIRMED:
+        return []
+    planned = _plan(order.validated, warehouses)
+    fields = {"order_id": order.validated.order_id, "customer_id": order.validated.customer_id}
+    started = Commit(order.stream_id, order.next_version, (FulfilmentStarted(**fields, shipments=planned),), cause)
+    return [started, *(_created(shipment, fields, cause) for shipment in planned)]
+
+
+def booked(history: Sequence[Commit], label: Label, cause: Cause, due_at: datetime) -> Commit | None:
+    """The parcel's label is there; the parcel is looked at again at `due_at`. None if it is past that already."""
+    if SHIPMENT.fold(history).phase != CREATED:
+        return None
+    created = history[0].get(ShipmentCreated)
+    tracked = ShipmentTracked(
+        shipment_id=created.shipment_id,
+        order_id=created.order_id,
+        status=ParcelStatus.BOOKED,
+        carrier_event_id=f"{label.tracking_number}-booked",
+        carrier_time=cause.at,
+        tracking_number=label.tracking_number,
+    )
+    return Commit(history[0].stream_id, history[-1].version + 1, (tracked,), cause, due_at=due_at)
+
+
+def advance(
+    history: Sequence[Commit], told: Iterable[CarrierEvent], cause: Cause, due_at: datetime | None
+) -> Commit | None:
+    """The furthest that the carrier's messages bring the parcel; None if they bring it no further.
+
+    A parcel only moves forward: late, repeated and contradicting messages change nothing. `due_at` is when it is looked
+    at again, unless it is at its end.
+    """
+    phase, last = SHIPMENT.fold(history).phase, None
+    for message in sorted(told, key=lambda message: (message.at, message.event_id)):
+        if is_forward(phase, message.phase):
+            phase, last = message.phase, message
+    if last is None:
+        return None
+    event = _tracked(history[0].get(ShipmentCreated), last)
+    ends = phase not in UNDER_WAY
+    return Commit(history[0].stream_id, history[-1].version + 1, (event,), cause, due_at=None if ends else due_at)
+
+
+def _plan(order: OrderValidated, warehouses: Mapping[str, str]) -> tuple[PlannedShipment, ...]:
+    by_warehouse: dict[str, list[StockLine]] = {}
+    for line in order.lines:
+        by_warehouse.setdefault(warehouses.get(line.sku, MAIN_WAREHOUSE), []).append(line)
+    return tuple(
+        PlannedShipment(shipment_id=shipment_id(order.order_id, number), warehouse=name, lines=order_lines(lines))
+        for number, (name, lines) in enumerate(sorted(by_warehouse.items()), start=1)
+    )
+
+
+def _created(shipment: PlannedShipment, fields: Mapping[str, str], cause: Cause) -> Commit:
+    created = ShipmentCreated(
+        shipment_id=shipment.shipment_id, warehouse=shipment.warehouse, lines=shipment.lines, **fields
+    )
+    return Commit(shipment_stream(shipment.shipment_id), 1, (created,), cause)
+
+
+def _tracked(created: ShipmentCreated, message: CarrierEvent) -> ShipmentTracked | ShipmentDelivered:
+    fields = {
+        "shipment_id": created.shipment_id,
+        "order_id": created.order_id,
+        "carrier_event_id": message.event_id,
+        "carrier_time": message.at,
+    }
+    if message.status is None:
+        return ShipmentDelivered.model_validate(fields)
+    return ShipmentTracked.model_validate({**fields, "status": message.status})

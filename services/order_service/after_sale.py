@@ -1,0 +1,280 @@
+"""The decisions of the order service once an order is accepted: cancel it, follow its parcels, take goods back.
+
+Each returns the next commit of the order, or None if there is nothing to write, or raises RefusedError.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import NamedTuple
+
+from services.order_service.domain import call_off
+from services.shared.cancel_reasons import CancelReason
+from services.shared.causes import Cause
+from services.shared.commits import Commit, order_id_of
+from services.shared.events.event import Event
+from services.shared.events.order import (
+    OrderCancelled,
+    OrderDelivered,
+    OrderShipped,
+    OrderValidated,
+    ParcelWrittenOff,
+    PlannedShipment,
+    ReturnReceived,
+    ReturnRequested,
+    WriteOffReason,
+    order_lines,
+)
+from services.shared.events.payment import RefundMode, RefundReason, RefundRequested, refund_id
+from services.shared.inventory import NO_MOVE, Move, StockLine, StockMove
+from services.shared.lifecycle import Phase
+from services.shared.order_lifecycle import (
+    CANCELLED,
+    CONFIRMED,
+    DELIVERED,
+    IN_FULFILMENT,
+    PAID,
+    RESERVED,
+    SHIPPED,
+    UNPAID,
+)
+from services.shared.order_state import Order, RefundStatus
+from services.shared.refusals import Refusal, RefusedError
+from services.shared.shipment_lifecycle import DELIVERED as PARCEL_DELIVERED
+from services.shared.shipment_lifecycle import LOST, RETURNED_TO_SENDER, WITH_THE_CARRIER
+
+_WRITE_OFFS = {LOST: WriteOffReason.LOST, RETURNED_TO_SENDER: WriteOffReason.RETURNED_TO_SENDER}
+
+
+class ReceivedGoods(NamedTuple):
+    """The units of a return that came back, and those of them that are fit for sale."""
+
+    order_id: str
+    return_id: str
+    lines: tuple[StockLine, ...]
+    restock: tuple[StockLine, ...]
+
+
+def cancel(order: Order | None, order_id: str, customer_id: str, cause: Cause) -> Commit | None:
+    """Cancel the order as its customer asks, with its stock and its refund; None if that is done already.
+
+    Raises RefusedError for an unknown order, or one of another customer, that fails otherwise, or is in fulfilment.
+    """
+    if order is None:
+        raise RefusedError(Refusal.NOT_YET, f"order {order_id} is not decided yet, or does not exist: try again")
+    _check_customer(order, order_id, customer_id)
+    if order.state.phase == RESERVED:
+        return call_off(accepted(order), order.next_version, CancelReason.CUSTOMER_REQUEST, cause)
+    if order.state.phase in {PAID, CONFIRMED}:
+        return _cancel_paid(order, cause)
+    if cancelled := _cancellation(order):
+        if cancelled.reason is CancelReason.CUSTOMER_REQUEST:
+            return None
+        raise RefusedError(Refusal.NOT_ALLOWED, f"order {order_id} is cancelled already ({cancelled.reason})")
+    if order.state.phase == UNPAID:
+        raise RefusedError(Refusal.NOT_ALLOWED, f"order {order_id} is being cancelled, as its payment failed")
+    raise RefusedError(
+        Refusal.TOO_LATE,
+        f"order {order_id} cannot be cancelled any more: its fulfilment has started; return it instead",
+    )
+
+
+def follow_parcels(order: Order, parcels: Mapping[str, Phase], cause: Cause) -> Commit | None:
+    """Write off a parcel that failed, or say that the order is shipped or delivered; one step per call.
+
+    `parcels` are the phases of the order's parcels that are not written off, by shipment id.
+    """
+    if order.state.phase not in {IN_FULFILMENT, SHIPPED}:
+        return None
+    for shipment in order.shipments.values():
+        if outcome := _WRITE_OFFS.get(parcels[shipment.shipment_id]):
+            return _write_off(order, shipment, outcome, cause)
+    fields = {"order_id": accepted(order).order_id, "customer_id": accepted(order).customer_id}
+    phases = set(parcels.values())
+    if order.state.phase == IN_FULFILMENT and phases <= set(WITH_THE_CARRIER):
+        return _next(order, (OrderShipped(**fields),), cause)
+    if order.state.phase == SHIPPED and phases == {PARCEL_DELIVERED}:
+        return _next(order, (OrderDelivered(**fields),), cause)
+    return None
+
+
+def request_return(
+    order: Order | None,
+    announced: ReturnRequested,
+    cause: Cause,
+    *,
+    window: timedelta,
+    arrival: timedelta,
+) -> Commit | None:
+    """Open a return of delivered goods, which are to arrive within `arrival`; None if it was opened before.
+
+    Raises RefusedError for an unknown order, another customer's, one that is not delivered or was delivered longer ago
+    than `window`, a SKU or quantity that is not left to return, or a return id with other content.
+    """
+    order_id, return_id = announced.order_id, announced.return_id
+    order = _known(order, order_id)
+    _check_customer(order, order_id, announced.customer_id)
+    announced = announced.model_copy(update={"lines": order_lines(_merged(announced.stock_lines))})
+    if known := order.returns.get(return_id):
+        if known.requested != announced:
+            raise RefusedError(Refusal.CONFLICT, f"return {return_id} was requested with other lines")
+        return None
+    if order.state.phase != DELIVERED or order.delivered_at is None:
+        raise RefusedError(Refusal.NOT_ALLOWED, f"order {order_id} is {order.state.phase}: it has no delivered goods")
+    if cause.at > order.delivered_at + window:
+        raise RefusedError(
+            Refusal.TOO_LATE, f"order {order_id} was delivered more than {window.days} days ago: too late to return it"
+        )
+    _check_lines(announced.stock_lines, order.returnable(), "left to return")
+    return replace(_next(order, (announced,), cause), due_at=cause.at + arrival)
+
+
+def receive_return(order: Order | None, goods: ReceivedGoods, cause: Cause) -> Commit | None:
+    """Close a return with the units that came back, refund these, and restock the units that are fit for sale.
+
+    None if it was closed with the same units before. Raises RefusedError for an unknown order or return, for more units
+    than were announced, for more to restock than came back, or if it was closed with other units.
+    """
+    order_id, return_id = goods.order_id, goods.return_id
+    order = _known(order, order_id)
+    lines, fit = _merged(goods.lines), _merged(goods.restock)
+    known = order.returns.get(return_id)
+    if known is None:
+        raise RefusedError(Refusal.NOT_FOUND, f"order {order_id} has no return {return_id}")
+    event = _received(order, return_id, lines, fit)
+    if known.received:
+        if known.received == event:
+            return None
+        how = "with other units" if known.received.lines else "as nothing had arrived in time"
+        raise RefusedError(Refusal.CONFLICT, f"return {return_id} of order {order_id} is closed already, {how}")
+    if not lines:
+        raise RefusedError(Refusal.INVALID, "say which units came back: a return without any is closed by its deadline")
+    _check_lines(lines, {line.sku: line.quantity for line in known.requested.lines}, f"announced in return {return_id}")
+    _check_lines(fit, {line.sku: line.quantity for line in lines}, "received, so no more can be restocked")
+    refund = _refund(order, order.amount_of(lines), RefundReason.RETURNED)
+    return _next(order, (event, refund), cause, StockMove(Move.RESTOCK, fit) if fit else NO_MOVE)
+
+
+def close_overdue_return(order: Order, cause: Cause) -> Commit | None:
+    """Close the first return whose goods did not arrive in time: nothing is refunded."""
+    for return_id, one in order.returns.items():
+        if one.received is None and one.due_at and one.due_at <= cause.at:
+            return _next(order, (_received(order, return_id, (), ()),), cause)
+    return None
+
+
+def retry_refund(order: Order | None, order_id: str, failed_id: str, cause: Cause) -> Commit | None:
+    """Ask for a failed refund again, under a new id; None if it was asked for again before.
+
+    Raises RefusedError for an unknown order or refund, or a refund that has not failed.
+    """
+    order = _known(order, order_id)
+    failed = order.refunds.get(failed_id)
+    if failed is None:
+        raise RefusedError(Refusal.NOT_FOUND, f"order {order_id} has no refund {failed_id}")
+    if failed.status is RefundStatus.ASKED_AGAIN:
+        return None
+    if failed.status is not RefundStatus.FAILED:
+        raise RefusedError(Refusal.NOT_ALLOWED, f"refund {failed_id} is {failed.status}: it has not failed")
+    again = failed.requested.model_copy(
+        update={"refund_id": refund_id(order_id, order.next_version), "retry_of": failed_id}
+    )
+    return _next(order, (again,), cause)
+
+
+def accepted(order: Order) -> OrderValidated:
+    if order.validated is None:
+        raise RefusedError(Refusal.NOT_ALLOWED, f"order {order_id_of(order.stream_id)} was refused when it was placed")
+    return order.validated
+
+
+def _cancel_paid(order: Order, cause: Cause) -> Commit:
+    fields = accepted(order)
+    refund = _refund(order, fields.amount_minor, RefundReason.CUSTOMER_REQUEST)
+    cancelled = _cancelled(order, CancelReason.CUSTOMER_REQUEST)
+    return _next(order, (cancelled, refund), cause, StockMove(Move.RESTOCK, fields.lines))
+
+
+def _write_off(order: Order, shipment: PlannedShipment, outcome: WriteOffReason, cause: Cause) -> Commit:
+    lines = shipment.stock_lines
+    written_off = ParcelWrittenOff(
+        order_id=accepted(order).order_id,
+        customer_id=accepted(order).customer_id,
+        shipment_id=shipment.shipment_id,
+        outcome=outcome,
+        lines=shipment.lines,
+    )
+    refund = _refund(order, order.amount_of(lines), RefundReason.UNDELIVERABLE)
+    cancelled = () if len(order.shipments) > 1 else (_cancelled(order, CancelReason.UNDELIVERABLE),)
+    came_back = outcome is WriteOffReason.RETURNED_TO_SENDER
+    move = StockMove(Move.RESTOCK, lines) if came_back else NO_MOVE
+    return _next(order, (written_off, *cancelled, refund), cause, move)
+
+
+def _refund(order: Order, amount_minor: int, reason: RefundReason) -> RefundRequested:
+    fields = accepted(order)
+    return RefundRequested(
+        order_id=fields.order_id,
+        customer_id=fields.customer_id,
+        refund_id=refund_id(fields.order_id, order.next_version),
+        mode=RefundMode.REFUND,
+        amount_minor=amount_minor,
+        currency=fields.currency,
+        reason=reason,
+    )
+
+
+def _cancelled(order: Order, reason: CancelReason) -> OrderCancelled:
+    return OrderCancelled(order_id=accepted(order).order_id, customer_id=accepted(order).customer_id, reason=reason)
+
+
+def _received(
+    order: Order, return_id: str, lines: tuple[StockLine, ...], restock: tuple[StockLine, ...]
+) -> ReturnReceived:
+    return ReturnReceived(
+        order_id=accepted(order).order_id,
+        customer_id=accepted(order).customer_id,
+        return_id=return_id,
+        lines=order_lines(lines),
+        restock=order_lines(restock),
+    )
+
+
+def _next(order: Order, events: tuple[Event, ...], cause: Cause, move: StockMove = NO_MOVE) -> Commit:
+    return Commit(order.stream_id, order.next_version, events, cause, move)
+
+
+def _cancellation(order: Order) -> OrderCancelled | None:
+    if order.state.phase != CANCELLED:
+        return None
+    return next((event for commit in order.history if (event := commit.find(OrderCancelled))), None)
+
+
+def _known(order: Order | None, order_id: str) -> Order:
+    if order is None:
+        raise RefusedError(Refusal.NOT_FOUND, f"there is no order {order_id}")
+    return order
+
+
+def _check_customer(order: Order, order_id: str, customer_id: str) -> None:
+    decided = order.validated or _cancellation(order)
+    if decided is None or decided.customer_id != customer_id:
+        raise RefusedError(Refusal.NOT_FOUND, f"customer {customer_id} has no order {order_id}")
+
+
+def _check_lines(lines: Iterable[StockLine], left: Mapping[str, int], what: str) -> None:
+    for sku, quantity in lines:
+        if sku not in left:
+            raise RefusedError(Refusal.NOT_FOUND, f"{sku}: there is none that was {what}")
+        if quantity > left[sku]:
+            raise RefusedError(Refusal.TOO_MUCH, f"{sku}: {quantity} units, and {left[sku]} are {what}")
+
+
+def _merged(lines: Iterable[StockLine]) -> tuple[StockLine, ...]:
+    """The units by SKU, sorted, so that equal requests are equal; raise RefusedError for a quantity below 1."""
+    units: dict[str, int] = {}
+    for sku, quantity in lines:
+        if quantity < 1:
+            raise RefusedError(Refusal.INVALID, f"{sku}: the quantity is {quantity}, and must be at least 1")
+        units[sku] = units.get(sku, 0) + quantity
+    return tuple(StockLine(sku, quantity) for sku, quantity in sorted(units.items()))

@@ -1,0 +1,108 @@
+"""The order service's use cases once an order is accepted: cancel it, follow its parcels, take goods back."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from services.libs.observability.structured_logging import logger
+from services.libs.store.event_store import ContentionError, EventStore, VersionTakenError
+from services.order_service import after_sale
+from services.order_service.after_sale import ReceivedGoods
+from services.shared.causes import Cause
+from services.shared.commits import Commit, order_id_of, order_stream
+from services.shared.events.order import ReturnRequested
+from services.shared.order_state import Order
+from services.shared.rejections import RejectedError, RejectionReason
+from services.shared.shipment_lifecycle import SHIPMENT, shipment_stream
+
+# Payments, parcels and staff write to the same order.
+_ATTEMPTS = 8
+
+
+class ReturnTimes(NamedTuple):
+    """For how long delivered goods may be returned, and how long announced goods may take to arrive."""
+
+    window: timedelta
+    arrival: timedelta
+
+
+class AfterSale:
+    """Each use case reads the order, decides, and writes; another writer's commit lets it read and decide again."""
+
+    def __init__(self, store: EventStore, returns: ReturnTimes) -> None:
+        self._store = store
+        self._returns = returns
+
+    def cancel(self, order_id: str, customer_id: str, cause: Cause) -> Commit | None:
+        """Cancel as the customer asks; None if that is done already. Raises RefusedError."""
+        return self._write(order_id, lambda order: after_sale.cancel(order, order_id, customer_id, cause))
+
+    def request_return(self, announced: ReturnRequested, cause: Cause) -> Commit | None:
+        """Open a return; None if it was opened before. Raises RefusedError."""
+        window, arrival = self._returns
+        return self._write(
+            announced.order_id,
+            lambda order: after_sale.request_return(order, announced, cause, window=window, arrival=arrival),
+        )
+
+    def receive_return(self, goods: ReceivedGoods, cause: Cause) -> Commit | None:
+        """Close a return with the goods that came back; None if that was done before. Raises RefusedError."""
+        return self._write(goods.order_id, lambda order: after_sale.receive_return(order, goods, cause))
+
+    def retry_refund(self, order_id: str, refund_id: str, cause: Cause) -> Commit | None:
+        """Ask for a failed refund again; None if that was done before. Raises RefusedError."""
+        return self._write(order_id, lambda order: after_sale.retry_refund(order, order_id, refund_id, cause))
+
+    def follow_parcels(self, order_id: str, cause: Cause) -> list[Commit]:
+        """Write what follows from the order's parcels until nothing is left to write; return these commits.
+
+        The parcels are read after the event that led here, and again after each write. So of two last events on two
+        workers the later one sees both parcels.
+        """
+        written: list[Commit] = []
+        while commit := self._write(order_id, lambda order: self._next_step(order, order_id, cause)):
+            written.append(commit)
+        return written
+
+    def close_overdue_returns(self, stream_ids: Sequence[str], now: datetime) -> dict[str, Exception]:
+        """Close the returns whose goods did not arrive in time; return the failures by stream."""
+        failures: dict[str, Exception] = {}
+        for stream_id in stream_ids:
+            try:
+                while self._write(order_id_of(stream_id), lambda order: _close_overdue(order, now)):
+                    logger.info("return closed, as nothing arrived", extra={"order_id": order_id_of(stream_id)})
+            except Exception as error:  # noqa: BLE001 - no fault of one order may fail the others
+                failures[stream_id] = error
+        return failures
+
+    def _next_step(self, order: Order | None, order_id: str, cause: Cause) -> Commit | None:
+        if order is None:
+            raise RejectedError(RejectionReason.PARCEL_UNKNOWN, f"order {order_id} does not exist")
+        parcels = {
+            shipment_id: SHIPMENT.fold(self._store.read(shipment_stream(shipment_id))).phase
+            for shipment_id in order.shipments
+        }
+        return after_sale.follow_parcels(order, parcels, cause)
+
+    def _write(self, order_id: str, decide: Callable[[Order | None], Commit | None]) -> Commit | None:
+        for _ in range(_ATTEMPTS):
+            history = self._store.read(order_stream(order_id))
+            commit = decide(Order.of(history) if history else None)
+            if commit is None:
+                return None
+            try:
+                self._store.append(commit)
+            except VersionTakenError:
+                continue
+            return commit
+        raise ContentionError(f"others wrote to the order in each of {_ATTEMPTS} attempts")
+
+
+def _close_overdue(order: Order | None, now: datetime) -> Commit | None:
+    if order is None:
+        return None
+    opened = next((commit for commit in order.history if commit.find(ReturnRequested)), None)
+    if opened is None:
+        return None
+    cause = Cause(opened.event_id(0), opened.cause.correlation_id, now)
+    return after_sale.close_overdue_return(order, cause)

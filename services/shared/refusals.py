@@ -1,0 +1,27 @@
+"""The expected "no" to a command of a customer, of staff or of a carrier: nothing was changed."""
+
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    NOT_FOUND = "not_found"
+    """There is no such thing, or it is another customer's."""
+    NOT_YET = "not_yet"
+    """The order is not decided yet: try again in a moment."""
+    TOO_LATE = "too_late"
+    TOO_MUCH = "too_much"
+    """More than was delivered, announced, or is left to return."""
+    NOT_ALLOWED = "not_allowed"
+    """The order, return or refund is not in a state for it."""
+    CONFLICT = "conflict"
+    """The id was used for other content."""
+    INVALID = "invalid"
+    """The command itself is malformed, such as a quantity of 0."""
+
+
+class RefusedError(Exception):
+    """The text says what is wrong and, where something helps, what to do."""
+
+    def __init__(self, reason: Refusal, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
