@@ -27,6 +27,8 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "DEAD_LETTER_QUEUE_URL": aws.dead_letter_queue_url,
         "ALLOW_FORCED_PAYMENT_RESULT": "true",
         "PAYMENT_SUCCESS_RATE": "1",
+        "REFUND_FAILURE_RATE": "0",
+        "GATEWAY_FAULT_RATE": "0",
         "BUS_NAMES": json.dumps({bus: f"test-{bus}-bus" for bus in Bus}),
     }
     for name, value in settings.items():
