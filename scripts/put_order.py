@@ -119,7 +119,7 @@ def _check_skus(target: Target, deployment: Deployment, order: OrderPlaced) -> N
 
 
 def _print_outcome(history: History) -> None:
-    if history.final is None:
+    if history.concluded is None:
         raise UserError(
             f"order {history.order_id} has no final state after {_WAIT_SECONDS} s"
             f" (so far: {', '.join(history.events) or 'nothing'}); `invoke dlq-list` may say why; "
