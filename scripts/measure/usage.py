@@ -127,10 +127,9 @@ class Meter:
         if unknown:
             names = ", ".join(sorted(unknown))
             raise UserError(f"the caller of {names} is unknown: see access_key in scripts/measure/calls.py")
-        gateway = self._deployment.tables.simulated_gateway
-        owned = [(owner(call, gateway), call) for call in calls]
-        mine = [call for by, call in owned if by in self._services]
-        usage = Usage(calls=Counter(f"{by} {call.name}" for by, call in owned if by in {*self._services, GATEWAY}))
+        owned = metered(calls, self._deployment.tables.simulated_gateway, self._services)
+        mine = [call for by, call in owned if by != GATEWAY]
+        usage = Usage(calls=Counter(f"{by} {call.name}" for by, call in owned))
         rules = UnitRules(self._size_of)
         usage.units = sum(map(rules.units, mine), Units())
         add_events(usage, mine, self._services)
@@ -151,6 +150,12 @@ class Meter:
             logGroupName=self._deployment.functions[service].log_group, startTime=self._since_ms
         )
         add_logs(usage, service, (line["message"] for page in pages for line in page["events"]))
+
+
+def metered(calls: Iterable[Call], gateway_table: str, services: Sequence[str]) -> list[tuple[str, Call]]:
+    """The calls of these services and to the simulated gateway, each with its owner."""
+    owned = ((owner(call, gateway_table), call) for call in calls)
+    return [(by, call) for by, call in owned if by in services or by == GATEWAY]
 
 
 def add_logs(usage: Usage, service: str, lines: Iterable[str]) -> None:

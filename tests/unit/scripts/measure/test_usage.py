@@ -1,7 +1,7 @@
 import pytest
 
 from scripts.measure.calls import Call
-from scripts.measure.usage import CONSUMERS, TO_CONFIRMATION, Usage, add_events, add_logs
+from scripts.measure.usage import CONSUMERS, TO_CONFIRMATION, Usage, add_events, add_logs, metered
 from services.shared.events.payment import PaymentRequested
 
 REPORT = "REPORT RequestId: 1\tDuration: 200 ms\tBilled Duration: 200 ms\tMemory Size: 512 MB\tMax Memory Used: 60 MB"
@@ -54,6 +54,16 @@ def test_a_message_to_a_service_that_is_not_metered_is_none_of_its_messages() ->
     add_events(usage, [call], TO_CONFIRMATION)
 
     assert (usage.events, usage.messages) == (1, 0)
+
+
+def test_only_the_calls_of_metered_services_and_to_the_gateway_are_counted() -> None:
+    calls = [Call(caller, "dynamodb", "GetItem", 200) for caller in ("order-service", "metrics-service")]
+    charge = Call("payment-service", "dynamodb", "UpdateItem", 200, {"TableName": "gateway-table"})
+
+    assert metered([*calls, charge], "gateway-table", ["order-service"]) == [
+        ("order-service", calls[0]),
+        ("gateway", charge),
+    ]
 
 
 def test_a_placed_order_is_an_event_and_a_message() -> None:
