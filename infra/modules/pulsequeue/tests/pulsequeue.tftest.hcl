@@ -51,6 +51,11 @@ run "the_defaults_are_safe_and_names_start_with_the_environment" {
   }
 
   assert {
+    condition     = output.settings.refund_failure_rate == 0 && output.settings.gateway_fault_rate == 0
+    error_message = "The gateway fails where nobody asked for it."
+  }
+
+  assert {
     condition     = length(module.monitoring) == 0 && strcontains(output.grafana_access_instructions, "No Grafana runs here")
     error_message = "Containers run where nobody asked for them."
   }
@@ -145,6 +150,46 @@ run "a_success_rate_above_one_is_refused" {
 
   variables {
     settings = { payment_success_rate = 1.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_refund_failure_rate_below_zero_is_refused" {
+  command = plan
+
+  variables {
+    settings = { refund_failure_rate = -0.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_refund_failure_rate_above_one_is_refused" {
+  command = plan
+
+  variables {
+    settings = { refund_failure_rate = 1.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_fault_rate_below_zero_is_refused" {
+  command = plan
+
+  variables {
+    settings = { gateway_fault_rate = -0.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_fault_rate_above_one_is_refused" {
+  command = plan
+
+  variables {
+    settings = { gateway_fault_rate = 1.1 }
   }
 
   expect_failures = [var.settings]
