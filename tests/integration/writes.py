@@ -8,9 +8,10 @@ from scripts.operate.seeding import Seeder, SeedProduct
 from scripts.recovery.repair import Repair, Repairer
 from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import InventoryTable, stock_to_item
+from services.order_service.after_sale_service import AfterSale, ReturnTimes
 from services.order_service.domain import PlacedOrder
 from services.order_service.service import OrderService
-from services.payment_service.gateway import ChargeRequest
+from services.payment_service.gateway import ChargeRequest, RefundRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.causes import Cause
@@ -55,8 +56,11 @@ class Writes:
     def conclude(self, order: PlacedOrder, cause: Cause) -> Write:
         return lambda client: self._orders(client).conclude_all([(order.order_id, cause)])
 
-    def call_off(self, order: PlacedOrder) -> Write:
-        return lambda client: self._payments(client).call_off(order.order_id, CAUSE)
+    def cancel(self, order: PlacedOrder) -> Write:
+        return lambda client: self._after_sale(client).cancel(order.order_id, order.customer_id, CAUSE)
+
+    def make_refunds(self, order: PlacedOrder) -> Write:
+        return lambda client: self._payments(client).refund(order.order_id, CAUSE)
 
     def expire(self, order: PlacedOrder) -> Write:
         """As if its deadline had passed."""
@@ -69,6 +73,9 @@ class Writes:
 
     def call_off_at_the_gateway(self, order_id: str) -> Write:
         return lambda client: self._gateway(client).call_off(order_id)
+
+    def refund_at_the_gateway(self, order_id: str, refund_id: str, amount_minor: int) -> Write:
+        return lambda client: self._gateway(client).refund(RefundRequest(order_id, refund_id, amount_minor, "GBP"))
 
     def refund(self, order_id: str) -> object:
         """Call it off now; give what that gives back."""
@@ -87,6 +94,9 @@ class Writes:
 
     def _orders(self, client: "DynamoDBClient") -> OrderService:
         return OrderService(self.store(client), self._inventory(client), PAYMENT_TIMEOUT)
+
+    def _after_sale(self, client: "DynamoDBClient") -> AfterSale:
+        return AfterSale(self.store(client), ReturnTimes(window=timedelta(days=30), arrival=timedelta(days=14)))
 
     def _payments(self, client: "DynamoDBClient") -> PaymentService:
         """The gateway is somebody else's: it has a client of its own, and its writes meet nobody."""

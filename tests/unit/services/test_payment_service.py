@@ -2,7 +2,7 @@ import pytest
 
 from services.libs.store.dynamodb_items import from_item, to_item
 from services.order_service.service import OrderService
-from services.payment_service.gateway import Charge, ChargeRequest, PaymentGateway
+from services.payment_service.gateway import Charge, ChargeRequest, PaymentGateway, RefundRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.commits import Commit
@@ -117,6 +117,9 @@ class _SlowGateway(PaymentGateway):
 
     def call_off(self, order_id: str) -> int:
         raise NotImplementedError(order_id)
+
+    def refund(self, request: RefundRequest) -> bool:
+        raise NotImplementedError(request)
 
 
 def test_of_two_deliveries_at_once_one_settles_and_the_other_does_nothing(aws: Aws, service: PaymentService) -> None:

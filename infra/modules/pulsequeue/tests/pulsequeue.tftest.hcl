@@ -56,6 +56,11 @@ run "the_defaults_are_safe_and_names_start_with_the_environment" {
   }
 
   assert {
+    condition     = output.settings.refund_failure_rate == 0 && output.settings.gateway_fault_rate == 0
+    error_message = "The gateway fails where nobody asked for it."
+  }
+
+  assert {
     condition     = length(module.monitoring) == 0 && strcontains(output.grafana_access_instructions, "No Grafana runs here")
     error_message = "Containers run where nobody asked for them."
   }
@@ -165,6 +170,16 @@ run "a_carrier_that_stands_still_is_refused" {
   expect_failures = [var.settings]
 }
 
+run "a_refund_failure_rate_below_zero_is_refused" {
+  command = plan
+
+  variables {
+    settings = { refund_failure_rate = -0.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
 run "more_parcels_lost_and_returned_than_there_are_are_refused" {
   command = plan
 
@@ -175,11 +190,31 @@ run "more_parcels_lost_and_returned_than_there_are_are_refused" {
   expect_failures = [var.settings]
 }
 
+run "a_refund_failure_rate_above_one_is_refused" {
+  command = plan
+
+  variables {
+    settings = { refund_failure_rate = 1.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
 run "a_negative_share_of_parcels_is_refused" {
   command = plan
 
   variables {
     settings = { carrier_lost_share = -0.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_fault_rate_below_zero_is_refused" {
+  command = plan
+
+  variables {
+    settings = { gateway_fault_rate = -0.1 }
   }
 
   expect_failures = [var.settings]
@@ -200,6 +235,12 @@ run "a_carrier_that_is_asked_more_than_once_a_minute_is_refused" {
 
   variables {
     settings = { tracking_interval_seconds = 59 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+    settings = { gateway_fault_rate = 1.1 }
   }
 
   expect_failures = [var.settings]
