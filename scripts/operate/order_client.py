@@ -100,7 +100,7 @@ class OrderClient:
         timeout_seconds: float,
         on_progress: Callable[[Mapping[str, History]], None] = lambda _: None,
     ) -> dict[str, History]:
-        """Poll until each order is confirmed or cancelled, or the time is up; `on_progress` sees all of them each time."""
+        """Poll until every order is confirmed or cancelled, or the time is up; `on_progress` sees all each time."""
         deadline = time.monotonic() + timeout_seconds
         histories = {order_id: History(order_id, ()) for order_id in order_ids}
         while True:

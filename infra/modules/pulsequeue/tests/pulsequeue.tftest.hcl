@@ -240,6 +240,10 @@ run "a_carrier_that_is_asked_more_than_once_a_minute_is_refused" {
   expect_failures = [var.settings]
 }
 
+run "a_gateway_fault_rate_above_one_is_refused" {
+  command = plan
+
+  variables {
     settings = { gateway_fault_rate = 1.1 }
   }
 
