@@ -31,6 +31,11 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "PAYMENT_SUCCESS_RATE": "1",
         "REFUND_FAILURE_RATE": "0",
         "GATEWAY_FAULT_RATE": "0",
+        "CARRIER_SPEED": "1",
+        "CARRIER_LOST_SHARE": "0",
+        "CARRIER_RETURNED_SHARE": "0",
+        "CARRIER_FAULT_RATE": "0",
+        "TRACKING_INTERVAL_SECONDS": "3600",
         "BUS_NAMES": json.dumps({bus: f"test-{bus}-bus" for bus in Bus}),
     }
     for name, value in settings.items():
