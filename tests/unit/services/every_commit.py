@@ -25,9 +25,9 @@ from services.shared.events.payment import RefundRequested
 from services.shared.inventory import StockLine
 from services.shared.lifecycle import Phase
 from services.shared.order_state import Order
+from services.shared.shipment_lifecycle import BOOKED, PICKED_UP, RETURNED_TO_SENDER
 from services.shared.shipment_lifecycle import DELIVERED as PARCEL_DELIVERED
 from services.shared.shipment_lifecycle import LOST as PARCEL_LOST
-from services.shared.shipment_lifecycle import BOOKED, PICKED_UP, RETURNED_TO_SENDER
 from tests.factories import NOW, PAYMENT_TIMEOUT, decide, inventory, placed_order, refund, seeding, stock_item
 
 
