@@ -178,7 +178,7 @@ _TABLES = {
             "BatchGetItem": {ORDER, PAYMENT},
             "PartiQLInsert": {ORDER},
             "PutItem": {ORDER, PAYMENT},
-            "Query": {PAYMENT},
+            "Query": {ORDER, PAYMENT},
         },
     ),
     "deadline": TableRow(

@@ -150,6 +150,26 @@ run "a_success_rate_above_one_is_refused" {
   expect_failures = [var.settings]
 }
 
+run "a_window_for_returns_of_less_than_a_day_is_refused" {
+  command = plan
+
+  variables {
+    settings = { return_window_days = 0 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_time_for_returns_to_arrive_of_half_a_day_is_refused" {
+  command = plan
+
+  variables {
+    settings = { return_arrival_days = 1.5 }
+  }
+
+  expect_failures = [var.settings]
+}
+
 run "a_log_level_that_is_none_is_refused" {
   command = plan
 
