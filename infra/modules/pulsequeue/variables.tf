@@ -83,8 +83,8 @@ variable "settings" {
   }
 
   validation {
-    condition     = alltrue([for days in [var.settings.return_window_days, var.settings.return_arrival_days] : days >= 1 && floor(days) == days])
-    error_message = "return_window_days, return_arrival_days: give whole days, 1 or more."
+    condition     = alltrue([for days in [var.settings.return_window_days, var.settings.return_arrival_days] : days >= 1 && days <= 365 && floor(days) == days])
+    error_message = "return_window_days, return_arrival_days: give whole days, 1 to 365."
   }
 
   validation {
