@@ -20,13 +20,8 @@ if TYPE_CHECKING:
 _WRITES = ("PutItem", "UpdateItem", "TransactWriteItems", "BatchExecuteStatement")
 _PATIENCE_SECONDS = 30
 _REFUSALS = (
-    VersionTakenError,
-    StockRefusedError,
-    GatewayError,
-    ChargeConflictError,
-    RefusedError,
-    ClientError,
-    UserError,
+    *(VersionTakenError, StockRefusedError, GatewayError, ChargeConflictError, RefusedError),
+    *(ClientError, UserError),
 )
 
 Write = Callable[["DynamoDBClient"], object]

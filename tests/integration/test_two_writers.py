@@ -3,42 +3,30 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import time
-from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 
 from scripts.cli.errors import UserError
-from services.libs.store.event_store import EventStore, GroupRefusedError
+from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import stock_to_item, stock_update
 from services.libs.store.ledger_counters import LedgerCounters
 from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.domain import Checkpoint
 from services.metrics_service.exposition import Values
 from services.metrics_service.page_store import KeptPage, PageStore
-from services.order_service.domain import PlacedOrder, decide
+from services.order_service.domain import decide
 from services.payment_service.gateway import Charge, ChargeConflictError, GatewayError
-from services.shared.cancel_reasons import CancelReason
 from services.shared.commits import sku_stream
-from services.shared.events.order import (
-    FulfilmentStarted,
-    OrderCancelled,
-    OrderConfirmed,
-    OrderDelivered,
-    OrderShipped,
-    ReturnReceived,
-)
-from services.shared.events.payment import PaymentProcessed, RefundMode, RefundProcessed, RefundRequested
+from services.shared.events.order import FulfilmentStarted, OrderCancelled
+from services.shared.events.payment import PaymentProcessed, RefundProcessed
 from services.shared.inventory import Move, Product, StockItem, StockLine, StockMove
 from services.shared.refusals import RefusedError
 from services.shared.rejections import RejectedError, RejectionReason
-from services.shared.shipment_lifecycle import shipment_id, shipment_stream
-from tests.integration.meeting import Write, at_once, interrupted
+from services.shared.shipment_lifecycle import DELIVERED, SHIPMENT
+from tests.integration.meeting import at_once, interrupted
 from tests.integration.world import World
 from tests.integration.writes import CAUSE, PAYMENT_TIMEOUT, Writes, new_order
-
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
 
 # Before anything else that the counters hold.
 _LONG_AGO, _LATER = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC)
@@ -200,182 +188,66 @@ def test_an_order_that_expired_is_called_off_once(world: World, writes: Writes) 
     assert world.charge(order.order_id)["status"] == "refunded"
 
 
-def _write_confirmed(writes: Writes, order: PlacedOrder) -> None:
-    writes.do(writes.place(order), writes.pay(order), writes.conclude(order, CAUSE))
+def test_of_two_starts_of_an_order_one_makes_its_parcels(world: World, writes: Writes) -> None:
+    order = new_order(world.new_sku(stock=10))
+    writes.confirmed(order)
 
+    met = at_once(world.target, writes.start(order), writes.start(order))
 
-def _write_delivered(writes: Writes, order: PlacedOrder) -> None:
-    _write_confirmed(writes, order)
-    writes.do(writes.start_fulfilment(order), writes.deliver_parcel(order), writes.follow_parcels(order))
-
-
-@pytest.mark.parametrize("paid", [False, True])
-def test_an_order_is_cancelled_once(world: World, writes: Writes, paid: bool) -> None:  # noqa: FBT001 - a parameter of pytest
-    sku = world.new_sku(stock=10)
-    order = new_order(sku)
-    writes.do(writes.place(order), *([writes.pay(order)] if paid else []))
-    before = writes.commits(order)
-
-    met = at_once(world.target, writes.cancel(order), writes.cancel(order))
-
-    assert met.refused == 1
-    assert sorted(map(bool, met.results)) == [False, True]
-    assert len(writes.commits(order)) == len(before) + 1
-    assert world.stock(sku) == (10, 0, 10)
+    assert (met.results, met.refused) == ([None, None], 1)
+    assert (len(writes.commits(order)), len(writes.parcel(order))) == (4, 1)
 
 
 @pytest.mark.usefixtures("several_times")
-def test_an_order_is_paid_and_cancelled_in_either_order(world: World, writes: Writes) -> None:
+def test_an_order_is_cancelled_or_shipped_and_never_both(world: World, writes: Writes) -> None:
     sku = world.new_sku(stock=10)
     order = new_order(sku)
-    writes.do(writes.place(order))
+    writes.confirmed(order)
 
-    met = at_once(world.target, writes.pay(order), writes.cancel(order))
-
-    paid = writes.commits(order)[1].find(PaymentProcessed) is not None
-    refund = writes.commits(order)[-1].get(RefundRequested)
-    assert met.refused == 1
-    assert met.results[0] == [None]
-    assert len(writes.commits(order)) == (3 if paid else 2)
-    assert refund.mode == (RefundMode.REFUND if paid else RefundMode.CALL_OFF)
-    assert world.stock(sku) == (10, 0, 10)
-
-
-@pytest.mark.usefixtures("several_times")
-def test_an_order_expires_or_is_cancelled_and_never_both(world: World, writes: Writes) -> None:
-    sku = world.new_sku(stock=10)
-    order = new_order(sku)
-    writes.do(writes.place(order))
-
-    met = at_once(world.target, writes.expire(order), writes.cancel(order))
-
-    reason = writes.commits(order)[1].get(OrderCancelled).reason
-    assert met.refused == 1
-    assert isinstance(met.results[1], RefusedError) == (reason == CancelReason.PAYMENT_TIMEOUT)
-    assert len(writes.commits(order)) == 2
-    assert world.stock(sku) == (10, 0, 10)
-
-
-@pytest.mark.usefixtures("several_times")
-def test_an_order_is_cancelled_before_or_after_its_confirmation(world: World, writes: Writes) -> None:
-    sku = world.new_sku(stock=10)
-    order = new_order(sku)
-    writes.do(writes.place(order), writes.pay(order))
-
-    met = at_once(world.target, writes.conclude(order, CAUSE), writes.cancel(order))
-
-    confirmed = writes.commits(order)[2].find(OrderConfirmed) is not None
-    assert met.refused == 1
-    assert met.results[0] == [None]
-    assert len(writes.commits(order)) == (4 if confirmed else 3)
-    assert writes.commits(order)[-1].find(OrderCancelled)
-    assert world.stock(sku) == (10, 0, 10)
-
-
-@pytest.mark.usefixtures("several_times")
-def test_an_order_is_cancelled_or_fulfilled_and_never_both(world: World, writes: Writes) -> None:
-    sku = world.new_sku(stock=10)
-    order = new_order(sku)
-    _write_confirmed(writes, order)
-
-    met = at_once(world.target, _refusable(writes.start_fulfilment(order)), writes.cancel(order))
+    met = at_once(world.target, writes.start(order), writes.cancel(order))
 
     started = writes.commits(order)[3].find(FulfilmentStarted) is not None
     assert met.refused == 1
-    assert isinstance(met.results[1], RefusedError) == started
     assert len(writes.commits(order)) == 4
-    assert writes.store().latest_version(shipment_stream(shipment_id(order.order_id, 1))) == int(started)
+    assert len(writes.parcel(order)) == int(started)
+    assert isinstance(met.results[1], RefusedError) == started
     assert world.stock(sku) == ((7, 0, 7) if started else (10, 0, 10))
 
 
-def _refusable(write: Write) -> Write:
-    """The transaction of the fulfilment, whose service would read the order again."""
-
-    def written(client: "DynamoDBClient") -> object:
-        try:
-            return write(client)
-        except GroupRefusedError as refused:
-            return refused
-
-    return written
-
-
-def test_two_last_events_of_an_order_ship_and_deliver_it_once(world: World, writes: Writes) -> None:
+def test_a_parcel_that_two_workers_book_has_one_label(world: World, writes: Writes) -> None:
     order = new_order(world.new_sku(stock=10))
-    _write_confirmed(writes, order)
-    writes.do(writes.start_fulfilment(order), writes.deliver_parcel(order))
+    writes.confirmed(order)
+    writes.do(writes.start(order))
 
-    met = at_once(world.target, writes.follow_parcels(order), writes.follow_parcels(order))
+    met = at_once(world.target, writes.book(order), writes.book(order))
 
-    events = [type(event) for commit in writes.commits(order)[4:] for event in commit.events]
-    assert met.refused == 1
-    assert events == [OrderShipped, OrderDelivered]
+    assert (met.results, met.refused) == ([None, None], 1)
+    assert len(writes.parcel(order)) == 2
 
 
-def test_a_return_that_is_asked_for_twice_is_one(world: World, writes: Writes) -> None:
+def test_of_two_trackers_of_a_parcel_one_writes_its_step(world: World, writes: Writes) -> None:
     order = new_order(world.new_sku(stock=10))
-    _write_delivered(writes, order)
+    writes.confirmed(order)
+    writes.do(writes.start(order), writes.book(order))
 
-    met = at_once(world.target, *[writes.request_return(order, "return-1")] * 2)
+    met = at_once(world.target, writes.track(order), writes.track(order))
 
-    assert met.refused == 1
-    assert sorted(map(bool, met.results)) == [False, True]
-    assert len(writes.commits(order)) == 7
-
-
-def test_of_two_returns_of_the_same_units_one_is_opened(world: World, writes: Writes) -> None:
-    order = new_order(world.new_sku(stock=10))
-    _write_delivered(writes, order)
-
-    met = at_once(world.target, *(writes.request_return(order, name, quantity=2) for name in ("return-1", "return-2")))
-
-    assert met.refused == 1
-    assert sum(isinstance(result, RefusedError) for result in met.results) == 1
-    assert len(writes.commits(order)) == 7
-
-
-def test_goods_that_two_receive_are_refunded_and_restocked_once(world: World, writes: Writes) -> None:
-    sku = world.new_sku(stock=10)
-    order = new_order(sku)
-    _write_delivered(writes, order)
-    writes.do(writes.request_return(order, "return-1"))
-
-    met = at_once(world.target, *[writes.receive_return(order, "return-1")] * 2)
-
-    assert met.refused == 1
-    assert sorted(map(bool, met.results)) == [False, True]
-    assert len(writes.commits(order)) == 8
-    assert world.stock(sku) == (8, 0, 8)
+    assert (met.results, met.refused) == ([{}, {}], 1)
+    assert SHIPMENT.fold(writes.parcel(order)).phase == DELIVERED
+    assert len(writes.parcel(order)) == 3
 
 
 @pytest.mark.usefixtures("several_times")
-def test_a_return_is_received_or_closed_by_its_deadline_and_never_both(world: World, writes: Writes) -> None:
-    sku = world.new_sku(stock=10)
-    order = new_order(sku)
-    _write_delivered(writes, order)
-    writes.do(writes.request_return(order, "return-1"))
-
-    met = at_once(world.target, writes.receive_return(order, "return-1"), writes.close_overdue_returns(order))
-
-    came = bool(writes.commits(order)[7].get(ReturnReceived).lines)
-    assert met.refused == 1
-    assert isinstance(met.results[0], RefusedError) != came
-    assert met.results[1] == {}
-    assert len(writes.commits(order)) == 8
-    assert world.stock(sku) == ((8, 0, 8) if came else (7, 0, 7))
-
-
-def test_two_of_staff_ask_for_a_failed_refund_again_once(world: World, writes: Writes) -> None:
+def test_a_tracker_and_a_message_of_the_carrier_move_the_parcel_forward_alone(world: World, writes: Writes) -> None:
     order = new_order(world.new_sku(stock=10))
-    _write_confirmed(writes, order)
-    writes.do(writes.cancel(order), writes.refuse_refund(order))
-    failed = writes.commits(order)[3].get(RefundRequested).refund_id
+    writes.confirmed(order)
+    writes.do(writes.start(order), writes.book(order))
 
-    met = at_once(world.target, *[writes.retry_refund(order, failed)] * 2)
+    met = at_once(world.target, writes.track(order), writes.tell(order, "picked_up"))
 
     assert met.refused == 1
-    assert sorted(map(bool, met.results)) == [False, True]
-    assert [commit.get(RefundRequested).retry_of for commit in writes.commits(order)[5:]] == [failed]
+    assert SHIPMENT.fold(writes.parcel(order)).phase == DELIVERED
+    assert len(writes.parcel(order)) in {3, 4}
 
 
 def test_two_charges_for_one_order_are_one(world: World, writes: Writes) -> None:
