@@ -1,22 +1,18 @@
 """What the order service writes after the sale, and what has to come before."""
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from services.order_service.after_sale import ReceivedGoods
-from services.order_service.after_sale_service import AfterSale, ReturnTimes
 from services.order_service.domain import PlacedOrder
 from services.payment_service.domain import refund_refused
 from services.shared.events.order import ReturnRequested, order_lines
 from services.shared.inventory import StockLine
 from services.shared.order_state import Order
 from tests.integration.meeting import Write
-from tests.integration.writes import CAUSE, Writes
+from tests.integration.writes import CAUSE, RETURNS, Writes
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-_ARRIVAL = timedelta(days=14)
 
 
 class AfterSaleWrites(Writes):
@@ -45,7 +41,9 @@ class AfterSaleWrites(Writes):
 
     def close_overdue_returns(self, order: PlacedOrder) -> Write:
         """As if their deadlines had passed."""
-        return lambda client: self._after_sale(client).close_overdue_returns([order.stream_id], CAUSE.at + 2 * _ARRIVAL)
+        return lambda client: self._after_sale(client).close_overdue_returns(
+            [order.stream_id], CAUSE.at + 2 * RETURNS.arrival
+        )
 
     def retry_refund(self, order: PlacedOrder, refund_id: str) -> Write:
         return lambda client: self._after_sale(client).retry_refund(order.order_id, refund_id, CAUSE)
@@ -66,6 +64,3 @@ class AfterSaleWrites(Writes):
             self.store(client).append(refund_refused(history, refund, CAUSE))
 
         return refuse
-
-    def _after_sale(self, client: "DynamoDBClient") -> AfterSale:
-        return AfterSale(self.store(client), ReturnTimes(window=timedelta(days=30), arrival=_ARRIVAL))

@@ -38,6 +38,8 @@ variable "settings" {
     # Orders and payments.
     payment_timeout_seconds     = optional(number, 900) # after which an order whose payment has not settled is cancelled
     payment_success_rate        = optional(number, 0.9) # share of the payments that the simulated gateway accepts, 0 to 1
+    refund_failure_rate         = optional(number, 0)   # share of the refunds that it refuses for good, 0 to 1
+    gateway_fault_rate          = optional(number, 0)   # share of its calls that fail, or answer too late, 0 to 1
     allow_forced_payment_result = optional(bool, false) # whether an order may say how its payment ends, as tests do; never in production
 
     # Returns.
@@ -112,6 +114,16 @@ variable "settings" {
   validation {
     condition     = var.settings.tracking_interval_seconds >= 60
     error_message = "tracking_interval_seconds: the carrier is asked every 60 seconds at most, as deadlines are kept by the minute."
+  }
+
+  validation {
+    condition     = var.settings.refund_failure_rate >= 0 && var.settings.refund_failure_rate <= 1
+    error_message = "refund_failure_rate: a share of the refunds is 0 to 1."
+  }
+
+  validation {
+    condition     = var.settings.gateway_fault_rate >= 0 && var.settings.gateway_fault_rate <= 1
+    error_message = "gateway_fault_rate: a share of the calls is 0 to 1."
   }
 
   validation {

@@ -155,6 +155,36 @@ run "a_success_rate_above_one_is_refused" {
   expect_failures = [var.settings]
 }
 
+run "a_refund_failure_rate_below_zero_is_refused" {
+  command = plan
+
+  variables {
+    settings = { refund_failure_rate = -0.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_refund_failure_rate_above_one_is_refused" {
+  command = plan
+
+  variables {
+    settings = { refund_failure_rate = 1.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_fault_rate_below_zero_is_refused" {
+  command = plan
+
+  variables {
+    settings = { gateway_fault_rate = -0.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
 run "a_window_for_returns_of_less_than_a_day_is_refused" {
   command = plan
 
