@@ -6,7 +6,7 @@ from services.shared.faults import DependencyError
 
 
 class GatewayError(DependencyError):
-    """The provider gave no answer that can be acted on; the charge may be asked for again."""
+    """The provider gave no answer that can be acted on; the same may be asked for again."""
 
 
 class ChargeConflictError(Exception):
@@ -40,15 +40,17 @@ class PaymentGateway(Protocol):
     def call_off(self, order_id: str) -> int:
         """Refund the order's charge and refuse later charges; return the refunded amount, in minor units.
 
-        Another call changes nothing and gives the same answer.
+        That is what earlier refunds have left of the charge. Another call changes nothing and gives the same answer.
+        Raises GatewayError if the answer does not come in time; ask again then.
         """
         ...
 
     def refund(self, request: RefundRequest) -> bool:
         """Give the amount back once, however often this is called: the same refund id always gets the same answer.
 
-        Return whether it was given back; False is a refusal for good. Refunds of an order never exceed its charge: one
-        that would is refused. Raises GatewayError if the answer does not come in time; ask again then.
+        Return whether it was given back; False is a refusal for good. A refund is refused if no charge stands, if it
+        and the refunds before it would exceed the charge, or if its id was used for another amount. Raises GatewayError
+        if the answer does not come in time; ask again then.
         """
         ...
 

@@ -29,11 +29,15 @@ FUNCTION = function_name(__name__)
 REQUESTED, REFUNDS = (PaymentRequested,), (RefundRequested,)
 CONSUMES = (*REQUESTED, *REFUNDS)
 
+_Share = Annotated[float, Field(ge=0, le=1)]
+
 
 class PaymentSettings(StoreSettings):
     dead_letter_queue_url: str
     gateway_table: str
-    payment_success_rate: Annotated[float, Field(ge=0, le=1)]
+    payment_success_rate: _Share
+    refund_failure_rate: _Share
+    gateway_fault_rate: _Share
 
 
 class _Application:
@@ -42,7 +46,13 @@ class _Application:
         client = aws_clients.dynamodb()
         self._service = PaymentService(
             EventStore(client, settings.tables),
-            SimulatedGateway(client, settings.gateway_table, settings.payment_success_rate),
+            SimulatedGateway(
+                client,
+                settings.gateway_table,
+                settings.payment_success_rate,
+                settings.refund_failure_rate,
+                settings.gateway_fault_rate,
+            ),
             ThreadPoolExecutor(CHARGES_AT_ONCE).map,
         )
         self.consumer = QueueConsumer(

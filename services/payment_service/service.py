@@ -18,14 +18,13 @@ from services.payment_service.gateway import (
     Charge,
     ChargeConflictError,
     ChargeRequest,
-    GatewayError,
     PaymentGateway,
     RefundRequest,
 )
 from services.shared.causes import Cause
 from services.shared.commits import Commit, order_stream
 from services.shared.events.payment import RefundMode, RefundRequested
-from services.shared.faults import RESERVE_SECONDS, OutOfTimeError, SecondsLeft, no_hurry
+from services.shared.faults import RESERVE_SECONDS, DependencyError, OutOfTimeError, SecondsLeft, no_hurry
 from services.shared.inventory import StockItem
 from services.shared.order_lifecycle import DECISION, SETTLEMENT
 from services.shared.rejections import RejectedError, RejectionReason
@@ -53,13 +52,14 @@ class PaymentService:
         """Make every refund that the order waits for; a refund that was made or refused before is not made again.
 
         A charge that is still under way when its order is called off is refused by the gateway from then on, or was
-        taken before and is given back. Raises GatewayError after the other refunds are made.
+        taken before and is given back. Raises RejectedError if no refund was ever requested, or a DependencyError after
+        the other refunds are made.
         """
-        failure: GatewayError | None = None
+        failure: DependencyError | None = None
         for refund in self._refunds_to_make(order_id):
             try:
-                self._make(order_id, refund, cause)
-            except GatewayError as error:
+                self._close(refund, self._refunded_minor(refund), cause)
+            except DependencyError as error:
                 failure = error
         if failure:
             raise failure
@@ -70,30 +70,31 @@ class PaymentService:
         except RefundNotRequestedError as refusal:
             raise RejectedError(RejectionReason.REFUND_NOT_REQUESTED, str(refusal)) from refusal
 
-    def _make(self, order_id: str, refund: RefundRequested, cause: Cause) -> None:
-        """Ask the gateway first: its answer is the same again if the commit is not written."""
+    def _refunded_minor(self, refund: RefundRequested) -> int | None:
+        """Ask the gateway; return the amount that it gave back, or None if it refused for good."""
         if refund.mode is RefundMode.CALL_OFF:
-            refunded_minor: int | None = self._gateway.call_off(order_id)
-        else:
-            request = RefundRequest(order_id, refund.refund_id, refund.amount_minor, refund.currency)
-            refunded_minor = refund.amount_minor if self._gateway.refund(request) else None
+            return self._gateway.call_off(refund.order_id)
+        request = RefundRequest(refund.order_id, refund.refund_id, refund.amount_minor, refund.currency)
+        return refund.amount_minor if self._gateway.refund(request) else None
+
+    def _close(self, refund: RefundRequested, refunded_minor: int | None, cause: Cause) -> None:
+        """Write the gateway's answer, unless another delivery has; it is the same again if it cannot be written."""
         for _ in range(_ATTEMPTS):
-            history = self._store.read(order_stream(order_id))
+            history = self._store.read(order_stream(refund.order_id))
             if refund not in refunds_to_make(history):
-                logger.info("refund was closed by another delivery")
+                logger.info("refund was closed by another delivery", extra={"refund_id": refund.refund_id})
                 return
-            commit = (
-                refund_refused(history, refund, cause)
-                if refunded_minor is None
-                else refunded(history, refund, refunded_minor, cause)
-            )
+            if refunded_minor is None:
+                commit = refund_refused(history, refund, cause)
+            else:
+                commit = refunded(history, refund, refunded_minor, cause)
             try:
                 self._store.append(commit)
             except VersionTakenError:
                 continue
             logger.info("refund closed", extra={"refund_id": refund.refund_id, "refunded_minor": refunded_minor})
             return
-        raise ContentionError(f"others wrote to the order in {_ATTEMPTS} attempts")
+        raise ContentionError(f"others wrote to the order in each of {_ATTEMPTS} attempts")
 
     def pay_all(self, requested: Sequence[Requested], seconds_left: SecondsLeft = no_hurry) -> list[Exception | None]:
         """Charge and settle each order; a second delivery of a request changes nothing.

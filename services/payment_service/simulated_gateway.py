@@ -1,27 +1,52 @@
-"""A payment provider for development: a pure function of the order id, with a durable ledger of its own."""
+"""A payment provider for development: a pure function of ids, with a durable ledger of its own.
+
+An order has one entry there: its charge, and each of its refunds, given back or refused.
+"""
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
 
+from services.libs.store.dynamodb_items import Item, from_item, to_item
 from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, GatewayError, RefundRequest
+from services.shared.json_types import Json, JsonObject, integer
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 REFUND_PREFIX = "refund#"
-"""Before the refund's id: the name of the attribute with the amount that was given back, 0 if it was refused."""
+"""Before a refund's id: the name of the attribute with the amount that was given back, in minor units."""
+REFUSED_PREFIX = "refused#"
+"""Before a refund's id: the name of the attribute with the amount that was refused for good."""
 REFUNDED = "refunded_minor"
-"""The sum of an order's refunds."""
-_ATTEMPTS = 5
+"""The sum of an order's refunds. A charge that is called off gives back the rest, which is not in it."""
+ATTEMPTS_PREFIX = "attempts#"
+"""Before the id of a refund, or of an order for its call-off: how often it was asked for."""
+
+_CALLED_OFF: Mapping[Json, str] = {None: "called_off", "charged": "refunded"}
+"""The status after a call-off, by the status before; each other status stays."""
 
 
 class SimulatedGateway:
-    """Decides from the order id and a success rate (0 to 1), and keeps each decision in a table."""
+    """Decides by rates (0 to 1) from the ids of orders and refunds, and keeps each decision in a table.
 
-    def __init__(self, client: "DynamoDBClient", table: str, success_rate: float) -> None:
+    At the fault rate a call raises GatewayError: before its work, or after it, so that a later call gets the answer.
+    """
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        success_rate: float,
+        refund_failure_rate: float = 0.0,
+        fault_rate: float = 0.0,
+    ) -> None:
         self._client = client
         self._table = table
         self._success_rate = success_rate
+        self._refund_failure_rate = refund_failure_rate
+        self._fault_rate = fault_rate
 
     def charge(self, request: ChargeRequest) -> Charge:
         try:
@@ -47,70 +72,94 @@ class SimulatedGateway:
             )["Attributes"]
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise ChargeConflictError(request.order_id) from error
-        return Charge(entry["charge_id"]["S"], accepted=entry["status"]["S"] == "charged")
+        charge = Charge(entry["charge_id"]["S"], accepted=entry["status"]["S"] == "charged")
+        # It never faults before its work: that would take a call more to count the attempt.
+        if _fault_draw(charge.charge_id, int(entry["attempts"]["N"])) < self._fault_rate:
+            raise _timed_out(charge.charge_id)
+        return charge
 
     def call_off(self, order_id: str) -> int:
-        key = {"order_id": {"S": order_id}}
-        names = {"#status": "status"}
-        try:
-            entry = self._client.update_item(
-                TableName=self._table,
-                Key=key,
-                UpdateExpression="SET #status = :refunded",
-                ConditionExpression="#status IN (:charged, :refunded)",
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues={":charged": {"S": "charged"}, ":refunded": {"S": "refunded"}},
-                ReturnValues="ALL_NEW",
-            )["Attributes"]
-            return int(entry["amount_minor"]["N"])
-        except self._client.exceptions.ConditionalCheckFailedException:
-            pass
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=key,
-                UpdateExpression="SET #status = if_not_exists(#status, :called_off)",
-                ConditionExpression="attribute_not_exists(order_id) OR #status IN (:called_off, :declined)",
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues={":called_off": {"S": "called_off"}, ":declined": {"S": "declined"}},
-            )
-        except self._client.exceptions.ConditionalCheckFailedException as error:
-            raise GatewayError(f"{order_id} was charged while its charge was called off") from error
-        return 0
+        with self._attempt(order_id, order_id) as entry:
+            return self._call_off(entry, order_id)
 
     def refund(self, request: RefundRequest) -> bool:
-        """Keep the refund in the charge's item, under its id, with the sum of all: a condition guards the sum."""
-        for _ in range(_ATTEMPTS):
-            entry = self._client.get_item(
-                TableName=self._table, Key={"order_id": {"S": request.order_id}}, ConsistentRead=True
-            ).get("Item", {})
-            name = f"{REFUND_PREFIX}{request.refund_id}"
-            if name in entry:
-                return entry[name]["N"] != "0" or request.amount_minor == 0
-            made = int(entry[REFUNDED]["N"]) if REFUNDED in entry else 0
-            charged = int(entry["amount_minor"]["N"]) if entry.get("status") == {"S": "charged"} else 0
-            accepted = made + request.amount_minor <= charged
-            amount = request.amount_minor if accepted else 0
-            try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key={"order_id": {"S": request.order_id}},
-                    UpdateExpression="SET #refund = :amount, #refunded = :after",
-                    ConditionExpression=(
-                        "attribute_not_exists(#refund) AND (#refunded = :before"
-                        + (" OR attribute_not_exists(#refunded))" if made == 0 else ")")
-                    ),
-                    ExpressionAttributeNames={"#refund": name, "#refunded": REFUNDED},
-                    ExpressionAttributeValues={
-                        ":amount": {"N": str(amount)},
-                        ":before": {"N": str(made)},
-                        ":after": {"N": str(made + amount)},
-                    },
-                )
-            except self._client.exceptions.ConditionalCheckFailedException:
-                continue
-            return accepted
-        raise GatewayError(f"{request.refund_id} met other refunds of its order in {_ATTEMPTS} attempts")
+        with self._attempt(request.order_id, request.refund_id) as entry:
+            return self._refund(entry, request)
+
+    def _call_off(self, entry: JsonObject, order_id: str) -> int:
+        """Decide on the entry, and again if another call came between, such as the charge."""
+        status = entry.get("status")
+        if status not in _CALLED_OFF:
+            return _left(entry) if status == "refunded" else 0
+        changed = self._update(
+            order_id,
+            "SET #status = :after",
+            "#status = :before" if status else "attribute_not_exists(#status)",
+            {"#status": "status"},
+            {":after": _CALLED_OFF[status]} | ({":before": status} if status else {}),
+        )
+        return self._call_off(changed, order_id)
+
+    def _refund(self, entry: JsonObject, request: RefundRequest) -> bool:
+        """Decide on the entry, and again if another call came between, such as another refund."""
+        answer = _answer(entry, request)
+        return self._refund(self._decide(entry, request), request) if answer is None else answer
+
+    def _decide(self, entry: JsonObject, request: RefundRequest) -> JsonObject:
+        """Write the refund or its refusal, unless another call came between; return the entry as it is then."""
+        names = {"#refund": _given_back(request), "#refused": _refused(request), "#status": "status"}
+        unanswered = "attribute_not_exists(#refund) AND attribute_not_exists(#refused)"
+        amount: dict[str, Json] = {":amount": request.amount_minor}
+        if refuses(request.refund_id, self._refund_failure_rate) or not _covers(entry, request):
+            # What was never charged is called off with that: no later charge may contradict the refusal.
+            update = "SET #refused = :amount, #status = if_not_exists(#status, :called_off)"
+            return self._update(request.order_id, update, unanswered, names, amount | {":called_off": "called_off"})
+        most = integer(entry, "amount_minor") - request.amount_minor
+        return self._update(
+            request.order_id,
+            "SET #refund = :amount ADD #refunded :amount",
+            f"{unanswered} AND #status = :charged AND (attribute_not_exists(#refunded) OR #refunded <= :most)",
+            names | {"#refunded": REFUNDED},
+            amount | {":charged": "charged", ":most": most},
+        )
+
+    @contextmanager
+    def _attempt(self, order_id: str, key: str) -> Iterator[JsonObject]:
+        """Count an attempt, by an id, and give the order's entry; the attempt may fault before its work or after it.
+
+        An order that was never charged has no entry: it counts no attempt, and none of its attempts faults.
+        """
+        name = f"{ATTEMPTS_PREFIX}{key}"
+        names = {"#attempts": name, "#status": "status"}
+        entry = self._update(order_id, "ADD #attempts :one", "attribute_exists(#status)", names, {":one": 1})
+        draw = _fault_draw(key, integer(entry, name)) if entry else 1.0
+        if draw < self._fault_rate / 2:
+            raise GatewayError(f"{key}: the provider failed")
+        yield entry
+        if draw < self._fault_rate:
+            raise _timed_out(key)
+
+    def _update(
+        self, order_id: str, update: str, condition: str, names: Mapping[str, str], values: Mapping[str, Json]
+    ) -> JsonObject:
+        """Update the order's entry if the condition holds; return the entry as it is then, updated or not.
+
+        It is empty if the order still has none.
+        """
+        try:
+            item = self._client.update_item(
+                TableName=self._table,
+                Key={"order_id": {"S": order_id}},
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=to_item(values),
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )["Attributes"]
+        except self._client.exceptions.ConditionalCheckFailedException as failed:
+            item = cast("Item", failed.response.get("Item", {}))  # the stubs do not know it
+        return from_item(item)
 
     def _accepts(self, request: ChargeRequest) -> bool:
         if request.forced_result:
@@ -120,8 +169,53 @@ class SimulatedGateway:
 
 def accepts(order_id: str, success_rate: float) -> bool:
     """Decide a charge without a forced result; the same order always gets the same answer."""
-    return int(_digest(order_id)[:8], 16) / 0x1_0000_0000 < success_rate
+    return _draw(order_id) < success_rate
 
 
-def _digest(order_id: str) -> str:
-    return hashlib.sha256(order_id.encode()).hexdigest()
+def refuses(refund_id: str, refund_failure_rate: float) -> bool:
+    """Whether a refund is refused for good, although the charge covers it."""
+    return _draw(refund_id) < refund_failure_rate
+
+
+def _answer(entry: JsonObject, request: RefundRequest) -> bool | None:
+    """What was answered before; None if nothing was. An id that was used for another amount is refused."""
+    if _refused(request) in entry:
+        return False
+    kept = entry.get(_given_back(request))
+    return None if kept is None else kept == request.amount_minor
+
+
+def _covers(entry: JsonObject, request: RefundRequest) -> bool:
+    """Whether enough is left of a charge in this currency that stands."""
+    stands = entry.get("status") == "charged" and entry["currency"] == request.currency
+    return stands and request.amount_minor <= _left(entry)
+
+
+def _left(entry: JsonObject) -> int:
+    """What refunds have left of the charge, in minor units."""
+    return integer(entry, "amount_minor") - (integer(entry, REFUNDED) if REFUNDED in entry else 0)
+
+
+def _given_back(request: RefundRequest) -> str:
+    return f"{REFUND_PREFIX}{request.refund_id}"
+
+
+def _refused(request: RefundRequest) -> str:
+    return f"{REFUSED_PREFIX}{request.refund_id}"
+
+
+def _timed_out(key: str) -> GatewayError:
+    return GatewayError(f"{key}: the provider's answer did not come in time")
+
+
+def _fault_draw(key: str, attempt: int) -> float:
+    return _draw(f"{key}/{attempt}")
+
+
+def _draw(text: str) -> float:
+    """A number from 0 up to 1, the same for the same text."""
+    return int(_digest(text)[:8], 16) / 0x1_0000_0000
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -35,10 +35,13 @@ class Outcome:
     """How many of the writes that met did not come about."""
 
 
-def at_once(target: Target, *writes: Write) -> Outcome:
-    """Have all write in the same moment. One that never writes breaks the meeting, and so the test."""
+def at_once(target: Target, *writes: Write, at_write: int = 1) -> Outcome:
+    """Have all make their first write, or a later one, in the same moment.
+
+    One that never makes it breaks the meeting, and so the test.
+    """
     meeting = threading.Barrier(len(writes), timeout=_PATIENCE_SECONDS)
-    writers = [_Writer(target, meeting.wait) for _ in writes]
+    writers = [_Writer(target, meeting.wait, at_write) for _ in writes]
     with ThreadPoolExecutor(len(writes)) as pool:
         results = list(pool.map(_Writer.run, writers, writes))
     return Outcome(results, sum(writer.refused for writer in writers))

@@ -15,7 +15,7 @@ from services.libs.store.inventory_table import InventoryTable, stock_to_item
 from services.order_service.after_sale_service import AfterSale, ReturnTimes
 from services.order_service.domain import PlacedOrder
 from services.order_service.service import OrderService
-from services.payment_service.gateway import ChargeRequest
+from services.payment_service.gateway import ChargeRequest, RefundRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.causes import Cause
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # The deployed sweeper leaves alone what is due in a week.
 PAYMENT_TIMEOUT = timedelta(days=7)
 _TRACKING_INTERVAL = timedelta(days=7)
-_RETURNS = ReturnTimes(window=timedelta(days=30), arrival=timedelta(days=14))
+RETURNS = ReturnTimes(window=timedelta(days=30), arrival=timedelta(days=14))
 CAUSE = Cause("event-1", "correlation-1", datetime.now(UTC))
 
 
@@ -71,7 +71,7 @@ class Writes:
     def conclude(self, order: PlacedOrder, cause: Cause) -> Write:
         return lambda client: self._orders(client).conclude_all([(order.order_id, cause)])
 
-    def call_off(self, order: PlacedOrder) -> Write:
+    def make_refunds(self, order: PlacedOrder) -> Write:
         return lambda client: self._payments(client).refund(order.order_id, CAUSE)
 
     def confirmed(self, *orders: PlacedOrder) -> None:
@@ -79,7 +79,7 @@ class Writes:
         self.do(self.place(*orders), self.pay(*orders), *(self.conclude(order, CAUSE) for order in orders))
 
     def cancel(self, order: PlacedOrder) -> Write:
-        return lambda client: AfterSale(self.store(client), _RETURNS).cancel(order.order_id, order.customer_id, CAUSE)
+        return lambda client: self._after_sale(client).cancel(order.order_id, order.customer_id, CAUSE)
 
     def start(self, order: PlacedOrder) -> Write:
         return lambda client: self._fulfilment(client).start(order.order_id, CAUSE)
@@ -110,6 +110,9 @@ class Writes:
     def call_off_at_the_gateway(self, order_id: str) -> Write:
         return lambda client: self._gateway(client).call_off(order_id)
 
+    def refund_at_the_gateway(self, order_id: str, refund_id: str, amount_minor: int) -> Write:
+        return lambda client: self._gateway(client).refund(RefundRequest(order_id, refund_id, amount_minor, "GBP"))
+
     def refund(self, order_id: str) -> object:
         """Call it off now; give what that gives back."""
         return self.call_off_at_the_gateway(order_id)(self._world.target.client("dynamodb"))
@@ -132,6 +135,9 @@ class Writes:
         deadlines = DeadlineTable(client, self._world.deployment.tables.deadline)
         carrier = carrier or SimulatedCarrier()
         return FulfilmentService(self.store(client), self._inventory(client), deadlines, carrier, _TRACKING_INTERVAL)
+
+    def _after_sale(self, client: "DynamoDBClient") -> AfterSale:
+        return AfterSale(self.store(client), RETURNS)
 
     def _payments(self, client: "DynamoDBClient") -> PaymentService:
         """The gateway is somebody else's: it has a client of its own, and its writes meet nobody."""

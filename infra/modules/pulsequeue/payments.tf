@@ -13,6 +13,8 @@ module "payment_service" {
   told = {
     GATEWAY_TABLE        = module.simulated_gateway_table.table_name
     PAYMENT_SUCCESS_RATE = var.settings.payment_success_rate
+    REFUND_FAILURE_RATE  = var.settings.refund_failure_rate
+    GATEWAY_FAULT_RATE   = var.settings.gateway_fault_rate
   }
 
   may = {

@@ -38,7 +38,13 @@ variable "settings" {
     # Orders and payments.
     payment_timeout_seconds     = optional(number, 900) # after which an order whose payment has not settled is cancelled
     payment_success_rate        = optional(number, 0.9) # share of the payments that the simulated gateway accepts, 0 to 1
+    refund_failure_rate         = optional(number, 0)   # share of the refunds that it refuses for good, 0 to 1
+    gateway_fault_rate          = optional(number, 0)   # share of its calls that fail, or answer too late, 0 to 1
     allow_forced_payment_result = optional(bool, false) # whether an order may say how its payment ends, as tests do; never in production
+
+    # Returns.
+    return_window_days  = optional(number, 30) # for which delivered goods may be returned
+    return_arrival_days = optional(number, 14) # for which announced goods may take to arrive, before their return is closed without a refund
 
     # Fulfilment, by a simulated carrier.
     carrier_speed             = optional(number, 1)    # of its parcels, in times of real time: at 1 the way takes about two days
@@ -46,10 +52,6 @@ variable "settings" {
     carrier_returned_share    = optional(number, 0.01) # share of the parcels that it brings back, 0 to 1
     carrier_fault_rate        = optional(number, 0)    # share of its answers that are late, doubled, in disorder or missing, 0 to 1
     tracking_interval_seconds = optional(number, 3600) # after which the carrier is asked again about a parcel that is under way
-
-    # Returns.
-    return_window_days  = optional(number, 30) # for which delivered goods may be returned
-    return_arrival_days = optional(number, 14) # for which announced goods may take to arrive, before their return is closed without a refund
 
     # What is kept.
     deletion_protection    = optional(bool, true)     # whether the tables refuse to be deleted
@@ -90,6 +92,11 @@ variable "settings" {
   }
 
   validation {
+    condition     = alltrue([for days in [var.settings.return_window_days, var.settings.return_arrival_days] : days >= 1 && days <= 365 && floor(days) == days])
+    error_message = "return_window_days, return_arrival_days: give whole days, 1 to 365."
+  }
+
+  validation {
     condition     = var.settings.carrier_speed > 0
     error_message = "carrier_speed: a carrier is faster than 0."
   }
@@ -110,8 +117,13 @@ variable "settings" {
   }
 
   validation {
-    condition     = alltrue([for days in [var.settings.return_window_days, var.settings.return_arrival_days] : days >= 1 && floor(days) == days])
-    error_message = "return_window_days, return_arrival_days: give whole days, 1 or more."
+    condition     = var.settings.refund_failure_rate >= 0 && var.settings.refund_failure_rate <= 1
+    error_message = "refund_failure_rate: a share of the refunds is 0 to 1."
+  }
+
+  validation {
+    condition     = var.settings.gateway_fault_rate >= 0 && var.settings.gateway_fault_rate <= 1
+    error_message = "gateway_fault_rate: a share of the calls is 0 to 1."
   }
 
   validation {

@@ -34,6 +34,8 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "CARRIER_RETURNED_SHARE": "0",
         "CARRIER_FAULT_RATE": "0",
         "TRACKING_INTERVAL_SECONDS": "3600",
+        "REFUND_FAILURE_RATE": "0",
+        "GATEWAY_FAULT_RATE": "0",
         "BUS_NAMES": json.dumps({bus: f"test-{bus}-bus" for bus in Bus}),
     }
     for name, value in settings.items():
