@@ -2,6 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
+from scripts.monitor.grafana.business_dashboards import faults
 from scripts.monitor.grafana.panels import (
     EXACT,
     NONE_WANTED,
@@ -101,6 +102,7 @@ def after_sale() -> Dashboard:
                 unit=SECONDS,
                 colours=_AGES,
             ),
+            faults("fulfilment-service"),
         ],
     )
 

@@ -100,7 +100,7 @@ def orders() -> Dashboard:
             _durations("Time to decide an order", "an order from its message to its commit", "order_processing"),
             _within("Orders decided within", "order_processing"),
             _mean("Mean time to decide an order", "order_processing"),
-            _faults("order-service"),
+            faults("order-service"),
         ],
     )
 
@@ -135,7 +135,7 @@ def payments() -> Dashboard:
             _durations("Time to settle a payment", "a payment from its message to its commit", "payment_processing"),
             _within("Payments settled within", "payment_processing"),
             _mean("Mean time to settle a payment", "payment_processing"),
-            _faults("payment-service"),
+            faults("payment-service"),
         ],
     )
 
@@ -264,7 +264,7 @@ def _mean(title: str, metric: str) -> Panel:
     return graph(title, text, {"mean": mean(f"{metric}_duration_seconds")}, unit=SECONDS)
 
 
-def _faults(function: str) -> Panel:
+def faults(function: str) -> Panel:
     return graph(
         f"Failed messages of the {function} per minute",
         "Messages that will be tried again, or went to the dead-letter queue, by why.",
