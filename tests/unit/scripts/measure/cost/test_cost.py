@@ -413,7 +413,7 @@ def test_the_bill_of_a_measured_batch_stays_the_same() -> None:
 
     dollars = {name: (round(fixed, 2), round(variable, 2)) for name, (fixed, variable) in made.services.items()}
     assert dollars == {
-        "CloudWatch": (13.63, 0.90),
+        "CloudWatch": (19.03, 0.90),
         "DynamoDB": (0.21, 15.56),
         "EventBridge": (0.0, 5.65),
         "Lambda": (0.07, 0.23),
