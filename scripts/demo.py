@@ -46,15 +46,15 @@ class Run:
 
     @property
     def stuck(self) -> list[str]:
-        return [order_id for order_id, history in self.histories.items() if history.final is None]
+        return [order_id for order_id, history in self.histories.items() if history.concluded is None]
 
     @property
     def milliseconds(self) -> list[float]:
         """How long each order took from its event to its final state."""
         return [
-            (history.final.cause.at - self.sent_at[order_id]).total_seconds() * 1000
+            (history.concluded.cause.at - self.sent_at[order_id]).total_seconds() * 1000
             for order_id, history in self.histories.items()
-            if history.final
+            if history.concluded
         ]
 
 
@@ -90,7 +90,7 @@ def _place(client: OrderClient, run_id: str, count: int) -> Run:
 
         def show(histories: Mapping[str, History]) -> None:
             progress.update(decided, completed=sum(bool(history.commits) for history in histories.values()))
-            progress.update(final, completed=sum(history.final is not None for history in histories.values()))
+            progress.update(final, completed=sum(history.concluded is not None for history in histories.values()))
 
         began = monotonic()
         for start in range(0, len(events), _BATCH):

@@ -92,8 +92,8 @@ class _PostDeployTest:
 
     def _order_checks(self, case: Case, history: History) -> Iterator[Check]:
         yield Check(case.name, "events in the event store", case.expect.events, history.events)
-        if history.final:
-            yield Check(case.name, "reason", case.expect.reason, reason_of(history.final))
+        if history.concluded:
+            yield Check(case.name, "reason", case.expect.reason, reason_of(history.concluded))
 
     def _gateway_checks(self, case: Case, order_id: str) -> Iterator[Check]:
         entry = read_entries(self._dynamodb, self._deployment, [order_id]).get(order_id)

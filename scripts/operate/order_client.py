@@ -13,7 +13,7 @@ from scripts.ledger.log_reader import read_commit, read_orders
 from services.shared.commits import Commit, order_stream
 from services.shared.events.order import OrderPlaced
 from services.shared.lifecycle import ImpossibleCommitError, State
-from services.shared.order_lifecycle import ORDER
+from services.shared.order_lifecycle import CANCELLED, CONFIRMED, ORDER
 
 _ENTRIES_PER_CALL = 10
 _POLL_SECONDS = 0.2
@@ -27,8 +27,8 @@ class History:
     commits: tuple[Commit, ...]
 
     @property
-    def final(self) -> Commit | None:
-        """The commit that brought the order to its last phase; a refund may still be open after it.
+    def concluded(self) -> Commit | None:
+        """The commit that confirmed the order, or cancelled it before that; its life may go on after it.
 
         None too for an impossible history, such as a part of one that a read has caught.
         """
@@ -36,7 +36,7 @@ class History:
         try:
             for commit in self.commits:
                 state = ORDER.next_state(state, commit)
-                if state.phase.wait is None:
+                if state.phase in {CONFIRMED, CANCELLED}:
                     return commit
         except ImpossibleCommitError:
             pass
@@ -91,8 +91,8 @@ class OrderClient:
         }
 
     def update(self, histories: dict[str, History]) -> None:
-        """Read the orders again that have no final state yet."""
-        histories |= self.histories(order_id for order_id, history in histories.items() if history.final is None)
+        """Read the orders again that are neither confirmed nor cancelled yet."""
+        histories |= self.histories(order_id for order_id, history in histories.items() if history.concluded is None)
 
     def wait(
         self,
@@ -100,12 +100,12 @@ class OrderClient:
         timeout_seconds: float,
         on_progress: Callable[[Mapping[str, History]], None] = lambda _: None,
     ) -> dict[str, History]:
-        """Poll until every order has its final state or the time is up; `on_progress` sees all of them each time."""
+        """Poll until every order is confirmed or cancelled, or the time is up; `on_progress` sees all each time."""
         deadline = time.monotonic() + timeout_seconds
         histories = {order_id: History(order_id, ()) for order_id in order_ids}
         while True:
             self.update(histories)
             on_progress(histories)
-            if all(history.final for history in histories.values()) or time.monotonic() > deadline:
+            if all(history.concluded for history in histories.values()) or time.monotonic() > deadline:
                 return histories
             time.sleep(_POLL_SECONDS)

@@ -240,7 +240,7 @@ class _Run:
 
 def _has_ended(history: History) -> bool:
     """An order that expired has its final phase before its payment is called off, and is not done before that."""
-    return history.final is not None and ORDER.fold(history.commits).is_final
+    return history.concluded is not None and ORDER.fold(history.commits).is_final
 
 
 def _is_explained(letter: DeadLetter) -> bool:

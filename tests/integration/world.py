@@ -66,7 +66,7 @@ class World:
 
     def wait(self, *order_ids: str, timeout_seconds: float = TIMEOUT_SECONDS) -> list[History]:
         histories = self.orders.wait(order_ids, timeout_seconds)
-        stuck = [(order_id, history.events) for order_id, history in histories.items() if not history.final]
+        stuck = [(order_id, history.events) for order_id, history in histories.items() if not history.concluded]
         assert not stuck, f"{len(stuck)} orders without a final state: {stuck[:5]}; {self._where_they_may_be()}"
         return [histories[order_id] for order_id in order_ids]
 
