@@ -12,13 +12,17 @@ from scripts.cli.errors import UserError
 from scripts.deploy.target import Target
 from services.libs.store.event_store import StockRefusedError, VersionTakenError
 from services.payment_service.gateway import ChargeConflictError, GatewayError
+from services.shared.refusals import RefusedError
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _WRITES = ("PutItem", "UpdateItem", "TransactWriteItems", "BatchExecuteStatement")
 _PATIENCE_SECONDS = 30
-_REFUSALS = (VersionTakenError, StockRefusedError, GatewayError, ChargeConflictError, ClientError, UserError)
+_REFUSALS = (
+    *(VersionTakenError, StockRefusedError, GatewayError, ChargeConflictError, RefusedError),
+    *(ClientError, UserError),
+)
 
 Write = Callable[["DynamoDBClient"], object]
 
@@ -60,14 +64,7 @@ class _Writer:
     def run(self, write: Write) -> object:
         try:
             return write(self._client)
-        except (
-            VersionTakenError,
-            StockRefusedError,
-            GatewayError,
-            ChargeConflictError,
-            ClientError,
-            UserError,
-        ) as error:
+        except _REFUSALS as error:
             return error
 
     def _on_write(self, **_: object) -> None:

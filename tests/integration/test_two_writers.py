@@ -18,10 +18,12 @@ from services.metrics_service.page_store import KeptPage, PageStore
 from services.order_service.domain import decide
 from services.payment_service.gateway import Charge, ChargeConflictError, GatewayError
 from services.shared.commits import sku_stream
-from services.shared.events.order import OrderCancelled
+from services.shared.events.order import FulfilmentStarted, OrderCancelled
 from services.shared.events.payment import PaymentProcessed, RefundProcessed
 from services.shared.inventory import Move, Product, StockItem, StockLine, StockMove
+from services.shared.refusals import RefusedError
 from services.shared.rejections import RejectedError, RejectionReason
+from services.shared.shipment_lifecycle import DELIVERED, SHIPMENT
 from tests.integration.meeting import at_once, interrupted
 from tests.integration.world import World
 from tests.integration.writes import CAUSE, PAYMENT_TIMEOUT, Writes, new_order
@@ -33,7 +35,7 @@ _UNKNOWN_SKUS = "orders_processed_total|status=error|error_type=unknown_sku"
 
 @pytest.fixture(autouse=True, scope="module")
 def _services_stand_still(world: World) -> object:
-    with world.paused("order-service"), world.paused("payment-service"):
+    with world.paused("order-service"), world.paused("payment-service"), world.paused("fulfilment-service"):
         yield None
 
 
@@ -184,6 +186,68 @@ def test_an_order_that_expired_is_called_off_once(world: World, writes: Writes) 
     assert len(writes.commits(order)) == 3
     assert writes.commits(order)[2].get(RefundProcessed).refunded_minor == 1500
     assert world.charge(order.order_id)["status"] == "refunded"
+
+
+def test_of_two_starts_of_an_order_one_makes_its_parcels(world: World, writes: Writes) -> None:
+    order = new_order(world.new_sku(stock=10))
+    writes.confirmed(order)
+
+    met = at_once(world.target, writes.start(order), writes.start(order))
+
+    assert (met.results, met.refused) == ([None, None], 1)
+    assert (len(writes.commits(order)), len(writes.parcel(order))) == (4, 1)
+
+
+@pytest.mark.usefixtures("several_times")
+def test_an_order_is_cancelled_or_shipped_and_never_both(world: World, writes: Writes) -> None:
+    sku = world.new_sku(stock=10)
+    order = new_order(sku)
+    writes.confirmed(order)
+
+    met = at_once(world.target, writes.start(order), writes.cancel(order))
+
+    started = writes.commits(order)[3].find(FulfilmentStarted) is not None
+    assert met.refused == 1
+    assert len(writes.commits(order)) == 4
+    assert len(writes.parcel(order)) == int(started)
+    assert isinstance(met.results[1], RefusedError) == started
+    assert world.stock(sku) == ((7, 0, 7) if started else (10, 0, 10))
+
+
+def test_a_parcel_that_two_workers_book_has_one_label(world: World, writes: Writes) -> None:
+    order = new_order(world.new_sku(stock=10))
+    writes.confirmed(order)
+    writes.do(writes.start(order))
+
+    met = at_once(world.target, writes.book(order), writes.book(order))
+
+    assert (met.results, met.refused) == ([None, None], 1)
+    assert len(writes.parcel(order)) == 2
+
+
+def test_of_two_trackers_of_a_parcel_one_writes_its_step(world: World, writes: Writes) -> None:
+    order = new_order(world.new_sku(stock=10))
+    writes.confirmed(order)
+    writes.do(writes.start(order), writes.book(order))
+
+    met = at_once(world.target, writes.track(order), writes.track(order))
+
+    assert (met.results, met.refused) == ([{}, {}], 1)
+    assert SHIPMENT.fold(writes.parcel(order)).phase == DELIVERED
+    assert len(writes.parcel(order)) == 3
+
+
+@pytest.mark.usefixtures("several_times")
+def test_a_tracker_and_a_message_of_the_carrier_move_the_parcel_forward_alone(world: World, writes: Writes) -> None:
+    order = new_order(world.new_sku(stock=10))
+    writes.confirmed(order)
+    writes.do(writes.start(order), writes.book(order))
+
+    met = at_once(world.target, writes.track(order), writes.tell(order, "picked_up"))
+
+    assert met.refused == 1
+    assert SHIPMENT.fold(writes.parcel(order)).phase == DELIVERED
+    assert len(writes.parcel(order)) in {3, 4}
 
 
 def test_two_charges_for_one_order_are_one(world: World, writes: Writes) -> None:

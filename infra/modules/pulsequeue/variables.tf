@@ -40,6 +40,13 @@ variable "settings" {
     payment_success_rate        = optional(number, 0.9) # share of the payments that the simulated gateway accepts, 0 to 1
     allow_forced_payment_result = optional(bool, false) # whether an order may say how its payment ends, as tests do; never in production
 
+    # Fulfilment, by a simulated carrier.
+    carrier_speed             = optional(number, 1)    # of its parcels, in times of real time: at 1 the way takes about two days
+    carrier_lost_share        = optional(number, 0.01) # share of the parcels that it loses, 0 to 1
+    carrier_returned_share    = optional(number, 0.01) # share of the parcels that it brings back, 0 to 1
+    carrier_fault_rate        = optional(number, 0)    # share of its answers that are late, doubled, in disorder or missing, 0 to 1
+    tracking_interval_seconds = optional(number, 3600) # after which the carrier is asked again about a parcel that is under way
+
     # What is kept.
     deletion_protection    = optional(bool, true)     # whether the tables refuse to be deleted
     archive_retention_days = optional(number, 30)     # for which the buses' archives can replay an event
@@ -76,6 +83,26 @@ variable "settings" {
   validation {
     condition     = var.settings.payment_success_rate >= 0 && var.settings.payment_success_rate <= 1
     error_message = "payment_success_rate: a success rate is 0 to 1."
+  }
+
+  validation {
+    condition     = var.settings.carrier_speed > 0
+    error_message = "carrier_speed: a carrier is faster than 0."
+  }
+
+  validation {
+    condition     = var.settings.carrier_lost_share >= 0 && var.settings.carrier_returned_share >= 0 && var.settings.carrier_lost_share + var.settings.carrier_returned_share <= 1
+    error_message = "carrier_lost_share, carrier_returned_share: each is 0 to 1, and together they are 1 at most."
+  }
+
+  validation {
+    condition     = var.settings.carrier_fault_rate >= 0 && var.settings.carrier_fault_rate <= 1
+    error_message = "carrier_fault_rate: a fault rate is 0 to 1."
+  }
+
+  validation {
+    condition     = var.settings.tracking_interval_seconds >= 60
+    error_message = "tracking_interval_seconds: the carrier is asked every 60 seconds at most, as deadlines are kept by the minute."
   }
 
   validation {
