@@ -47,6 +47,10 @@ variable "settings" {
     carrier_fault_rate        = optional(number, 0)    # share of its answers that are late, doubled, in disorder or missing, 0 to 1
     tracking_interval_seconds = optional(number, 3600) # after which the carrier is asked again about a parcel that is under way
 
+    # Returns.
+    return_window_days  = optional(number, 30) # for which delivered goods may be returned
+    return_arrival_days = optional(number, 14) # for which announced goods may take to arrive, before their return is closed without a refund
+
     # What is kept.
     deletion_protection    = optional(bool, true)     # whether the tables refuse to be deleted
     archive_retention_days = optional(number, 30)     # for which the buses' archives can replay an event
@@ -103,6 +107,11 @@ variable "settings" {
   validation {
     condition     = var.settings.tracking_interval_seconds >= 60
     error_message = "tracking_interval_seconds: the carrier is asked every 60 seconds at most, as deadlines are kept by the minute."
+  }
+
+  validation {
+    condition     = alltrue([for days in [var.settings.return_window_days, var.settings.return_arrival_days] : days >= 1 && floor(days) == days])
+    error_message = "return_window_days, return_arrival_days: give whole days, 1 or more."
   }
 
   validation {
