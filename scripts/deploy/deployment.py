@@ -30,6 +30,8 @@ class Deployment(Part):
     runbook_url: str
     allow_forced_payment_result: bool
     payment_success_rate: float
+    return_window_days: int
+    return_arrival_days: int
 
     @field_validator("buses")
     @classmethod

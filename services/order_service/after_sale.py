@@ -5,10 +5,10 @@ Each returns the next commit of the order, or None if there is nothing to write,
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from services.order_service.domain import call_off
+from services.order_service.domain import NotDueError, call_off
 from services.shared.cancel_reasons import CancelReason
 from services.shared.causes import Cause
 from services.shared.commits import Commit, order_id_of
@@ -43,7 +43,11 @@ from services.shared.refusals import Refusal, RefusedError
 from services.shared.shipment_lifecycle import DELIVERED as PARCEL_DELIVERED
 from services.shared.shipment_lifecycle import LOST, RETURNED_TO_SENDER, WITH_THE_CARRIER
 
+FOLLOWED = (IN_FULFILMENT, SHIPPED)
+"""The phases in which something follows from the order's parcels."""
 _WRITE_OFFS = {LOST: WriteOffReason.LOST, RETURNED_TO_SENDER: WriteOffReason.RETURNED_TO_SENDER}
+# The sweeper's clock may be ahead of the clock here.
+_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 class ReceivedGoods(NamedTuple):
@@ -64,7 +68,7 @@ def cancel(order: Order | None, order_id: str, customer_id: str, cause: Cause) -
         raise RefusedError(Refusal.NOT_YET, f"order {order_id} is not decided yet, or does not exist: try again")
     _check_customer(order, order_id, customer_id)
     if order.state.phase == RESERVED:
-        return call_off(accepted(order), order.next_version, CancelReason.CUSTOMER_REQUEST, cause)
+        return call_off(_accepted(order), order.next_version, CancelReason.CUSTOMER_REQUEST, cause)
     if order.state.phase in {PAID, CONFIRMED}:
         return _cancel_paid(order, cause)
     if cancelled := _cancellation(order):
@@ -84,17 +88,16 @@ def follow_parcels(order: Order, parcels: Mapping[str, Phase], cause: Cause) -> 
 
     `parcels` are the phases of the order's parcels that are not written off, by shipment id.
     """
-    if order.state.phase not in {IN_FULFILMENT, SHIPPED}:
+    if order.state.phase not in FOLLOWED:
         return None
     for shipment in order.shipments.values():
         if outcome := _WRITE_OFFS.get(parcels[shipment.shipment_id]):
             return _write_off(order, shipment, outcome, cause)
-    fields = {"order_id": accepted(order).order_id, "customer_id": accepted(order).customer_id}
     phases = set(parcels.values())
     if order.state.phase == IN_FULFILMENT and phases <= set(WITH_THE_CARRIER):
-        return _next(order, (OrderShipped(**fields),), cause)
+        return _next(order, (OrderShipped(**_ids(order)),), cause)
     if order.state.phase == SHIPPED and phases == {PARCEL_DELIVERED}:
-        return _next(order, (OrderDelivered(**fields),), cause)
+        return _next(order, (OrderDelivered(**_ids(order)),), cause)
     return None
 
 
@@ -125,7 +128,7 @@ def request_return(
         raise RefusedError(
             Refusal.TOO_LATE, f"order {order_id} was delivered more than {window.days} days ago: too late to return it"
         )
-    _check_lines(announced.stock_lines, order.returnable(), "left to return")
+    _check_lines(announced.stock_lines, order.returnable(), "can still be returned")
     return replace(_next(order, (announced,), cause), due_at=cause.at + arrival)
 
 
@@ -145,22 +148,31 @@ def receive_return(order: Order | None, goods: ReceivedGoods, cause: Cause) -> C
     if known.received:
         if known.received == event:
             return None
-        how = "with other units" if known.received.lines else "as nothing had arrived in time"
+        how = "with other units" if known.received.lines else "as nothing had arrived in time: request another return"
         raise RefusedError(Refusal.CONFLICT, f"return {return_id} of order {order_id} is closed already, {how}")
     if not lines:
         raise RefusedError(Refusal.INVALID, "say which units came back: a return without any is closed by its deadline")
-    _check_lines(lines, {line.sku: line.quantity for line in known.requested.lines}, f"announced in return {return_id}")
-    _check_lines(fit, {line.sku: line.quantity for line in lines}, "received, so no more can be restocked")
+    _check_lines(lines, dict(known.requested.stock_lines), f"were announced in return {return_id}")
+    _check_lines(fit, dict(lines), "came back")
     refund = _refund(order, order.amount_of(lines), RefundReason.RETURNED)
     return _next(order, (event, refund), cause, StockMove(Move.RESTOCK, fit) if fit else NO_MOVE)
 
 
-def close_overdue_return(order: Order, cause: Cause) -> Commit | None:
-    """Close the first return whose goods did not arrive in time: nothing is refunded."""
-    for return_id, one in order.returns.items():
-        if one.received is None and one.due_at and one.due_at <= cause.at:
-            return _next(order, (_received(order, return_id, (), ()),), cause)
-    return None
+def close_overdue_return(order: Order, now: datetime) -> Commit | None:
+    """Close the return whose goods are overdue the longest, with no goods and no refund; None if none is due.
+
+    Raises NotDueError if one falls due within a minute, so that its deadline comes again.
+    """
+    waiting = [(one.due_at, return_id) for return_id, one in order.returns.items() if one.due_at and not one.received]
+    due_at, return_id = min(waiting, default=(None, ""))
+    if due_at is None or due_at > now + _CLOCKS_DIFFER:
+        return None
+    if due_at > now:
+        raise NotDueError(f"return {return_id} of {order.stream_id} is not due yet")
+    requests = (commit for commit in order.history if commit.find(ReturnRequested))
+    opened = next(commit for commit in requests if commit.get(ReturnRequested).return_id == return_id)
+    cause = Cause(opened.event_id(0), opened.cause.correlation_id, now)
+    return _next(order, (_received(order, return_id, (), ()),), cause)
 
 
 def retry_refund(order: Order | None, order_id: str, failed_id: str, cause: Cause) -> Commit | None:
@@ -182,14 +194,8 @@ def retry_refund(order: Order | None, order_id: str, failed_id: str, cause: Caus
     return _next(order, (again,), cause)
 
 
-def accepted(order: Order) -> OrderValidated:
-    if order.validated is None:
-        raise RefusedError(Refusal.NOT_ALLOWED, f"order {order_id_of(order.stream_id)} was refused when it was placed")
-    return order.validated
-
-
 def _cancel_paid(order: Order, cause: Cause) -> Commit:
-    fields = accepted(order)
+    fields = _accepted(order)
     refund = _refund(order, fields.amount_minor, RefundReason.CUSTOMER_REQUEST)
     cancelled = _cancelled(order, CancelReason.CUSTOMER_REQUEST)
     return _next(order, (cancelled, refund), cause, StockMove(Move.RESTOCK, fields.lines))
@@ -198,11 +204,7 @@ def _cancel_paid(order: Order, cause: Cause) -> Commit:
 def _write_off(order: Order, shipment: PlannedShipment, outcome: WriteOffReason, cause: Cause) -> Commit:
     lines = shipment.stock_lines
     written_off = ParcelWrittenOff(
-        order_id=accepted(order).order_id,
-        customer_id=accepted(order).customer_id,
-        shipment_id=shipment.shipment_id,
-        outcome=outcome,
-        lines=shipment.lines,
+        **_ids(order), shipment_id=shipment.shipment_id, outcome=outcome, lines=shipment.lines
     )
     refund = _refund(order, order.amount_of(lines), RefundReason.UNDELIVERABLE)
     cancelled = () if len(order.shipments) > 1 else (_cancelled(order, CancelReason.UNDELIVERABLE),)
@@ -211,33 +213,35 @@ def _write_off(order: Order, shipment: PlannedShipment, outcome: WriteOffReason,
     return _next(order, (written_off, *cancelled, refund), cause, move)
 
 
+def _accepted(order: Order) -> OrderValidated:
+    if order.validated is None:
+        raise RefusedError(Refusal.NOT_ALLOWED, f"order {order_id_of(order.stream_id)} was refused when it was placed")
+    return order.validated
+
+
+def _ids(order: Order) -> dict[str, str]:
+    return {"order_id": _accepted(order).order_id, "customer_id": _accepted(order).customer_id}
+
+
 def _refund(order: Order, amount_minor: int, reason: RefundReason) -> RefundRequested:
-    fields = accepted(order)
     return RefundRequested(
-        order_id=fields.order_id,
-        customer_id=fields.customer_id,
-        refund_id=refund_id(fields.order_id, order.next_version),
+        **_ids(order),
+        refund_id=refund_id(_accepted(order).order_id, order.next_version),
         mode=RefundMode.REFUND,
         amount_minor=amount_minor,
-        currency=fields.currency,
+        currency=_accepted(order).currency,
         reason=reason,
     )
 
 
 def _cancelled(order: Order, reason: CancelReason) -> OrderCancelled:
-    return OrderCancelled(order_id=accepted(order).order_id, customer_id=accepted(order).customer_id, reason=reason)
+    return OrderCancelled.model_validate({**_ids(order), "reason": reason})
 
 
 def _received(
     order: Order, return_id: str, lines: tuple[StockLine, ...], restock: tuple[StockLine, ...]
 ) -> ReturnReceived:
-    return ReturnReceived(
-        order_id=accepted(order).order_id,
-        customer_id=accepted(order).customer_id,
-        return_id=return_id,
-        lines=order_lines(lines),
-        restock=order_lines(restock),
-    )
+    return ReturnReceived(**_ids(order), return_id=return_id, lines=order_lines(lines), restock=order_lines(restock))
 
 
 def _next(order: Order, events: tuple[Event, ...], cause: Cause, move: StockMove = NO_MOVE) -> Commit:
@@ -265,16 +269,16 @@ def _check_customer(order: Order, order_id: str, customer_id: str) -> None:
 def _check_lines(lines: Iterable[StockLine], left: Mapping[str, int], what: str) -> None:
     for sku, quantity in lines:
         if sku not in left:
-            raise RefusedError(Refusal.NOT_FOUND, f"{sku}: there is none that was {what}")
+            raise RefusedError(Refusal.NOT_FOUND, f"{sku} is not among the goods that {what}")
         if quantity > left[sku]:
-            raise RefusedError(Refusal.TOO_MUCH, f"{sku}: {quantity} units, and {left[sku]} are {what}")
+            raise RefusedError(Refusal.TOO_MUCH, f"{sku}: {quantity} units are more than the {left[sku]} that {what}")
 
 
 def _merged(lines: Iterable[StockLine]) -> tuple[StockLine, ...]:
-    """The units by SKU, sorted, so that equal requests are equal; raise RefusedError for a quantity below 1."""
+    """The units by SKU, sorted, so that equal requests are equal; raise RefusedError for a quantity that is none."""
     units: dict[str, int] = {}
     for sku, quantity in lines:
-        if quantity < 1:
-            raise RefusedError(Refusal.INVALID, f"{sku}: the quantity is {quantity}, and must be at least 1")
+        if type(quantity) is not int or quantity < 1:
+            raise RefusedError(Refusal.INVALID, f"{sku}: the quantity is {quantity}: give a whole number, 1 or more")
         units[sku] = units.get(sku, 0) + quantity
     return tuple(StockLine(sku, quantity) for sku, quantity in sorted(units.items()))

@@ -1,16 +1,18 @@
 """The order service's use cases once an order is accepted: cancel it, follow its parcels, take goods back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from services.libs.observability.structured_logging import logger
 from services.libs.store.event_store import ContentionError, EventStore, VersionTakenError
 from services.order_service import after_sale
-from services.order_service.after_sale import ReceivedGoods
+from services.order_service.after_sale import FOLLOWED, ReceivedGoods
 from services.shared.causes import Cause
 from services.shared.commits import Commit, order_id_of, order_stream
 from services.shared.events.order import ReturnRequested
+from services.shared.faults import OutOfTimeError, SecondsLeft, is_out_of_time, no_hurry
+from services.shared.order_lifecycle import FIRST_RETURN
 from services.shared.order_state import Order
 from services.shared.rejections import RejectedError, RejectionReason
 from services.shared.shipment_lifecycle import SHIPMENT, shipment_stream
@@ -53,6 +55,19 @@ class AfterSale:
         """Ask for a failed refund again; None if that was done before. Raises RefusedError."""
         return self._write(order_id, lambda order: after_sale.retry_refund(order, order_id, refund_id, cause))
 
+    def follow_all(
+        self, told: Sequence[tuple[str, Cause]], seconds_left: SecondsLeft = no_hurry
+    ) -> list[Exception | None]:
+        """Follow the parcels of each order once, however many messages tell of it: the store is the truth.
+
+        Return one outcome per message, in the same order: None, or why its order failed.
+        """
+        causes: dict[str, Cause] = {}
+        for order_id, cause in told:
+            causes.setdefault(order_id, cause)
+        failures = _each(causes, lambda order_id: self.follow_parcels(order_id, causes[order_id]), seconds_left)
+        return [failures.get(order_id) for order_id, _ in told]
+
     def follow_parcels(self, order_id: str, cause: Cause) -> list[Commit]:
         """Write what follows from the order's parcels until nothing is left to write; return these commits.
 
@@ -64,20 +79,25 @@ class AfterSale:
             written.append(commit)
         return written
 
-    def close_overdue_returns(self, stream_ids: Sequence[str], now: datetime) -> dict[str, Exception]:
-        """Close the returns whose goods did not arrive in time; return the failures by stream."""
-        failures: dict[str, Exception] = {}
-        for stream_id in stream_ids:
-            try:
-                while self._write(order_id_of(stream_id), lambda order: _close_overdue(order, now)):
-                    logger.info("return closed, as nothing arrived", extra={"order_id": order_id_of(stream_id)})
-            except Exception as error:  # noqa: BLE001 - no fault of one order may fail the others
-                failures[stream_id] = error
-        return failures
+    def close_overdue_returns(
+        self, stream_ids: Sequence[str], now: datetime, seconds_left: SecondsLeft = no_hurry
+    ) -> dict[str, Exception]:
+        """Close the returns whose goods did not arrive in time; return the failures by stream.
+
+        Most orders that are due have no return: one read tells which have so many versions that they may have one.
+        """
+        streams = self._store.with_version(stream_ids, FIRST_RETURN)
+        return _each(streams, lambda stream_id: self._close_overdue(order_id_of(stream_id), now), seconds_left)
+
+    def _close_overdue(self, order_id: str, now: datetime) -> None:
+        while self._write(order_id, lambda order: after_sale.close_overdue_return(order, now) if order else None):
+            logger.info("return closed, as nothing arrived", extra={"order_id": order_id})
 
     def _next_step(self, order: Order | None, order_id: str, cause: Cause) -> Commit | None:
         if order is None:
             raise RejectedError(RejectionReason.PARCEL_UNKNOWN, f"order {order_id} does not exist")
+        if order.state.phase not in FOLLOWED:
+            return None
         parcels = {
             shipment_id: SHIPMENT.fold(self._store.read(shipment_stream(shipment_id))).phase
             for shipment_id in order.shipments
@@ -98,11 +118,15 @@ class AfterSale:
         raise ContentionError(f"others wrote to the order in each of {_ATTEMPTS} attempts")
 
 
-def _close_overdue(order: Order | None, now: datetime) -> Commit | None:
-    if order is None:
-        return None
-    opened = next((commit for commit in order.history if commit.find(ReturnRequested)), None)
-    if opened is None:
-        return None
-    cause = Cause(opened.event_id(0), opened.cause.correlation_id, now)
-    return after_sale.close_overdue_return(order, cause)
+def _each(ids: Iterable[str], do: Callable[[str], object], seconds_left: SecondsLeft) -> dict[str, Exception]:
+    """Do it for each; return the failures. One that fails does not fail the others."""
+    failures: dict[str, Exception] = {}
+    for one in ids:
+        if is_out_of_time(seconds_left):
+            failures[one] = OutOfTimeError()
+            continue
+        try:
+            do(one)
+        except Exception as error:  # noqa: BLE001 - no fault of one order may fail the others
+            failures[one] = error
+    return failures

@@ -20,18 +20,21 @@ from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, Sqs
 from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import InventoryTable
 from services.libs.store.store_settings import StoreSettings
+from services.order_service.after_sale_service import AfterSale, ReturnTimes
 from services.order_service.domain import PlacedOrder
 from services.order_service.service import OrderService
 from services.shared.causes import Cause
 from services.shared.deadlines import DEADLINES_PASSED, DeadlinesPassed
 from services.shared.events.event import type_names
+from services.shared.events.fulfilment import ShipmentDelivered, ShipmentTracked
 from services.shared.events.order import OrderPlaced
 from services.shared.events.payment import PaymentFailed, PaymentProcessed
 from services.shared.faults import SecondsLeft
 
 FUNCTION = function_name(__name__)
 PLACED, SETTLED = (OrderPlaced,), (PaymentProcessed, PaymentFailed)
-CONSUMES = (*PLACED, *SETTLED)
+TRACKED = (ShipmentTracked, ShipmentDelivered)
+CONSUMES = (*PLACED, *SETTLED, *TRACKED)
 
 
 class OrderSettings(StoreSettings):
@@ -39,23 +42,33 @@ class OrderSettings(StoreSettings):
     dead_letter_queue_url: str
     payment_timeout_seconds: Annotated[int, Field(ge=1)]
     allow_forced_payment_result: bool
+    return_window_days: Annotated[int, Field(ge=1)]
+    return_arrival_days: Annotated[int, Field(ge=1)]
 
 
 class _Application:
     def __init__(self, settings: OrderSettings) -> None:
         configure_logging(FUNCTION, settings.log_level)
         client = aws_clients.dynamodb()
+        store = EventStore(client, settings.tables)
         self._service = OrderService(
-            EventStore(client, settings.tables),
+            store,
             InventoryTable(client, settings.inventory_table),
             timedelta(seconds=settings.payment_timeout_seconds),
+        )
+        self._after_sale = AfterSale(
+            store,
+            ReturnTimes(
+                window=timedelta(days=settings.return_window_days), arrival=timedelta(days=settings.return_arrival_days)
+            ),
         )
         self._allow_forced_payment_result = settings.allow_forced_payment_result
         self.consumer = QueueConsumer(
             (
                 MessageHandler(self._place, type_names(PLACED), ORDER_PROCESSING_DURATION),
                 MessageHandler(self._conclude, type_names(SETTLED)),
-                MessageHandler(self._expire, (DEADLINES_PASSED,)),
+                MessageHandler(self._follow, type_names(TRACKED)),
+                MessageHandler(self._end_waits, (DEADLINES_PASSED,)),
             ),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(FUNCTION, settings.environment),
@@ -68,16 +81,23 @@ class _Application:
     def _conclude(self, messages: Sequence[Message], _: SecondsLeft) -> Sequence[Outcome]:
         return validated(messages, order_id, self._service.conclude_all)
 
-    def _expire(self, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
-        def expired(due: Sequence[tuple[DeadlinesPassed, Cause]]) -> list[Outcome]:
+    def _follow(self, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
+        return validated(messages, order_id, partial(self._after_sale.follow_all, seconds_left=seconds_left))
+
+    def _end_waits(self, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
+        """End the waits that took too long: for payments, and for goods to come back."""
+
+        def ended(due: Sequence[tuple[DeadlinesPassed, Cause]]) -> list[Outcome]:
             streams = [stream for passed, _ in due for stream in passed.stream_ids]
-            failures = self._service.expire_all(streams, datetime.now(UTC), seconds_left)
+            now = datetime.now(UTC)
+            failures = self._service.expire_all(streams, now, seconds_left)
+            failures |= self._after_sale.close_overdue_returns(streams, now, seconds_left)
             return [
                 next((failures[stream] for stream in passed.stream_ids if stream in failures), None)
                 for passed, _ in due
             ]
 
-        return validated(messages, lambda message: validate(DeadlinesPassed, message.detail), expired)
+        return validated(messages, lambda message: validate(DeadlinesPassed, message.detail), ended)
 
     def _order(self, message: Message) -> PlacedOrder:
         placed = event_in(message, OrderPlaced)

@@ -86,6 +86,8 @@ def make_deployment(
         "runbook_url": "docs/runbook.md",
         "allow_forced_payment_result": True,
         "payment_success_rate": 0.9,
+        "return_window_days": 30,
+        "return_arrival_days": 14,
     }
     return Deployment.model_validate(made | others)
 

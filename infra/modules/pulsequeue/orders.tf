@@ -1,4 +1,4 @@
-# An order reserves its stock, waits for its payment, and is confirmed or cancelled.
+# An order reserves its stock, waits for its payment, and is confirmed or cancelled; it follows its parcels, and takes goods back.
 module "order_service" {
   source = "../service"
   system = local.system
@@ -15,11 +15,13 @@ module "order_service" {
   told = {
     PAYMENT_TIMEOUT_SECONDS     = var.settings.payment_timeout_seconds
     ALLOW_FORCED_PAYMENT_RESULT = var.settings.allow_forced_payment_result
+    RETURN_WINDOW_DAYS          = var.settings.return_window_days
+    RETURN_ARRIVAL_DAYS         = var.settings.return_arrival_days
   }
 
   may = {
     ReadStock    = { actions = ["dynamodb:BatchGetItem"], resources = [local.store.inventory.table_arn] }
-    ReadEvents   = { actions = ["dynamodb:BatchGetItem"], resources = [local.store.event_store.table_arn] }
+    ReadEvents   = { actions = ["dynamodb:BatchGetItem", "dynamodb:Query"], resources = [local.store.event_store.table_arn] }
     InsertEvents = { actions = ["dynamodb:PartiQLInsert"], resources = [local.store.event_store.table_arn] }
   }
 }

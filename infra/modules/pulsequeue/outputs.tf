@@ -22,6 +22,8 @@ output "deployment" {
     runbook_url                 = var.settings.runbook_url
     allow_forced_payment_result = var.settings.allow_forced_payment_result
     payment_success_rate        = var.settings.payment_success_rate
+    return_window_days          = var.settings.return_window_days
+    return_arrival_days         = var.settings.return_arrival_days
   }
 }
 

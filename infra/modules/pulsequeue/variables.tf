@@ -42,6 +42,10 @@ variable "settings" {
     gateway_fault_rate          = optional(number, 0)   # share of its calls that fail, or answer too late, 0 to 1
     allow_forced_payment_result = optional(bool, false) # whether an order may say how its payment ends, as tests do; never in production
 
+    # Returns.
+    return_window_days  = optional(number, 30) # for which delivered goods may be returned
+    return_arrival_days = optional(number, 14) # for which announced goods may take to arrive, before their return is closed without a refund
+
     # What is kept.
     deletion_protection    = optional(bool, true)     # whether the tables refuse to be deleted
     archive_retention_days = optional(number, 30)     # for which the buses' archives can replay an event
@@ -88,6 +92,8 @@ variable "settings" {
   validation {
     condition     = var.settings.gateway_fault_rate >= 0 && var.settings.gateway_fault_rate <= 1
     error_message = "gateway_fault_rate: a share of the calls is 0 to 1."
+    condition     = alltrue([for days in [var.settings.return_window_days, var.settings.return_arrival_days] : days >= 1 && floor(days) == days])
+    error_message = "return_window_days, return_arrival_days: give whole days, 1 or more."
   }
 
   validation {

@@ -108,11 +108,18 @@ class EventStore:
         """
         left = list(dict.fromkeys(stream_ids))
         for consistent in (False, True):
-            keys = [to_item({"stream_id": stream_id, "version": version}) for stream_id in left]
-            items = batch_get(self._client, self._table, keys, consistent=consistent)
-            found = {item["stream_id"]["S"] for item in items}
+            found = self._with_version(left, version, consistent=consistent)
             left = [stream_id for stream_id in left if stream_id not in found]
         return left
+
+    def with_version(self, stream_ids: Sequence[str], version: int) -> list[str]:
+        """The streams that have this version. The read is eventually consistent: it may miss a commit of this second."""
+        return sorted(self._with_version(list(dict.fromkeys(stream_ids)), version, consistent=False))
+
+    def _with_version(self, stream_ids: Sequence[str], version: int, *, consistent: bool) -> set[str]:
+        keys = [to_item({"stream_id": stream_id, "version": version}) for stream_id in stream_ids]
+        items = batch_get(self._client, self._table, keys, consistent=consistent)
+        return {item["stream_id"]["S"] for item in items}
 
     def read_versions(self, stream_ids: Sequence[str], versions: Sequence[int]) -> dict[str, tuple[Commit, ...]]:
         """These versions of each stream, oldest first, without the streams that have none of them.

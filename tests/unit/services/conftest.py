@@ -23,6 +23,8 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "DEADLINE_TABLE": DEADLINE_TABLE,
         "WRITER_TIMEOUT_SECONDS": "30",
         "PAYMENT_TIMEOUT_SECONDS": "900",
+        "RETURN_WINDOW_DAYS": "30",
+        "RETURN_ARRIVAL_DAYS": "14",
         "GATEWAY_TABLE": GATEWAY_TABLE,
         "DEAD_LETTER_QUEUE_URL": aws.dead_letter_queue_url,
         "ALLOW_FORCED_PAYMENT_RESULT": "true",
