@@ -1,42 +1,75 @@
 """The decisions of the fulfilment service: which parcels an order makes, and how far a parcel is."""
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from services.fulfilment_service.carrier import CarrierEvent, Label
 from services.shared.causes import Cause
 from services.shared.commits import Commit
+from services.shared.deadlines import MINUTE
 from services.shared.events.fulfilment import ParcelStatus, ShipmentCreated, ShipmentDelivered, ShipmentTracked
-from services.shared.events.order import FulfilmentStarted, OrderValidated, PlannedShipment, order_lines
+from services.shared.events.order import (
+    FulfilmentStarted,
+    OrderConfirmed,
+    OrderValidated,
+    PlannedShipment,
+    order_lines,
+)
 from services.shared.inventory import MAIN_WAREHOUSE, StockLine
-from services.shared.order_lifecycle import CONFIRMED, NEW, PAID, RESERVED
+from services.shared.order_lifecycle import CONFIRMED
 from services.shared.order_state import Order
+from services.shared.refusals import Refusal, RefusedError
 from services.shared.shipment_lifecycle import CREATED, SHIPMENT, UNDER_WAY, is_forward, shipment_id, shipment_stream
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# For how long a carrier's clock may be ahead, with its time zone mistaken.
+_AHEAD = timedelta(days=1)
 
 
 class NotConfirmedError(Exception):
-    """The order is not confirmed, so nothing may be shipped for it."""
+    """The order was never confirmed, so nothing may be shipped for it."""
 
 
 def start(order: Order, warehouses: Mapping[str, str], cause: Cause) -> list[Commit]:
     """The order's commit and the first commit of each parcel, one per warehouse; none if that is decided already.
 
-    `warehouses` are by SKU; a SKU that it lacks is in the main one. Raises NotConfirmedError for an order that was
-    refused, or is not confirmed yet.
+    `warehouses` are by SKU; a SKU that it lacks is in the main one. Raises NotConfirmedError.
     """
-    if order.validated is None or order.state.phase in {NEW, RESERVED, PAID}:
+    validated = order.validated
+    if validated is None or not any(commit.find(OrderConfirmed) for commit in order.history):
         raise NotConfirmedError(f"the order is {order.state.phase}, and was not confirmed")
     if order.state.phase != CONFIRMED:
         return []
-    planned = _plan(order.validated, warehouses)
-    fields = {"order_id": order.validated.order_id, "customer_id": order.validated.customer_id}
+    planned = _plan(validated, warehouses)
+    fields = {"order_id": validated.order_id, "customer_id": validated.customer_id}
     started = Commit(order.stream_id, order.next_version, (FulfilmentStarted(**fields, shipments=planned),), cause)
     return [started, *(_created(shipment, fields, cause) for shipment in planned)]
 
 
+def next_look(stream_id: str, now: datetime, interval: timedelta) -> datetime:
+    """When the parcel is looked at next: at its own minute of each interval, so that repetitions merge.
+
+    The parcels' minutes differ, so that not all of them are due at once.
+    """
+    own = _EPOCH + MINUTE * (zlib.crc32(stream_id.encode()) % (interval // MINUTE))
+    return own + ((now - own) // interval + 1) * interval
+
+
+def is_unbooked(history: Sequence[Commit]) -> bool:
+    """Whether the parcel still needs a label."""
+    return SHIPMENT.fold(history).phase == CREATED
+
+
+def booked_at(history: Sequence[Commit]) -> datetime:
+    """When the carrier was given the parcel; its creation if the carrier was faster than its label."""
+    tracked = (event for commit in history if (event := commit.find(ShipmentTracked)))
+    return next((event.carrier_time for event in tracked if event.status is ParcelStatus.BOOKED), history[0].cause.at)
+
+
 def booked(history: Sequence[Commit], label: Label, cause: Cause, due_at: datetime) -> Commit | None:
     """The parcel's label is there; the parcel is looked at again at `due_at`. None if it is past that already."""
-    if SHIPMENT.fold(history).phase != CREATED:
+    if not is_unbooked(history):
         return None
     created = history[0].get(ShipmentCreated)
     tracked = ShipmentTracked(
@@ -67,6 +100,17 @@ def advance(
     event = _tracked(history[0].get(ShipmentCreated), last)
     ends = phase not in UNDER_WAY
     return Commit(history[0].stream_id, history[-1].version + 1, (event,), cause, due_at=None if ends else due_at)
+
+
+def check_time(history: Sequence[Commit], message: CarrierEvent, now: datetime) -> None:
+    """Raise RefusedError for a message that cannot be: before the parcel was created, or of another day to come."""
+    shipment, created = history[0].get(ShipmentCreated).shipment_id, history[0].cause
+    if message.at < created.at:
+        raise RefusedError(
+            Refusal.INVALID, f"at: parcel {shipment} was created at {created.occurred_at}, after this message"
+        )
+    if message.at > now + _AHEAD:
+        raise RefusedError(Refusal.INVALID, f"at: the message about parcel {shipment} is of more than a day to come")
 
 
 def _plan(order: OrderValidated, warehouses: Mapping[str, str]) -> tuple[PlannedShipment, ...]:

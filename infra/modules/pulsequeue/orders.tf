@@ -7,6 +7,7 @@ module "order_service" {
   listens_to = {
     order-placed    = { bus = local.bus.order, events = ["OrderPlaced"] }
     payment-settled = { bus = local.bus.payment, events = ["PaymentProcessed", "PaymentFailed"] }
+    parcel-tracked  = { bus = local.bus.fulfilment, events = ["ShipmentTracked", "ShipmentDelivered"] }
   }
 
   commits = { store = local.store, move_stock = true, have_deadlines = true }

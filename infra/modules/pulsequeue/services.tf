@@ -21,6 +21,7 @@ locals {
   services = { for service in [
     module.order_service.service,
     module.payment_service.service,
+    module.fulfilment_service.service,
     module.event_relay.service,
     module.notification_service.service,
   ] : service.name => service }

@@ -5,8 +5,14 @@ from typing import ClassVar
 
 from pydantic import AwareDatetime
 
-from services.shared.events.event import Bus, Event, Identifier, ShipmentId
+from services.shared.events.event import Bus, Event, EventPart, Identifier, ShipmentId
 from services.shared.events.order import OrderLine
+
+
+class ShipmentReference(EventPart):
+    """All that a service reads of an event about a parcel: the event store has the rest."""
+
+    shipment_id: ShipmentId
 
 
 class ParcelStatus(StrEnum):

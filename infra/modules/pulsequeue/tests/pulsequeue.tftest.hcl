@@ -23,7 +23,7 @@ run "the_defaults_are_safe_and_names_start_with_the_environment" {
 
   assert {
     condition = (
-      output.deployment.buses == { order = "dev-order-bus", payment = "dev-payment-bus" } &&
+      output.deployment.buses == { order = "dev-order-bus", payment = "dev-payment-bus", fulfilment = "dev-fulfilment-bus" } &&
       output.deployment.tables == {
         deadline          = "dev-deadline-table"
         event-store       = "dev-event-store-table"
@@ -33,8 +33,8 @@ run "the_defaults_are_safe_and_names_start_with_the_environment" {
       } &&
       alltrue([for name, queue in output.deployment.queues : queue.name == "dev-${name}-queue" && contains([name, "${name}-service"], queue.service)]) &&
       alltrue([for name, queue in output.deployment.dead_letters : queue.name == "dev-${name}-dlq"]) &&
-      length(setsubtract(["notification", "order", "payment"], keys(output.deployment.queues))) == 0 &&
-      length(setsubtract(["notification", "order", "payment", "relay", "sweep"], keys(output.deployment.dead_letters))) == 0 &&
+      length(setsubtract(["fulfilment", "notification", "order", "payment"], keys(output.deployment.queues))) == 0 &&
+      length(setsubtract(["fulfilment", "notification", "order", "payment", "relay", "sweep"], keys(output.deployment.dead_letters))) == 0 &&
       output.deployment.functions["deadline-sweeper"].schedule == "dev-deadline-sweep"
     )
     error_message = "A name differs from the contract."
@@ -43,6 +43,11 @@ run "the_defaults_are_safe_and_names_start_with_the_environment" {
   assert {
     condition     = toset(keys(output.deployment.functions)) == toset([for file in fileset("../../../services", "*/handler.py") : replace(dirname(file), "_", "-")])
     error_message = "A service is not in the deployment's output: alarms and tasks do not know it."
+  }
+
+  assert {
+    condition     = local.owners["shipment"].name == "dev-fulfilment-queue" && local.owners["order"].name == "dev-order-queue"
+    error_message = "What is due of a stream goes to another queue than that of the service that looks after it."
   }
 
   assert {
@@ -145,6 +150,56 @@ run "a_success_rate_above_one_is_refused" {
 
   variables {
     settings = { payment_success_rate = 1.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_carrier_that_stands_still_is_refused" {
+  command = plan
+
+  variables {
+    settings = { carrier_speed = 0 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "more_parcels_lost_and_returned_than_there_are_are_refused" {
+  command = plan
+
+  variables {
+    settings = { carrier_lost_share = 0.6, carrier_returned_share = 0.5 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_negative_share_of_parcels_is_refused" {
+  command = plan
+
+  variables {
+    settings = { carrier_lost_share = -0.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_fault_rate_above_one_is_refused" {
+  command = plan
+
+  variables {
+    settings = { carrier_fault_rate = 1.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_carrier_that_is_asked_more_than_once_a_minute_is_refused" {
+  command = plan
+
+  variables {
+    settings = { tracking_interval_seconds = 59 }
   }
 
   expect_failures = [var.settings]

@@ -1,0 +1,27 @@
+# A confirmed order becomes parcels, one per warehouse, which are booked with the carrier and tracked until their end.
+module "fulfilment_service" {
+  source = "../service"
+  system = local.system
+  name   = "fulfilment-service"
+
+  listens_to = {
+    order-confirmed  = { bus = local.bus.order, events = ["OrderConfirmed"] }
+    shipment-created = { bus = local.bus.fulfilment, events = ["ShipmentCreated"] }
+  }
+
+  commits = { store = local.store, have_deadlines = true }
+  owns    = ["shipment"]
+
+  told = {
+    CARRIER_SPEED             = var.settings.carrier_speed
+    CARRIER_LOST_SHARE        = var.settings.carrier_lost_share
+    CARRIER_RETURNED_SHARE    = var.settings.carrier_returned_share
+    CARRIER_FAULT_RATE        = var.settings.carrier_fault_rate
+    TRACKING_INTERVAL_SECONDS = var.settings.tracking_interval_seconds
+  }
+
+  may = {
+    ReadStock  = { actions = ["dynamodb:BatchGetItem"], resources = [local.store.inventory.table_arn] }
+    ReadEvents = { actions = ["dynamodb:Query"], resources = [local.store.event_store.table_arn] }
+  }
+}
