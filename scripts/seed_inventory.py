@@ -33,13 +33,15 @@ def seed(target: Target, file: Path) -> None:
     check_currency(products, read_inventory(target.client("dynamodb"), deployment))
     changes = list(Seeder.of(target, deployment).seed(products))
     numbers = ("price", "stock", "reserved")
-    shown = table("SKU", "name", *numbers, "change", title=f"Inventory of {target.environment}", numbers=numbers)
+    shown = table(
+        "SKU", "name", "warehouse", *numbers, "change", title=f"Inventory of {target.environment}", numbers=numbers
+    )
     for change in changes:
         product = change.product
         reserved = change.before.reserved if change.before else 0
         stock = change.before.stock if change.refused and change.before else product.stock
         price = money(product.price_minor, product.currency)
-        shown.add_row(product.sku, product.name, price, str(stock), str(reserved), change.text)
+        shown.add_row(product.sku, product.name, product.warehouse, price, str(stock), str(reserved), change.text)
     print_table(shown)
     refused = [change for change in changes if change.refused]
     if refused:

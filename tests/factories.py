@@ -16,7 +16,7 @@ from services.shared.commits import Commit, sku_stream
 from services.shared.events.catalog import ProductInventoryUpdated
 from services.shared.events.order import ForcedResult
 from services.shared.events.payment import RefundRequested
-from services.shared.inventory import Move, Product, StockItem, StockMove
+from services.shared.inventory import MAIN_WAREHOUSE, Move, Product, StockItem, StockMove
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123000, tzinfo=UTC)
 PAYMENT_TIMEOUT = timedelta(minutes=15)
@@ -30,6 +30,7 @@ def stock_item(sku: str = "prod-001", stock: int = 10, reserved: int = 0, **prod
             name=str(product.get("name", f"Product {sku}")),
             price_minor=int(product.get("price_minor", 500)),
             currency=str(product.get("currency", "GBP")),
+            warehouse=str(product.get("warehouse", MAIN_WAREHOUSE)),
         ),
         stock=stock,
         reserved=reserved,

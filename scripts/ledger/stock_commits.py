@@ -31,6 +31,7 @@ class StockCommits:
                     currency=product.currency,
                     stock=stock,
                     stock_delta=delta,
+                    warehouse=product.warehouse,
                 ),
             ),
             cause=Cause(event_id=self._run_id, correlation_id=self._run_id, at=datetime.now(UTC)),

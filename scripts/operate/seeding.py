@@ -12,8 +12,8 @@ from scripts.deploy.target import Target
 from scripts.ledger.stock_commits import StockCommits
 from services.libs.store.event_store import ContentionError, EventStore, StockRefusedError, VersionTakenError
 from services.libs.store.inventory_table import InventoryTable
-from services.shared.events.event import Sku
-from services.shared.inventory import Product, StockItem
+from services.shared.events.event import Identifier, Sku
+from services.shared.inventory import MAIN_WAREHOUSE, Product, StockItem
 
 _ATTEMPTS = 5
 
@@ -28,10 +28,12 @@ class SeedProduct(BaseModel):
     stock: Annotated[StrictInt, Field(ge=0, le=1_000_000_000)]
     price_minor: StrictInt = Field(ge=0, le=100_000_000_000, alias="priceMinor")
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    warehouse: Identifier = MAIN_WAREHOUSE
+    """Where it is sent from: an order over two warehouses is two parcels."""
 
     @property
     def product(self) -> Product:
-        return Product(self.name, self.price_minor, self.currency)
+        return Product(self.name, self.price_minor, self.currency, self.warehouse)
 
 
 def _consistent(products: list[SeedProduct]) -> list[SeedProduct]:
@@ -72,6 +74,8 @@ class Change:
             parts.append(f"price was {money(was.price_minor, was.currency)}")
         if was.name != now.name:
             parts.append(f"name was {was.name}")
+        if was.warehouse != now.warehouse:
+            parts.append(f"warehouse was {was.warehouse}")
         return ", ".join(parts) or "unchanged"
 
 

@@ -48,9 +48,9 @@ def _refund(client: "DynamoDBClient", deployment: Deployment, lost: Sequence[Gat
     # The success rate decides new charges only.
     gateway = SimulatedGateway(client, deployment.tables.simulated_gateway, success_rate=0)
     for entry in lost:
-        if not dry_run:
-            gateway.call_off(entry.order_id)
-        amount = money(entry.amount_minor, entry.currency)
+        # What its refunds had given back before is not given back again.
+        amount_minor = entry.amount_minor if dry_run else gateway.call_off(entry.order_id)
+        amount = money(amount_minor, entry.currency)
         done = "not given back yet" if dry_run else "given back"
         out.print(f"{entry.order_id}  {entry.charge_id}  {amount}  {done}", markup=False, soft_wrap=True)
 

@@ -68,7 +68,7 @@ def cancel(order: Order | None, order_id: str, customer_id: str, cause: Cause) -
         raise RefusedError(Refusal.NOT_YET, f"order {order_id} is not decided yet, or does not exist: try again")
     _check_customer(order, order_id, customer_id)
     if order.state.phase == RESERVED:
-        return call_off(_accepted(order), order.next_version, CancelReason.CUSTOMER_REQUEST, cause)
+        return call_off(accepted(order), order.next_version, CancelReason.CUSTOMER_REQUEST, cause)
     if order.state.phase in {PAID, CONFIRMED}:
         return _cancel_paid(order, cause)
     if cancelled := _cancellation(order):
@@ -195,7 +195,7 @@ def retry_refund(order: Order | None, order_id: str, failed_id: str, cause: Caus
 
 
 def _cancel_paid(order: Order, cause: Cause) -> Commit:
-    fields = _accepted(order)
+    fields = accepted(order)
     refund = _refund(order, fields.amount_minor, RefundReason.CUSTOMER_REQUEST)
     cancelled = _cancelled(order, CancelReason.CUSTOMER_REQUEST)
     return _next(order, (cancelled, refund), cause, StockMove(Move.RESTOCK, fields.lines))
@@ -213,23 +213,23 @@ def _write_off(order: Order, shipment: PlannedShipment, outcome: WriteOffReason,
     return _next(order, (written_off, *cancelled, refund), cause, move)
 
 
-def _accepted(order: Order) -> OrderValidated:
+def accepted(order: Order) -> OrderValidated:
     if order.validated is None:
         raise RefusedError(Refusal.NOT_ALLOWED, f"order {order_id_of(order.stream_id)} was refused when it was placed")
     return order.validated
 
 
 def _ids(order: Order) -> dict[str, str]:
-    return {"order_id": _accepted(order).order_id, "customer_id": _accepted(order).customer_id}
+    return {"order_id": accepted(order).order_id, "customer_id": accepted(order).customer_id}
 
 
 def _refund(order: Order, amount_minor: int, reason: RefundReason) -> RefundRequested:
     return RefundRequested(
         **_ids(order),
-        refund_id=refund_id(_accepted(order).order_id, order.next_version),
+        refund_id=refund_id(accepted(order).order_id, order.next_version),
         mode=RefundMode.REFUND,
         amount_minor=amount_minor,
-        currency=_accepted(order).currency,
+        currency=accepted(order).currency,
         reason=reason,
     )
 

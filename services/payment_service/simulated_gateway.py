@@ -87,53 +87,52 @@ class SimulatedGateway:
             return self._refund(entry, request)
 
     def _call_off(self, entry: JsonObject, order_id: str) -> int:
-        """Try again on what another call has left of the entry, such as a charge that came between."""
-        while (status := entry.get("status")) in _CALLED_OFF:
-            entry = self._update(
-                order_id,
-                "SET #status = :after",
-                "#status = :before" if status else "attribute_not_exists(#status)",
-                {"#status": "status"},
-                {":after": _CALLED_OFF[status]} | ({":before": status} if status else {}),
-            )
-        return _left(entry) if status == "refunded" else 0
+        """Decide on the entry, and again if another call came between, such as the charge."""
+        status = entry.get("status")
+        if status not in _CALLED_OFF:
+            return _left(entry) if status == "refunded" else 0
+        changed = self._update(
+            order_id,
+            "SET #status = :after",
+            "#status = :before" if status else "attribute_not_exists(#status)",
+            {"#status": "status"},
+            {":after": _CALLED_OFF[status]} | ({":before": status} if status else {}),
+        )
+        return self._call_off(changed, order_id)
 
     def _refund(self, entry: JsonObject, request: RefundRequest) -> bool:
-        """Try again on what another call has left of the entry, such as less of the charge."""
-        while (answer := _answer(entry, request)) is None:
-            entry = self._decide(entry, request)
-        return answer
+        """Decide on the entry, and again if another call came between, such as another refund."""
+        answer = _answer(entry, request)
+        return self._refund(self._decide(entry, request), request) if answer is None else answer
 
     def _decide(self, entry: JsonObject, request: RefundRequest) -> JsonObject:
         """Write the refund or its refusal, unless another call came between; return the entry as it is then."""
-        names = {"#refund": _given_back(request), "#refused": _refused(request)}
+        names = {"#refund": _given_back(request), "#refused": _refused(request), "#status": "status"}
         unanswered = "attribute_not_exists(#refund) AND attribute_not_exists(#refused)"
         amount: dict[str, Json] = {":amount": request.amount_minor}
         if refuses(request.refund_id, self._refund_failure_rate) or not _covers(entry, request):
-            return self._update(request.order_id, "SET #refused = :amount", unanswered, names, amount)
+            # What was never charged is called off with that: no later charge may contradict the refusal.
+            update = "SET #refused = :amount, #status = if_not_exists(#status, :called_off)"
+            return self._update(request.order_id, update, unanswered, names, amount | {":called_off": "called_off"})
         most = integer(entry, "amount_minor") - request.amount_minor
         return self._update(
             request.order_id,
             "SET #refund = :amount ADD #refunded :amount",
             f"{unanswered} AND #status = :charged AND (attribute_not_exists(#refunded) OR #refunded <= :most)",
-            names | {"#refunded": REFUNDED, "#status": "status"},
+            names | {"#refunded": REFUNDED},
             amount | {":charged": "charged", ":most": most},
         )
 
     @contextmanager
     def _attempt(self, order_id: str, key: str) -> Iterator[JsonObject]:
-        """Count an attempt, by an id, and give the order's entry; the attempt may fault before its work or after it."""
+        """Count an attempt, by an id, and give the order's entry; the attempt may fault before its work or after it.
+
+        An order that was never charged has no entry: it counts no attempt, and none of its attempts faults.
+        """
         name = f"{ATTEMPTS_PREFIX}{key}"
-        item = self._client.update_item(
-            TableName=self._table,
-            Key={"order_id": {"S": order_id}},
-            UpdateExpression="ADD #attempts :one",
-            ExpressionAttributeNames={"#attempts": name},
-            ExpressionAttributeValues={":one": {"N": "1"}},
-            ReturnValues="ALL_NEW",
-        )["Attributes"]
-        entry = from_item(item)
-        draw = _fault_draw(key, integer(entry, name))
+        names = {"#attempts": name, "#status": "status"}
+        entry = self._update(order_id, "ADD #attempts :one", "attribute_exists(#status)", names, {":one": 1})
+        draw = _fault_draw(key, integer(entry, name)) if entry else 1.0
         if draw < self._fault_rate / 2:
             raise GatewayError(f"{key}: the provider failed")
         yield entry
@@ -143,7 +142,10 @@ class SimulatedGateway:
     def _update(
         self, order_id: str, update: str, condition: str, names: Mapping[str, str], values: Mapping[str, Json]
     ) -> JsonObject:
-        """Update the order's entry if the condition holds; return the entry as it is then, updated or not."""
+        """Update the order's entry if the condition holds; return the entry as it is then, updated or not.
+
+        It is empty if the order still has none.
+        """
         try:
             item = self._client.update_item(
                 TableName=self._table,
@@ -156,7 +158,7 @@ class SimulatedGateway:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )["Attributes"]
         except self._client.exceptions.ConditionalCheckFailedException as failed:
-            item = cast("Item", failed.response["Item"])  # type: ignore[typeddict-item] # missing in the stubs
+            item = cast("Item", failed.response.get("Item", {}))  # the stubs do not know it
         return from_item(item)
 
     def _accepts(self, request: ChargeRequest) -> bool:

@@ -12,13 +12,17 @@ from scripts.cli.errors import UserError
 from scripts.deploy.target import Target
 from services.libs.store.event_store import StockRefusedError, VersionTakenError
 from services.payment_service.gateway import ChargeConflictError, GatewayError
+from services.shared.refusals import RefusedError
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _WRITES = ("PutItem", "UpdateItem", "TransactWriteItems", "BatchExecuteStatement")
 _PATIENCE_SECONDS = 30
-_REFUSALS = (VersionTakenError, StockRefusedError, GatewayError, ChargeConflictError, ClientError, UserError)
+_REFUSALS = (
+    *(VersionTakenError, StockRefusedError, GatewayError, ChargeConflictError, RefusedError),
+    *(ClientError, UserError),
+)
 
 Write = Callable[["DynamoDBClient"], object]
 
@@ -31,10 +35,13 @@ class Outcome:
     """How many of the writes that met did not come about."""
 
 
-def at_once(target: Target, *writes: Write) -> Outcome:
-    """Have all write in the same moment. One that never writes breaks the meeting, and so the test."""
+def at_once(target: Target, *writes: Write, at_write: int = 1) -> Outcome:
+    """Have all make their first write, or a later one, in the same moment.
+
+    One that never makes it breaks the meeting, and so the test.
+    """
     meeting = threading.Barrier(len(writes), timeout=_PATIENCE_SECONDS)
-    writers = [_Writer(target, meeting.wait) for _ in writes]
+    writers = [_Writer(target, meeting.wait, at_write) for _ in writes]
     with ThreadPoolExecutor(len(writes)) as pool:
         results = list(pool.map(_Writer.run, writers, writes))
     return Outcome(results, sum(writer.refused for writer in writers))
@@ -60,14 +67,7 @@ class _Writer:
     def run(self, write: Write) -> object:
         try:
             return write(self._client)
-        except (
-            VersionTakenError,
-            StockRefusedError,
-            GatewayError,
-            ChargeConflictError,
-            ClientError,
-            UserError,
-        ) as error:
+        except _REFUSALS as error:
             return error
 
     def _on_write(self, **_: object) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 ORDER, PAYMENT, RELAY, SWEEPER = "order-service", "payment-service", "event-relay", "deadline-sweeper"
-METRICS, NOTIFICATION = "metrics-service", "notification-service"
+METRICS, NOTIFICATION, FULFILMENT = "metrics-service", "notification-service", "fulfilment-service"
 _ROLES = [config.function for config in LAMBDAS]
 
 # A write that is allowed and still changes nothing.
@@ -170,22 +170,23 @@ def _list_roles(session: boto3.Session, world: World) -> object:
 
 _TABLES = {
     "inventory": TableRow(
-        {"item_id": "x"}, {"BatchGetItem": {ORDER}, "UpdateItem": {ORDER, PAYMENT}, "Scan": {METRICS}}
+        {"item_id": "x"},
+        {"BatchGetItem": {ORDER, FULFILMENT}, "UpdateItem": {ORDER, PAYMENT}, "Scan": {METRICS}},
     ),
     "event-store": TableRow(
         {"stream_id": "x", "version": 1},
         {
             "BatchGetItem": {ORDER, PAYMENT},
             "PartiQLInsert": {ORDER},
-            "PutItem": {ORDER, PAYMENT},
-            "Query": {PAYMENT},
+            "PutItem": {ORDER, PAYMENT, FULFILMENT},
+            "Query": {ORDER, PAYMENT, FULFILMENT},
         },
     ),
     "deadline": TableRow(
         {"minute_shard": "x", "group_id": "x"},
         {
             "GetItem": {SWEEPER},
-            "PutItem": {ORDER, SWEEPER},
+            "PutItem": {ORDER, FULFILMENT, SWEEPER},
             "Query": {SWEEPER},
             "Scan": {SWEEPER},
         },
@@ -195,14 +196,14 @@ _TABLES = {
         {"id": "x"},
         {
             "GetItem": {METRICS},
-            "UpdateItem": {ORDER, PAYMENT, METRICS},
+            "UpdateItem": {ORDER, PAYMENT, FULFILMENT, METRICS},
             "Scan": {METRICS},
             "PutItem": {METRICS},
             "DeleteItem": {METRICS},
         },
     ),
 }
-_SENDERS = {"order": {SWEEPER}}
+_SENDERS = {"order": {SWEEPER}, "fulfilment": {SWEEPER}}
 """Who sends straight to a queue."""
 _GIVING_UP = {"relay": {RELAY}}
 """Who sends to dead letters that are of no queue."""

@@ -216,8 +216,8 @@ def _make_tables_and_buses() -> None:
     _create_table(dynamodb, METRICS_TABLE, id="S")
     _create_table(dynamodb, INVENTORY_TABLE, item_id="S")
     _create_table(dynamodb, GATEWAY_TABLE, order_id="S")
-    for bus in ("test-order-bus", "test-payment-bus"):
-        events.create_event_bus(Name=bus)
+    for bus in Bus:
+        events.create_event_bus(Name=f"test-{bus}-bus")
 
 
 @cache

@@ -45,6 +45,7 @@ variable "settings" {
     # Returns.
     return_window_days  = optional(number, 30) # for which delivered goods may be returned
     return_arrival_days = optional(number, 14) # for which announced goods may take to arrive, before their return is closed without a refund
+
     # Fulfilment, by a simulated carrier.
     carrier_speed             = optional(number, 1)    # of its parcels, in times of real time: at 1 the way takes about two days
     carrier_lost_share        = optional(number, 0.01) # share of the parcels that it loses, 0 to 1
@@ -91,15 +92,11 @@ variable "settings" {
   }
 
   validation {
-    condition     = var.settings.refund_failure_rate >= 0 && var.settings.refund_failure_rate <= 1
-    error_message = "refund_failure_rate: a share of the refunds is 0 to 1."
+    condition     = alltrue([for days in [var.settings.return_window_days, var.settings.return_arrival_days] : days >= 1 && days <= 365 && floor(days) == days])
+    error_message = "return_window_days, return_arrival_days: give whole days, 1 to 365."
   }
 
   validation {
-    condition     = var.settings.gateway_fault_rate >= 0 && var.settings.gateway_fault_rate <= 1
-    error_message = "gateway_fault_rate: a share of the calls is 0 to 1."
-    condition     = alltrue([for days in [var.settings.return_window_days, var.settings.return_arrival_days] : days >= 1 && floor(days) == days])
-    error_message = "return_window_days, return_arrival_days: give whole days, 1 or more."
     condition     = var.settings.carrier_speed > 0
     error_message = "carrier_speed: a carrier is faster than 0."
   }
@@ -117,6 +114,16 @@ variable "settings" {
   validation {
     condition     = var.settings.tracking_interval_seconds >= 60
     error_message = "tracking_interval_seconds: the carrier is asked every 60 seconds at most, as deadlines are kept by the minute."
+  }
+
+  validation {
+    condition     = var.settings.refund_failure_rate >= 0 && var.settings.refund_failure_rate <= 1
+    error_message = "refund_failure_rate: a share of the refunds is 0 to 1."
+  }
+
+  validation {
+    condition     = var.settings.gateway_fault_rate >= 0 && var.settings.gateway_fault_rate <= 1
+    error_message = "gateway_fault_rate: a share of the calls is 0 to 1."
   }
 
   validation {

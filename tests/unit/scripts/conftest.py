@@ -44,7 +44,7 @@ def _make_busy(aws: Aws) -> None:
     for order_id in ("paid", "declined"):
         conclude(orders, order_id, CAUSE)
     assert orders.expire_all(["order#expired"], DUE) == {}
-    payments.call_off("expired", CAUSE)
+    payments.refund("expired", CAUSE)
     place(orders, placed_order("open", {"prod-001": 2}), CAUSE)
 
 

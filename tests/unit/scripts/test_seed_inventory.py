@@ -51,6 +51,25 @@ def test_names_are_shown_as_they_are(
     assert f"name was {name}\n" in second
 
 
+def test_the_warehouse_of_each_product_is_shown(
+    target: Target, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beans = SeedProduct(sku="prod-002", name="Beans", stock=5, priceMinor=900, currency="GBP", warehouse="roastery")
+
+    seed(target, _file(tmp_path, _product(), beans))
+
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[2] for line in shown if line and line[0].startswith("prod-")] == ["main", "roastery"]
+
+
+@pytest.mark.parametrize("warehouse", ["", "two words", "#1"])
+def test_a_warehouse_that_is_no_name_is_refused(target: Target, tmp_path: Path, warehouse: str) -> None:
+    wrong = _product().model_copy(update={"warehouse": warehouse})
+
+    with pytest.raises(UserError, match="warehouse"):
+        seed(target, _file(tmp_path, wrong))
+
+
 @pytest.mark.parametrize(("currency", "price"), [("JPY", "1,500 JPY"), ("KWD", "1.500 KWD"), ("GBP", "15.00 GBP")])
 def test_prices_have_the_decimals_of_their_currency(
     target: Target, tmp_path: Path, capsys: pytest.CaptureFixture[str], currency: str, price: str

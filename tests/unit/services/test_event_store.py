@@ -148,6 +148,19 @@ def test_a_version_that_a_cheap_read_misses_is_looked_for_as_of_now(aws: Aws) ->
     assert lagging.asked == [(False, 3), (True, 2)]
 
 
+def test_the_streams_that_have_a_version_are_told_by_one_cheap_read(aws: Aws) -> None:
+    aws.store.append(seeding(stock=10))
+    for order_id in ("seen", "missed"):
+        aws.store.append(decide(placed_order(order_id), aws.inventory.read(["prod-001"])))
+    lagging = _Lagging(aws, "order#missed")
+
+    found = lagging.store.with_version(["order#none", "order#seen", "order#missed", "order#seen"], 1)
+
+    assert found == ["order#seen"]
+    assert lagging.asked == [(False, 3)]
+    assert aws.store.with_version(["order#seen"], 2) == []
+
+
 class _Lagging:
     """Moto has no reads that lag behind: here one finds nothing of one stream, or all of it but one version."""
 

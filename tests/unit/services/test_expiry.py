@@ -21,7 +21,7 @@ from services.shared.cancel_reasons import CancelReason
 from services.shared.causes import Cause
 from services.shared.events.event import Event
 from services.shared.events.order import OrderCancelled
-from services.shared.events.payment import PaymentProcessed, RefundProcessed, RefundRequested
+from services.shared.events.payment import PaymentProcessed, RefundMode, RefundProcessed, RefundReason, RefundRequested
 from services.shared.faults import OutOfTimeError
 from services.shared.inventory import Move, StockLine, StockMove
 from services.shared.rejections import RejectedError, RejectionReason
@@ -102,9 +102,11 @@ def test_an_unpaid_order_is_cancelled_once_it_is_due_and_its_stock_released(aws:
         RefundRequested(
             order_id="order-1",
             customer_id="customer-1",
+            refund_id="order-1-2",
+            mode=RefundMode.CALL_OFF,
             amount_minor=1000,
             currency="GBP",
-            reason=CancelReason.PAYMENT_TIMEOUT,
+            reason=RefundReason.PAYMENT_TIMEOUT,
         ),
     )
     assert expired.stock_move == StockMove(Move.RELEASE, (StockLine("prod-001", 2),))
@@ -242,11 +244,17 @@ def test_a_charge_that_was_taken_is_given_back(aws: Aws, orders: OrderService, p
     orders.expire_all(streams, DUE)
 
     for _ in range(3):
-        payments.call_off("order-1", CAUSE)
+        payments.refund("order-1", CAUSE)
 
     assert _events(aws)[-2:] == [RefundRequested, RefundProcessed]
     assert aws.store.read("order#order-1")[-1].events == (
-        RefundProcessed(order_id="order-1", customer_id="customer-1", refunded_minor=1000, currency="GBP"),
+        RefundProcessed(
+            order_id="order-1",
+            customer_id="customer-1",
+            refund_id="order-1-2",
+            refunded_minor=1000,
+            currency="GBP",
+        ),
     )
     assert not gateway.charge(CHARGE).accepted
 
@@ -255,7 +263,7 @@ def test_a_charge_that_comes_after_it_was_called_off_is_refused(
     aws: Aws, orders: OrderService, payments: PaymentService
 ) -> None:
     orders.expire_all(_place(orders, "order-1"), DUE)
-    payments.call_off("order-1", CAUSE)
+    payments.refund("order-1", CAUSE)
     gateway = SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=1.0)
 
     assert not gateway.charge(CHARGE).accepted
@@ -288,7 +296,7 @@ def test_a_charge_is_called_off_only_for_an_order_that_expired(
         pay(payments, "order-1")
 
     with pytest.raises(RejectedError) as rejected:
-        payments.call_off("order-1", CAUSE)
+        payments.refund("order-1", CAUSE)
 
     assert rejected.value.reason == RejectionReason.REFUND_NOT_REQUESTED
 
@@ -306,7 +314,7 @@ def test_a_declined_order_gives_nothing_back(aws: Aws, orders: OrderService, pay
     SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=0.0).charge(CHARGE)
     orders.expire_all(streams, DUE)
 
-    payments.call_off("order-1", CAUSE)
+    payments.refund("order-1", CAUSE)
 
     assert aws.store.read("order#order-1")[-1].get(RefundProcessed).refunded_minor == 0
 

@@ -2,7 +2,7 @@ import pytest
 
 from services.libs.store.dynamodb_items import from_item, to_item
 from services.order_service.service import OrderService
-from services.payment_service.gateway import Charge, ChargeRequest, PaymentGateway
+from services.payment_service.gateway import Charge, ChargeRequest, GatewayError, PaymentGateway, RefundRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.commits import Commit
@@ -105,6 +105,21 @@ def test_a_crash_after_the_charge_charges_nobody_twice(
     assert _last(aws).get(PaymentProcessed).charge_id == _ledger(aws)["charge_id"]
 
 
+def test_a_charge_whose_answer_comes_too_late_is_settled_by_the_next_delivery(
+    aws: Aws, service: PaymentService
+) -> None:
+    _reserve(aws)
+    late = PaymentService(aws.store, SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=1.0, fault_rate=1.0))
+
+    with pytest.raises(GatewayError):
+        pay(late, "order-1", CAUSE)
+    assert (_ledger(aws)["status"], aws.stock()) == ("charged", (10, 3, 7))
+    pay(service, "order-1", CAUSE)
+
+    assert aws.stock() == (7, 0, 7)
+    assert _last(aws).get(PaymentProcessed).amount_minor == 1500
+
+
 class _SlowGateway(PaymentGateway):
     """A gateway during whose answer another delivery settles the order."""
 
@@ -117,6 +132,9 @@ class _SlowGateway(PaymentGateway):
 
     def call_off(self, order_id: str) -> int:
         raise NotImplementedError(order_id)
+
+    def refund(self, request: RefundRequest) -> bool:
+        raise NotImplementedError(request)
 
 
 def test_of_two_deliveries_at_once_one_settles_and_the_other_does_nothing(aws: Aws, service: PaymentService) -> None:

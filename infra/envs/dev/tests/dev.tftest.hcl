@@ -18,8 +18,10 @@ override_module {
 
     settings = {
       allow_forced_payment_result = true
+      carrier_speed               = 1
       deletion_protection         = false
       log_level                   = "INFO"
+      tracking_interval_seconds   = 3600
     }
   }
 }
@@ -33,7 +35,12 @@ run "a_developer_may_have_an_environment_and_settings_of_their_own" {
 
   variables {
     environment = "dev-ada"
-    settings    = { log_level = "DEBUG" }
+    settings    = { log_level = "DEBUG", carrier_speed = 1 }
+  }
+
+  assert {
+    condition     = local.settings.carrier_speed == 1 && local.settings.tracking_interval_seconds == 60
+    error_message = "A setting that was given is not taken, or the others are not as in development."
   }
 }
 

@@ -155,6 +155,56 @@ run "a_success_rate_above_one_is_refused" {
   expect_failures = [var.settings]
 }
 
+run "a_refund_failure_rate_below_zero_is_refused" {
+  command = plan
+
+  variables {
+    settings = { refund_failure_rate = -0.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_refund_failure_rate_above_one_is_refused" {
+  command = plan
+
+  variables {
+    settings = { refund_failure_rate = 1.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_fault_rate_below_zero_is_refused" {
+  command = plan
+
+  variables {
+    settings = { gateway_fault_rate = -0.1 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_window_for_returns_of_less_than_a_day_is_refused" {
+  command = plan
+
+  variables {
+    settings = { return_window_days = 0 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_time_for_returns_to_arrive_of_half_a_day_is_refused" {
+  command = plan
+
+  variables {
+    settings = { return_arrival_days = 1.5 }
+  }
+
+  expect_failures = [var.settings]
+}
+
 run "a_carrier_that_stands_still_is_refused" {
   command = plan
 

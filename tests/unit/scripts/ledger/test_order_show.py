@@ -45,7 +45,7 @@ class _Shop:
         self._aws.store.append(expire(reserved, NOW + timedelta(minutes=16)))
 
     def call_off(self) -> None:
-        self.payments.call_off(_ID, _cause(f"order#{_ID}/2/1", 961_000))
+        self.payments.refund(_ID, _cause(f"order#{_ID}/2/1", 961_000))
 
 
 def _cause(event_id: str, milliseconds: int) -> Cause:

@@ -19,8 +19,8 @@ from tests.factories import CAUSE, PAYMENT_TIMEOUT, place, placed_order
 from tests.unit.conftest import AT_ONCE, TABLES, Aws
 
 
-def _product(stock: int = 10, price: int = 500, name: str = "Cup") -> SeedProduct:
-    return SeedProduct(sku="prod-001", name=name, stock=stock, priceMinor=price, currency="GBP")
+def _product(stock: int = 10, price: int = 500, name: str = "Cup", **others: str) -> SeedProduct:
+    return SeedProduct(sku="prod-001", name=name, stock=stock, priceMinor=price, currency="GBP", **others)
 
 
 def _seed(aws: Aws, product: SeedProduct) -> Change:
@@ -63,6 +63,21 @@ def test_a_changed_stock_price_and_name_are_told(aws: Aws) -> None:
     assert change.text == "stock +4, price was 5.00 GBP, name was Cup"
     assert aws.stock() == (14, 0, 14)
     assert aws.inventory.read(["prod-001"])["prod-001"].product.price_minor == 600
+
+
+def test_a_product_is_in_the_main_warehouse_unless_the_file_says_another(aws: Aws) -> None:
+    _seed(aws, _product())
+
+    assert aws.inventory.read(["prod-001"])["prod-001"].product.warehouse == "main"
+    assert _seed(aws, _product(warehouse="roastery")).text == "warehouse was main"
+    assert aws.inventory.read(["prod-001"])["prod-001"].product.warehouse == "roastery"
+    assert _seed(aws, _product(warehouse="roastery")).text == "unchanged"
+
+
+def test_the_catalogue_of_the_project_is_in_two_warehouses() -> None:
+    products = load_json(Path("scripts/inventory-seed.json"), CATALOGUE)
+
+    assert {product.warehouse for product in products} == {"main", "roastery"}
 
 
 def test_seeding_keeps_reservations_and_refuses_to_sink_below_them(aws: Aws) -> None:

@@ -30,6 +30,7 @@ from services.libs.store.deadline_table import DeadlineTable
 from services.libs.store.dynamodb_items import Item, to_item
 from services.libs.store.ledger_counters import CounterWriter, LedgerCounters
 from services.order_service.service import OrderService
+from services.payment_service.gateway import RefundRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.deadlines import DeadlineGroup
@@ -603,6 +604,21 @@ def test_charges_of_lost_orders_are_shown_and_given_back(
     assert "every charge is of an order that was accepted" in _printed(capsys)
 
 
+def test_of_the_charge_of_a_lost_order_only_the_part_is_given_back_that_its_refunds_left(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.order_later()
+    gateway = SimulatedGateway(world.aws.dynamodb, GATEWAY_TABLE, 1.0)
+    assert gateway.refund(RefundRequest("later", "later-5", 400, "GBP"))
+    for version in (1, 2, 3):
+        _delete(world.aws, "order#later", version)
+
+    refund_lost.refund_lost_orders(world.target(), dry_run=False)
+
+    assert "6.00 GBP given back" in _printed(capsys)
+    assert gateway.call_off("later") == 600
+
+
 def test_the_charge_of_a_lost_order_that_comes_again_and_is_refused_is_given_back(world: World) -> None:
     world.back_up()
     world.order_later()
@@ -668,10 +684,11 @@ def test_what_is_given_back_is_said_before_the_next_is(
             _delete(world.aws, f"order#{order_id}", version)
     given_back: list[str] = []
 
-    def call_off(_: SimulatedGateway, order_id: str) -> None:
+    def call_off(_: SimulatedGateway, order_id: str) -> int:
         if given_back:
             raise KeyboardInterrupt
         given_back.append(order_id)
+        return 1000
 
     monkeypatch.setattr(SimulatedGateway, "call_off", call_off)
 
