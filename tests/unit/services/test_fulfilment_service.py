@@ -9,6 +9,7 @@ import pytest
 from services.fulfilment_service.carrier import CarrierError
 from services.fulfilment_service.domain import next_look
 from services.fulfilment_service.service import FulfilmentService
+from services.fulfilment_service.simulated_carrier import SimulatedCarrier
 from services.libs.observability.structured_logging import configure_logging
 from services.libs.store.dynamodb_items import to_item
 from services.libs.store.event_store import ContentionError, EventStore
@@ -87,7 +88,7 @@ class _Interrupted(EventStore):
 
 def test_a_confirmed_order_is_one_parcel_for_each_warehouse(aws: Aws) -> None:
     seed(aws, {"beans": "roastery", "cup": "main", "filter": "main"})
-    confirm(aws, quantities={"filter": 3, "beans": 1, "cup": 2})
+    confirm(aws, quantities={"beans": 1, "filter": 3, "cup": 2})
 
     fulfilment(aws).start("order-1", CAUSE)
 
@@ -340,6 +341,18 @@ def test_a_parcel_that_fails_fails_no_other_and_is_not_given_another_deadline(
     assert deadlines(aws) == before
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (line["message"], line["shipment_ids"]) == ("parcels could not be tracked", ["order-1-1", "order-3-1"])
+
+
+@pytest.mark.usefixtures("service")
+def test_a_carrier_whose_every_answer_is_faulty_delivers_in_the_end(aws: Aws) -> None:
+    faults: list[BaseException] = []
+    tracking = fulfilment(aws, SimulatedCarrier(fault_rate=1))
+
+    for hour in range(72):
+        faults += tracking.track([STREAM], NOW + timedelta(hours=hour)).values()
+
+    assert {type(fault) for fault in faults} == {CarrierError}
+    assert parcel_phase(aws) == DELIVERED
 
 
 def test_parcels_that_no_time_is_left_for_come_again(aws: Aws) -> None:
