@@ -204,11 +204,13 @@ class World:
             self.arrive()
 
     def come_home(self, choice: int, *, together: bool) -> None:
-        """The carrier delivers the parcels of an order, and its messages arrive in between, or after all of them."""
-        for shipment_id in [*self.truth.life(self.order(choice)).planned]:
-            self.people.carrier_delivers(shipment_id, self._now + CLOCK_ERROR)
-            if not together:
-                self.arrive()
+        """The carrier delivers the parcels of an order at once; or picks up all, and delivers one after the other."""
+        parcels = [*self.truth.life(self.order(choice)).planned]
+        for status in [None] if together else [ParcelStatus.PICKED_UP, None]:
+            for shipment_id in parcels:
+                self.people.carrier_brings(shipment_id, status, self._now + CLOCK_ERROR)
+                if not together:
+                    self.arrive()
         self.arrive()
 
     def carrier_moves(self, choice: int, status: ParcelStatus | None) -> None:
