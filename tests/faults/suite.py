@@ -41,6 +41,8 @@ _SETTINGS = {
     "PULSEQUEUE_INSTANCE": "faults",
 }
 _FUNCTION_TIMEOUT_SECONDS = 6
+# What failed comes again as soon as its function must have ended.
+_HIDDEN_SECONDS = 2 * _FUNCTION_TIMEOUT_SECONDS
 # Shorter than copies take at most: where the first payment request failed, they and the expiry race.
 _PAYMENT_TIMEOUT_SECONDS = 12
 # How often gateway and carrier give no answer, and refuse refunds, beside what befalls the calls to AWS.
@@ -148,7 +150,8 @@ class _Run:
             receives = _RECEIVES_OF.get(name, _RECEIVES)
             attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]
             policy = json.loads(attributes["RedrivePolicy"]) | {"maxReceiveCount": receives}
-            self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
+            shorter = {"RedrivePolicy": json.dumps(policy), "VisibilityTimeout": str(_HIDDEN_SECONDS)}
+            self._sqs.set_queue_attributes(QueueUrl=url, Attributes=shorter)
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
