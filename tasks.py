@@ -17,7 +17,10 @@ DAILY = {
         *(deploy.local_up, deploy.local_down, deploy.deploy_dev, deploy.plan, deploy.apply, deploy.post_deploy_test),
         *(deploy.drift, deploy.bootstrap, deploy.unlock, deploy.destroy_dev),
     ),
-    "Shop and orders": (shop.demo, shop.put_order, shop.order_show, shop.seed_inventory),
+    "Shop and orders": (
+        *(shop.demo, shop.put_order, shop.order_show, shop.seed_inventory),
+        *(shop.order_cancel, shop.return_request, shop.return_receive, shop.refund_retry),
+    ),
     "Operate": (operate.audit, operate.logs, operate.dlq_list, operate.redrive, operate.pause, operate.resume),
     "Recover": (recover.backup, recover.restore),
     "Monitor": (monitor.alerts, monitor.setup_grafana),
@@ -34,7 +37,7 @@ NAMESPACES = {
         *(monitor.up, monitor.down, monitor.tools, monitor.token, monitor.password, monitor.set_webhook),
         *(monitor.metrics_audit, monitor.dashboards, monitor.deliver, monitor.picture),
     ),
-    "measure": (measure.right_size,),
+    "measure": (measure.life, measure.right_size),
 }
 
 namespace = Collection(*(task for tasks in DAILY.values() for task in tasks))

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
+from scripts.cli.items import sku_and_quantity
 from scripts.cli.json_files import load_json
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
@@ -74,12 +75,13 @@ def _from_file(file: Path) -> OrderPlaced:
 def _from_items(order_id: str | None, customer_id: str | None, items: Sequence[str]) -> OrderPlaced:
     if not items:
         raise UserError("the order is empty: give --item SKU=QUANTITY, as often as you like, or --file FILE")
+    lines = [sku_and_quantity("--item", item) for item in items]
     try:
         return OrderPlaced.model_validate(
             {
                 "orderId": order_id or f"order-{uuid4().hex[:12]}",
                 "customerId": customer_id or "customer-001",
-                "items": [_item(item) for item in items],
+                "items": [{"sku": sku, "quantity": quantity} for sku, quantity in lines],
             }
         )
     except ValidationError as error:
@@ -90,16 +92,6 @@ def _from_items(order_id: str | None, customer_id: str | None, items: Sequence[s
 def _check_same(order: OrderPlaced, existing: Commit) -> None:
     if content_hash(existing) != PlacedOrder.of(order, allow_forced_payment_result=True).content_hash:
         raise UserError(f"order id {order.order_id} is taken by an order with other content: nothing was sent")
-
-
-def _item(text: str) -> dict[str, str | int]:
-    sku, equals, quantity = text.partition("=")
-    if not equals:
-        raise UserError(f"--item {text}: the quantity is missing, write for example {sku}=1")
-    try:
-        return {"sku": sku, "quantity": int(quantity)}
-    except ValueError as error:
-        raise UserError(f"--item {text}: the quantity is not a whole number, write for example {sku}=2") from error
 
 
 def _check_skus(target: Target, deployment: Deployment, order: OrderPlaced) -> None:

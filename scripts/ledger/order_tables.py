@@ -84,12 +84,12 @@ def _step(event: Event) -> str:
 def returns_table(order: Order) -> Table:
     """Each return as it was announced, and as it was closed."""
     shown = table("return", "time", "step", "units", "fit for sale", title="Returns")
-    shown.columns[0].max_width = _ID_WIDTH
+    shown.columns[0].max_width, shown.columns[1].no_wrap = _ID_WIDTH, True
     for commit in order.history:
         for event in commit.events:
             match event:
                 case ReturnRequested():
-                    due = f", due {timestamp(commit.due_at)}" if commit.due_at else ""
+                    due = f", due {commit.due_at:%Y-%m-%d}" if commit.due_at else ""
                     shown.add_row(
                         event.return_id, commit.cause.occurred_at, f"announced{due}", units_text(event.lines), ""
                     )

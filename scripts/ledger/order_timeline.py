@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from textwrap import wrap
 
 from rich.markup import escape
 from rich.table import Table
@@ -13,7 +14,7 @@ from services.shared.commits import Commit, order_id_of
 from services.shared.events.payment import PaymentProcessed, RefundFailed, RefundMode, RefundProcessed, RefundRequested
 from services.shared.inventory import StockChange
 
-_CAUSE_WIDTH = 20
+_EVENTS_WIDTH = 20
 """A producer's id is folded, so that stock and money have room."""
 _UNITS = ((timedelta(days=2), 86400, "d"), (timedelta(hours=2), 3600, "h"), (timedelta(minutes=2), 60, "min"))
 _SECONDS_FROM = timedelta(seconds=10)
@@ -26,23 +27,22 @@ def timeline(history: Sequence[Commit], event_names: Mapping[str, str]) -> Table
         "time",
         "after",
         "version",
-        "events",
-        "caused by",
+        "events, by cause",
         "stock and money moved",
         title=f"Order {escape(order_id_of(history[0].stream_id))}, correlation id {escape(first.correlation_id)}",
         numbers={"after", "version"},
     )
     for column in shown.columns[:4]:
         column.no_wrap = True
-    shown.columns[4].max_width = _CAUSE_WIDTH
     for commit in history:
         reason = reason_of(commit)
+        cause = event_names.get(commit.cause.event_id, commit.cause.event_id)
+        lines = [event.type_name() for event in commit.events] + ([f"({reason})"] if reason else [])
         shown.add_row(
             commit.cause.occurred_at,
             duration_text(commit.cause.at - first.at),
             str(commit.version),
-            "\n".join([event.type_name() for event in commit.events] + ([f"({reason})"] if reason else [])),
-            event_names.get(commit.cause.event_id, commit.cause.event_id),
+            "\n".join([*lines, *wrap(f"by {cause}", _EVENTS_WIDTH)]),
             "\n".join([*map(_stock, commit.stock_changes()), *_money(commit)]),
         )
     return shown

@@ -61,6 +61,98 @@ def order_show(_: Context, order: str, target: str = "local", json: bool = False
     order_show.show(target_of(target), order, as_json=json)
 
 
+_ORDER = "the order's id"
+_CUSTOMER = "the customer who asks; the order's own by default, for whom staff then acts"
+_WAIT = "wait for the refund"
+
+
+@command(
+    {"order": _ORDER, "target": TARGET, "customer": _CUSTOMER, "wait": _WAIT},
+    needs=DEPLOYMENT,
+    example="order-cancel order-1a2b3c4d5e6f",
+    positional=["order"],
+)
+def order_cancel(_: Context, order: str, target: str = "local", customer: str | None = None, wait: bool = True) -> None:
+    """Cancel an order that is not in fulfilment yet."""
+    from scripts.operate import after_sale
+
+    after_sale.cancel_order(target_of(target), order, customer, wait=wait)
+
+
+@command(
+    {
+        "order": _ORDER,
+        "item": "SKU=QUANTITY, such as prod-006=2; once for each SKU, one at least",
+        "target": TARGET,
+        "customer": _CUSTOMER,
+        "return_id": "the return's id, under which it is opened once; one is made up by default",
+    },
+    needs=DEPLOYMENT,
+    example="return-request order-1a2b3c4d5e6f --item prod-006=1",
+    positional=["order"],
+    iterable=["item"],
+)
+def return_request(
+    _: Context,
+    order: str,
+    item: list[str],
+    target: str = "local",
+    customer: str | None = None,
+    return_id: str | None = None,
+) -> None:
+    """Open a return of delivered goods."""
+    from scripts.operate import after_sale
+
+    after_sale.request_return(target_of(target), order, customer, item, return_id)
+
+
+@command(
+    {
+        "order": _ORDER,
+        "return_id": "the return's id",
+        "item": "SKU=QUANTITY that came back and is refunded; once for each SKU, one at least",
+        "restock": "SKU=QUANTITY of these that is fit for sale, or none; all that came back by default",
+        "target": TARGET,
+        "wait": _WAIT,
+    },
+    needs=DEPLOYMENT,
+    example="return-receive order-1a2b3c4d5e6f return-6f5e4d3c2b1a --item prod-006=1 --restock none",
+    positional=["order", "return_id"],
+    iterable=["item", "restock"],
+)
+def return_receive(
+    _: Context,
+    order: str,
+    return_id: str,
+    item: list[str],
+    restock: list[str],
+    target: str = "local",
+    wait: bool = True,
+) -> None:
+    """Refund the goods of a return that came back."""
+    from scripts.operate import after_sale
+
+    after_sale.receive_return(target_of(target), order, return_id, item, restock, wait=wait)
+
+
+@command(
+    {
+        "order": _ORDER,
+        "refund": "the failed refund's id; each failed refund of the order by default",
+        "target": TARGET,
+        "wait": _WAIT,
+    },
+    needs=DEPLOYMENT,
+    example="refund-retry order-1a2b3c4d5e6f",
+    positional=["order"],
+)
+def refund_retry(_: Context, order: str, refund: str | None = None, target: str = "local", wait: bool = True) -> None:
+    """Ask for failed refunds again, once for each failure."""
+    from scripts.operate import after_sale
+
+    after_sale.retry_refunds(target_of(target), order, refund, wait=wait)
+
+
 @command({"target": TARGET, "orders": "how many orders, 1 or more"}, needs=f"{DEPLOYMENT}; a seeded inventory")
 def demo(_: Context, target: str = "local", orders: str = "200") -> None:
     """Send orders; show orders, stock and money."""

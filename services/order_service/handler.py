@@ -42,8 +42,8 @@ class OrderSettings(StoreSettings):
     dead_letter_queue_url: str
     payment_timeout_seconds: Annotated[int, Field(ge=1)]
     allow_forced_payment_result: bool
-    return_window_days: Annotated[int, Field(ge=1)]
-    return_arrival_days: Annotated[int, Field(ge=1)]
+    return_window_days: Annotated[int, Field(ge=1, le=365)]
+    return_arrival_days: Annotated[int, Field(ge=1, le=365)]
 
 
 class _Application:

@@ -87,22 +87,23 @@ class SimulatedGateway:
             return self._refund(entry, request)
 
     def _call_off(self, entry: JsonObject, order_id: str) -> int:
-        """Try again on what another call has left of the entry, such as a charge that came between."""
-        while (status := entry.get("status")) in _CALLED_OFF:
-            entry = self._update(
-                order_id,
-                "SET #status = :after",
-                "#status = :before" if status else "attribute_not_exists(#status)",
-                {"#status": "status"},
-                {":after": _CALLED_OFF[status]} | ({":before": status} if status else {}),
-            )
-        return _left(entry) if status == "refunded" else 0
+        """Decide on the entry, and again if another call came between, such as the charge."""
+        status = entry.get("status")
+        if status not in _CALLED_OFF:
+            return _left(entry) if status == "refunded" else 0
+        changed = self._update(
+            order_id,
+            "SET #status = :after",
+            "#status = :before" if status else "attribute_not_exists(#status)",
+            {"#status": "status"},
+            {":after": _CALLED_OFF[status]} | ({":before": status} if status else {}),
+        )
+        return self._call_off(changed, order_id)
 
     def _refund(self, entry: JsonObject, request: RefundRequest) -> bool:
-        """Try again on what another call has left of the entry, such as less of the charge."""
-        while (answer := _answer(entry, request)) is None:
-            entry = self._decide(entry, request)
-        return answer
+        """Decide on the entry, and again if another call came between, such as another refund."""
+        answer = _answer(entry, request)
+        return self._refund(self._decide(entry, request), request) if answer is None else answer
 
     def _decide(self, entry: JsonObject, request: RefundRequest) -> JsonObject:
         """Write the refund or its refusal, unless another call came between; return the entry as it is then."""

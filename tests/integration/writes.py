@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # The deployed sweeper leaves alone what is due in a week.
 PAYMENT_TIMEOUT = timedelta(days=7)
 _TRACKING_INTERVAL = timedelta(days=7)
-_RETURNS = ReturnTimes(window=timedelta(days=30), arrival=timedelta(days=14))
+RETURNS = ReturnTimes(window=timedelta(days=30), arrival=timedelta(days=14))
 CAUSE = Cause("event-1", "correlation-1", datetime.now(UTC))
 
 
@@ -71,15 +71,15 @@ class Writes:
     def conclude(self, order: PlacedOrder, cause: Cause) -> Write:
         return lambda client: self._orders(client).conclude_all([(order.order_id, cause)])
 
-    def cancel(self, order: PlacedOrder) -> Write:
-        return lambda client: self._after_sale(client).cancel(order.order_id, order.customer_id, CAUSE)
-
     def make_refunds(self, order: PlacedOrder) -> Write:
         return lambda client: self._payments(client).refund(order.order_id, CAUSE)
 
     def confirmed(self, *orders: PlacedOrder) -> None:
         """Bring orders to their confirmation."""
         self.do(self.place(*orders), self.pay(*orders), *(self.conclude(order, CAUSE) for order in orders))
+
+    def cancel(self, order: PlacedOrder) -> Write:
+        return lambda client: self._after_sale(client).cancel(order.order_id, order.customer_id, CAUSE)
 
     def start(self, order: PlacedOrder) -> Write:
         return lambda client: self._fulfilment(client).start(order.order_id, CAUSE)
@@ -131,13 +131,13 @@ class Writes:
     def _orders(self, client: "DynamoDBClient") -> OrderService:
         return OrderService(self.store(client), self._inventory(client), PAYMENT_TIMEOUT)
 
-    def _after_sale(self, client: "DynamoDBClient") -> AfterSale:
-        return AfterSale(self.store(client), _RETURNS)
-
     def _fulfilment(self, client: "DynamoDBClient", carrier: SimulatedCarrier | None = None) -> FulfilmentService:
         deadlines = DeadlineTable(client, self._world.deployment.tables.deadline)
         carrier = carrier or SimulatedCarrier()
         return FulfilmentService(self.store(client), self._inventory(client), deadlines, carrier, _TRACKING_INTERVAL)
+
+    def _after_sale(self, client: "DynamoDBClient") -> AfterSale:
+        return AfterSale(self.store(client), RETURNS)
 
     def _payments(self, client: "DynamoDBClient") -> PaymentService:
         """The gateway is somebody else's: it has a client of its own, and its writes meet nobody."""

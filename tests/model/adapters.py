@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
+from services.fulfilment_service.carrier import Carrier
 from services.libs.runtime.backoff import Backoff
 from services.libs.store.commit_items import commit_from_item
 from services.libs.store.deadline_table import DeadlineTable
@@ -14,10 +15,11 @@ from services.libs.store.dynamodb_items import Item, from_item
 from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import InventoryTable, stock_item
 from services.payment_service.gateway import PaymentGateway
-from services.payment_service.simulated_gateway import SimulatedGateway
+from services.payment_service.simulated_gateway import REFUND_PREFIX, REFUSED_PREFIX, SimulatedGateway
 from services.shared.commits import Commit
 from services.shared.inventory import StockItem
-from services.shared.json_types import integer, text
+from services.shared.json_types import JsonObject, integer, text
+from tests.model.carrier import ModelCarrier, no_answer
 from tests.model.faults import Faults, Unreliable
 from tests.model.system import Charged
 from tests.unit.conftest import (
@@ -54,8 +56,12 @@ class AdapterSystem:
         )
         self.store = EventStore(unreliable, TABLES, backoff=Backoff(5, 0, sleep=lambda _: None))
         self.inventory = InventoryTable(unreliable, INVENTORY_TABLE)
-        self.gateway: PaymentGateway = SimulatedGateway(unreliable, GATEWAY_TABLE, success_rate=0.5)
+        self.gateway: PaymentGateway = SimulatedGateway(
+            unreliable, GATEWAY_TABLE, success_rate=0.5, refund_failure_rate=0.25, fault_rate=0.05
+        )
         self.deadlines = DeadlineTable(unreliable, DEADLINE_TABLE)
+        self.parcels = ModelCarrier()
+        self.carrier = cast("Carrier", Unreliable(self.parcels, self.faults, {"book": no_answer, "track": no_answer}))
 
     def log(self) -> list[Commit]:
         """A table has no order but that within a stream: what is new since last time comes last."""
@@ -81,8 +87,12 @@ class AdapterSystem:
                 text(item, "status"),
                 integer(item, "amount_minor") if "amount_minor" in item else None,
                 text(item, "charge_id") if "charge_id" in item else None,
+                _amounts(item, REFUND_PREFIX),
+                _amounts(item, REFUSED_PREFIX),
             )
             for item in map(from_item, self._scan(GATEWAY_TABLE))
+            # It has none while the first attempt to call the order off is under way.
+            if "status" in item
         }
 
     def _scan(self, table: str) -> list[Item]:
@@ -104,3 +114,8 @@ class AdapterSystem:
             },
             "TransactWriteItems",
         )
+
+
+def _amounts(item: JsonObject, prefix: str) -> dict[str, int]:
+    """The amounts by refund id."""
+    return {name.removeprefix(prefix): integer(item, name) for name in item if name.startswith(prefix)}

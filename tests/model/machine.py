@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from services.shared.events.fulfilment import ParcelStatus
 from services.shared.events.payment import PaymentRequested
+from tests.model.carrier import NEWS, Answer
 from tests.model.faults import Fault
+from tests.model.people import CUSTOMER, UNREASONABLE
+from tests.model.queues import CONSUMED
 from tests.model.system import System
 from tests.model.world import (
     CLOCK_ERRORS_SECONDS,
-    CONSUMED,
     PAST_EVERY_DEADLINE_SECONDS,
     RIVALS,
     SWEEPS,
@@ -32,6 +35,13 @@ _RESERVING_CALL = 2
 # Due, and by some clocks only; past all that.
 _WAITS = st.sampled_from([15, 45, 75, PAST_EVERY_DEADLINE_SECONDS])
 _EVERY_COMMIT = 1000
+_CUSTOMERS = st.sampled_from([*[CUSTOMER] * 9, "customer-2"])
+_RETURNS = st.integers(1, 3)
+# What is returned, or received: all of it, or the half.
+_SHARES = st.integers(1, 2)
+_WRONG = st.sampled_from([*[""] * 8, *UNREASONABLE])
+# A command reads the order, writes, and does so again where another writer was faster.
+_COMMAND_CALLS = st.integers(1, 4)
 # After so many looks at the clock a sweep is out of time; mostly it never is.
 _LOOKS = st.none() | st.integers(0, 5)
 
@@ -73,9 +83,9 @@ class OrderSystem(RuleBasedStateMachine):
     def forge(self, event: str, order_id: str) -> None:
         self.world.forge(event, order_id)
 
-    @rule(order_id=_KNOWN_ORDERS)
-    def forge_deadline(self, order_id: str) -> None:
-        self.world.forge_deadline(order_id)
+    @rule(order_id=_KNOWN_ORDERS, of_parcel=st.booleans())
+    def forge_deadline(self, order_id: str, *, of_parcel: bool) -> None:
+        self.world.forge_deadline(order_id, of_parcel=of_parcel)
 
     @rule(seconds=st.integers(*CLOCK_ERRORS_SECONDS))
     def clocks_go_wrong(self, seconds: int) -> None:
@@ -151,6 +161,74 @@ class OrderSystem(RuleBasedStateMachine):
     def arm(self, call: int, trouble: str, times: int) -> None:
         for number in range(times):
             self.world.arm(call + number, trouble)
+
+    @rule(quantities=_QUANTITIES)
+    def sell(self, quantities: Mapping[str, int]) -> None:
+        self.orders += 1
+        self.world.sell(f"order-{self.orders}", quantities)
+
+    @rule(quantities=_QUANTITIES, call=_CALLS, trouble=st.sampled_from(TROUBLES), together=st.booleans())
+    def sell_and_bring_home(self, quantities: Mapping[str, int], call: int, trouble: str, *, together: bool) -> None:
+        self.sell(quantities)
+        self.world.arm(call, trouble)
+        self.world.come_home(0, together=together)
+
+    @rule(choice=_CHOICES, call=_CALLS, trouble=st.sampled_from(TROUBLES), together=st.booleans())
+    def bring_home_in_trouble(self, choice: int, call: int, trouble: str, *, together: bool) -> None:
+        self.world.arm(call, trouble)
+        self.world.come_home(choice, together=together)
+
+    @rule(choice=_CHOICES, status=st.sampled_from(NEWS), is_told=st.booleans())
+    def carrier_moves(self, choice: int, status: ParcelStatus | None, *, is_told: bool) -> None:
+        self.world.carrier_moves(choice, status)
+        if is_told:
+            self.world.people.carrier_tells(choice)
+
+    @rule(choice=_CHOICES)
+    def carrier_tells(self, choice: int) -> None:
+        self.world.people.carrier_tells(choice)
+
+    @rule(choice=_CHOICES)
+    def carrier_tells_nonsense(self, choice: int) -> None:
+        self.world.people.carrier_tells_nonsense(self.world.order(choice), choice)
+
+    @rule(answer=st.sampled_from(Answer))
+    def carrier_answers(self, answer: Answer) -> None:
+        self.world.carrier_answers(answer)
+
+    @rule(choice=_CHOICES, customer=_CUSTOMERS)
+    def cancel(self, choice: int, customer: str) -> None:
+        self.world.people.cancel(self.world.order(choice), customer)
+
+    @rule(choice=_CHOICES, call=_COMMAND_CALLS, trouble=st.sampled_from(TROUBLES))
+    def cancel_in_trouble(self, choice: int, call: int, trouble: str) -> None:
+        self.world.arm(call, trouble)
+        self.world.people.cancel(self.world.order(choice))
+
+    @rule(choice=_CHOICES, number=_RETURNS, share=_SHARES, wrong=_WRONG, customer=_CUSTOMERS)
+    def request_return(self, choice: int, number: int, share: int, wrong: str, customer: str) -> None:
+        self.world.people.request_return(self.world.delivered_order(choice), number, share, wrong, customer)
+
+    @rule(choice=_CHOICES, return_=_CHOICES, share=_SHARES, unfit=st.integers(0, 2), wrong=_WRONG)
+    def receive_return(self, choice: int, return_: int, share: int, unfit: int, wrong: str) -> None:
+        self.world.people.receive_return(self.world.delivered_order(choice), return_, share, unfit, wrong)
+
+    @rule(choice=_CHOICES, number=_RETURNS, call=_COMMAND_CALLS, trouble=st.sampled_from(TROUBLES))
+    def return_in_trouble(self, choice: int, number: int, call: int, trouble: str) -> None:
+        order_id = self.world.delivered_order(choice)
+        self.world.people.request_return(order_id, number, 1)
+        self.world.arm(call, trouble)
+        self.world.people.request_return(order_id, number + 1, 2)
+        self.world.people.receive_return(order_id, number, 1, 0)
+
+    @rule(choice=_CHOICES, call=_COMMAND_CALLS, trouble=st.sampled_from(TROUBLES))
+    def retry_refund_in_trouble(self, choice: int, call: int, trouble: str) -> None:
+        self.world.arm(call, trouble)
+        self.world.people.retry_some_refund(self.world.order(choice), choice)
+
+    @rule()
+    def retry_failed_refunds(self) -> None:
+        self.world.people.retry_failed_refunds()
 
     @invariant()
     def everything_adds_up(self) -> None:

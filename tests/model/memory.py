@@ -1,11 +1,13 @@
 """The ports in memory: what the adapters promise, without AWS."""
 
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
+from services.fulfilment_service.carrier import Carrier
 from services.libs.store.deadline_table import DeadlineTable
 from services.libs.store.event_store import (
     ContentionError,
@@ -15,12 +17,20 @@ from services.libs.store.event_store import (
     VersionTakenError,
 )
 from services.libs.store.inventory_table import InventoryTable
-from services.payment_service.gateway import Charge, ChargeConflictError, ChargeRequest, PaymentGateway
+from services.payment_service.gateway import (
+    Charge,
+    ChargeConflictError,
+    ChargeRequest,
+    GatewayError,
+    PaymentGateway,
+    RefundRequest,
+)
 from services.shared.commits import Commit
 from services.shared.counters import counter_increments
 from services.shared.deadlines import DeadlineGroup, minute_of
 from services.shared.faults import DependencyError
 from services.shared.inventory import StockChange, StockItem, merged
+from tests.model.carrier import ModelCarrier, no_answer
 from tests.model.faults import Faults, Unreliable
 from tests.model.system import Charged
 
@@ -48,6 +58,9 @@ class MemoryEventStore(EventStore):
 
     def without_version(self, stream_ids: Sequence[str], version: int) -> list[str]:
         return [stream_id for stream_id in stream_ids if version not in self._streams.get(stream_id, {})]
+
+    def with_version(self, stream_ids: Sequence[str], version: int) -> list[str]:
+        return [stream_id for stream_id in stream_ids if version in self._streams.get(stream_id, {})]
 
     def append(self, commit: Commit) -> None:
         try:
@@ -113,7 +126,7 @@ class MemoryInventory(InventoryTable):
 
 
 class MemoryGateway(PaymentGateway):
-    """Declines every second order, unless the outcome is forced."""
+    """Declines every second order, unless the outcome is forced, and refuses every fourth refund or so."""
 
     def __init__(self) -> None:
         self.ledger: dict[str, Charged] = {}
@@ -125,7 +138,8 @@ class MemoryGateway(PaymentGateway):
         accepted = request.forced_result == "SUCCESS" if request.forced_result else request.order_id[-1] in "02468"
         status = known.status if known else ("charged" if accepted else "declined")
         charge_id = f"charge-{request.order_id}"
-        self.ledger[request.order_id] = Charged(status, request.amount_minor, charge_id)
+        entry = known or Charged(status)
+        self.ledger[request.order_id] = replace(entry, amount_minor=request.amount_minor, charge_id=charge_id)
         return Charge(charge_id, accepted=status == "charged")
 
     def call_off(self, order_id: str) -> int:
@@ -133,7 +147,19 @@ class MemoryGateway(PaymentGateway):
         if known.status not in {"charged", "refunded"}:
             return 0
         self.ledger[order_id] = replace(known, status="refunded")
-        return known.amount_minor or 0
+        return (known.amount_minor or 0) - sum(known.refunds.values())
+
+    def refund(self, request: RefundRequest) -> bool:
+        entry = self.ledger.get(request.order_id, Charged("unknown"))
+        if request.refund_id not in {*entry.refunds, *entry.refused}:
+            one = {request.refund_id: request.amount_minor}
+            left = (entry.amount_minor or 0) - sum(entry.refunds.values()) if entry.status == "charged" else 0
+            if request.amount_minor <= left and zlib.crc32(request.refund_id.encode()) % 4:
+                entry = replace(entry, refunds={**entry.refunds, **one})
+            else:
+                entry = replace(entry, refused={**entry.refused, **one})
+            self.ledger[request.order_id] = entry
+        return entry.refunds.get(request.refund_id) == request.amount_minor
 
 
 class MemoryDeadlines(DeadlineTable):
@@ -167,8 +193,11 @@ class MemorySystem:
         )
         self.store = cast("EventStore", Unreliable(self._store, self.faults, contention))
         self.inventory = cast("InventoryTable", Unreliable(MemoryInventory(self._store), self.faults))
-        self.gateway = cast("PaymentGateway", Unreliable(self._gateway, self.faults))
+        away = dict.fromkeys(("call_off", "refund"), lambda *_: GatewayError("the provider does not answer"))
+        self.gateway = cast("PaymentGateway", Unreliable(self._gateway, self.faults, away))
         self.deadlines = cast("DeadlineTable", Unreliable(self._store.deadlines, self.faults))
+        self.parcels = ModelCarrier()
+        self.carrier = cast("Carrier", Unreliable(self.parcels, self.faults, {"book": no_answer, "track": no_answer}))
 
     def log(self) -> list[Commit]:
         return self._store.log

@@ -12,9 +12,12 @@ from random import Random
 from rich.progress import Progress
 
 from scripts.cli.console import err, out, table
+from tests.model.carrier import NEWS, Answer
 from tests.model.memory import MemorySystem
+from tests.model.people import CUSTOMER, UNREASONABLE
+from tests.model.queues import CONSUMED
 from tests.model.truth import Truth
-from tests.model.world import CLOCK_ERRORS_SECONDS, CONSUMED, PAST_EVERY_DEADLINE_SECONDS, TROUBLES, World
+from tests.model.world import CLOCK_ERRORS_SECONDS, PAST_EVERY_DEADLINE_SECONDS, TROUBLES, World
 
 _SKUS = tuple(f"sku-{letter}" for letter in "abcdef")
 _UNKNOWN_SKU = "sku-unknown"
@@ -73,10 +76,16 @@ class Soak:
                 15, world.forge, lambda: {"event": random.choice(CONSUMED), "order_id": self._recent()}
             ),
             "deadline forged": _Operation(3, world.forge_deadline, lambda: {"order_id": self._recent()}),
+            "deadline of a parcel forged": _Operation(
+                3, world.forge_deadline, lambda: {"order_id": self._recent(), "of_parcel": True}
+            ),
             "clocks set": _Operation(
                 5, world.set_clock, lambda: {"error_seconds": random.randint(*CLOCK_ERRORS_SECONDS)}
             ),
             "message delivered": _Operation(300, world.deliver, self._choice),
+            "messages delivered in a batch": _Operation(
+                60, world.deliver_batch, lambda: self._choice() | {"size": random.randint(2, 10)}
+            ),
             "message delivered, to come again": _Operation(40, world.deliver, lambda: self._choice() | {"again": True}),
             "dead letters redriven": _Operation(3, world.redrive, lambda: {"messages": 10}),
             "commits relayed": _Operation(90, world.relay, lambda: {"commits": random.randint(1, 10)}),
@@ -95,7 +104,54 @@ class Soak:
             "trouble armed": _Operation(
                 100, world.arm, lambda: {"call": random.randint(1, 10), "trouble": random.choice(TROUBLES)}
             ),
+            **self._after_sale(),
         }
+
+    def _after_sale(self) -> dict[str, _Operation]:
+        random, world, people = self._random, self.world, self.world.people
+        return {
+            "cancel asked for": _Operation(
+                15, people.cancel, lambda: self._some_order() | {"customer_id": self._customer()}
+            ),
+            "return announced": _Operation(
+                40, people.request_return, lambda: self._delivered() | self._goods() | {"number": random.randint(1, 4)}
+            ),
+            "return received": _Operation(
+                40,
+                people.receive_return,
+                lambda: self._delivered() | self._goods() | self._choice() | {"unfit": random.randint(0, 2)},
+            ),
+            "refund asked for again": _Operation(
+                5, people.retry_some_refund, lambda: self._some_order() | self._choice()
+            ),
+            "failed refunds asked for again": _Operation(10, people.retry_failed_refunds),
+            "parcel moved": _Operation(
+                60, world.carrier_moves, lambda: self._choice() | {"status": random.choice(NEWS)}
+            ),
+            "carrier told by itself": _Operation(60, people.carrier_tells, self._choice),
+            "carrier told nonsense": _Operation(
+                5, people.carrier_tells_nonsense, lambda: self._some_order() | self._choice()
+            ),
+            "parcels brought home": _Operation(
+                10, world.come_home, lambda: self._choice() | {"together": random.random() < 0.5}
+            ),
+            "carrier answers otherwise": _Operation(
+                10, world.carrier_answers, lambda: {"answer": random.choice([*Answer])}
+            ),
+        }
+
+    def _some_order(self) -> dict[str, object]:
+        return {"order_id": self.world.order(self._random.randrange(100))}
+
+    def _delivered(self) -> dict[str, object]:
+        return {"order_id": self.world.delivered_order(self._random.randrange(100))}
+
+    def _customer(self) -> str:
+        return CUSTOMER if self._random.random() < 0.95 else "customer-2"
+
+    def _goods(self) -> dict[str, object]:
+        wrong = self._random.choice(UNREASONABLE) if self._random.random() < 0.1 else ""
+        return {"share": self._random.randint(1, 2), "wrong": wrong}
 
     def _order(self) -> dict[str, object]:
         self._orders += 1
@@ -105,7 +161,7 @@ class Soak:
         return {
             "order_id": f"order-{self._orders}",
             "quantities": {sku: self._random.randint(1, 5) for sku in skus},
-            "forced": self._random.choice([None, None, "SUCCESS", "FAILURE"]),
+            "forced": self._random.choice([None, None, "SUCCESS", "SUCCESS", "FAILURE"]),
         }
 
     def _choice(self) -> dict[str, object]:
@@ -153,7 +209,9 @@ def _report(soak: Soak, seconds: float, violations: int) -> None:
         "faults that struck": world.faults.struck,
         "refusals seen by the services": world.faults.raised,
         "messages delivered": world.deliveries,
+        "answers to commands": world.people.answers,
         "orders": world.truth.outcomes(),
+        "parcels, returns and refunds": world.truth.after_sale(),
     }
     for title, figures in sections.items():
         shown.add_row(f"{title}", f"{sum(figures.values())}")

@@ -1,15 +1,17 @@
 """What the model asks of the place that the services write to."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from services.fulfilment_service.carrier import Carrier
 from services.libs.store.deadline_table import DeadlineTable
 from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.gateway import PaymentGateway
 from services.shared.commits import Commit
 from services.shared.inventory import StockItem
+from tests.model.carrier import ModelCarrier
 from tests.model.faults import Faults
 
 
@@ -20,6 +22,10 @@ class Charged:
     status: str
     amount_minor: int | None = None
     charge_id: str | None = None
+    refunds: Mapping[str, int] = field(default_factory=dict)
+    """The amounts that were given back, by refund id."""
+    refused: Mapping[str, int] = field(default_factory=dict)
+    """The amounts whose refund was refused for good, by refund id."""
 
 
 class System(Protocol):
@@ -30,6 +36,9 @@ class System(Protocol):
     inventory: InventoryTable
     gateway: PaymentGateway
     deadlines: DeadlineTable
+    carrier: Carrier
+    parcels: ModelCarrier
+    """What stands behind the carrier."""
 
     def log(self) -> Sequence[Commit]:
         """All commits, those of one stream in the order in which they were written."""

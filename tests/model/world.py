@@ -17,26 +17,23 @@ from services.deadline_sweeper.domain import CLOCK_ERROR
 from services.deadline_sweeper.service import DeadlineSweeper
 from services.libs.messaging.deadline_notices import DeadlineNotices
 from services.libs.messaging.event_publisher import EventPublisher
-from services.libs.messaging.incoming_events import event_in, parse_message
-from services.libs.messaging.incoming_events import order_id as order_id_of
-from services.libs.messaging.messages import Message, validate
-from services.libs.messaging.queue_consumer import one_by_one, validated
+from services.libs.messaging.incoming_events import parse_message
 from services.libs.runtime.backoff import Backoff
-from services.libs.store.event_store import ContentionError
-from services.order_service.domain import NotDueError, PlacedOrder
-from services.order_service.service import OrderService
-from services.payment_service.gateway import GatewayError
-from services.payment_service.service import PaymentService
 from services.shared.commits import order_stream
-from services.shared.deadlines import DEADLINES_PASSED, MINUTE, DeadlinesPassed
-from services.shared.events.event import Bus, type_names
-from services.shared.events.order import OrderCancelled, OrderPlaced, OrderValidated
-from services.shared.events.payment import PaymentFailed, PaymentProcessed, PaymentRequested, RefundRequested
-from services.shared.faults import no_hurry
-from services.shared.order_lifecycle import RESERVED
-from services.shared.rejections import RejectedError, RejectionReason
+from services.shared.deadlines import DEADLINES_PASSED, MINUTE
+from services.shared.events.event import Bus
+from services.shared.events.fulfilment import ParcelStatus
+from services.shared.events.order import OrderPlaced
+from services.shared.inventory import MAIN_WAREHOUSE, Product
+from services.shared.rejections import RejectedError
+from services.shared.shipment_lifecycle import shipment_id as parcel_id
+from services.shared.shipment_lifecycle import shipment_stream
 from tests.factories import event_body
-from tests.model.faults import Fault, FaultError, ProcessDiedError, Unreliable
+from tests.model.carrier import Answer
+from tests.model.faults import Fault, Unreliable
+from tests.model.people import CUSTOMER, People
+from tests.model.queues import TELLING_CALLS, Buses, Queues, kind
+from tests.model.shop import INVOCATION_FAILED, Shop
 from tests.model.system import System
 from tests.model.truth import Truth
 
@@ -44,18 +41,26 @@ if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
     from types_boto3_sqs import SQSClient
 
-# In turn: a deadline that clocks may take for past when it is written, and one that a single sweep tells of.
-_PAYMENT_TIMEOUTS = (timedelta(seconds=20), timedelta(minutes=10))
 # The longest timeout, and the error of every clock.
 PAST_EVERY_DEADLINE_SECONDS = 800
+# The interval of tracking and that error, several times.
+_PAST_TRACKING_SECONDS = 240
 # Longer than the seconds that pass within one invocation here.
 _WRITER_TIMEOUT = timedelta(minutes=1)
 CLOCK_ERRORS_SECONDS = (-CLOCK_ERROR.seconds, CLOCK_ERROR.seconds)
-_TELLING_CALLS = ("send_message_batch",)
-# OrderPlaced, the payment's request, its outcome, and a conflict on the way.
-_LONGEST_FLOW = 5
-_INVOCATION_FAILED = (ProcessDiedError, FaultError, ContentionError, GatewayError, NotDueError)
-CONSUMED = type_names((PaymentRequested, PaymentProcessed, PaymentFailed, RefundRequested))
+# From OrderPlaced to the last parcel's label, and a conflict on the way.
+_LONGEST_FLOW = 9
+# A refund that is refused each time is asked for again so often.
+_MOST_ROUNDS = 30
+_RECENT = 20
+_NO_ORDER = "order-none"
+_NORTHERN_SKUS = ("sku-b", "sku-d", "sku-f")
+
+
+class _Seeded(SeedProduct):
+    @property
+    def product(self) -> Product:
+        return super().product._replace(warehouse="north" if self.sku in _NORTHERN_SKUS else MAIN_WAREHOUSE)
 
 
 class World:
@@ -72,30 +77,34 @@ class World:
         self._in_hand: list[str] = []
         self._placed: list[str] = []
         self._order_ids: set[str] = set()
+        self._recent: deque[str] = deque(maxlen=_RECENT)
         self._published = 0
         self._delivered: set[int] = set()
-        self._buses = _Buses(self.pending)
-        self._order_services = [OrderService(system.store, system.inventory, after) for after in _PAYMENT_TIMEOUTS]
-        self._payments = PaymentService(system.store, system.gateway)
-        queues = cast("SQSClient", Unreliable(_Queues(self.pending), self.faults, {"send_message_batch": _sqs_refused}))
-        notices = DeadlineNotices(queues, {"order": "order"})
+        self._buses = Buses(self.pending)
+        self.shop = Shop(system, self.truth)
+        self.people = People(system, self.shop, self.truth, self._clock)
+        refused = {"send_message_batch": Queues.refused}
+        queues = cast("SQSClient", Unreliable(Queues(self.pending), self.faults, refused))
+        notices = DeadlineNotices(queues, {"order": "order", "shipment": "fulfilment"})
         self._sweeper = DeadlineSweeper(system.deadlines, notices, _WRITER_TIMEOUT)
         self._seeder = Seeder(system.store, system.inventory)
         self._publisher = EventPublisher(
-            cast("EventBridgeClient", Unreliable(self._buses, self.faults, {"put_events": _put_refused})),
+            cast("EventBridgeClient", Unreliable(self._buses, self.faults, {"put_events": Buses.refused})),
             {bus: bus.value for bus in Bus},
             backoff=Backoff(3, 0, sleep=lambda _: None),
         )
 
     def place(self, order_id: str, quantities: Mapping[str, int], forced: str | None = None) -> None:
         items = [{"sku": sku, "quantity": quantity} for sku, quantity in quantities.items()]
-        fields = {"orderId": order_id, "customerId": "customer-1", "items": items}
+        fields = {"orderId": order_id, "customerId": CUSTOMER, "items": items}
         if forced:
             fields["_postDeployTestForceResult"] = forced
         body = event_body(OrderPlaced.type_name(), **fields)
         self.pending.append(body)
         self._placed.append(body)
-        self._order_ids.add(order_id)
+        if order_id not in self._order_ids:
+            self._order_ids.add(order_id)
+            self._recent.append(order_id)
 
     def place_again(self, choice: int) -> None:
         """The producer sends an order that it sent before."""
@@ -111,11 +120,12 @@ class World:
 
     def forge(self, event: str, order_id: str) -> None:
         """Somebody sends an event that no commit stands behind."""
-        self.pending.append(event_body(event, orderId=order_id))
+        self.pending.append(event_body(event, orderId=order_id, shipmentId=parcel_id(order_id, 1)))
 
-    def forge_deadline(self, order_id: str) -> None:
-        """Somebody tells of a deadline that may not have passed, of an order that may not be there."""
-        self.pending.append(event_body(DEADLINES_PASSED, streamIds=[order_stream(order_id)]))
+    def forge_deadline(self, order_id: str, *, of_parcel: bool = False) -> None:
+        """Somebody tells of a deadline that may not have passed, of an order or a parcel that may not be there."""
+        stream = shipment_stream(parcel_id(order_id, 1)) if of_parcel else order_stream(order_id)
+        self.pending.append(event_body(DEADLINES_PASSED, streamIds=[stream]))
 
     def deliver(self, choice: int = 0, *, again: bool = False) -> None:
         """Hand a message to its service. It stays on its way if that fails, or if it is to come `again`."""
@@ -129,8 +139,8 @@ class World:
         """Hand a service the next messages of one kind that are on their way, all at once."""
         if not self.pending:
             return
-        kind = _kind(self.pending[choice % len(self.pending)])
-        bodies = [body for body in self.pending if _kind(body) == kind][:size]
+        one = kind(self.pending[choice % len(self.pending)])
+        bodies = [body for body in self.pending if kind(body) == one][:size]
         for body in bodies:
             self.pending.remove(body)
         self._take(bodies)
@@ -142,15 +152,15 @@ class World:
         messages = [parse_message(body, self._clock()) for body in bodies]
         in_hand, self._in_hand = self._in_hand, [*self._in_hand, *bodies]
         try:
-            outcomes = self._handle(messages)
-        except _INVOCATION_FAILED as error:
+            outcomes = self.shop.handle(messages)
+        except INVOCATION_FAILED as error:
             outcomes = [error] * len(bodies)
         self._in_hand = in_hand
         for body, message, outcome in zip(bodies, messages, outcomes, strict=True):
             if isinstance(outcome, RejectedError):
-                self._check_rejection(message, outcome)
+                self.shop.check_rejection(message, outcome)
                 self.dead_letters.append(body)
-            elif isinstance(outcome, _INVOCATION_FAILED):
+            elif isinstance(outcome, INVOCATION_FAILED):
                 self.pending += [] if again else [body]
             elif outcome:
                 raise outcome
@@ -169,7 +179,7 @@ class World:
         start, log = self._published, self._system.log()
         batch = log[start : start + commits]
         self._buses.refusals = deque(refusals)
-        with suppress(*_INVOCATION_FAILED, ClientError):
+        with suppress(*INVOCATION_FAILED, ClientError):
             unpublished = self._publisher.publish(batch)
             self._published = start + (batch.index(unpublished[0]) if unpublished else len(batch))
 
@@ -183,9 +193,39 @@ class World:
         for _ in range(len(self.pending)):
             self.deliver()
 
+    def order(self, choice: int) -> str:
+        """The id of an order that was placed lately, or of none."""
+        known = [_NO_ORDER, *self._recent]
+        return known[-1 - choice % len(known)]
+
+    def delivered_order(self, choice: int) -> str:
+        """The id of an order that was delivered lately; of any, if none was or the choice is not so."""
+        delivered = self.truth.delivered
+        return delivered[-1 - choice % len(delivered)] if delivered and choice % 10 else self.order(choice)
+
+    def sell(self, order_id: str, quantities: Mapping[str, int]) -> None:
+        """An order is placed, and comes as far as it can without the carrier."""
+        self.place(order_id, quantities, "SUCCESS")
+        for _ in range(_LONGEST_FLOW):
+            self.arrive()
+
+    def come_home(self, choice: int, *, together: bool) -> None:
+        """The carrier delivers the parcels of an order, and its messages arrive in between, or after all of them."""
+        for shipment_id in [*self.truth.life(self.order(choice)).planned]:
+            self.people.carrier_delivers(shipment_id, self._now + CLOCK_ERROR)
+            if not together:
+                self.arrive()
+        self.arrive()
+
+    def carrier_moves(self, choice: int, status: ParcelStatus | None) -> None:
+        self.people.parcel_moves(choice, status, self._now)
+
+    def carrier_answers(self, answer: Answer) -> None:
+        self._system.parcels.answer = answer
+
     def seed(self, sku: str, stock: int, price_minor: int = 500) -> None:
-        product = SeedProduct(sku=sku, name=sku, stock=stock, priceMinor=price_minor, currency="GBP")
-        with suppress(*_INVOCATION_FAILED):
+        product = _Seeded(sku=sku, name=sku, stock=stock, priceMinor=price_minor, currency="GBP")
+        with suppress(*INVOCATION_FAILED):
             for change in self._seeder.seed([product]):
                 assert change.refused or self._system.stock()[sku].stock == stock, f"{sku} was not set to {stock}"
 
@@ -200,8 +240,8 @@ class World:
         """Sweep with time left at the first `looks` at the clock only, or while no queue takes a message."""
         now, struck = self._now - self._clock_error, self.faults.struck.total()
         looked = count()
-        self.faults.throttled = _TELLING_CALLS if throttled else ()
-        with suppress(*_INVOCATION_FAILED):
+        self.faults.throttled = TELLING_CALLS if throttled else ()
+        with suppress(*INVOCATION_FAILED):
             self._sweeper.sweep(now, lambda: 0 if looks is not None and next(looked) >= looks else math.inf)
         self.faults.throttled = ()
         if self.faults.struck.total() != struck or throttled:
@@ -226,79 +266,29 @@ class World:
     def settle(self) -> None:
         """End all faults, let everything happen that still can, and check that nothing was lost on the way."""
         self.faults.disarm()
+        self.carrier_answers(Answer.ALL)
+        self._arrive_all()
+        self.truth.check_followed()
+        self._system.parcels.hurries = True
         self.advance(PAST_EVERY_DEADLINE_SECONDS)
-        self.sweep()
-        self.redrive(len(self.dead_letters))
+        for _ in range(_MOST_ROUNDS):
+            self.sweep()
+            self.redrive(len(self.dead_letters))
+            self._arrive_all()
+            if self.truth.all_ended():
+                break
+            self.people.retry_failed_refunds()
+            self.advance(_PAST_TRACKING_SECONDS)
+        self._system.parcels.hurries = False
+        self.truth.check_settled(self._order_ids)
+
+    def _arrive_all(self) -> None:
         for _ in range(_LONGEST_FLOW):
             self.arrive()
             self.truth.check()
+            if not self.pending and self._published == len(self._system.log()):
+                return
         assert not self.pending, f"never done: {self.pending}"
-        self.truth.check_settled(self._order_ids)
-
-    def _handle(self, messages: Sequence[Message]) -> "Sequence[BaseException | None]":
-        """As the services' handlers do; all messages are of one kind."""
-        match _handled_kind(messages[0].event_type):
-            case "OrderPlaced":
-                outcomes = validated(messages, _order, self._orders.place_all)
-                for message, outcome in zip(messages, outcomes, strict=True):
-                    order = _order(message)
-                    assert outcome or self._stored(order.order_id) == order.quantities, "an order was taken for another"
-                return outcomes
-            case "PaymentProcessed":
-                return validated(messages, order_id_of, self._orders.conclude_all)
-            case "PaymentRequested":
-                return self._pay(messages)
-            case "DeadlinesPassed":
-                return [self._expire(message) for message in messages]
-            case _:
-                return one_by_one(self._call_off)(messages, no_hurry)
-
-    @property
-    def _orders(self) -> OrderService:
-        return self._order_services[self.deliveries.total() % len(self._order_services)]
-
-    def _call_off(self, message: Message) -> None:
-        order_id = order_id_of(message)
-        self._payments.call_off(order_id, message.cause)
-        assert self._has_ended(order_id), "a refund is done, and not in the log"
-
-    def _expire(self, message: Message) -> BaseException | None:
-        streams = validate(DeadlinesPassed, message.detail).stream_ids
-        failures = self._orders.expire_all(streams, message.cause.at)
-        return next(iter(failures.values()), None)
-
-    def _has_ended(self, order_id: str) -> bool:
-        state = self.truth.state(order_id)
-        return state is not None and state.is_final
-
-    def _is_settled(self, order_id: str) -> bool:
-        state = self.truth.state(order_id)
-        return state is not None and state.phase != RESERVED
-
-    def _pay(self, messages: Sequence[Message]) -> "Sequence[BaseException | None]":
-        ids = [order_id_of(message) for message in messages]
-        before = {order_id: (self._is_settled(order_id), self._system.ledger().get(order_id)) for order_id in ids}
-        outcomes = validated(messages, order_id_of, self._payments.pay_all)
-        for order_id, outcome in zip(ids, outcomes, strict=True):
-            settled, entry = before[order_id]
-            after = self._system.ledger().get(order_id)
-            assert not settled or entry or not after or after.charge_id is None, f"{order_id} was charged after its end"
-            assert outcome or self._is_settled(order_id), f"{order_id}: a payment is done, and not in the log"
-        return outcomes
-
-    def _check_rejection(self, message: Message, rejected: RejectedError) -> None:
-        assert "metadata" not in message.detail, f"an event of ours was rejected: {rejected}"
-        assert message.event_type != DEADLINES_PASSED, f"a deadline was rejected: {rejected}"
-        if message.event_type == OrderPlaced.type_name():
-            assert rejected.reason is RejectionReason.CONFLICT, f"an order was rejected: {rejected}"
-            order = _order(message)
-            assert self._stored(order.order_id) != order.quantities, "an order was rejected for its own content"
-
-    def _stored(self, order_id: str) -> dict[str, int]:
-        decided = self.truth.placed(order_id)
-        accepted = decided.find(OrderValidated)
-        items = accepted.items if accepted else decided.get(OrderCancelled).items or ()
-        return {item.sku: item.quantity for item in items}
 
 
 def _sweep_and_arrive(world: World) -> None:
@@ -321,57 +311,11 @@ _MEANWHILE: Mapping[str, Callable[[World], None]] = {
     "another message arrives": lambda world: world.deliver(-1),
     "everything arrives": World.arrive,
     "some seconds pass": lambda world: world.advance(5),
+    "the customer cancels": lambda world: world.people.cancel(world.order(0)),
+    "a parcel comes home": lambda world: world.come_home(0, together=True),
+    "a parcel is lost": lambda world: world.carrier_moves(0, ParcelStatus.LOST),
+    "the carrier tells": lambda world: world.people.carrier_tells(0),
+    "staff asks again for refunds": lambda world: world.people.retry_failed_refunds(),
 }
 SWEEPS, RIVALS = tuple(_SWEEPS), tuple(_RIVALS)
 TROUBLES = (*Fault, *_MEANWHILE)
-
-
-class _Buses:
-    """EventBridge: takes the entries that it does not refuse, and routes them as the rules do."""
-
-    def __init__(self, queue: list[str]) -> None:
-        self.refusals: deque[bool] = deque()
-        self._queue = queue
-
-    def put_events(self, **request: Sequence[Mapping[str, str]]) -> dict[str, object]:
-        results = [self._put(entry) for entry in request["Entries"]]
-        return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}
-
-    def _put(self, entry: Mapping[str, str]) -> dict[str, str]:
-        if self.refusals and self.refusals.popleft():
-            return {"ErrorCode": "InternalFailure"}
-        if entry["EventBusName"] == Bus.PAYMENT and entry["DetailType"] in CONSUMED:
-            self._queue.append(event_body(entry["DetailType"], **json.loads(entry["Detail"])))
-        return {"EventId": "bridge-1"}
-
-
-class _Queues:
-    """SQS, for the sweeper."""
-
-    def __init__(self, queue: list[str]) -> None:
-        self._queue = queue
-
-    def send_message_batch(self, **request: Sequence[Mapping[str, str]]) -> dict[str, object]:
-        self._queue += [entry["MessageBody"] for entry in request["Entries"]]
-        return {}
-
-
-def _sqs_refused(**_: object) -> ClientError:
-    return ClientError({"Error": {"Code": "ServiceUnavailable", "Message": "away"}}, "SendMessageBatch")
-
-
-def _put_refused(**_: object) -> ClientError:
-    return ClientError({"Error": {"Code": "ThrottlingException", "Message": "throttled"}}, "PutEvents")
-
-
-def _order(message: Message) -> PlacedOrder:
-    return PlacedOrder.of(event_in(message, OrderPlaced), allow_forced_payment_result=True)
-
-
-def _kind(body: str) -> str:
-    return _handled_kind(json.loads(body)["detail-type"])
-
-
-def _handled_kind(event_type: str) -> str:
-    """Both outcomes of a payment are handled together."""
-    return PaymentProcessed.type_name() if event_type == PaymentFailed.type_name() else event_type

@@ -92,18 +92,8 @@ variable "settings" {
   }
 
   validation {
-    condition     = var.settings.refund_failure_rate >= 0 && var.settings.refund_failure_rate <= 1
-    error_message = "refund_failure_rate: a share of the refunds is 0 to 1."
-  }
-
-  validation {
-    condition     = var.settings.gateway_fault_rate >= 0 && var.settings.gateway_fault_rate <= 1
-    error_message = "gateway_fault_rate: a share of the calls is 0 to 1."
-  }
-
-  validation {
-    condition     = alltrue([for days in [var.settings.return_window_days, var.settings.return_arrival_days] : days >= 1 && floor(days) == days])
-    error_message = "return_window_days, return_arrival_days: give whole days, 1 or more."
+    condition     = alltrue([for days in [var.settings.return_window_days, var.settings.return_arrival_days] : days >= 1 && days <= 365 && floor(days) == days])
+    error_message = "return_window_days, return_arrival_days: give whole days, 1 to 365."
   }
 
   validation {
@@ -124,6 +114,16 @@ variable "settings" {
   validation {
     condition     = var.settings.tracking_interval_seconds >= 60
     error_message = "tracking_interval_seconds: the carrier is asked every 60 seconds at most, as deadlines are kept by the minute."
+  }
+
+  validation {
+    condition     = var.settings.refund_failure_rate >= 0 && var.settings.refund_failure_rate <= 1
+    error_message = "refund_failure_rate: a share of the refunds is 0 to 1."
+  }
+
+  validation {
+    condition     = var.settings.gateway_fault_rate >= 0 && var.settings.gateway_fault_rate <= 1
+    error_message = "gateway_fault_rate: a share of the calls is 0 to 1."
   }
 
   validation {

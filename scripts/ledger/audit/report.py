@@ -70,10 +70,10 @@ def _totals(audit: Audit) -> str:
     cancelled = ", ".join(f"{count:,} {reason}" for reason, count in sorted(ledger.cancelled.items()))
     return (
         f"{audit.commits:,} commits, {audit.orders:,} orders: {ledger.confirmed:,} confirmed,"
-        f" {ledger.shipped:,} shipped, {ledger.delivered:,} delivered, cancelled: {cancelled or 'none'};"
-        f" {audit.parcels:,} parcels, {ledger.returned:,} returns;"
-        f" revenue {amounts_text(ledger.revenue_minor)}, given back {amounts_text(ledger.refunded_minor)};"
-        f" {audit.charges:,} entries in the gateway's ledger, {len(audit.stock):,} SKUs"
+        f" {ledger.shipped:,} shipped, {ledger.delivered:,} delivered, cancelled: {cancelled or 'none'}\n"
+        f"{audit.parcels:,} parcels, {ledger.returned:,} returns; revenue {amounts_text(ledger.revenue_minor)},"
+        f" given back {amounts_text(ledger.refunded_minor)}; {audit.charges:,} entries in the gateway's ledger,"
+        f" {len(audit.stock):,} SKUs"
     )
 
 

@@ -113,7 +113,7 @@ class EventStore:
         return left
 
     def with_version(self, stream_ids: Sequence[str], version: int) -> list[str]:
-        """The streams that have this version. The read is eventually consistent: it may miss a commit of this second."""
+        """The streams that have this version, by an eventually consistent read: it may miss a commit of this second."""
         return sorted(self._with_version(list(dict.fromkeys(stream_ids)), version, consistent=False))
 
     def _with_version(self, stream_ids: Sequence[str], version: int, *, consistent: bool) -> set[str]:

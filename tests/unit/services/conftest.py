@@ -29,13 +29,13 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "DEAD_LETTER_QUEUE_URL": aws.dead_letter_queue_url,
         "ALLOW_FORCED_PAYMENT_RESULT": "true",
         "PAYMENT_SUCCESS_RATE": "1",
-        "REFUND_FAILURE_RATE": "0",
-        "GATEWAY_FAULT_RATE": "0",
         "CARRIER_SPEED": "1",
         "CARRIER_LOST_SHARE": "0",
         "CARRIER_RETURNED_SHARE": "0",
         "CARRIER_FAULT_RATE": "0",
         "TRACKING_INTERVAL_SECONDS": "3600",
+        "REFUND_FAILURE_RATE": "0",
+        "GATEWAY_FAULT_RATE": "0",
         "BUS_NAMES": json.dumps({bus: f"test-{bus}-bus" for bus in Bus}),
     }
     for name, value in settings.items():

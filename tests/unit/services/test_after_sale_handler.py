@@ -172,7 +172,7 @@ def test_a_return_that_is_just_not_due_comes_again(aws: Aws, early: timedelta, a
 
 
 @pytest.mark.parametrize("name", ["RETURN_WINDOW_DAYS", "RETURN_ARRIVAL_DAYS"])
-@pytest.mark.parametrize("value", ["0", "-1", "1.5", ""])
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "366", ""])
 def test_returns_have_whole_days(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
 

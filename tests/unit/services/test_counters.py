@@ -73,7 +73,7 @@ def test_every_outcome_is_counted_in_the_transaction_of_its_commit(aws: Aws) -> 
         ),
         ("refunded", {"refunds_total|status=processed": 1}),
         ("refund_failed", {"refunds_total|status=failed": 1}),
-        ("refund_asked_again", {"refunds_total|status=requested": 1}),
+        ("refund_asked_again", {"refunds_total|status=asked_again": 1}),
         ("confirmed", {}),
         ("started", {}),
         ("shipped", {}),

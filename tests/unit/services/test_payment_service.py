@@ -2,7 +2,7 @@ import pytest
 
 from services.libs.store.dynamodb_items import from_item, to_item
 from services.order_service.service import OrderService
-from services.payment_service.gateway import Charge, ChargeRequest, PaymentGateway, RefundRequest
+from services.payment_service.gateway import Charge, ChargeRequest, GatewayError, PaymentGateway, RefundRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.commits import Commit
@@ -103,6 +103,21 @@ def test_a_crash_after_the_charge_charges_nobody_twice(
     assert aws.stock() == (7, 0, 7)
     assert _ledger(aws)["attempts"] == 2
     assert _last(aws).get(PaymentProcessed).charge_id == _ledger(aws)["charge_id"]
+
+
+def test_a_charge_whose_answer_comes_too_late_is_settled_by_the_next_delivery(
+    aws: Aws, service: PaymentService
+) -> None:
+    _reserve(aws)
+    late = PaymentService(aws.store, SimulatedGateway(aws.dynamodb, GATEWAY_TABLE, success_rate=1.0, fault_rate=1.0))
+
+    with pytest.raises(GatewayError):
+        pay(late, "order-1", CAUSE)
+    assert (_ledger(aws)["status"], aws.stock()) == ("charged", (10, 3, 7))
+    pay(service, "order-1", CAUSE)
+
+    assert aws.stock() == (7, 0, 7)
+    assert _last(aws).get(PaymentProcessed).amount_minor == 1500
 
 
 class _SlowGateway(PaymentGateway):
