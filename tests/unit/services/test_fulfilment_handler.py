@@ -10,8 +10,9 @@ from services.fulfilment_service.carrier import CarrierError
 from services.fulfilment_service.simulated_carrier import SimulatedCarrier
 from services.libs.runtime.lambda_types import BatchResponse
 from services.shared.events.fulfilment import ShipmentCreated
+from services.shared.lifecycle import Phase
 from services.shared.order_lifecycle import IN_FULFILMENT
-from services.shared.shipment_lifecycle import BOOKED, CREATED, DELIVERED
+from services.shared.shipment_lifecycle import BOOKED, CREATED, DELIVERED, LOST, RETURNED_TO_SENDER
 from tests.factories import Context, event_body, sqs_event
 from tests.unit.conftest import EVENT_STORE_TABLE, Aws
 from tests.unit.services.parcels import PARCEL, confirm, order_phase, parcel_phase, seed
@@ -47,6 +48,21 @@ def test_an_order_runs_from_its_confirmation_to_its_delivery(aws: Aws, monkeypat
     assert parcel_phase(aws) == BOOKED
     assert _handle(DUE) == DONE
     assert parcel_phase(aws) == DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("name", "end"), [("CARRIER_LOST_SHARE", LOST), ("CARRIER_RETURNED_SHARE", RETURNED_TO_SENDER)]
+)
+def test_a_parcel_ends_as_the_settings_have_it(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, name: str, end: Phase
+) -> None:
+    monkeypatch.setenv("CARRIER_SPEED", "1e9")
+    monkeypatch.setenv(name, "1")
+
+    for body in (CONFIRMED, CREATED_MESSAGE, DUE):
+        assert _handle(body) == DONE
+
+    assert parcel_phase(aws) == end
 
 
 def test_messages_that_come_twice_change_nothing(aws: Aws) -> None:

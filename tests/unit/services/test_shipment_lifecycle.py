@@ -1,6 +1,7 @@
 """The life of a parcel: what the carrier tells moves it forward, whatever the order in which it is told."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise, permutations, product
 
@@ -116,10 +117,12 @@ def test_a_label_is_booked_once() -> None:
 
 
 def test_a_parcel_is_with_the_carrier_since_its_label_or_its_creation() -> None:
+    label = booked((_NEW,), Label("sim1"), replace(CAUSE, at=NOW + HOUR), NOW + 2 * HOUR)
     picked_up = advance((_NEW,), [carrier_event("event-1", "picked_up", NOW + HOUR)], CAUSE, NOW + HOUR)
+    assert label
     assert picked_up
 
-    assert booked_at(_after([MESSAGES[0]])) == NOW
+    assert booked_at((_NEW, label)) == NOW + HOUR
     assert booked_at((_NEW, picked_up)) == NOW
 
 
