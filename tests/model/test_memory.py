@@ -12,7 +12,7 @@ class _InMemory(OrderSystem):
 
 
 def test_nothing_is_lost_or_oversold_whatever_happens() -> None:
-    run_state_machine_as_test(_InMemory, settings=settings(max_examples=300, stateful_step_count=50, deadline=None))
+    run_state_machine_as_test(_InMemory, settings=settings(max_examples=200, stateful_step_count=50, deadline=None))
 
 
 def test_an_order_that_could_not_be_expired_a_day_late_is_expired_the_next_time() -> None:

@@ -24,7 +24,7 @@ from services.shared.deadlines import DEADLINES_PASSED, MINUTE
 from services.shared.events.event import Bus
 from services.shared.events.fulfilment import ParcelStatus
 from services.shared.events.order import OrderPlaced
-from services.shared.inventory import MAIN_WAREHOUSE, Product
+from services.shared.inventory import MAIN_WAREHOUSE
 from services.shared.rejections import RejectedError
 from services.shared.shipment_lifecycle import shipment_id as parcel_id
 from services.shared.shipment_lifecycle import shipment_stream
@@ -55,12 +55,6 @@ _MOST_ROUNDS = 30
 _RECENT = 20
 _NO_ORDER = "order-none"
 _NORTHERN_SKUS = ("sku-b", "sku-d", "sku-f")
-
-
-class _Seeded(SeedProduct):
-    @property
-    def product(self) -> Product:
-        return super().product._replace(warehouse="north" if self.sku in _NORTHERN_SKUS else MAIN_WAREHOUSE)
 
 
 class World:
@@ -224,7 +218,10 @@ class World:
         self._system.parcels.answer = answer
 
     def seed(self, sku: str, stock: int, price_minor: int = 500) -> None:
-        product = _Seeded(sku=sku, name=sku, stock=stock, priceMinor=price_minor, currency="GBP")
+        warehouse = "north" if sku in _NORTHERN_SKUS else MAIN_WAREHOUSE
+        product = SeedProduct(
+            sku=sku, name=sku, stock=stock, priceMinor=price_minor, currency="GBP", warehouse=warehouse
+        )
         with suppress(*INVOCATION_FAILED):
             for change in self._seeder.seed([product]):
                 assert change.refused or self._system.stock()[sku].stock == stock, f"{sku} was not set to {stock}"
