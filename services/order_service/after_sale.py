@@ -31,7 +31,6 @@ from services.shared.lifecycle import Phase
 from services.shared.order_lifecycle import (
     CANCELLED,
     CONFIRMED,
-    DELIVERED,
     IN_FULFILMENT,
     PAID,
     RESERVED,
@@ -122,7 +121,7 @@ def request_return(
         if known.requested != announced:
             raise RefusedError(Refusal.CONFLICT, f"return {return_id} was requested with other lines")
         return None
-    if order.state.phase != DELIVERED or order.delivered_at is None:
+    if order.delivered_at is None:
         raise RefusedError(Refusal.NOT_ALLOWED, f"order {order_id} is {order.state.phase}: it has no delivered goods")
     if cause.at > order.delivered_at + window:
         raise RefusedError(

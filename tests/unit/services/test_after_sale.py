@@ -472,13 +472,13 @@ def test_goods_that_come_after_their_return_was_closed_are_a_conflict() -> None:
             "prod-002 is not among the goods that were announ",
         ),
         (
-            returning(delivered()),
+            returning(delivered(), prod_001=2),
             goods(prod_001=1, restock=lines_of(prod_001=2)),
             Refusal.TOO_MUCH,
             "prod-001: 2 units are more than the 1 that came back",
         ),
         (
-            returning(delivered()),
+            returning(delivered(), prod_001=1, prod_002=1),
             goods(prod_001=1, restock=lines_of(prod_002=1)),
             Refusal.NOT_FOUND,
             "prod-002 is not among the goods that came back",
