@@ -23,8 +23,8 @@ from services.shared.refusals import Refusal, RefusedError
 from services.shared.shipment_lifecycle import CREATED, SHIPMENT, UNDER_WAY, is_forward, shipment_id, shipment_stream
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# For how long a carrier's clock may be ahead, with its time zone mistaken.
-_AHEAD = timedelta(days=1)
+# How far a carrier's clock may be behind, and ahead: it may take local time for UTC.
+_BEHIND, _AHEAD = timedelta(minutes=5), timedelta(days=1)
 
 
 class NotConfirmedError(Exception):
@@ -103,9 +103,9 @@ def advance(
 
 
 def check_time(history: Sequence[Commit], message: CarrierEvent, now: datetime) -> None:
-    """Raise RefusedError for a message that cannot be: before the parcel was created, or of another day to come."""
+    """Raise RefusedError for a time that no clock's error explains: before the parcel was created, or days to come."""
     shipment, created = history[0].get(ShipmentCreated).shipment_id, history[0].cause
-    if message.at < created.at:
+    if message.at < created.at - _BEHIND:
         raise RefusedError(
             Refusal.INVALID, f"at: parcel {shipment} was created at {created.occurred_at}, after this message"
         )

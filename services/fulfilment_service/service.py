@@ -101,8 +101,8 @@ class FulfilmentService:
     def record(self, shipment_id: str, message: CarrierEvent, cause: Cause) -> Commit | None:
         """Commit what the carrier tells by itself; None if it brings the parcel no further: it is late, or repeated.
 
-        Raises RefusedError: NOT_FOUND for an unknown parcel, INVALID for a time before the parcel was created or more
-        than a day from now.
+        Raises RefusedError: NOT_FOUND for an unknown parcel, INVALID for a time more than five minutes before the
+        parcel was created, or more than a day from now.
         """
         history = self._store.read(shipment_stream(shipment_id))
         if not history:
