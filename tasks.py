@@ -37,7 +37,7 @@ NAMESPACES = {
         *(monitor.up, monitor.down, monitor.tools, monitor.token, monitor.password, monitor.set_webhook),
         *(monitor.metrics_audit, monitor.dashboards, monitor.deliver, monitor.picture),
     ),
-    "measure": (measure.right_size,),
+    "measure": (measure.life, measure.right_size),
 }
 
 namespace = Collection(*(task for tasks in DAILY.values() for task in tasks))

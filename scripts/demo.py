@@ -1,11 +1,12 @@
-"""A lively run: many orders of mixed size, some sent twice, and then a summary and an audit."""
+"""A lively run: many orders of mixed size, some sent twice, each with a whole life; then a summary and an audit."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import quantiles
 from time import monotonic, sleep
+from typing import NamedTuple
 from uuid import uuid4
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -22,8 +23,11 @@ from scripts.ledger.audit.findings import Audit, Difference
 from scripts.ledger.audit.report import moved_text, stock_table
 from scripts.ledger.log_reader import Ledger
 from scripts.monitor import monitoring
-from scripts.operate.order_client import History, OrderClient
+from scripts.operate.lives import Lives, fates
+from scripts.operate.order_client import History, OrderClient, Until, is_concluded
 from scripts.operate.seeding import CATALOGUE
+from services.shared.order_lifecycle import CANCELLED, DELIVERED, IN_FULFILMENT, SHIPPED
+from services.shared.order_state import Order
 
 _TIMEOUT_SECONDS = 180
 _REPEATED_SHARE = 0.1
@@ -46,16 +50,46 @@ class Run:
 
     @property
     def stuck(self) -> list[str]:
-        return [order_id for order_id, history in self.histories.items() if history.final is None]
+        return [order_id for order_id, history in self.histories.items() if not has_ended(history)]
 
     @property
     def milliseconds(self) -> list[float]:
-        """How long each order took from its event to its final state."""
+        """How long each order took from its event to its confirmation or cancellation."""
         return [
-            (history.final.cause.at - self.sent_at[order_id]).total_seconds() * 1000
+            (history.concluded.cause.at - self.sent_at[order_id]).total_seconds() * 1000
             for order_id, history in self.histories.items()
-            if history.final
+            if history.concluded
         ]
+
+
+class Stage(NamedTuple):
+    """A part of the orders' lives: when an order has it behind it, and what the world does then."""
+
+    name: str
+    is_reached: Until
+    go_on: Callable[[Lives, Sequence[Order]], None] | None = None
+
+
+def is_packed(history: History) -> bool:
+    """Whether its parcels are made, or it was cancelled before."""
+    return history.order is not None and history.order.state.phase in {IN_FULFILMENT, SHIPPED, DELIVERED, CANCELLED}
+
+
+def has_arrived(history: History) -> bool:
+    return history.order is not None and history.order.state.phase in {DELIVERED, CANCELLED}
+
+
+def has_ended(history: History) -> bool:
+    """Whether no return or refund is open either."""
+    return history.order is not None and history.order.state.is_final
+
+
+STAGES = (
+    Stage("concluded", is_concluded),
+    Stage("packed", is_packed, Lives.deliver),
+    Stage("arrived", has_arrived, Lives.take_back),
+    Stage("ended", has_ended),
+)
 
 
 def run_demo(target: Target, orders: int) -> None:
@@ -64,7 +98,7 @@ def run_demo(target: Target, orders: int) -> None:
     if target.is_local:  # elsewhere the deployment has its own
         monitoring.up_if_possible(target)  # before the first order, which Prometheus would not count otherwise
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid4().hex[:6]}"
-    run = _place(OrderClient(target, deployment), run_id, orders)
+    run = _live(target, deployment, run_id, orders)
     with out.status("auditing"):
         audit = Auditor(target.client("dynamodb"), deployment).audit()
     _summarise(run, audit)
@@ -77,33 +111,35 @@ def run_demo(target: Target, orders: int) -> None:
         )
 
 
-def _place(client: OrderClient, run_id: str, count: int) -> Run:
-    """Send the orders at a steady pace, and wait for their final states."""
+def _live(target: Target, deployment: Deployment, run_id: str, count: int) -> Run:
+    """Place the orders at a steady pace, cancel some, deliver and return the others, and wait until each has ended."""
     details = make_orders(run_id, count)
     events = _with_repetitions(details)
-    sent_at: dict[str, datetime] = {}
-    seen: dict[str, History] = {}
+    client = OrderClient(target, deployment)
+    dice = random.Random(run_id)  # noqa: S311 - no secret
+    lives = Lives.of(target, deployment, fates([str(order["orderId"]) for order in details], dice))
     with _progress() as progress:
         sending = progress.add_task("sent", total=len(events))
-        decided = progress.add_task("decided", total=count)
-        final = progress.add_task("final", total=count)
-
-        def show(histories: Mapping[str, History]) -> None:
-            progress.update(decided, completed=sum(bool(history.commits) for history in histories.values()))
-            progress.update(final, completed=sum(history.final is not None for history in histories.values()))
-
+        shown = {stage: progress.add_task(stage.name, total=count) for stage in STAGES}
+        sent_at: dict[str, datetime] = {}
         began = monotonic()
         for start in range(0, len(events), _BATCH):
             batch = events[start : start + _BATCH]
             for event, at in zip(batch, client.place(batch), strict=True):
-                order_id = str(event["orderId"])
-                sent_at.setdefault(order_id, at)
-                seen.setdefault(order_id, History(order_id, ()))
+                sent_at.setdefault(str(event["orderId"]), at)
+            lives.cancel(batch)
             progress.advance(sending, len(batch))
-            client.update(seen)
-            show(seen)
             sleep(max(0, began + (start + _BATCH) / _EVENTS_PER_SECOND - monotonic()))
-        histories = client.wait(sent_at, _TIMEOUT_SECONDS, show)
+
+        until = monotonic() + _TIMEOUT_SECONDS
+        for stage in STAGES:
+
+            def show(histories: Mapping[str, History], stage: Stage = stage) -> None:
+                progress.update(shown[stage], completed=sum(map(stage.is_reached, histories.values())))
+
+            histories = client.wait(sent_at, until - monotonic(), show, stage.is_reached)
+            if stage.go_on:
+                stage.go_on(lives, [order for history in histories.values() if (order := history.order)])
     return Run(run_id, histories, sent_at, len(events) - count)
 
 
@@ -142,13 +178,18 @@ def _summarise(run: Run, audit: Audit) -> None:
     revenue = ", ".join(money(amount, currency) for currency, amount in sorted(mine.revenue_minor.items()))
     out.print(f"\nthis run           demo-{run.run_id}")
     out.print(f"orders placed      {len(run.histories)}, and {run.repeated} of them sent twice")
-    out.print(f"confirmed          {mine.confirmed}, revenue {revenue or 'none'}")
+    out.print(
+        f"confirmed          {mine.confirmed}, of which {mine.shipped} were shipped and {mine.delivered} delivered"
+    )
     for reason, count in sorted(mine.cancelled.items()):
         out.print(f"cancelled          {count} ({reason})")
+    refunded = ", ".join(money(amount, currency) for currency, amount in sorted(mine.refunded_minor.items()))
+    out.print(f"returned           {mine.returned} orders")
+    out.print(f"revenue            {revenue or 'none'}, after refunds of {refunded or 'none'}")
     if len(run.milliseconds) > 1:
         percentiles = quantiles(run.milliseconds, n=100, method="inclusive")
         out.print(
-            f"event to final     p50 {percentiles[49]:.0f} ms, p99 {percentiles[98]:.0f} ms,"
+            f"event to confirmed p50 {percentiles[49]:.0f} ms, p99 {percentiles[98]:.0f} ms,"
             f" at {_EVENTS_PER_SECOND} events per second"
         )
     if audit.moved:
@@ -162,7 +203,7 @@ def checks(audit: Audit) -> dict[str, bool]:
     kinds = {difference.kind for difference in audit.differences}
     return {
         "stock = seeded - sold, available = stock - reserved, none below 0, for every SKU": not kinds & _STOCK,
-        "charged = confirmed, in orders and in money": not kinds & _MONEY,
+        "charged = confirmed, refunded = cancelled, lost or returned, in orders and in money": not kinds & _MONEY,
         "every order, deadline and business counter is what the log says": not kinds - _STOCK - _MONEY,
     }
 

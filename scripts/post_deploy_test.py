@@ -18,6 +18,7 @@ from scripts.deploy.deployment import Deployment
 from scripts.deploy.generated_secrets import METRICS_TOKEN, required
 from scripts.deploy.target import Target
 from scripts.ledger.gateway_ledger import read_entries
+from scripts.ledger.log_reader import read_commit, read_stream
 from scripts.ledger.order_history import reason_of
 from scripts.monitor.metrics_audit import business_counters, read_page
 from scripts.operate.order_client import History, OrderClient
@@ -25,7 +26,9 @@ from scripts.operate.post_deploy_suite import Case, Suite, load_suite
 from scripts.operate.seeding import Seeder
 from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.simulated_gateway import accepts
+from services.shared.events.fulfilment import ShipmentTracked
 from services.shared.inventory import StockItem
+from services.shared.shipment_lifecycle import shipment_stream
 
 _ORDER_TIMEOUT_SECONDS = 60
 _LOG_TIMEOUT_SECONDS = 30
@@ -86,19 +89,37 @@ class _PostDeployTest:
         for order_id, case in orders.items():
             yield from self._order_checks(case, histories[order_id])
             yield from self._gateway_checks(case, order_id)
+            yield from self._parcel_checks(case, order_id)
             yield from self._log_checks(case, order_id, started)
         yield from self._stock_checks(before)
         yield from self._metrics_checks(counted_before)
 
     def _order_checks(self, case: Case, history: History) -> Iterator[Check]:
-        yield Check(case.name, "events in the event store", case.expect.events, history.events)
-        if history.final:
-            yield Check(case.name, "reason", case.expect.reason, reason_of(history.final))
+        # What follows on the confirmation is checked by its parcels.
+        concluding = history.events[: len(case.expect.events)] if case.expect.parcels else history.events
+        yield Check(case.name, "events in the event store", case.expect.events, concluding)
+        if history.concluded:
+            yield Check(case.name, "reason", case.expect.reason, reason_of(history.concluded))
 
     def _gateway_checks(self, case: Case, order_id: str) -> Iterator[Check]:
         entry = read_entries(self._dynamodb, self._deployment, [order_id]).get(order_id)
         yield Check(case.name, "gateway ledger", case.expect.gateway, entry.status if entry else None)
         yield Check(case.name, "gateway amount", case.expect.amount_minor, entry.amount_minor if entry else None)
+
+    def _parcel_checks(self, case: Case, order_id: str) -> Iterator[Check]:
+        if case.expect.parcels:
+            wait_until(lambda: self._booked(order_id) == case.expect.parcels, _ORDER_TIMEOUT_SECONDS, _POLL_SECONDS)
+            yield Check(case.name, "parcels with a label, by warehouse", case.expect.parcels, self._booked(order_id))
+
+    def _booked(self, order_id: str) -> list[str]:
+        """The warehouses of the order's parcels that have a label from the carrier."""
+        order = self._orders.histories([order_id])[order_id].order
+        planned = order.shipments.values() if order else ()
+        return sorted(shipment.warehouse for shipment in planned if self._has_label(shipment.shipment_id))
+
+    def _has_label(self, shipment_id: str) -> bool:
+        commits = map(read_commit, read_stream(self._dynamodb, self._deployment, shipment_stream(shipment_id)))
+        return any(tracked.tracking_number for commit in commits if (tracked := commit.find(ShipmentTracked)))
 
     def _log_checks(self, case: Case, order_id: str, started: datetime) -> Iterator[Check]:
         services = ["order-service"] + (["payment-service"] if case.expect.gateway else [])

@@ -39,7 +39,7 @@ def put_order(  # noqa: PLR0913 - the options of the command
 ) -> None:
     """Send `OrderPlaced` for the items (`SKU=QUANTITY`) or with the file's detail, and print the order's history.
 
-    Raises UserError where the order is not valid, its id is taken, or it has no final state in time.
+    Raises UserError where the order is not valid, its id is taken, or it is neither confirmed nor cancelled in time.
     """
     if file and (items or order_id or customer_id):
         raise UserError("--file says what to order: leave out --item, --order-id and --customer-id")
@@ -111,9 +111,9 @@ def _check_skus(target: Target, deployment: Deployment, order: OrderPlaced) -> N
 
 
 def _print_outcome(history: History) -> None:
-    if history.final is None:
+    if history.concluded is None:
         raise UserError(
-            f"order {history.order_id} has no final state after {_WAIT_SECONDS} s"
+            f"order {history.order_id} is neither confirmed nor cancelled after {_WAIT_SECONDS} s"
             f" (so far: {', '.join(history.events) or 'nothing'}); `invoke dlq-list` may say why; "
             "during `invoke pause` it waits for `invoke resume`"
         )

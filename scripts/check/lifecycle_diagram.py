@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from scripts.ledger.lifecycles import LIFECYCLES
-from services.shared.lifecycle import Lifecycle, Transition
+from services.shared.lifecycle import Lifecycle
 
 
 def diagram(lifecycle: Lifecycle) -> str:
@@ -12,17 +12,21 @@ def diagram(lifecycle: Lifecycle) -> str:
 
 
 def _lines(lifecycle: Lifecycle) -> Iterator[str]:
-    for transition in lifecycle.transitions:
-        for phase in transition.phases:
-            to = transition.to or phase
-            begin = "[*]" if phase == lifecycle.start else phase.name
-            yield f"    {begin} --> {to.name} : {_label(transition)}"
+    for (begin, to, writer), names in _arrows(lifecycle).items():
+        yield f"    {begin} --> {to} : {' or '.join(names)} ({writer})"
     phases = {transition.to for transition in lifecycle.transitions if transition.to}
     yield from (f"    {phase.name} --> [*]" for phase in sorted(phases, key=str) if phase.wait is None)
 
 
-def _label(transition: Transition) -> str:
-    return f"{transition.names} ({transition.writer})"
+def _arrows(lifecycle: Lifecycle) -> dict[tuple[str, str, str], list[str]]:
+    """The commits of each arrow, which is from a phase to a phase, by a writer."""
+    arrows: dict[tuple[str, str, str], list[str]] = {}
+    for transition in lifecycle.transitions:
+        for phase in transition.phases:
+            begin = "[*]" if phase == lifecycle.start else phase.name
+            to = transition.to or phase
+            arrows.setdefault((begin, to.name, transition.writer), []).append(transition.names)
+    return arrows
 
 
 DIAGRAMS: Mapping[str, Lifecycle] = {life.prefix.removesuffix("#"): life for life in LIFECYCLES}

@@ -17,7 +17,15 @@ from services.libs.store.inventory_table import stock_item
 from services.shared.commits import Commit
 from services.shared.counters import counter_increments
 from services.shared.events import every
-from services.shared.events.order import OrderCancelled, OrderConfirmed
+from services.shared.events.event import Event
+from services.shared.events.order import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDelivered,
+    OrderShipped,
+    ReturnReceived,
+)
+from services.shared.events.payment import PaymentProcessed, RefundMode, RefundProcessed, RefundRequested
 from services.shared.inventory import Product, StockItem
 from services.shared.validation_errors import causes
 
@@ -30,14 +38,17 @@ LONGEST_FUNCTION = timedelta(minutes=15)
 """Lambda's limit. A commit bears the time at which a function took up its message: it may be written so much later."""
 # No deadline is so far from its commit. A tool adds shorter waits to the times of a commit.
 _LONGEST_WAIT = timedelta(days=366)
-# An order's whole life, for most orders.
+# The way to an order's confirmation, and one more.
 _VERSIONS_AT_ONCE = 4
 _SHOWN = 10
 
 
 @dataclass(slots=True)
 class SkuTotals:
-    """Units of one SKU over its life: seeded, sold, and reserved for orders that wait for their payment."""
+    """Units of one SKU over its life: seeded, sold, and reserved for orders that wait for their payment.
+
+    Sold units left with a payment, and are not back in stock; a unit that is lost or unfit for sale stays sold.
+    """
 
     seeded: int = 0
     sold: int = 0
@@ -69,9 +80,17 @@ class SkuTotals:
 class Ledger:
     skus: dict[str, SkuTotals] = field(default_factory=dict)
     confirmed: int = 0
-    revenue_minor: Counter[str] = field(default_factory=Counter)
-    """What confirmed orders paid, by currency."""
+    """Orders, as are those shipped and delivered. An order that is cancelled later counts all the same."""
+    shipped: int = 0
+    delivered: int = 0
+    returned: int = 0
+    """Returns of which something came back."""
     cancelled: Counter[str] = field(default_factory=Counter)
+    """Orders by reason."""
+    revenue_minor: Counter[str] = field(default_factory=Counter)
+    """What payments took, less what is to be given back of it, by currency. A failed refund is still to be made."""
+    refunded_minor: Counter[str] = field(default_factory=Counter)
+    """What was given back, by currency, also of payments that were called off before they were revenue."""
     counters: Counter[str] = field(default_factory=Counter)
 
     @classmethod
@@ -91,11 +110,35 @@ class Ledger:
             else:
                 totals.sold -= change.stock
         self.counters.update(counter_increments(commit))
-        if confirmed := commit.find(OrderConfirmed):
-            self.confirmed += 1
-            self.revenue_minor[confirmed.currency] += confirmed.amount_minor
-        if cancelled := commit.find(OrderCancelled):
-            self.cancelled[cancelled.reason] += 1
+        for event in commit.events:
+            self._add_step(event)
+            self._add_money(event)
+
+    def _add_step(self, event: Event) -> None:
+        match event:
+            case OrderConfirmed():
+                self.confirmed += 1
+            case OrderShipped():
+                self.shipped += 1
+            case OrderDelivered():
+                self.delivered += 1
+            case ReturnReceived():
+                self.returned += bool(event.lines)
+            case OrderCancelled():
+                self.cancelled[event.reason] += 1
+            case _:
+                pass
+
+    def _add_money(self, event: Event) -> None:
+        match event:
+            case PaymentProcessed():
+                self.revenue_minor[event.currency] += event.amount_minor
+            case RefundRequested(mode=RefundMode.REFUND, retry_of=None):
+                self.revenue_minor[event.currency] -= event.amount_minor
+            case RefundProcessed():
+                self.refunded_minor[event.currency] += event.refunded_minor
+            case _:
+                pass
 
 
 class NoCommitError(UserError):
@@ -174,14 +217,19 @@ def read_stream(client: "DynamoDBClient", deployment: Deployment, stream_id: str
 
 def read_orders(client: "DynamoDBClient", deployment: Deployment, streams: Iterable[str]) -> Iterator[Item]:
     """Read all versions of each stream, as of now and in no order: they have no gaps."""
-    return read_newer(client, deployment, dict.fromkeys(streams, 0))
+    return read_newer(client, deployment, dict.fromkeys(streams, 0), at_once=_VERSIONS_AT_ONCE)
 
 
-def read_newer(client: "DynamoDBClient", deployment: Deployment, known: Mapping[str, int]) -> Iterator[Item]:
-    """Read the versions of each stream after the one that is known, as of now and in no order: they have no gaps."""
+def read_newer(
+    client: "DynamoDBClient", deployment: Deployment, known: Mapping[str, int], at_once: int = 1
+) -> Iterator[Item]:
+    """Read the versions of each stream after the one that is known, as of now and in no order: they have no gaps.
+
+    `at_once` of each stream are asked for first: one where most streams have not grown.
+    """
     left = dict(known)
     while left:
-        last = {stream_id: version + _VERSIONS_AT_ONCE for stream_id, version in left.items()}
+        last = {stream_id: version + at_once for stream_id, version in left.items()}
         keys = [
             to_item({"stream_id": stream_id, "version": version})
             for stream_id, before in left.items()
@@ -193,6 +241,7 @@ def read_newer(client: "DynamoDBClient", deployment: Deployment, known: Mapping[
             stream_id, version = item["stream_id"]["S"], int(item["version"]["N"])
             if version == last[stream_id]:
                 left[stream_id] = version
+        at_once = _VERSIONS_AT_ONCE
 
 
 def histories(commits: Iterable[Commit]) -> Iterator[tuple[Commit, ...]]:

@@ -1,101 +1,156 @@
-"""One order's whole history: when each commit was made and why, and the stock and the money that it moved."""
+"""One order's whole history: its commits, its parcels, returns and refunds, and its state."""
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from rich.markup import escape
-from rich.table import Table
-
-from scripts.cli.console import out, print_table, table
+from scripts.cli.console import out, print_table
 from scripts.cli.errors import UserError
 from scripts.cli.money import money
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.ledger.gateway_ledger import NEVER_ASKED, UNREADABLE, GatewayEntry, read_entries
 from scripts.ledger.log_reader import NoCommitError, named_briefly, read_stream, readable_commits
-from scripts.ledger.order_history import Mismatch, reason_of, state_of
+from scripts.ledger.order_history import Mismatch, state_of
+from scripts.ledger.order_tables import Parcel, parcel_table, refunds_table, returns_table
+from scripts.ledger.order_timeline import event_names_of, timeline
 from services.libs.store.commit_items import commit_to_item
 from services.libs.store.dynamodb_items import from_item
 from services.shared.causes import timestamp
-from services.shared.commits import Commit, order_id_of, order_stream
-from services.shared.events.order import OrderCancelled
-from services.shared.events.payment import PaymentProcessed, RefundProcessed
-from services.shared.inventory import StockChange
+from services.shared.commits import Commit, order_stream
+from services.shared.events.order import FulfilmentStarted, OrderCancelled, ParcelWrittenOff
+from services.shared.json_types import JsonObject
 from services.shared.order_lifecycle import ORDER
+from services.shared.order_state import Order
+from services.shared.shipment_lifecycle import shipment_stream
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
-_CAUSE_WIDTH = 20
-"""A producer's id is folded, so that stock and money have room."""
+class _Shown(NamedTuple):
+    """An order as it is shown. `order` is None where its history is impossible."""
+
+    order_id: str
+    history: Sequence[Commit]
+    parcels: Sequence[Parcel]
+    entry: GatewayEntry
+    order: Order | None
 
 
 def show(target: Target, order_id: str, *, as_json: bool = False) -> None:
-    """Print the order's timeline, the payment gateway's entry, and the order's state."""
+    """Print the order's timeline, its parcels, returns and refunds, the payment gateway's entry, and its state."""
     print_order(target.client("dynamodb"), Deployment.of(target), order_id, as_json=as_json)
 
 
 def print_order(client: "DynamoDBClient", deployment: Deployment, order_id: str, *, as_json: bool = False) -> None:
-    """Raise UserError where there is no such order, or an item of it is no commit."""
+    """Raise UserError where there is no such order, or an item of it or of its parcels is no commit."""
     unreadable: list[NoCommitError] = []
-    items = read_stream(client, deployment, order_stream(order_id))
-    history = list(readable_commits(items, unreadable))
+    history = list(readable_commits(read_stream(client, deployment, order_stream(order_id)), unreadable))
     if not history and not unreadable:
         raise UserError(
             f"the event store has no order {order_id!r}; if it was placed, `invoke dlq-list` may say why it failed"
         )
+    parcels = list(_parcels(client, deployment, history, unreadable))
     entry = read_entries(client, deployment, [order_id]).get(order_id, GatewayEntry(order_id))
+    is_possible = bool(history) and not isinstance(state_of(ORDER, history), Mismatch)
+    shown = _Shown(order_id, history, parcels, entry, Order.of(history) if is_possible else None)
     if as_json:
-        commits = [from_item(commit_to_item(commit)) for commit in history]
-        state = state_text(history) if history else None
-        shown = {"order_id": order_id, "state": state, "gateway": entry._asdict(), "commits": commits}
-        out.print(json.dumps(shown, ensure_ascii=False), markup=False)
+        out.print(json.dumps(_json(shown), ensure_ascii=False), markup=False)
     else:
-        _print(history, entry)
+        _print(shown)
     if unreadable:
         raise UserError(named_briefly(unreadable))
 
 
-def _print(history: Sequence[Commit], entry: GatewayEntry) -> None:
+def _parcels(
+    client: "DynamoDBClient", deployment: Deployment, history: Sequence[Commit], unreadable: list[NoCommitError]
+) -> Iterator[Parcel]:
+    written_off = {one.shipment_id: one for commit in history if (one := commit.find(ParcelWrittenOff))}
+    for commit in history:
+        started = commit.find(FulfilmentStarted)
+        for planned in started.shipments if started else ():
+            items = read_stream(client, deployment, shipment_stream(planned.shipment_id))
+            commits = list(readable_commits(items, unreadable))
+            yield Parcel(planned, commits, written_off.get(planned.shipment_id))
+
+
+def _print(shown: _Shown) -> None:
+    history, order = shown.history, shown.order
     if history:
-        print_table(timeline(history))
-    out.print(f"\ngateway   {gateway_text(entry)}", markup=False)
+        every = [*history, *(commit for parcel in shown.parcels for commit in parcel.history)]
+        print_table(timeline(history, event_names_of(every)))
+    tables = [parcel_table(parcel) for parcel in shown.parcels]
+    if order and order.returns:
+        tables.append(returns_table(order))
+    if order and order.refunds:
+        tables.append(refunds_table(order, shown.entry))
+    for one in tables:
+        out.print()
+        print_table(one)
+    out.print(f"\ngateway   {gateway_text(shown.entry)}", markup=False)
     if history:
         out.print(f"state     {state_text(history)}", markup=False)
 
 
-def timeline(history: Sequence[Commit]) -> Table:
-    first = history[0].cause
-    event_names = {
-        commit.event_id(index): event.type_name() for commit in history for index, event in enumerate(commit.events)
+def _json(shown: _Shown) -> dict[str, object]:
+    order = shown.order
+    entry = shown.entry
+    return {
+        "order_id": shown.order_id,
+        "state": state_text(shown.history) if shown.history else None,
+        "phase": order.state.phase.name if order else None,
+        "gateway": entry._asdict() | {"refunds": dict(entry.refunds), "refused": dict(entry.refused)},
+        "commits": _stored(shown.history),
+        "parcels": [_parcel_json(parcel) for parcel in shown.parcels],
+        "returns": _returns_json(order) if order else [],
+        "refunds": _refunds_json(order) if order else [],
     }
-    shown = table(
-        "time",
-        "+ms",
-        "version",
-        "events",
-        "caused by",
-        "stock and money moved",
-        title=f"Order {escape(order_id_of(history[0].stream_id))}, correlation id {escape(first.correlation_id)}",
-        numbers={"+ms", "version"},
-    )
-    for column in shown.columns[:4]:
-        column.no_wrap = True
-    shown.columns[4].max_width = _CAUSE_WIDTH
-    for commit in history:
-        since_first = round((commit.cause.at - first.at).total_seconds() * 1000)
-        reason = reason_of(commit)
-        shown.add_row(
-            commit.cause.occurred_at,
-            str(since_first),
-            str(commit.version),
-            "\n".join([event.type_name() for event in commit.events] + ([f"({reason})"] if reason else [])),
-            event_names.get(commit.cause.event_id, commit.cause.event_id),
-            "\n".join([*map(_stock, commit.stock_changes()), *_money(commit)]),
-        )
-    return shown
+
+
+def _stored(history: Sequence[Commit]) -> list[JsonObject]:
+    return [from_item(commit_to_item(commit)) for commit in history]
+
+
+def _parcel_json(parcel: Parcel) -> dict[str, object]:
+    return {
+        "shipment_id": parcel.planned.shipment_id,
+        "warehouse": parcel.planned.warehouse,
+        "lines": [line.model_dump() for line in parcel.planned.lines],
+        "state": parcel.state,
+        "tracking_number": parcel.tracking_number,
+        "written_off": parcel.written_off.outcome if parcel.written_off else None,
+        "commits": _stored(parcel.history),
+    }
+
+
+def _returns_json(order: Order) -> list[dict[str, object]]:
+    return [
+        {
+            "return_id": return_id,
+            "announced": [line.model_dump() for line in one.requested.lines],
+            "due_at": timestamp(one.due_at) if one.due_at else None,
+            "received": [line.model_dump() for line in one.received.lines] if one.received else None,
+            "restocked": [line.model_dump() for line in one.received.restock] if one.received else None,
+        }
+        for return_id, one in order.returns.items()
+    ]
+
+
+def _refunds_json(order: Order) -> list[dict[str, object]]:
+    return [
+        {
+            "refund_id": refund_id,
+            "mode": refund.requested.mode,
+            "reason": refund.requested.reason,
+            "amount_minor": refund.requested.amount_minor,
+            "currency": refund.requested.currency,
+            "retry_of": refund.requested.retry_of,
+            "status": refund.status,
+            "refunded_minor": refund.refunded_minor,
+        }
+        for refund_id, refund in order.refunds.items()
+    ]
 
 
 def gateway_text(entry: GatewayEntry) -> str:
@@ -106,28 +161,21 @@ def gateway_text(entry: GatewayEntry) -> str:
         return "has an entry that cannot be read"
     amount = money(entry.amount_minor, entry.currency) if entry.currency else ""
     attempts = "asked to charge once" if entry.attempts == 1 else f"asked to charge {entry.attempts} times"
-    return ", ".join(part for part in (entry.status, amount, entry.charge_id, attempts) if part)
+    refunded = f"{money(entry.refunded_minor, entry.currency)} refunded since" if entry.refunded_minor else ""
+    return ", ".join(part for part in (entry.status, amount, entry.charge_id, attempts, refunded) if part)
 
 
 def state_text(history: Sequence[Commit]) -> str:
-    """Name the order's phase, and the step that it waits for unless it is over."""
+    """Name the order's phase, and all that it waits for: its next step, open returns, open and failed refunds."""
     state = state_of(ORDER, history)
     if isinstance(state, Mismatch):
         return f"impossible: {state.found}"
     cancelled = next((event for commit in history if (event := commit.find(OrderCancelled))), None)
-    reached = "open" if state.phase.wait else f"cancelled ({cancelled.reason})" if cancelled else state.phase.name
-    waits = "; ".join(waiting.waits_for for waiting in state.waits)
-    due = f", due {timestamp(state.due_at)}" if state.due_at else ""
-    return f"{reached}; {waits}{due}" if waits else reached
-
-
-def _stock(change: StockChange) -> str:
-    deltas = {"stock": change.stock, "reserved": change.reserved, "available": change.available}
-    return f"{change.sku}: " + ", ".join(f"{name} {delta:+d}" for name, delta in deltas.items() if delta)
-
-
-def _money(commit: Commit) -> Iterator[str]:
-    if paid := commit.find(PaymentProcessed):
-        yield f"charged {money(paid.amount_minor, paid.currency)}"
-    if refunded := commit.find(RefundProcessed):
-        yield f"refunded {money(refunded.refunded_minor, refunded.currency)}"
+    phase = state.phase
+    parts = [f"{phase} ({cancelled.reason})" if cancelled else phase.name]
+    if phase.wait:
+        parts.append(phase.wait.waits_for + (f", due {timestamp(state.due_at)}" if state.due_at else ""))
+    for (name, id_), waiting in state.open.items():
+        due = f", due {timestamp(waiting.due_at)}" if waiting.due_at else ""
+        parts.append(f"{name} {id_}: {waiting.waits_for}{due}")
+    return "; ".join(parts)

@@ -19,6 +19,7 @@ from services.libs.runtime.lambda_types import SqsRecord, StreamImage, StreamRec
 from services.libs.store.commit_items import commit_from_item
 from services.libs.store.dynamodb_items import Item, batch_get, to_item
 from services.shared.commits import order_stream
+from services.shared.deadlines import DEADLINES_PASSED, MAX_STREAMS_PER_MESSAGE
 from services.shared.events.event import Event
 from services.shared.events.order import OrderPlaced
 
@@ -61,32 +62,43 @@ class DirectRun:
 
     def run(self, orders: Sequence[Order], batch: int) -> list[Step]:
         """Take all orders through one step before the next, `batch` at a time."""
-        ids = [str(order["orderId"]) for order in orders]
+        streams = [order_stream(str(order["orderId"])) for order in orders]
         first = self.reserve(orders, batch)
         first.usage.place(orders)
         return [
             first,
-            self._relay(ids, 1, batch),
-            self._consumed("payment", "payment-service", ids, 1, batch),
-            self._relay(ids, 2, batch),
-            self._consumed("settlement", "order-service", ids, 2, batch),
-            self._relay(ids, 3, batch),
+            self.relay(streams, 1, batch),
+            self.consume("payment", "payment-service", streams, 1, batch),
+            self.relay(streams, 2, batch),
+            self.consume("settlement", "order-service", streams, 2, batch),
+            self.relay(streams, 3, batch),
         ]
 
     def reserve(self, orders: Sequence[Order], batch: int) -> Step:
         records = [self._message(OrderPlaced, order, "order-service") for order in orders]
         return self._step("reserve", "order-service", records, batch)
 
-    def _consumed(self, name: str, service: str, order_ids: Sequence[str], version: int, batch: int) -> Step:
-        return self._step(name, service, self._published(order_ids, version, service), batch)
+    def consume(self, name: str, service: str, streams: Sequence[str], version: int, batch: int) -> Step:
+        """Give the service the events of this version of the streams that it listens to."""
+        return self._step(name, service, self._published(streams, version, service), batch)
 
-    def _relay(self, order_ids: Sequence[str], version: int, batch: int) -> Step:
-        records = [self._stream_record(item) for item in self._commits(order_ids, version)]
+    def relay(self, streams: Sequence[str], version: int, batch: int) -> Step:
+        """Publish this version of the streams."""
+        records = [self._stream_record(item) for item in self._commits(streams, version)]
         return self._step(f"relay {version}", RELAY, records, batch)
 
-    def _published(self, order_ids: Sequence[str], version: int, service: str) -> list[Record]:
+    def tell(self, name: str, service: str, streams: Sequence[str], batch: int) -> Step:
+        """Tell the service that a deadline of each stream has passed, as the sweeper does."""
+        groups = (
+            streams[start : start + MAX_STREAMS_PER_MESSAGE]
+            for start in range(0, len(streams), MAX_STREAMS_PER_MESSAGE)
+        )
+        records = [self._record(DEADLINES_PASSED, {"streamIds": group}, service) for group in groups]
+        return self._step(name, service, records, batch)
+
+    def _published(self, streams: Sequence[str], version: int, service: str) -> list[Record]:
         """Messages of those commits' events that the rules put on the service's queue."""
-        commits = map(commit_from_item, self._commits(order_ids, version))
+        commits = map(commit_from_item, self._commits(streams, version))
         return [
             self._message(type(event), event_detail(commit, index), service)
             for commit in commits
@@ -94,15 +106,15 @@ class DirectRun:
             if type(event) in CONSUMERS[service]
         ]
 
-    def _commits(self, order_ids: Sequence[str], version: int) -> list[Item]:
-        """Read the commits, in the order of the ids: DynamoDB returns items in any order."""
-        keys = [to_item({"stream_id": order_stream(order_id), "version": version}) for order_id in order_ids]
+    def _commits(self, streams: Sequence[str], version: int) -> list[Item]:
+        """Read the commits, in the order of the streams: DynamoDB returns items in any order."""
+        keys = [to_item({"stream_id": stream, "version": version}) for stream in streams]
         found = batch_get(self._dynamodb, self._deployment.tables.event_store, keys)
         items = {item["stream_id"]["S"]: item for item in found}
-        missing = [order_id for order_id in order_ids if order_stream(order_id) not in items]
+        missing = [stream for stream in streams if stream not in items]
         if missing:
-            raise UserError(f"{len(missing)} orders have no version {version}, such as {missing[0]}")
-        return [items[order_stream(order_id)] for order_id in order_ids]
+            raise UserError(f"{len(missing)} streams have no version {version}, such as {missing[0]}")
+        return [items[stream] for stream in streams]
 
     def _step(self, name: str, service: str, records: Sequence[Record], batch: int) -> Step:
         self._meter.start()
@@ -122,12 +134,17 @@ class DirectRun:
             raise UserError(f"{service} failed with a batch of {len(records)}: {json.dumps(payload)[:500]}")
 
     def _message(self, event: type[Event], detail: Mapping[str, object], service: str) -> SqsRecord:
+        return self._record(event.type_name(), detail, service, event.BUS.source)
+
+    def _record(
+        self, detail_type: str, detail: Mapping[str, object], service: str, source: str = "deadlines"
+    ) -> SqsRecord:
         """A record of SQS, with an event of EventBridge as its body."""
         (queue,) = [queue for queue in self._deployment.queues.values() if queue.service == service]
         body = {
             "id": str(uuid4()),
-            "detail-type": event.type_name(),
-            "source": event.BUS.source,
+            "detail-type": detail_type,
+            "source": source,
             "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "detail": detail,
         }

@@ -78,7 +78,7 @@ class EndToEnd:
                 status.update(f"{total - len(pending):,} of {total:,} orders have ended")
                 polled = pending[:_POLLED_ORDERS]
                 histories = self._client.histories(polled)
-                left = [order_id for order_id in polled if not histories[order_id].final]
+                left = [order_id for order_id in polled if not histories[order_id].concluded]
                 if len(left) < len(polled):
                     changed = monotonic()
                 pending = left + pending[_POLLED_ORDERS:]
@@ -88,7 +88,7 @@ class EndToEnd:
 
 
 def speed_of(sent: Sent, histories: Mapping[str, History]) -> Speed:
-    ended = {order_id: history.final.cause.at for order_id, history in histories.items() if history.final}
+    ended = {order_id: history.concluded.cause.at for order_id, history in histories.items() if history.concluded}
     waits = [(at - sent.at[order_id]).total_seconds() * 1000 for order_id, at in ended.items()]
     seconds = (max(ended.values()) - min(sent.at.values())).total_seconds() if ended else 0
     return Speed(

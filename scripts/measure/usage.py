@@ -21,21 +21,20 @@ CONSUMERS = {service: events for service, events in declared_consumers().items()
 """The events that each function takes from its queue."""
 RELAY = "event-relay"
 SERVICES = (*CONSUMERS, RELAY)
-"""The functions that an order passes. Others, such as the sweeper, are no part of an order's cost."""
+"""The functions that an order passes in its life. Others, such as the sweeper, are no part of its cost."""
+TO_CONFIRMATION = ("order-service", "payment-service", RELAY)
+"""The functions that an order passes until it is confirmed or cancelled."""
 GATEWAY = "gateway"
 
 _REPORT = re.compile(r"^REPORT .*?\tDuration: (?P<ms>[\d.]+) ms.*?Memory Size: (?P<mb>\d+) MB", re.DOTALL)
 # CloudWatch Logs charges for the text of each line and 26 bytes.
 _LINE_BYTES = 26
-QUEUED = Counter(event.type_name() for events in CONSUMERS.values() for event in events if not event.FROM_OUTSIDE)
-"""The number of queues that get each event of the relay."""
-
 _RECORDS_PER_REQUEST = 10
 
 
 @dataclass
 class Usage:
-    """Sums over the functions in SERVICES; `calls` is over all functions."""
+    """Sums over the metered functions, and the calls to the simulated gateway."""
 
     calls: Counter[str] = field(default_factory=Counter)
     """By caller and operation, such as `order-service dynamodb:TransactWriteItems`."""
@@ -56,7 +55,7 @@ class Usage:
     @property
     def own_calls(self) -> int:
         """API calls without the simulated gateway's: a real provider is not DynamoDB."""
-        return sum(count for name, count in self.calls.items() if name.split()[0] in SERVICES)
+        return self.calls.total() - self.gateway_calls
 
     @property
     def gateway_calls(self) -> int:
@@ -71,7 +70,7 @@ class Usage:
     def sqs_requests(self) -> int:
         """EventBridge sends message by message. Lambda receives and deletes up to ten messages per request."""
         polls = max(self._queue_invocations, ceil(self.messages / _RECORDS_PER_REQUEST))
-        sent = sum(count for name, count in self.calls.items() if " sqs:" in name and name.split()[0] in SERVICES)
+        sent = sum(count for name, count in self.calls.items() if " sqs:" in name)
         return self.messages + 2 * polls + sent
 
     @property
@@ -87,9 +86,16 @@ class Usage:
 
 
 class Meter:
-    """Reads the use of a deployment whose functions call AWS through the proxy."""
+    """Reads the use that these services make of a deployment whose functions call AWS through the proxy."""
 
-    def __init__(self, target: Target, deployment: Deployment, proxy: CountingProxy) -> None:
+    def __init__(
+        self,
+        target: Target,
+        deployment: Deployment,
+        proxy: CountingProxy,
+        services: Sequence[str] = TO_CONFIRMATION,
+    ) -> None:
+        self._services = services
         self._proxy = proxy
         self._deployment = deployment
         self._logs = target.client("logs")
@@ -121,14 +127,13 @@ class Meter:
         if unknown:
             names = ", ".join(sorted(unknown))
             raise UserError(f"the caller of {names} is unknown: see access_key in scripts/measure/calls.py")
-        gateway = self._deployment.tables.simulated_gateway
-        owned = [(owner(call, gateway), call) for call in calls]
+        owned = metered(calls, self._deployment.tables.simulated_gateway, self._services)
+        mine = [call for by, call in owned if by != GATEWAY]
         usage = Usage(calls=Counter(f"{by} {call.name}" for by, call in owned))
-        mine = [call for by, call in owned if by in SERVICES]
         rules = UnitRules(self._size_of)
         usage.units = sum(map(rules.units, mine), Units())
-        add_events(usage, mine)
-        for service in SERVICES:
+        add_events(usage, mine, self._services)
+        for service in self._services:
             self._add_logs(usage, service)
         return usage
 
@@ -147,6 +152,12 @@ class Meter:
         add_logs(usage, service, (line["message"] for page in pages for line in page["events"]))
 
 
+def metered(calls: Iterable[Call], gateway_table: str, services: Sequence[str]) -> list[tuple[str, Call]]:
+    """The calls of these services and to the simulated gateway, each with its owner."""
+    owned = ((owner(call, gateway_table), call) for call in calls)
+    return [(by, call) for by, call in owned if by in services or by == GATEWAY]
+
+
 def add_logs(usage: Usage, service: str, lines: Iterable[str]) -> None:
     for line in lines:
         usage.log_bytes += len(line.encode()) + _LINE_BYTES
@@ -156,11 +167,12 @@ def add_logs(usage: Usage, service: str, lines: Iterable[str]) -> None:
             usage.gb_seconds += float(report["ms"]) / 1000 * int(report["mb"]) / 1024
 
 
-def add_events(usage: Usage, calls: Sequence[Call]) -> None:
-    """Add the events that these calls published, and the messages that they became."""
+def add_events(usage: Usage, calls: Sequence[Call], services: Sequence[str] = SERVICES) -> None:
+    """Add the events that these calls published, and the messages that they became on the queues of the services."""
+    queued = Counter(event.type_name() for service in services for event in CONSUMERS.get(service, ()))
     put = (call for call in calls if call.name == "events:PutEvents" and call.status == HTTPStatus.OK)
     for call in put:
         for entry in call.request["Entries"]:
             usage.events += 1
             usage.event_bytes += len(entry["Detail"].encode())
-            usage.messages += QUEUED[entry["DetailType"]]
+            usage.messages += queued[entry["DetailType"]]

@@ -13,7 +13,8 @@ from scripts.ledger.log_reader import read_commit, read_orders
 from services.shared.commits import Commit, order_stream
 from services.shared.events.order import OrderPlaced
 from services.shared.lifecycle import ImpossibleCommitError, State
-from services.shared.order_lifecycle import ORDER
+from services.shared.order_lifecycle import CANCELLED, CONFIRMED, ORDER
+from services.shared.order_state import Order
 
 _ENTRIES_PER_CALL = 10
 _POLL_SECONDS = 0.2
@@ -27,8 +28,8 @@ class History:
     commits: tuple[Commit, ...]
 
     @property
-    def final(self) -> Commit | None:
-        """The commit that brought the order to its last phase; a refund may still be open after it.
+    def concluded(self) -> Commit | None:
+        """The commit that confirmed the order, or cancelled it before that; its life may go on after it.
 
         None too for an impossible history, such as a part of one that a read has caught.
         """
@@ -36,15 +37,31 @@ class History:
         try:
             for commit in self.commits:
                 state = ORDER.next_state(state, commit)
-                if state.phase.wait is None:
+                if state.phase in {CONFIRMED, CANCELLED}:
                     return commit
         except ImpossibleCommitError:
             pass
         return None
 
     @property
+    def order(self) -> Order | None:
+        """The order by these commits; None without any, and for an impossible history."""
+        try:
+            return Order.of(self.commits) if self.commits else None
+        except ImpossibleCommitError:
+            return None
+
+    @property
     def events(self) -> list[str]:
         return [event.type_name() for commit in self.commits for event in commit.events]
+
+
+Until = Callable[[History], bool]
+
+
+def is_concluded(history: History) -> bool:
+    """Whether the order is confirmed or cancelled."""
+    return history.concluded is not None
 
 
 class OrderClient:
@@ -90,22 +107,23 @@ class OrderClient:
             for stream, order_id in streams.items()
         }
 
-    def update(self, histories: dict[str, History]) -> None:
-        """Read the orders again that have no final state yet."""
-        histories |= self.histories(order_id for order_id, history in histories.items() if history.final is None)
+    def update(self, histories: dict[str, History], until: Until = is_concluded) -> None:
+        """Read the orders again that are not so far yet."""
+        histories |= self.histories(order_id for order_id, history in histories.items() if not until(history))
 
     def wait(
         self,
         order_ids: Iterable[str],
         timeout_seconds: float,
         on_progress: Callable[[Mapping[str, History]], None] = lambda _: None,
+        until: Until = is_concluded,
     ) -> dict[str, History]:
-        """Poll until every order has its final state or the time is up; `on_progress` sees all of them each time."""
+        """Poll until every order is so far, or the time is up; `on_progress` sees all each time."""
         deadline = time.monotonic() + timeout_seconds
         histories = {order_id: History(order_id, ()) for order_id in order_ids}
         while True:
-            self.update(histories)
+            self.update(histories, until)
             on_progress(histories)
-            if all(history.final for history in histories.values()) or time.monotonic() > deadline:
+            if all(map(until, histories.values())) or time.monotonic() > deadline:
                 return histories
             time.sleep(_POLL_SECONDS)

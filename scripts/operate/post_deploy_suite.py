@@ -17,6 +17,8 @@ class Expectation(_Model):
     gateway: str | None = None
     amount_minor: int | None = Field(None, alias="amountMinor")
     sold: dict[str, int] = {}
+    parcels: list[str] = []
+    """The warehouses of its parcels, in alphabetical order."""
 
 
 class Case(_Model):

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import islice
 
+from scripts.ledger.deadlines import Deadline, deadlines_of
 from scripts.ledger.lifecycles import lifecycle_of
 from scripts.ledger.log_reader import Ledger, NoCommitError, histories, readable_commits
 from scripts.ledger.order_history import state_of
 from services.libs.store.dynamodb_items import Item
 from services.shared.commits import Commit
+from services.shared.events.order import FulfilmentStarted
+from services.shared.events.payment import RefundRequested
 from services.shared.lifecycle import State
+from services.shared.order_lifecycle import IN_FULFILMENT, REFUND, SHIPPED
 
 _SHOWN = 10
 
@@ -23,10 +26,13 @@ class LogSummary:
     """The items that are no commits."""
     gaps: list[str] = field(default_factory=list)
     """The streams that lack a version."""
+    open: int = 0
+    """The streams that wait for something."""
     unfinished: list[Commit] = field(default_factory=list)
-    """The last commit of each stream that waits for something: its events have still to be handled."""
-    due: dict[str, datetime] = field(default_factory=dict)
-    """By stream, the deadline that it waits for."""
+    """The commits whose events have still to be handled: the last one of each open stream, and the open refunds'."""
+    shipments: list[str] = field(default_factory=list)
+    """The ids of the parcels of orders that are on their way."""
+    due: list[Deadline] = field(default_factory=list)
 
     def add(self, history: tuple[Commit, ...]) -> None:
         for commit in history:
@@ -37,9 +43,15 @@ class LogSummary:
         lifecycle = lifecycle_of(history[0].stream_id)
         state = state_of(lifecycle, history) if lifecycle else None
         if isinstance(state, State) and not state.is_final:
-            self.unfinished.append(history[-1])
-            if state.due_at:
-                self.due[history[0].stream_id] = state.due_at
+            self._add_open(history, state)
+
+    def _add_open(self, history: tuple[Commit, ...], state: State) -> None:
+        self.open += 1
+        self.unfinished += [commit for commit in history if commit is history[-1] or _opens(commit, state)]
+        self.due += deadlines_of(history[0].stream_id, state)
+        if state.phase in {IN_FULFILMENT, SHIPPED}:
+            started = (event for commit in history if (event := commit.find(FulfilmentStarted)))
+            self.shipments += [one.shipment_id for event in started for one in event.shipments]
 
     @property
     def damage(self) -> str:
@@ -61,3 +73,9 @@ def summarise(items: Iterable[Item]) -> LogSummary:
     for history in histories(readable_commits(items, summary.unreadable)):
         summary.add(history)
     return summary
+
+
+def _opens(commit: Commit, state: State) -> bool:
+    """Whether the commit requests a refund that is still open."""
+    refund = commit.find(RefundRequested)
+    return refund is not None and (REFUND.name, refund.refund_id) in state.open

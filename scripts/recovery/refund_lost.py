@@ -27,7 +27,8 @@ _ENTRIES_AT_ONCE = 1000
 def refund_lost_orders(target: Target, *, dry_run: bool) -> None:
     """Call the charges off, or only list them; raise UserError where the event store cannot tell which they are.
 
-    A payment is taken only for an order whose version 1 is committed, so no order under way is among them.
+    A payment is taken only for an order whose version 1 is committed, so no order under way is among them. A refund
+    that the lost order had is not made a second time: calling a charge off gives back the rest of it.
     """
     deployment, client = Deployment.of(target), target.client("dynamodb")
     entries, lost, unreadable = read_gateway(client, deployment), list[GatewayEntry](), list[str]()
@@ -48,9 +49,11 @@ def _refund(client: "DynamoDBClient", deployment: Deployment, lost: Sequence[Gat
     # The success rate decides new charges only.
     gateway = SimulatedGateway(client, deployment.tables.simulated_gateway, success_rate=0)
     for entry in lost:
-        # What its refunds had given back before is not given back again.
-        amount_minor = entry.amount_minor if dry_run else gateway.call_off(entry.order_id)
-        amount = money(amount_minor, entry.currency)
+        if not dry_run:
+            gateway.call_off(entry.order_id)
+        amount = money(entry.kept_minor, entry.currency)
+        if entry.refunded_minor:
+            amount += f", the rest of {money(entry.amount_minor, entry.currency)}"
         done = "not given back yet" if dry_run else "given back"
         out.print(f"{entry.order_id}  {entry.charge_id}  {amount}  {done}", markup=False, soft_wrap=True)
 

@@ -1,6 +1,9 @@
-"""Rewrite the inventory and the deadlines from the log. The log is right by definition: a repair moves no stock."""
+"""Rewrite the inventory and the deadlines from the log, and hand over the orders that nobody took over.
 
-from collections.abc import Callable, Mapping
+The log is right by definition: a repair moves no stock.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NotRequired, TypedDict
@@ -15,10 +18,11 @@ from scripts.deploy.target import Target
 from scripts.deploy.turns import one_at_a_time
 from scripts.ledger.audit.auditor import Auditor
 from scripts.ledger.audit.findings import Audit
-from scripts.ledger.deadlines import Deadlines
+from scripts.ledger.deadlines import Deadline, Deadlines
 from scripts.ledger.log_reader import named_briefly
 from scripts.ledger.stock_commits import StockCommits
 from scripts.operate.pausing import PauseSwitch
+from scripts.recovery.hand_over import hand_over
 from services.libs.store.commit_items import commit_to_item
 from services.libs.store.dynamodb_items import Item, to_item
 from services.libs.store.event_store import EventStore
@@ -64,12 +68,18 @@ def _value(item: Item, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The SKUs to repair, and by stream the deadlines that no service will be told of."""
+    """The SKUs to repair, the deadlines that no service will be told of, and the orders to hand over."""
 
     repairs: list[Repair]
-    missing_deadlines: Mapping[str, datetime]
+    missing_deadlines: Sequence[Deadline]
+    waiting_for_fulfilment: Sequence[str]
+    """The streams of orders that were confirmed long ago: before there was a fulfilment, or their event was lost."""
     left: list[str]
     """Why the other SKUs cannot be repaired."""
+
+    @property
+    def are_empty(self) -> bool:
+        return not (self.repairs or self.missing_deadlines or self.waiting_for_fulfilment or self.left)
 
 
 class Repairer:
@@ -101,7 +111,7 @@ class Repairer:
                     repairs.append(Repair(sku, audit.stock.get(sku), _expected_item(audit, sku)))
                 except UserError as error:
                     left.append(str(error))
-        return Findings(repairs, audit.missing_deadlines, left)
+        return Findings(repairs, audit.missing_deadlines, sorted(audit.waiting_for_fulfilment), left)
 
     def write(self, repair: Repair) -> None:
         """Raise UserError where the item has changed since it was compared."""
@@ -119,7 +129,7 @@ class Repairer:
         except self._client.exceptions.TransactionCanceledException as error:
             raise UserError(f"{repair.sku}: it has changed since it was compared, or could not be written") from error
 
-    def write_deadlines(self, missing_deadlines: Mapping[str, datetime]) -> None:
+    def write_deadlines(self, missing_deadlines: Iterable[Deadline]) -> None:
         self._deadlines.write(missing_deadlines, self._clock())
 
     def _item(self, repair: Repair) -> "TransactWriteItemTypeDef":
@@ -179,10 +189,11 @@ def repair_tables(target: Target) -> None:
         out.print(
             f"deadlines written: {len(found.missing_deadlines):,}; their services are told soon after `invoke resume`"
         )
+    found.left.extend(hand_over(target, deployment, found.waiting_for_fulfilment))
     if found.left:
         raise UserError("not repaired:\n" + "\n".join(found.left))
     out.print(
-        "`invoke resume` lets the services write again"
-        if found.repairs or found.missing_deadlines
-        else "the inventory and the deadlines are what the log says: nothing to repair"
+        "the inventory and the deadlines are what the log says, and fulfilment has every order: nothing to repair"
+        if found.are_empty
+        else "`invoke resume` lets the services write again"
     )

@@ -1,5 +1,9 @@
 """Place orders again that the event store has lost: the order bus's archive keeps them as they were placed.
 
+A lost order begins anew, however far it had come. Its charge and its parcels' labels are the ones that it had, as the
+gateway and the carrier know its ids; what customer and staff asked for later is lost with its commits. So an order of
+which money was given back, because it was cancelled, lost on its way or returned, is left: it would be sent again.
+
 Live rules ignore replayed events, so a rule and a queue of this run's own catch them, and are removed afterwards.
 """
 
@@ -19,6 +23,7 @@ from scripts.cli.times import parse_past
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.deploy.turns import one_at_a_time
+from scripts.ledger.gateway_ledger import read_entries
 from scripts.operate.order_client import OrderClient
 from services.libs.messaging.incoming_events import event_in, parse_message
 from services.libs.store.event_store import EventStore
@@ -188,16 +193,27 @@ def replay_lost_orders(target: Target, since: str, *, dry_run: bool) -> None:
     start = parse_past("--since", since, now)
     deployment = Deployment.of(target)
     store, client = EventStore(target.client("dynamodb"), deployment.store_tables), OrderClient(target, deployment)
-    orders = _Orders()
+    orders, gave_back = _Orders(), list[str]()
     with progress_display() as shown:
         for bodies in show_progress(shown, "batches read", OrderArchive(target, deployment).placed(start, now)):
             orders.add(bodies, store)
+    for order_id, entry in read_entries(target.client("dynamodb"), deployment, orders.lost).items():
+        if entry.refunded_minor:
+            del orders.lost[order_id]
+            gave_back.append(order_id)
     if not dry_run:
         client.place([placed.detail for placed in orders.lost.values()])
     done = "are not in the event store" if dry_run else "were not in the event store and are placed again"
     out.print(
         f"{len(orders.seen):,} orders were placed since {timestamp(start)}, and {len(orders.lost):,} of them {done}"
     )
+    if gave_back:
+        named = ", ".join(sorted(gave_back))
+        out.print(
+            f"not in the event store, and left, as money of them was given back: {named}\n"
+            "`invoke recover.refund-lost` gives back the rest of it",
+            markup=False,
+        )
     if orders.rejected:
         out.print(f"{orders.rejected:,} more messages are no valid orders, and are left: they would be rejected again")
     if orders.differing:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from rich.progress import Progress
@@ -22,7 +23,7 @@ from scripts.deploy.target import Target
 from scripts.deploy.turns import one_at_a_time
 from scripts.ledger.audit.report import audit_deployment
 from scripts.ledger.deadlines import Deadlines
-from scripts.ledger.log_reader import scan
+from scripts.ledger.log_reader import histories, read_stream, readable_commits, scan
 from scripts.operate import relay_catchup
 from scripts.operate.pausing import PauseSwitch
 from scripts.recovery.log_summary import summarise
@@ -33,6 +34,7 @@ from services.libs.store.inventory_table import stock_to_item
 from services.libs.store.ledger_counters import LedgerCounters
 from services.shared.causes import timestamp
 from services.shared.commits import Commit
+from services.shared.shipment_lifecycle import shipment_stream
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -43,14 +45,18 @@ _Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Restored:
-    """How many commits were read, written and removed, charges and SKUs written; and the orders that are open."""
+    """How many commits were read, written and removed, charges and SKUs written; and the streams that are open."""
 
     commits: int = 0
     written: int = 0
     removed: int = 0
     charges: int = 0
     skus: int = 0
+    open: int = 0
     unfinished: list[Commit] = field(default_factory=list)
+    """The commits whose events have still to be handled."""
+    shipments: list[str] = field(default_factory=list)
+    """The ids of the parcels of orders that are on their way."""
 
 
 class Restorer:
@@ -72,7 +78,7 @@ class Restorer:
         if surplus and not replace:
             raise _would_be_lost(surplus, self._deployment.tables.event_store)
         inventory = {sku: stock_to_item(totals.stock_item(sku)) for sku, totals in log.ledger.skus.items()}
-        restored = Restored(commits=log.commits, unfinished=log.unfinished)
+        restored = Restored(commits=log.commits, open=log.open, unfinished=log.unfinished, shipments=log.shipments)
         # The readings take minutes, and another machine may resume meanwhile.
         self._check_paused("nothing was restored")
         with _warn_if_unfinished():
@@ -81,7 +87,8 @@ class Restorer:
             self._check_paused("the stock and the counters were not restored")
             restored.skus = self._write_inventory(inventory)
             LedgerCounters(self._client, self._deployment.tables.metrics).replace(log.ledger.counters)
-            # The sweeper has passed the old deadlines: without new ones the stock of reopened orders stays reserved.
+            # The sweeper has passed the old deadlines: without new ones reopened orders keep their stock, returns stay
+            # open, and nobody asks for the parcels.
             Deadlines(self._client, self._deployment).write(log.due, datetime.now(UTC))
         return restored
 
@@ -191,7 +198,7 @@ def restore_tables(
                 source, shown, replace=replace, accept_damaged=accept_damaged
             )
         with _warn_if_unfinished():
-            refused = _publish(target, deployment, restored.unfinished)
+            refused = _publish(target, deployment, restored)
     _print(restored, source.as_of, began_at)
     try:
         audit_deployment(target, source.as_of)
@@ -214,16 +221,27 @@ def _check_table(client: "DynamoDBClient", table: str) -> None:
         ) from error
 
 
-def _publish(target: Target, deployment: Deployment, commits: Iterable[Commit]) -> list[str]:
-    """Publish the last events of open orders again, as the work that they led to is lost; return the refused ones."""
-    return relay_catchup.publish(iter(commits), relay_catchup.publisher_of(target, deployment)).refused
+def _publish(target: Target, deployment: Deployment, restored: Restored) -> list[str]:
+    """Publish events again, as the work that they led to is lost; return the refused commits.
+
+    Those are the last events of open streams, and for an order on its way the last of each of its parcels, also of a
+    parcel that is at its end: the order service may not have followed it.
+    """
+    client = target.client("dynamodb")
+    known = {commit.stream_id for commit in restored.unfinished}
+    ended = [stream for stream in map(shipment_stream, restored.shipments) if stream not in known]
+    items = chain.from_iterable(read_stream(client, deployment, stream) for stream in ended)
+    last = (history[-1] for history in histories(readable_commits(items, [])))
+    return relay_catchup.publish(
+        chain(restored.unfinished, last), relay_catchup.publisher_of(target, deployment)
+    ).refused
 
 
 def _print(restored: Restored, as_of: datetime, began_at: datetime) -> None:
     out.print(
         f"restored to {timestamp(as_of)}: {restored.commits:,} commits, of which {restored.written:,} were written;"
         f" {restored.removed:,} others removed; {restored.charges:,} charges and {restored.skus:,} SKUs written;"
-        f" {len(restored.unfinished):,} orders are open"
+        f" {restored.open:,} orders and parcels are open"
     )
     before = f"`invoke restore --to {timestamp(began_at)} --replace`, on AWS"
     out.print(f"what was there before this run: {before}\n", markup=False)

@@ -159,6 +159,17 @@ def simulate(
 
 
 @command({"orders": "orders to measure", "batch_size": "messages per invocation"}, needs=OWN_DEPLOYMENT)
+def life(_: Context, orders: str = "100", batch_size: str = "10") -> None:
+    """Measure each part of an order's life.
+
+    It shows the requests, units and cost from the order's placement to its refund.
+    """
+    from scripts.measure.life import measure_life
+
+    measure_life(count("orders", orders), count("batch-size", batch_size))
+
+
+@command({"orders": "orders to measure", "batch_size": "messages per invocation"}, needs=OWN_DEPLOYMENT)
 def right_size(_: Context, orders: str = "300", batch_size: str = "10") -> None:
     """Measure the memory that the functions need.
 

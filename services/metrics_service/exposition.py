@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 
 from services.libs.observability.embedded_metrics import bucket_name
-from services.libs.observability.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
+from services.libs.observability.metrics import DECLARATIONS, Declaration, bound_label
 from services.shared.counters import counter
 
 # The versions that an Accept header may name, by media type. A wildcard gets plain text.
@@ -56,8 +56,9 @@ class Page:
     def _histogram(self, name: str, text: str, declaration: Declaration) -> Metric:
         family = HistogramMetricFamily(name, text, labels=declaration.labels)
         for values, labels in self._label_sets(declaration):
-            inside = (self._sum(bucket_name(name, str(bound)), labels) for bound in BUCKETS_SECONDS)
-            buckets = [(str(bound), total) for bound, total in zip(BUCKETS_SECONDS, accumulate(inside), strict=True)]
+            inside = (self._sum(bucket_name(name, bound), labels) for bound in declaration.buckets)
+            bounds = (bound_label(bound) for bound in declaration.buckets)
+            buckets = list(zip(bounds, accumulate(inside), strict=True))
             # Buckets and count reach CloudWatch separately. Neither ever falls, so the larger of them does not.
             buckets.append(("+Inf", max(self._sum(f"{name}_count", labels), buckets[-1][1])))
             family.add_metric(values, buckets, self._sum(f"{name}_sum", labels))

@@ -8,6 +8,7 @@ from services.libs.observability.structured_logging import logger
 from services.libs.store.event_store import ContentionError, EventStore, VersionTakenError
 from services.order_service import after_sale
 from services.order_service.after_sale import FOLLOWED, ReceivedGoods
+from services.order_service.progress import observe_progress
 from services.shared.causes import Cause
 from services.shared.commits import Commit, order_id_of, order_stream
 from services.shared.events.order import ReturnRequested
@@ -107,13 +108,16 @@ class AfterSale:
     def _write(self, order_id: str, decide: Callable[[Order | None], Commit | None]) -> Commit | None:
         for _ in range(_ATTEMPTS):
             history = self._store.read(order_stream(order_id))
-            commit = decide(Order.of(history) if history else None)
+            order = Order.of(history) if history else None
+            commit = decide(order)
             if commit is None:
                 return None
             try:
                 self._store.append(commit)
             except VersionTakenError:
                 continue
+            if order:
+                observe_progress(order, commit)
             return commit
         raise ContentionError(f"others wrote to the order in each of {_ATTEMPTS} attempts")
 

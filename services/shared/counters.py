@@ -63,7 +63,8 @@ def _step(event: Event) -> tuple[str, str] | None:
     """The metric that counts the event, and its status there."""
     match event:
         case RefundRequested() | RefundProcessed() | RefundFailed():
-            return "refunds_total", event.type_name().removeprefix("Refund").lower()
+            asked_again = isinstance(event, RefundRequested) and event.retry_of
+            return "refunds_total", "asked_again" if asked_again else event.type_name().removeprefix("Refund").lower()
         case ShipmentCreated() | ShipmentDelivered():
             return "shipments_total", event.type_name().removeprefix("Shipment").lower()
         case ShipmentTracked(status=ParcelStatus.LOST | ParcelStatus.RETURNED_TO_SENDER):

@@ -114,7 +114,10 @@ ORDER = Lifecycle(
     obligations=(REFUND, FAILED_REFUND, RETURN),
 )
 
-DECISION, SETTLEMENT = 1, 2
-"""The versions of an order's decision, and of its settlement or call-off: the hot path reads them by number."""
+DECISION, SETTLEMENT, CONFIRMATION = 1, 2, 3
+"""The versions of an order's decision, of its settlement or call-off, and of its confirmation, if it has one.
+
+The hot path reads them by number.
+"""
 FIRST_RETURN = 7
 """The least version of a return: decision, settlement, confirmation, fulfilment, shipping and delivery come before."""

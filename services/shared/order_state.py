@@ -9,6 +9,7 @@ from enum import StrEnum
 from services.shared.commits import Commit
 from services.shared.events.order import (
     FulfilmentStarted,
+    OrderConfirmed,
     OrderDelivered,
     OrderValidated,
     ParcelWrittenOff,
@@ -55,6 +56,7 @@ class Order:
     shipments: dict[str, PlannedShipment] = field(default_factory=dict)
     """The parcels by id, without those written off."""
     written_off: dict[str, ParcelWrittenOff] = field(default_factory=dict)
+    confirmed_at: datetime | None = None
     delivered_at: datetime | None = None
     returns: dict[str, Return] = field(default_factory=dict)
     refunds: dict[str, Refund] = field(default_factory=dict)
@@ -100,6 +102,8 @@ class Order:
         match event:
             case OrderValidated():
                 self.validated = event
+            case OrderConfirmed():
+                self.confirmed_at = commit.cause.at
             case FulfilmentStarted():
                 self.shipments = {shipment.shipment_id: shipment for shipment in event.shipments}
             case ParcelWrittenOff():

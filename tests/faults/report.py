@@ -27,11 +27,16 @@ class Report:
     confirmed: int
     cancelled: Mapping[str, int]
     refunded: int
+    after_sale: Mapping[str, int]
+    """By what happened to orders, parcels, returns and refunds."""
+    refusals: Mapping[str, int]
+    """What customers, carrier and staff were refused, by their command and the reason."""
     redriven: int
     explained: int
     lost: Sequence[str]
     oversold: Sequence[str]
     stuck: Sequence[str]
+    imbalances: Sequence[str]
     differences: Sequence[str]
     seconds: float
 
@@ -42,6 +47,7 @@ class Report:
             "lost": self.lost,
             "oversold": self.oversold,
             "stuck": self.stuck,
+            "goods or money out of balance": self.imbalances,
             "unexplained differences": self.differences,
         }
         return {name: subjects for name, subjects in found.items() if subjects}
@@ -78,12 +84,15 @@ class Report:
             "deployments meanwhile": self.deployed,
             "confirmed": self.confirmed,
             **{f"cancelled, {reason}": self.cancelled.get(reason, 0) for reason in CancelReason},
-            "charged, then refunded": self.refunded,
+            "charged, then called off": self.refunded,
+            **dict(sorted(self.after_sale.items())),
+            **{f"refused: {what}": count for what, count in sorted(self.refusals.items())},
             "dead letters redriven": self.redriven,
             "dead letters explained": self.explained,
             "lost": len(self.lost),
             "oversold": len(self.oversold),
             "stuck": len(self.stuck),
+            "goods or money out of balance": len(self.imbalances),
             "unexplained differences": len(self.differences),
         }
 

@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from time import monotonic, sleep
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,8 +14,8 @@ from scripts.deploy.deployment import Deployment
 from scripts.deploy.own_deployment import own_deployment, with_settings
 from scripts.deploy.target import Target
 from scripts.ledger.audit.auditor import Auditor
-from scripts.ledger.gateway_ledger import REFUNDED, read_gateway
-from scripts.ledger.log_reader import read_inventory
+from scripts.ledger.gateway_ledger import CHARGED, REFUNDED, read_gateway
+from scripts.ledger.log_reader import histories, read_commits, read_inventory, scan
 from scripts.measure.usage import SERVICES
 from scripts.operate.dead_letter_queues import QueueReading, move_back, queues
 from scripts.operate.dead_letters import DeadLetter
@@ -23,13 +23,17 @@ from scripts.operate.order_client import History, OrderClient
 from scripts.operate.seeding import Seeder
 from services.shared.events.order import OrderPlaced
 from services.shared.events.payment import PaymentRequested
-from services.shared.order_lifecycle import ORDER
+from services.shared.lifecycle import ImpossibleCommitError
+from services.shared.order_state import Order
 from services.shared.rejections import RejectionReason
+from tests.faults.balance import Balance
 from tests.faults.chaos import Deployer, Killer, Sweeping, repeated
+from tests.faults.people import ARRIVAL, People
 from tests.faults.proxy import FaultProxy
 from tests.faults.repeater import Repeater
 from tests.faults.report import Report
 from tests.faults.workload import DELIVERIES, STRAY, Delivery, batches, catalogue, deliveries, make_orders
+from tests.use_cases import UseCases
 
 _FAULT_RATE = 0.04
 _SETTINGS = {
@@ -39,6 +43,12 @@ _SETTINGS = {
 _FUNCTION_TIMEOUT_SECONDS = 6
 # Shorter than copies take at most: where the first payment request failed, they and the expiry race.
 _PAYMENT_TIMEOUT_SECONDS = 12
+# How often gateway and carrier give no answer, and refuse refunds, beside what befalls the calls to AWS.
+_PARTNER_FAULT_RATE = 0.03
+_REFUND_FAILURE_RATE = 0.2
+# A parcel is on its way for seconds, by the carrier's own answers.
+_CARRIER_SPEED = 20_000
+_CARRIER_SHARE = 0.05
 _EVENTS_PER_SECOND = 40
 _BATCH = 10
 # More than that waiting, and the sender waits too: what is tested is faults, not load.
@@ -48,6 +58,7 @@ _STANDSTILL_SECONDS = 180
 _EVENTS_PER_KILL = 60
 _SWEEP_SECONDS = 5
 _REPEAT_SECONDS = 0.1
+_HANDS, _HAND_SECONDS = 4, 0.05
 # What failed so often becomes a dead letter, so that there is something to redrive.
 _RECEIVES = 2
 _RECEIVES_OF = {"payment": 1}
@@ -58,6 +69,8 @@ _QUIET_SECONDS = 10
 # Longer than an order that lost its payment request needs to expire, be swept and be refunded.
 _GIVE_UP_SECONDS = 60
 _SETTLE_SECONDS = 600
+# Partners fail during a redrive too: what they fail is redriven again.
+_REDRIVES = 5
 
 
 def run_fault_suite(orders: int, seed: int, fault_rate: float = _FAULT_RATE) -> Report:
@@ -67,6 +80,13 @@ def run_fault_suite(orders: int, seed: int, fault_rate: float = _FAULT_RATE) -> 
         {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url},
         function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS,
         payment_timeout_seconds=_PAYMENT_TIMEOUT_SECONDS,
+        gateway_fault_rate=_PARTNER_FAULT_RATE,
+        refund_failure_rate=_REFUND_FAILURE_RATE,
+        carrier_fault_rate=_PARTNER_FAULT_RATE,
+        carrier_speed=_CARRIER_SPEED,
+        carrier_lost_share=_CARRIER_SHARE,
+        carrier_returned_share=_CARRIER_SHARE,
+        tracking_interval_seconds=60,
     )
     with proxy.running(), own_deployment(settings, proxy.forward_to) as target:
         return _Run(target, Deployment.of(target), proxy, orders, seed).run()
@@ -77,6 +97,7 @@ class _Run:
         dice = random.Random(seed)  # noqa: S311 - no secret
         products = catalogue(orders, dice)
         list(Seeder.of(target, deployment).seed(products))
+        self._seeded = {product.sku: product.stock for product in products}
         self._deployment = deployment
         self._proxy = proxy
         self._events, self._sqs = target.client("events"), target.client("sqs")
@@ -91,6 +112,7 @@ class _Run:
         self._deployer = Deployer(target, deployment)
         self._sweeping = Sweeping(target, deployment)
         self._repeater = Repeater(self._events, proxy.published, seed)
+        self._people = People(UseCases.of(target, deployment, arrival=ARRIVAL, endpoint_url=proxy.url), seed)
         self._orders = orders
         self._deliveries = deliveries(make_orders(orders, [product.sku for product in products], dice), dice)
         self._seen: set[str] = set()
@@ -104,13 +126,22 @@ class _Run:
     def run(self) -> Report:
         self._shorten_retries()
         began = monotonic()
-        with repeated(self._sweeping.sweep, _SWEEP_SECONDS), repeated(self._repeater.repeat, _REPEAT_SECONDS):
+        with self._others():
             with self._progress, self._faults():
                 self._send_all()
                 self._settle(_QUIET_SECONDS)
-            redriven = self._redrive()
-            self._settle(_GIVE_UP_SECONDS)
+            redriven = self._redrive_all()
         return self._report(redriven, monotonic() - began)
+
+    @contextmanager
+    def _others(self) -> Iterator[None]:
+        """All that goes on beside the sending."""
+        with ExitStack() as stack:
+            stack.enter_context(repeated(self._sweeping.sweep, _SWEEP_SECONDS))
+            stack.enter_context(repeated(self._repeater.repeat, _REPEAT_SECONDS))
+            for _ in range(_HANDS):
+                stack.enter_context(repeated(self._people.agenda.work, _HAND_SECONDS))
+            yield
 
     def _shorten_retries(self) -> None:
         for name, url in self._queues.items():
@@ -158,9 +189,14 @@ class _Run:
         if response["FailedEntryCount"]:
             raise RuntimeError("the embedded AWS refused an event of the suite's own")
         self._progress.advance(self._sent_bar, len(batch))
-        new = {str(delivery.detail["orderId"]) for delivery in batch} - self._seen
-        self._seen |= new
-        self._open |= {order_id: History(order_id, ()) for order_id in new}
+        for delivery in batch:
+            if delivery.event is OrderPlaced and delivery.detail["orderId"] not in self._seen:
+                self._note_new(str(delivery.detail["orderId"]), str(delivery.detail["customerId"]))
+
+    def _note_new(self, order_id: str, customer_id: str) -> None:
+        self._seen.add(order_id)
+        self._open[order_id] = History(order_id, ())
+        self._people.place(order_id, customer_id)
 
     def _hold_back(self) -> float:
         """Wait while the functions lag behind; return for how long."""
@@ -184,8 +220,15 @@ class _Run:
 
     def _look(self) -> None:
         histories = self._client.histories(self._open)
-        self._open = {order_id: history for order_id, history in histories.items() if not _has_ended(history)}
+        self._open = {order_id: history for order_id, history in histories.items() if not self._has_ended(history)}
         self._progress.update(self._ended_bar, completed=len(self._seen) - len(self._open))
+
+    def _has_ended(self, history: History) -> bool:
+        """Whether nothing is open, and nobody is about to do something about the order."""
+        if (order := _order(history)) is None:
+            return False
+        self._people.see(order)
+        return order.state.is_final and not self._people.agenda.waits_for(history.order_id)
 
     def _is_busy(self) -> bool:
         if self._proxy.hanging or self._repeater.waiting:
@@ -196,6 +239,15 @@ class _Run:
         attributes = self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
         hidden = int(attributes["ApproximateNumberOfMessagesNotVisible"]) if in_flight else 0
         return int(attributes["ApproximateNumberOfMessages"]) + hidden
+
+    def _redrive_all(self) -> int:
+        redriven = 0
+        for _ in range(_REDRIVES):
+            redriven += self._redrive()
+            self._settle(_GIVE_UP_SECONDS)
+            if all(_is_explained(letter) for letter in self._dead_letters()):
+                break
+        return redriven
 
     def _redrive(self) -> int:
         sources = [queue for queue in queues(self._deployment) if queue.source_url]
@@ -216,6 +268,7 @@ class _Run:
         oversold |= {sku for sku, totals in audit.ledger.skus.items() if totals.sold > totals.seeded}
         lost = [order_id for order_id, history in self._open.items() if not history.commits]
         gateway = read_gateway(self._dynamodb, self._deployment)
+        balance = Balance.of(histories(read_commits(self._dynamodb, self._deployment, [])))
         return Report(
             orders=self._orders,
             events=len(self._deliveries),
@@ -228,19 +281,33 @@ class _Run:
             confirmed=audit.ledger.confirmed,
             cancelled=audit.ledger.cancelled,
             refunded=sum(entry.status == REFUNDED for entry in gateway),
+            after_sale=balance.counts(),
+            refusals=self._people.refusals,
             redriven=redriven,
             explained=len(letters) - len(unexplained),
             lost=lost,
             oversold=sorted(oversold),
             stuck=[order_id for order_id in self._open if order_id not in lost],
+            imbalances=list(balance.differences(self._seeded, inventory, self._held())),
             differences=[str(found) for found in (*audit.differences, *audit.moved, *unexplained)],
             seconds=seconds,
         )
 
+    def _held(self) -> dict[str, int]:
+        """What the gateway still has of each order's money, from its own table."""
+        return {
+            item["order_id"]["S"]: int(item["amount_minor"]["N"]) - int(item.get("refunded_minor", {"N": "0"})["N"])
+            for item in scan(self._dynamodb, self._deployment.tables.simulated_gateway)
+            if item["status"]["S"] == CHARGED
+        }
 
-def _has_ended(history: History) -> bool:
-    """An order that expired has its final phase before its payment is called off, and is not done before that."""
-    return history.final is not None and ORDER.fold(history.commits).is_final
+
+def _order(history: History) -> Order | None:
+    """None before it is decided, and for a part of a history that a read has caught."""
+    try:
+        return Order.of(history.commits) if history.commits else None
+    except ImpossibleCommitError:
+        return None
 
 
 def _is_explained(letter: DeadLetter) -> bool:

@@ -14,6 +14,8 @@ STRAY = "stray-"
 """How the event ids of the payment requests begin that nobody but this suite sent."""
 
 _SKUS = 12
+# Most orders of more than one SKU are two parcels, or three.
+_WAREHOUSES = ("main", "north", "south")
 # A third of the SKUs runs out: an order asks for 2.7 units, so for 0.23 of each SKU.
 _STOCK_PER_ORDER = (0.1, 0.4)
 _FORCED_SHARE = 0.3
@@ -36,6 +38,7 @@ def catalogue(orders: int, dice: random.Random) -> list[SeedProduct]:
             stock=round(orders * dice.uniform(*_STOCK_PER_ORDER)),
             priceMinor=dice.randint(100, 5000),
             currency="GBP",
+            warehouse=_WAREHOUSES[number % len(_WAREHOUSES)],
         )
         for number in range(_SKUS)
     ]

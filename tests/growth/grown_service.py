@@ -26,7 +26,7 @@ def _one(resources: list[Resource], kind: str, **values: object) -> Resource:
 def test_the_plan_has_its_rule_queue_dead_letters_and_alarm(resources: list[Resource]) -> None:
     queue = _one(resources, "aws_sqs_queue", name="test-loyalty-queue")
     letters = _one(resources, "aws_sqs_queue", name="test-loyalty-dlq")
-    rule = _one(resources, "aws_cloudwatch_event_rule", name="test-order-confirmed")
+    rule = _one(resources, "aws_cloudwatch_event_rule", name="test-points-earned")
     target = _one(resources, "aws_cloudwatch_event_target", rule=rule["name"])
     redrive = _one(resources, "aws_sqs_queue_redrive_policy", queue_url=queue["url"])
     watched = {(alarm["metric_name"], *(alarm["dimensions"] or {}).values()) for alarm in _alarms(resources)}

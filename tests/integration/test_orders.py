@@ -24,8 +24,8 @@ def test_a_declined_payment_releases_the_reservation(world: World) -> None:
     (history,) = world.run(world.order({sku: 2}, pays=False))
 
     assert history.events == ["OrderValidated", "PaymentRequested", "PaymentFailed", "OrderCancelled"]
-    assert history.final
-    assert reason_of(history.final) == "payment_failed"
+    assert history.concluded
+    assert reason_of(history.concluded) == "payment_failed"
     assert world.stock(sku) == (10, 0, 10)
     assert world.charge(history.order_id)["status"] == "declined"
 

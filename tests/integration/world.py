@@ -19,6 +19,7 @@ from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.gateway import ChargeRequest
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.events.event import Event
+from services.shared.inventory import MAIN_WAREHOUSE
 from services.shared.json_types import JsonObject
 
 TIMEOUT_SECONDS = 60
@@ -37,14 +38,16 @@ class World:
         self.inventory = InventoryTable(self._dynamodb, deployment.tables.inventory)
         self._seeder = Seeder.of(target, deployment)
 
-    def new_sku(self, stock: int = 10, price_minor: int = 500) -> str:
+    def new_sku(self, stock: int = 10, price_minor: int = 500, warehouse: str = MAIN_WAREHOUSE) -> str:
         """Make a SKU that no other test knows."""
         sku = f"test-{uuid4().hex[:12]}"
-        self.seed(sku, stock, price_minor)
+        self.seed(sku, stock, price_minor, warehouse)
         return sku
 
-    def seed(self, sku: str, stock: int, price_minor: int = 500) -> None:
-        product = SeedProduct(sku=sku, name=sku, stock=stock, priceMinor=price_minor, currency="GBP")
+    def seed(self, sku: str, stock: int, price_minor: int = 500, warehouse: str = MAIN_WAREHOUSE) -> None:
+        product = SeedProduct(
+            sku=sku, name=sku, stock=stock, priceMinor=price_minor, currency="GBP", warehouse=warehouse
+        )
         (change,) = self._seeder.seed([product])
         assert change.refused is None
 
@@ -60,15 +63,15 @@ class World:
         }
 
     def run(self, *orders: Mapping[str, object], timeout_seconds: float = TIMEOUT_SECONDS) -> list[History]:
-        """Place the orders and wait until each has its final state."""
+        """Place the orders and wait until each is confirmed or cancelled; return their histories until then."""
         self.orders.place(orders)
         return self.wait(*(str(order["orderId"]) for order in orders), timeout_seconds=timeout_seconds)
 
     def wait(self, *order_ids: str, timeout_seconds: float = TIMEOUT_SECONDS) -> list[History]:
         histories = self.orders.wait(order_ids, timeout_seconds)
-        stuck = [(order_id, history.events) for order_id, history in histories.items() if not history.final]
-        assert not stuck, f"{len(stuck)} orders without a final state: {stuck[:5]}; {self._where_they_may_be()}"
-        return [histories[order_id] for order_id in order_ids]
+        stuck = [(order_id, history.events) for order_id, history in histories.items() if not history.concluded]
+        assert not stuck, f"{len(stuck)} orders that are not concluded: {stuck[:5]}; {self._where_they_may_be()}"
+        return [_until_concluded(histories[order_id]) for order_id in order_ids]
 
     def _where_they_may_be(self) -> str:
         waiting = {queue.name: self.waiting(queue.url) for queue in self.deployment.queues.values()}
@@ -164,6 +167,12 @@ class World:
         attributes = self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
         in_flight = int(attributes["ApproximateNumberOfMessagesNotVisible"])
         return int(attributes["ApproximateNumberOfMessages"]) + in_flight
+
+
+def _until_concluded(history: History) -> History:
+    """Without what happened after the order was confirmed or cancelled: its fulfilment begins at once."""
+    assert history.concluded
+    return History(history.order_id, history.commits[: history.concluded.version])
 
 
 def eventually(look: Callable[[], T | None], what: str, timeout_seconds: float = TIMEOUT_SECONDS) -> T:

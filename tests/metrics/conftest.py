@@ -26,6 +26,8 @@ _SETTINGS = {
 # What a killed worker held comes again after six of them.
 _FUNCTION_TIMEOUT_SECONDS = 5
 _SCRAPE_INTERVAL = "3s"
+# A parcel is delivered within seconds, and the carrier is asked each minute: the panels show orders on their way too.
+_FAST_CARRIER = {"carrier_speed": 100_000, "tracking_interval_seconds": 60}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,7 +50,7 @@ def proxy() -> Iterator[HoldingProxy]:
 @pytest.fixture(scope="session")
 def target(_tools: None, proxy: HoldingProxy) -> Iterator[Target]:
     environ = {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url}
-    settings = with_settings(environ, function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS)
+    settings = with_settings(environ, function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS, **_FAST_CARRIER)
     with own_deployment(settings, proxy.forward_to) as target:
         yield target
 

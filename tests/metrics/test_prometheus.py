@@ -63,7 +63,7 @@ def _place(world: World, skus: list[str], count: int, between: Callable[[], None
 def _settle(world: World, order_ids: list[str]) -> None:
     """See each to its end; what was struck at each of its receives is a dead letter, which an operator moves back."""
     histories = world.orders.wait(order_ids, _SETTLE_SECONDS)
-    if not all(history.final for history in histories.values()):
+    if not all(history.concluded for history in histories.values()):
         redrive(world.target, queue=None, limit=None, dry_run=False, include_permanent=False)
     world.wait(*order_ids, timeout_seconds=_SETTLE_SECONDS)
 

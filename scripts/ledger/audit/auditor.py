@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from rich.progress import Progress
@@ -15,9 +15,10 @@ from scripts.ledger.audit.charges import charge_differences
 from scripts.ledger.audit.counters import counter_differences, read_counters
 from scripts.ledger.audit.findings import Audit, Difference
 from scripts.ledger.audit.growing_log import GrowingLog
+from scripts.ledger.audit.parcels import Parcels
 from scripts.ledger.audit.stock import impossible_quantities, stock_differences
 from scripts.ledger.audit.streams import StreamCheck, check_stream, is_order
-from scripts.ledger.deadlines import Deadlines
+from scripts.ledger.deadlines import Deadline, Deadlines
 from scripts.ledger.gateway_ledger import read_entries, read_gateway
 from scripts.ledger.log_reader import histories, read_stream, readable_commits, scan
 from services.libs.store.dynamodb_items import Item, batch_get, to_item
@@ -39,9 +40,24 @@ class _Reading:
 
     audit: Audit
     log: GrowingLog
-    due: dict[str, datetime]
+    parcels: Parcels
+    due: dict[str, list[Deadline]] = field(default_factory=dict)
     """By stream, the deadlines that are still to come."""
-    overdue: dict[str, datetime]
+    overdue: dict[str, list[Deadline]] = field(default_factory=dict)
+    waiting_for_fulfilment: set[str] = field(default_factory=set)
+
+    def note(self, check: StreamCheck) -> None:
+        """Take in the result for a stream, also instead of an earlier one."""
+        stream_id = check.stream_id
+        if check.differences:
+            self.audit.by_stream[stream_id] = check.differences
+        for known, deadlines in ((self.due, check.due), (self.overdue, check.overdue)):
+            known.pop(stream_id, None)
+            if deadlines:
+                known[stream_id] = deadlines
+        self.waiting_for_fulfilment.discard(stream_id)
+        if check.waits_for_fulfilment:
+            self.waiting_for_fulfilment.add(stream_id)
 
 
 class Auditor:
@@ -89,12 +105,14 @@ class Auditor:
         log = GrowingLog(self._client, self._deployment, self._clock)
         stock, counters = self._stock(), read_counters(self._counters)
         audit = Audit(stock, log.ledger, log.unreadable)
-        reading = _Reading(audit, log, {}, {})
+        parcels = Parcels(self._client, self._deployment, log.recent)
+        reading = _Reading(audit, log, parcels)
         items = show_progress(shown, "commits read", scan(self._client, self._deployment.tables.event_store))
         streams = histories(readable_commits(items, log.unreadable))
         while some := list(islice(streams, _STREAMS_AT_ONCE)):
             self._check_streams(reading, some)
         self._find_missing_deadlines(reading)
+        audit.final += parcels.differences()
         entries = show_progress(shown, "charges read", read_gateway(self._client, self._deployment))
         while entries_read := list(islice(entries, _STREAMS_AT_ONCE)):
             audit.final += charge_differences(self._client, self._deployment, entries_read)
@@ -103,13 +121,14 @@ class Auditor:
         _compare_stock(audit, audit.ledger.skus.keys() | stock.keys() | stock_after.keys(), stock_after)
         audit.final += counter_differences(audit.ledger, counters, counters_after)
         audit.counters_moved = counters != counters_after and not isinstance(counters, Exception)
-        audit.commits, audit.orders = log.commits, log.orders
+        audit.commits, audit.orders, audit.parcels = log.commits, log.orders, parcels.count
         return reading
 
     def _check_streams(self, reading: _Reading, streams: Sequence[Sequence[Commit]]) -> None:
         for history, check in zip(streams, self._checks(streams), strict=True):
-            reading.log.add(history, is_over=check.is_final)
-            _note(reading, check)
+            reading.log.add(history, check.state)
+            reading.parcels.add(history)
+            reading.note(check)
 
     def _check_streams_again(self, reading: _Reading) -> None:
         """Drop the differences that a second reading of the stream does not confirm."""
@@ -118,9 +137,7 @@ class Auditor:
         streams = histories(readable_commits(items, []))
         while some := list(islice(streams, _STREAMS_AT_ONCE)):
             for check in self._checks(some):
-                reading.due.pop(check.stream_id, None)
-                reading.overdue.pop(check.stream_id, None)
-                _note(reading, check)
+                reading.note(check)
         self._find_missing_deadlines(reading)
         for stream_id, found in reading.audit.by_stream.items():
             found[:] = [difference for difference in found if difference in suspected.get(stream_id, ())]
@@ -133,11 +150,13 @@ class Auditor:
         return [check_stream(history, entries.get(order_id_of(history[0].stream_id)), now) for history in streams]
 
     def _find_missing_deadlines(self, reading: _Reading) -> None:
-        missing = self._deadlines.missing(reading.due)
-        for stream_id, due_at in missing.items():
+        due = chain.from_iterable(reading.due.values())
+        missing = self._deadlines.missing(due, self._clock())
+        for stream_id, due_at in missing:
             difference = Difference("deadline", stream_id, f"to be told of by {timestamp(due_at)}", "in no group")
             reading.audit.by_stream.setdefault(stream_id, []).append(difference)
-        reading.audit.missing_deadlines = reading.overdue | missing
+        reading.audit.missing_deadlines = [*chain.from_iterable(reading.overdue.values()), *missing]
+        reading.audit.waiting_for_fulfilment = reading.waiting_for_fulfilment
 
     def _compare_stock_again(self, reading: _Reading, skus: set[str]) -> set[str]:
         """Compare these SKUs with the log as it is now; return the SKUs that neither agree nor have differed twice."""
@@ -156,13 +175,6 @@ class Auditor:
     def _items(self, skus: Iterable[str]) -> dict[str, Item]:
         keys = [to_item({"item_id": sku}) for sku in skus]
         return _by_sku(batch_get(self._client, self._deployment.tables.inventory, keys))
-
-
-def _note(reading: _Reading, check: StreamCheck) -> None:
-    if check.differences:
-        reading.audit.by_stream[check.stream_id] = check.differences
-    if check.due_at:
-        (reading.overdue if check.is_overdue else reading.due)[check.stream_id] = check.due_at
 
 
 def _by_sku(items: Iterable[Item]) -> dict[str, Item]:

@@ -1,9 +1,9 @@
 """The findings of an audit, as plain data."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
+from scripts.ledger.deadlines import Deadline
 from scripts.ledger.log_reader import Ledger, NoCommitError
 from services.libs.store.dynamodb_items import Item
 
@@ -32,15 +32,18 @@ class Audit:
     commits: int = 0
     orders: int = 0
     charges: int = 0
+    parcels: int = 0
     final: list[Difference] = field(default_factory=list)
-    """Differences of counters and of charges, which no second reading can clear up."""
+    """Differences of counters, charges and parcels, which no second reading can clear up."""
     by_stream: dict[str, list[Difference]] = field(default_factory=dict)
     by_sku: dict[str, list[Difference]] = field(default_factory=dict)
     moving: set[str] = field(default_factory=set)
     """SKUs that changed while they were compared, so that the comparison says nothing."""
     counters_moved: bool = False
-    missing_deadlines: Mapping[str, datetime] = field(default_factory=dict)
-    """By stream, deadlines that no service will be told of: the deadline table lacks them, or they are long past."""
+    missing_deadlines: Sequence[Deadline] = ()
+    """Deadlines that no service will be told of: the deadline table lacks them, or they are long past."""
+    waiting_for_fulfilment: Collection[str] = ()
+    """The streams of orders that were confirmed long ago, and that no fulfilment was started for."""
 
     @property
     def differences(self) -> list[Difference]:

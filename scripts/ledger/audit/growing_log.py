@@ -1,24 +1,47 @@
 """The event store of a system at work: read once as a whole, and again only where it may have grown since.
 
-A stream grows until its life is over. A new order that holds stock writes its deadline in the transaction of its first
-commit, so the deadline table names it. Beyond these only the streams of the SKUs themselves move stock.
+Stock is moved by the streams of SKUs and of orders. An order moves stock while it goes on, and once it is delivered by
+returns. A new order and a new return write their deadline in the transaction of their commit, so the deadline table
+names their streams.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from sys import intern
+from typing import TYPE_CHECKING, NamedTuple
 
 from scripts.deploy.deployment import Deployment
 from scripts.ledger.deadlines import Deadlines
 from scripts.ledger.log_reader import Ledger, NoCommitError, read_newer, readable_commits
-from scripts.ledger.order_history import is_final
 from services.shared.commits import ORDER_PREFIX, SKU_PREFIX, Commit, sku_stream
+from services.shared.deadlines import MINUTE, minute_of
+from services.shared.events.event import Event
+from services.shared.events.order import OrderValidated, ReturnRequested
+from services.shared.lifecycle import State
+from services.shared.order_lifecycle import RETURN
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 # A commit bears the time at which a function took up its message, by a clock that may differ from ours.
 _CLOCK = timedelta(minutes=2)
+_OPENERS: tuple[type[Event], ...] = (OrderValidated, ReturnRequested)
+"""Their commits write the deadlines by which growing streams are found."""
+# A minute has several partitions: to query so many minutes takes as long as to read a large table.
+_MOST_MINUTES = 100
+
+
+class _Read(NamedTuple):
+    """How far an order was read, in little memory: there may be many."""
+
+    version: int
+    """The last one before a gap: a scan may pass the place of a version before that is written."""
+    beyond: frozenset[int] = frozenset()
+    """The versions after the gap."""
+    skus: tuple[str, ...] | None = None
+    """None if they are not known."""
+    may_move_stock: bool = True
+    """Whether its next commit may move stock although no deadline names it."""
 
 
 class GrowingLog:
@@ -33,71 +56,106 @@ class GrowingLog:
         self._clock = clock
         self._deadlines = Deadlines(client, deployment)
         longest = max((function.timeout_seconds for function in deployment.functions.values()), default=0)
-        self._recent = clock() - _CLOCK - timedelta(seconds=longest)
-        """Streams that began before were there when the first reading began."""
-        self._timeouts: set[timedelta] = set()
+        self.recent = clock() - _CLOCK - timedelta(seconds=longest)
+        """Commits from before were there when the first reading began."""
+        self._timeouts: dict[type[Event], set[timedelta]] = {opener: set() for opener in _OPENERS}
         """From commits to their deadlines."""
-        self._unfinished: dict[str, tuple[Commit, ...]] = {}
-        """The whole history of each order that may grow."""
-        self._finished: set[str] = set()
-        """The recent orders that are over."""
+        self._orders: dict[str, _Read] = {}
+        """The orders that may move stock, and all that have a recent commit."""
         self._sku_versions: dict[str, int] = {}
 
-    def add(self, history: Sequence[Commit], *, is_over: bool) -> None:
-        """Take in the whole history of a stream as it was read."""
+    def add(self, history: Sequence[Commit], state: State | None) -> None:
+        """Take in the whole history of a stream as it was read, and the state that it leads to, if that is known."""
         self._count(history)
-        self.orders += history[0].stream_id.startswith(ORDER_PREFIX)
-        self._remember(tuple(history), is_over=is_over)
+        stream_id = history[0].stream_id
+        if stream_id.startswith(SKU_PREFIX):
+            self._sku_versions[stream_id] = history[-1].version
+        elif stream_id.startswith(ORDER_PREFIX):
+            self.orders += 1
+            moves = state is None or _may_move_stock(state)
+            if moves or any(commit.cause.at >= self.recent for commit in history):
+                self._orders[stream_id] = _read(_Read(0), history)._replace(may_move_stock=moves)
 
     def catch_up(self, skus: Collection[str]) -> None:
         """Take in the commits that were written since and may move the stock of these SKUs."""
-        known = {stream: _versions_without_gap(history) for stream, history in self._unfinished.items()}
-        known |= {stream: self._sku_versions.get(stream, 0) for stream in map(sku_stream, skus)}
-        known |= {stream: 0 for stream in self._new_streams() if stream not in known and stream not in self._finished}
+        known = {stream: self._sku_versions.get(stream, 0) for stream in map(sku_stream, skus)}
+        known |= {stream: read.version for stream, read in self._orders.items() if _may_move(read, skus)}
+        for stream in self._named_streams():
+            known[stream] = self._orders[stream].version if stream in self._orders else 0
         newer = readable_commits(read_newer(self._client, self._deployment, known), self.unreadable)
         for stream_id, commits in _by_stream(newer).items():
-            before = self._unfinished.get(stream_id, ())
-            added = [commit for commit in commits if commit not in before]
-            history = sorted((*before, *added), key=lambda commit: commit.version)
-            # The stream of an older order is over and was read, although a repair may have written its deadline again.
-            is_new = not before and not known[stream_id]
-            if added and (not is_new or history[0].cause.at >= self._recent):
-                self.orders += is_new and stream_id.startswith(ORDER_PREFIX)
-                self._count(added)
-                self._remember(tuple(history), is_over=is_final(history))
+            if stream_id.startswith(SKU_PREFIX):
+                self._count(commits)
+                self._sku_versions[stream_id] = commits[-1].version
+            else:
+                self._catch_up_order(stream_id, commits)
 
-    def _remember(self, history: tuple[Commit, ...], *, is_over: bool) -> None:
-        stream_id = history[0].stream_id
-        self._timeouts.update(commit.due_at - commit.cause.at for commit in history if commit.due_at)
-        if stream_id.startswith(SKU_PREFIX):
-            self._sku_versions[stream_id] = history[-1].version
-        elif not is_over:
-            self._unfinished[stream_id] = history
+    def _catch_up_order(self, stream_id: str, commits: Sequence[Commit]) -> None:
+        read = self._orders.get(stream_id)
+        if read is None:
+            # It was over and had no recent commit when it was read, or it was not there yet.
+            added = [commit for commit in commits if commit.cause.at >= self.recent]
+            self.orders += commits[0] in added
         else:
-            self._unfinished.pop(stream_id, None)
-            if history[0].cause.at >= self._recent:
-                self._finished.add(stream_id)
+            added = [commit for commit in commits if commit.version not in read.beyond]
+        if added:
+            self._count(added)
+            self._orders[stream_id] = _read(read or _Read(0), commits)
 
-    def _new_streams(self) -> set[str]:
-        """The streams of the deadlines that recent commits may have written."""
-        if not self._timeouts:
-            return self._deadlines.streams()
-        first = self._recent + min(self._timeouts)
-        return self._deadlines.streams_due(first, self._clock() + _CLOCK + max(self._timeouts))
+    def _named_streams(self) -> set[str]:
+        """The orders whose deadlines recent commits may have written."""
+        first, last = minute_of(self.recent), self._clock() + _CLOCK
+        minutes = {
+            minute
+            for timeouts in self._timeouts.values()
+            for timeout in timeouts
+            for minute in _minutes(first + timeout, last + timeout)
+        }
+        if all(self._timeouts.values()) and len(minutes) <= _MOST_MINUTES:
+            streams = self._deadlines.due_in(sorted(minutes))
+        else:
+            streams = self._deadlines.written_since(self.recent)
+        return {stream for stream in streams if stream.startswith(ORDER_PREFIX)}
 
     def _count(self, commits: Sequence[Commit]) -> None:
         self.commits += len(commits)
         for commit in commits:
             self.ledger.add(commit)
+            for opener in _OPENERS:
+                if commit.due_at and commit.find(opener):
+                    self._timeouts[opener].add(commit.due_at - commit.cause.at)
 
 
-def _versions_without_gap(history: Sequence[Commit]) -> int:
-    """The last version before a gap: a scan may pass the place of a version before that is written."""
-    return next((number for number, commit in enumerate(history) if commit.version != number + 1), len(history))
+def _may_move_stock(state: State) -> bool:
+    return state.phase.wait is not None or any(name == RETURN.name for name, _ in state.open)
+
+
+def _may_move(read: _Read, skus: Collection[str]) -> bool:
+    return read.may_move_stock and (read.skus is None or any(sku in skus for sku in read.skus))
+
+
+def _read(before: _Read, commits: Sequence[Commit]) -> _Read:
+    """`commits` are all that follow the version before, the oldest first."""
+    version, beyond, skus = before.version, set(before.beyond), before.skus
+    for commit in commits:
+        beyond.add(commit.version)
+        if validated := commit.find(OrderValidated):
+            skus = tuple(intern(line.sku) for line in validated.items)
+    while version + 1 in beyond:
+        version += 1
+    return _Read(version, frozenset(number for number in beyond if number > version), skus)
+
+
+def _minutes(first: datetime, last: datetime) -> Iterator[datetime]:
+    minute = minute_of(first)
+    while minute <= last:
+        yield minute
+        minute += MINUTE
 
 
 def _by_stream(commits: Iterable[Commit]) -> dict[str, list[Commit]]:
+    """The commits of each stream, the oldest first."""
     streams: dict[str, list[Commit]] = {}
-    for commit in commits:
+    for commit in sorted(commits, key=lambda commit: commit.version):
         streams.setdefault(commit.stream_id, []).append(commit)
     return streams

@@ -1,12 +1,13 @@
 """Print an audit, and fail where a difference stays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from rich.table import Table
 
 from scripts.cli.console import out, print_table, table
 from scripts.cli.errors import UserError
+from scripts.cli.money import money
 from scripts.cli.progress import progress_display
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
@@ -50,7 +51,10 @@ def _print(audit: Audit) -> None:
 
 
 def stock_table(ledger: Ledger, title: str, run: Ledger | None = None) -> Table:
-    """Tabulate the units of each SKU by the log, and with `run` also the units that this run sold."""
+    """Tabulate the units of each SKU by the log, and with `run` also the units that this run sold.
+
+    Sold units that are back in stock count no more.
+    """
     numbers = ("seeded", "sold", "stock", "reserved", "available", *(("sold in this run",) if run else ()))
     shown = table("SKU", *numbers, title=title, numbers=numbers)
     for sku, totals in sorted(ledger.skus.items()):
@@ -62,12 +66,20 @@ def stock_table(ledger: Ledger, title: str, run: Ledger | None = None) -> Table:
 
 
 def _totals(audit: Audit) -> str:
-    cancelled = ", ".join(f"{count} {reason}" for reason, count in sorted(audit.ledger.cancelled.items()))
+    ledger = audit.ledger
+    cancelled = ", ".join(f"{count:,} {reason}" for reason, count in sorted(ledger.cancelled.items()))
     return (
-        f"{audit.commits:,} commits, {audit.orders:,} orders: {audit.ledger.confirmed:,} confirmed,"
-        f" cancelled: {cancelled or 'none'}; {audit.charges:,} entries in the gateway's ledger,"
+        f"{audit.commits:,} commits, {audit.orders:,} orders: {ledger.confirmed:,} confirmed,"
+        f" {ledger.shipped:,} shipped, {ledger.delivered:,} delivered, cancelled: {cancelled or 'none'}\n"
+        f"{audit.parcels:,} parcels, {ledger.returned:,} returns; revenue {amounts_text(ledger.revenue_minor)},"
+        f" given back {amounts_text(ledger.refunded_minor)}; {audit.charges:,} entries in the gateway's ledger,"
         f" {len(audit.stock):,} SKUs"
     )
+
+
+def amounts_text(amounts: Mapping[str, int]) -> str:
+    """The amounts by currency, such as `15.00 GBP, 1,500 JPY`; `none` where all are 0."""
+    return ", ".join(money(amount, currency) for currency, amount in sorted(amounts.items()) if amount) or "none"
 
 
 def moved_text(audit: Audit) -> str:

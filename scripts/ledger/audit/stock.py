@@ -48,4 +48,6 @@ def _found(item: Item | None) -> str:
 
 def _figures(quantities: SkuTotals | StockItem, product: Product | None) -> str:
     figures = f"stock {quantities.stock}, reserved {quantities.reserved}, available {quantities.available}"
-    return f"{figures}; {product.name}, {money(product.price_minor, product.currency)}" if product else figures
+    if product is None:
+        return figures
+    return f"{figures}; {product.name}, {money(product.price_minor, product.currency)}, in {product.warehouse}"

@@ -1,15 +1,18 @@
-"""Compare each stream with its lifecycle and its deadline, and each order with its charge."""
+"""Compare each stream with its lifecycle, and each order with its charge and refunds."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from scripts.ledger.audit.findings import Difference
+from scripts.ledger.deadlines import Deadline, is_renewed
 from scripts.ledger.gateway_ledger import GatewayEntry
 from scripts.ledger.lifecycles import lifecycle_of
-from scripts.ledger.order_history import Mismatch, money_mismatches, overdue, state_of
+from scripts.ledger.order_history import Mismatch, overdue, state_of
+from scripts.ledger.order_money import money_mismatches
 from services.shared.commits import ORDER_PREFIX, Commit, order_id_of
 from services.shared.lifecycle import State
+from services.shared.order_lifecycle import CONFIRMED
 
 
 @dataclass(slots=True)
@@ -18,11 +21,14 @@ class StreamCheck:
 
     stream_id: str
     differences: list[Difference] = field(default_factory=list)
-    is_final: bool = False
-    """Whether its life is over, so that no commit follows."""
-    due_at: datetime | None = None
-    """The deadline that it waits for."""
-    is_overdue: bool = False
+    state: State | None = None
+    """None where the lifecycle forbids one of its commits, or a commit is missing."""
+    due: list[Deadline] = field(default_factory=list)
+    """The deadlines that a service is still to be told of."""
+    overdue: list[Deadline] = field(default_factory=list)
+    """The deadlines that a service should have acted on long ago."""
+    waits_for_fulfilment: bool = False
+    """Whether it was confirmed so long ago that nobody will take it over."""
 
 
 def is_order(stream_id: str) -> bool:
@@ -58,6 +64,11 @@ def _lifecycle_mismatch(check: StreamCheck, history: Sequence[Commit], now: date
     state = state_of(lifecycle, history)
     if not isinstance(state, State):
         return state
-    late = overdue(state, now)
-    check.is_final, check.due_at, check.is_overdue = state.is_final, state.due_at, late is not None
-    return late
+    check.state = state
+    for waiting in state.waits:
+        late = now > waiting.late_after
+        if waiting.due_at:
+            acts_no_more = late and not is_renewed(check.stream_id)
+            (check.overdue if acts_no_more else check.due).append(Deadline(check.stream_id, waiting.due_at))
+        check.waits_for_fulfilment |= late and is_order(check.stream_id) and state.phase == CONFIRMED
+    return overdue(state, now)

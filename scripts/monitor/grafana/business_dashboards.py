@@ -3,6 +3,7 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from scripts.monitor.grafana.panels import (
+    EXACT,
     NONE_WANTED,
     SECONDS,
     SHARE,
@@ -26,9 +27,6 @@ from scripts.monitor.grafana.promql import (
     within,
 )
 
-_EXACT = (
-    "Exact: the last sample less the first of the time shown; what came before Prometheus' first sample is not in it."
-)
 _FAILURES = levels("green", (0.1, "orange"), (0.25, "red"))
 _DURATIONS = levels("green", (1, "orange"), (5, "red"))
 _FEW_LEFT = levels("red", (1, "orange"), (6, "green"))
@@ -50,11 +48,15 @@ def business() -> Dashboard:
         "business overview",
         "Orders, money and stock at a glance.",
         [
-            figure("Orders accepted", f"Orders whose stock was reserved. {_EXACT}", count(_ACCEPTED)),
-            figure("Orders refused", f"Orders refused: too little stock, or an unknown SKU. {_EXACT}", count(_REFUSED)),
+            figure("Orders accepted", f"Orders whose stock was reserved. {EXACT}", count(_ACCEPTED)),
+            figure("Orders refused", f"Orders refused: too little stock, or an unknown SKU. {EXACT}", count(_REFUSED)),
             _refused_share(),
-            figure("Payments taken", f"Payments that were taken. {_EXACT}", count(_TAKEN)),
-            figure("Payments not taken", f"Payments declined, or not settled in time. {_EXACT}", count(_NOT_TAKEN)),
+            figure("Payments taken", f"Payments that were taken. {EXACT}", count(_TAKEN)),
+            figure(
+                "Payments not taken",
+                f"Payments declined, not settled in time, or called off. {EXACT}",
+                count(_NOT_TAKEN),
+            ),
             figure(
                 "Dead letters",
                 "Messages given up on, in all dead-letter queues now. Each waits for a person.",
@@ -78,15 +80,15 @@ def orders() -> Dashboard:
         "order processing",
         "How many orders are decided, how, and how fast.",
         [
-            figure("Accepted", f"Orders whose stock was reserved. {_EXACT}", count(_ACCEPTED)),
+            figure("Accepted", f"Orders whose stock was reserved. {EXACT}", count(_ACCEPTED)),
             figure(
                 "Refused: too little stock",
-                f"Orders refused because a SKU had too few units left. {_EXACT}",
+                f"Orders refused because a SKU had too few units left. {EXACT}",
                 count(reasons["insufficient_stock"]),
             ),
             figure(
                 "Refused: unknown SKU",
-                f"Orders refused because a SKU is not in the inventory. {_EXACT}",
+                f"Orders refused because a SKU is not in the inventory. {EXACT}",
                 count(reasons["unknown_sku"]),
                 colours=NONE_WANTED,
             ),
@@ -98,7 +100,7 @@ def orders() -> Dashboard:
             _durations("Time to decide an order", "an order from its message to its commit", "order_processing"),
             _within("Orders decided within", "order_processing"),
             _mean("Mean time to decide an order", "order_processing"),
-            _faults("order-service"),
+            faults("order-service"),
         ],
     )
 
@@ -111,11 +113,11 @@ def payments() -> Dashboard:
         "payments",
         "How many payments are settled, how, and how fast.",
         [
-            figure("Taken", f"Payments that were taken. {_EXACT}", count(_TAKEN)),
-            figure("Declined", f"Payments that the gateway declined. {_EXACT}", count(declined)),
+            figure("Taken", f"Payments that were taken. {EXACT}", count(_TAKEN)),
+            figure("Declined", f"Payments that the gateway declined. {EXACT}", count(declined)),
             figure(
                 "Not settled in time",
-                f"Orders cancelled because no payment was settled before their deadline. {_EXACT}",
+                f"Orders cancelled because no payment was settled before their deadline. {EXACT}",
                 count(too_late),
                 colours=NONE_WANTED,
             ),
@@ -133,7 +135,7 @@ def payments() -> Dashboard:
             _durations("Time to settle a payment", "a payment from its message to its commit", "payment_processing"),
             _within("Payments settled within", "payment_processing"),
             _mean("Mean time to settle a payment", "payment_processing"),
-            _faults("payment-service"),
+            faults("payment-service"),
         ],
     )
 
@@ -159,10 +161,10 @@ def inventory() -> Dashboard:
             ),
             figure(
                 "SKUs reserved",
-                f"SKUs of orders whose stock was reserved. {_EXACT}",
+                f"SKUs of orders whose stock was reserved. {EXACT}",
                 count(reservations["reserved"]),
             ),
-            figure("Changes failed", f"Changes of a SKU's inventory that failed. {_EXACT}", count(failed)),
+            figure("Changes failed", f"Changes of a SKU's inventory that failed. {EXACT}", count(failed)),
             _fewest_left(),
             graph(
                 "Units available by SKU",
@@ -170,7 +172,9 @@ def inventory() -> Dashboard:
                 {"{{sku}}": _AVAILABLE},
             ),
             graph(
-                "Units in stock by SKU", "It falls when a payment is taken.", {"{{sku}}": f"sum by (sku) ({_STOCK})"}
+                "Units in stock by SKU",
+                "It falls when a payment is taken, and rises when goods come back or an order is cancelled.",
+                {"{{sku}}": f"sum by (sku) ({_STOCK})"},
             ),
             graph(
                 "Units reserved by SKU",
@@ -184,7 +188,8 @@ def inventory() -> Dashboard:
             ),
             graph(
                 "Changes per minute",
-                "reserve: held for an order; decrement_stock: sold; decrement_reserved: sold or released.",
+                "reserve: held for an order; decrement_stock: sold; decrement_reserved: sold or released; "
+                "restock: back for sale.",
                 {
                     "{{operation_type}}": per_minute(operations, "operation_type"),
                     "{{operation_type}} failed": per_minute(failed, "operation_type"),
@@ -259,7 +264,7 @@ def _mean(title: str, metric: str) -> Panel:
     return graph(title, text, {"mean": mean(f"{metric}_duration_seconds")}, unit=SECONDS)
 
 
-def _faults(function: str) -> Panel:
+def faults(function: str) -> Panel:
     return graph(
         f"Failed messages of the {function} per minute",
         "Messages that will be tried again, or went to the dead-letter queue, by why.",

@@ -11,6 +11,7 @@ from scripts.cli.console import out
 from scripts.cli.errors import UserError
 from scripts.cli.files import write_whole
 from scripts.cli.paths import DASHBOARDS
+from scripts.monitor.grafana.after_sale_dashboard import after_sale
 from scripts.monitor.grafana.business_dashboards import business, inventory, orders, payments
 from scripts.monitor.grafana.operations_dashboards import functions, queues
 
@@ -19,6 +20,7 @@ _DASHBOARDS: Mapping[str, Callable[[], Dashboard]] = {
     "order-processing": orders,
     "payments": payments,
     "inventory": inventory,
+    "after-the-sale": after_sale,
     "lambda-performance": functions,
     "queues": queues,
 }

@@ -45,6 +45,11 @@ NUMBER, SECONDS, SHARE = "short", "s", "percentunit"
 COUNT = "locale"
 """With every digit: `short` makes 1.23 K of 1,234."""
 
+EXACT = (
+    "Exact: the last sample less the first of the time shown; what came before Prometheus' first sample is not in it."
+)
+"""Of a count in the time shown."""
+
 _TAG = "pulsequeue"
 _DATA_SOURCE = DataSourceRef("prometheus", "${datasource}")
 # Grafana makes `$__rate_interval` at least four times a query's minimum step. What the endpoint shows is renewed once

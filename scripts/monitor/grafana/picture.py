@@ -51,7 +51,7 @@ def shown(value: float, unit: str) -> str:
 
 
 def _duration(seconds: float) -> str:
-    for size, name in ((3600, "h"), (60, "min"), (1, "s"), (0.001, "ms")):
+    for size, name in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"), (0.001, "ms")):
         if seconds >= size:
             return f"{seconds / size:.3g} {name}"
     return "0 s" if seconds == 0 else f"{seconds * 1e6:.3g} µs"

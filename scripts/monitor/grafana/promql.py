@@ -6,7 +6,7 @@ Counts are the last sample less the first, so exact: `increase()` would extrapol
 from prometheus_client import Histogram
 
 from scripts.lambdas_config import LAMBDAS
-from services.libs.observability.metrics import BUCKETS_SECONDS, DECLARATIONS, Declaration
+from services.libs.observability.metrics import DECLARATIONS, Declaration, bound_label
 
 ENVIRONMENT = "environment"
 """The label that Prometheus puts on the target, and the dashboards' variable that picks its value."""
@@ -27,12 +27,13 @@ def series(name: str, **labels: str) -> str:
     """Select a metric's series in the environment that the dashboard shows."""
     declared = declaration(name)
     for label, value in labels.items():
-        if label not in declared.labels or value not in values_of(declared, label):
+        if label not in declared.labels or value not in (values_of(declared, label) or {value}):
             raise ValueError(f"{name} is not declared with {label}={value!r}")
     return _selector(name, *(f'{label}="{value}"' for label, value in labels.items()))
 
 
 def values_of(declared: Declaration, label: str) -> set[str]:
+    """Empty if only run time knows them, as it does queues."""
     place = declared.labels.index(label)
     return {values[place] for values in declared.label_sets(config.function for config in LAMBDAS)}
 
@@ -77,8 +78,18 @@ def mean(histogram: str, *by: str) -> str:
 def within(histogram: str) -> dict[str, str]:
     """Give the share of what took no longer than each bucket's bound, by that bound."""
     whole = count(series(f"{histogram}_count"))
-    buckets = {bound: _selector(f"{histogram}_bucket", f'le="{float(bound)}"') for bound in BUCKETS_SECONDS}
-    return {f"within {bound:g} s": share(count(bucket), whole) for bound, bucket in buckets.items()}
+    buckets = {
+        bound: _selector(f"{histogram}_bucket", f'le="{bound_label(bound)}"')
+        for bound in declaration(f"{histogram}_bucket").buckets
+    }
+    return {f"within {_time(bound)}": share(count(bucket), whole) for bound, bucket in buckets.items()}
+
+
+def _time(seconds: float) -> str:
+    for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:g} {name}"
+    return f"{seconds:g} s"
 
 
 def _by(labels: tuple[str, ...]) -> str:

@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 
-from services.libs.observability.metrics import BUCKETS_SECONDS, NAMESPACE, REGISTRY, Declaration
+from services.libs.observability.metrics import NAMESPACE, REGISTRY, Declaration
 
 ENVIRONMENT_DIMENSION = "environment"
 
 _Labels = tuple[tuple[str, str], ...]
 
 
-def bucket_name(histogram: str, upper_bound: str) -> str:
-    """Such as `lambda_request_duration_seconds_bucket_le_0_1`."""
-    return f"{histogram}_bucket_le_{upper_bound.replace('.', '_')}"
+def bucket_name(histogram: str, upper_bound: float) -> str:
+    """Such as `lambda_request_duration_seconds_bucket_le_0_1`, or `…_le_1814400_0` for 21 days."""
+    return f"{histogram}_bucket_le_{str(upper_bound).replace('.', '_')}"
 
 
 def cloudwatch_names(declaration: Declaration) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def cloudwatch_names(declaration: Declaration) -> tuple[str, ...]:
     (family,) = declaration.metric.describe()
     if family.type == "counter":
         return (f"{family.name}_total",)
-    buckets = (bucket_name(family.name, str(bound)) for bound in BUCKETS_SECONDS)
+    buckets = (bucket_name(family.name, bound) for bound in declaration.buckets)
     return (*buckets, f"{family.name}_count", f"{family.name}_sum")
 
 
@@ -82,5 +82,5 @@ def _samples(registry: CollectorRegistry) -> Iterator[tuple[str, _Labels, float]
             elif bound == "+Inf":
                 below = 0.0
             elif bound:
-                yield bucket_name(family.name, bound), tuple(labels.items()), sample.value - below
+                yield bucket_name(family.name, float(bound)), tuple(labels.items()), sample.value - below
                 below = sample.value

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.utils import floatToGoString
 
 from services.shared.cancel_reasons import CancelReason
 
@@ -19,7 +20,10 @@ NAMESPACE = "PulseQueue"
 FUNCTION_LABEL = "function_name"
 """Its values are the deployed functions. Each knows its own name; the settings tell the metrics service all."""
 BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
-
+"""Of a function's work."""
+_HOUR, _DAY = 3600.0, 86400.0
+WAY_BUCKETS_SECONDS = (600.0, _HOUR, 6 * _HOUR, _DAY, 3 * _DAY, 7 * _DAY, 21 * _DAY)
+"""Of an order's way to its customer. Few, because each is a metric that CloudWatch bills."""
 
 _M = TypeVar("_M", bound=MetricWrapperBase)
 
@@ -57,6 +61,8 @@ class Declaration:
     labels: tuple[str, ...]
     own_label_sets: tuple[tuple[str, ...], ...]
     """Label values of each series, without the function, which comes first. Empty if only run time knows them: SKUs."""
+    buckets: tuple[float, ...] = ()
+    """The upper bounds of a histogram's buckets but the last, which has none; in its unit."""
 
     def label_sets(self, functions: Iterable[str]) -> Iterator[tuple[str, ...]]:
         """The label values of every series of these functions."""
@@ -80,9 +86,11 @@ def _counter(
     return _declared(name, Counter(name, text, tuple(labels), registry=REGISTRY), source, labels, only)
 
 
-def _histogram(name: str, text: str, labels: _Labels = _NO_LABELS) -> Histogram:
-    metric = Histogram(name, text, tuple(labels), buckets=BUCKETS_SECONDS, registry=REGISTRY)
-    return _declared(name, metric, Source.CLOUDWATCH, labels)
+def _histogram(
+    name: str, text: str, labels: _Labels = _NO_LABELS, buckets: tuple[float, ...] = BUCKETS_SECONDS
+) -> Histogram:
+    metric = Histogram(name, text, tuple(labels), buckets=buckets, registry=REGISTRY)
+    return _declared(name, metric, Source.CLOUDWATCH, labels, buckets=buckets)
 
 
 def _gauge(name: str, text: str, source: Source, label: str | None = None) -> Gauge:
@@ -90,10 +98,24 @@ def _gauge(name: str, text: str, source: Source, label: str | None = None) -> Ga
     return _declared(name, Gauge(name, text, tuple(labels), registry=REGISTRY), source, labels)
 
 
-def _declared(name: str, metric: _M, source: Source, labels: _Labels, only: _LabelSets | None = None) -> _M:
+def _declared(  # noqa: PLR0913 - what a declaration consists of
+    name: str,
+    metric: _M,
+    source: Source,
+    labels: _Labels,
+    only: _LabelSets | None = None,
+    *,
+    buckets: tuple[float, ...] = (),
+) -> _M:
     own = product(*(values for label, values in labels.items() if label != FUNCTION_LABEL)) if only is None else only
-    DECLARATIONS[name] = Declaration(metric, source, tuple(labels), tuple(tuple(map(str, one)) for one in own))
+    label_sets = tuple(tuple(map(str, one)) for one in own)
+    DECLARATIONS[name] = Declaration(metric, source, tuple(labels), label_sets, buckets)
     return metric
+
+
+def bound_label(bound: float) -> str:
+    """A bucket's upper bound as its label `le`, in Prometheus' own form: `1.0`, `1.8144e+06`."""
+    return str(floatToGoString(bound))  # type: ignore[no-untyped-call]
 
 
 ORDERS_PROCESSED = _counter(
@@ -148,9 +170,9 @@ RETURNS = _counter(
 )
 REFUNDS = _counter(
     "refunds_total",
-    "Refunds that were requested, made, or refused for good. A refund that is asked for again is requested again.",
+    "Refunds that were requested, refused for good and then asked for again by staff, or made.",
     Source.LEDGER,
-    {"status": ("requested", "processed", "failed")},
+    {"status": ("requested", "failed", "asked_again", "processed")},
 )
 
 LAMBDA_REQUESTS = _counter(
@@ -173,6 +195,16 @@ ORDER_PROCESSING_DURATION = _histogram(
 )
 PAYMENT_PROCESSING_DURATION = _histogram(
     "payment_processing_duration_seconds", "How long the payment service took to settle a payment."
+)
+ORDER_SHIPPING_DURATION = _histogram(
+    "order_shipping_duration_seconds",
+    "Time from an order's confirmation until every parcel of it was with the carrier.",
+    buckets=WAY_BUCKETS_SECONDS,
+)
+ORDER_DELIVERY_DURATION = _histogram(
+    "order_delivery_duration_seconds",
+    "Time from an order's confirmation until every parcel of it was delivered.",
+    buckets=WAY_BUCKETS_SECONDS,
 )
 
 STOCK_QUANTITY = _gauge("stock_quantity", "Units in stock, those reserved included.", Source.INVENTORY, "sku")

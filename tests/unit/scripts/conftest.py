@@ -9,6 +9,7 @@ from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.events.order import ForcedResult
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
 from tests.unit.conftest import GATEWAY_TABLE, Aws, stand_in
+from tests.unit.scripts.after_sale_shop import fill_with_lives
 
 DUE = NOW + PAYMENT_TIMEOUT
 
@@ -46,6 +47,13 @@ def _make_busy(aws: Aws) -> None:
     assert orders.expire_all(["order#expired"], DUE) == {}
     payments.refund("expired", CAUSE)
     place(orders, placed_order("open", {"prod-001": 2}), CAUSE)
+
+
+@pytest.fixture
+def sold(aws: Aws) -> Aws:
+    """Orders at every step after their sale that a healthy system has."""
+    stand_in("sold", lambda: fill_with_lives(aws))
+    return aws
 
 
 @pytest.fixture

@@ -90,7 +90,9 @@ def test_an_order_without_a_final_state_in_time_is_a_failure(
 ) -> None:
     monkeypatch.setattr("scripts.put_order._WAIT_SECONDS", 0)
 
-    with pytest.raises(UserError, match=r"order order-1 has no final state after 0 s \(so far: nothing\); `invoke dlq"):
+    with pytest.raises(
+        UserError, match=r"order order-1 is neither confirmed nor cancelled after 0 s \(so far: nothing\); `invoke dlq"
+    ):
         put_order(target, order_id="order-1", customer_id=None, items=["prod-001=1"], file=None, wait=True)
 
     assert len(bus.sent) == 1

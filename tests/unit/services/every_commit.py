@@ -25,9 +25,9 @@ from services.shared.events.payment import RefundRequested
 from services.shared.inventory import StockLine
 from services.shared.lifecycle import Phase
 from services.shared.order_state import Order
+from services.shared.shipment_lifecycle import BOOKED, PICKED_UP, RETURNED_TO_SENDER
 from services.shared.shipment_lifecycle import DELIVERED as PARCEL_DELIVERED
 from services.shared.shipment_lifecycle import LOST as PARCEL_LOST
-from services.shared.shipment_lifecycle import PICKED_UP, RETURNED_TO_SENDER
 from tests.factories import NOW, PAYMENT_TIMEOUT, decide, inventory, placed_order, refund, seeding, stock_item
 
 
@@ -87,6 +87,15 @@ _CANCELLED = _some(cancel(Order.of((ACCEPTED, PAID, CONFIRMED)), "o" * 36, "cust
 _LOST = _followed(PARCEL_LOST, *_GOING)
 _SENT_BACK = _followed(RETURNED_TO_SENDER, *_GOING, _SHIPPED)
 
+# An order over two warehouses: one of its parcels is lost.
+_TWO_SKUS = {"a" * 20: 1, "b" * 20: 1}
+_TWO_ACCEPTED = decide(placed_order("o" * 36, _TWO_SKUS), inventory(*map(stock_item, _TWO_SKUS)), CAUSE)
+_TWO_PAID = settlement(_TWO_ACCEPTED, Charge("c" * 32, accepted=True), CAUSE)
+_TWO = (_TWO_ACCEPTED, _TWO_PAID, _concluded(_TWO_PAID))
+_TWO_GOING = (*_TWO, start(Order.of(_TWO), {"a" * 20: "w" * 20}, CAUSE)[0])
+_SECOND_LOST = {f"{'o' * 36}-1": BOOKED, f"{'o' * 36}-2": PARCEL_LOST}
+_ONE_OF_TWO_LOST = _some(follow_parcels(Order.of(_TWO_GOING), _SECOND_LOST, CAUSE))
+
 
 def _refund_of(requested: Commit) -> RefundRequested:
     return requested.get(RefundRequested)
@@ -120,6 +129,7 @@ COMMITS = {
     "delivered": _DELIVERED,
     "lost": _LOST,
     "sent_back": _SENT_BACK,
+    "one_of_two_lost": _ONE_OF_TWO_LOST,
     "returning": _RETURNING,
     "received": _RECEIVED,
     "not_received": _NOT_RECEIVED,
@@ -130,7 +140,9 @@ COMMITS = {
     "parcel_lost": _tracked(ParcelStatus.LOST, CREATED, _BOOKED),
     "seeded": SEEDED,
 }
-_PICKED_UP = (CREATED, _BOOKED, COMMITS["tracked"])
+_LEFT = (*_TWO_GOING, _ONE_OF_TWO_LOST, _refunded(*_TWO_GOING, _ONE_OF_TWO_LOST))
+_LEFT_SHIPPED = (*_LEFT, _followed(PICKED_UP, *_LEFT))
+_DELIVERED_IN_PART = (*_LEFT_SHIPPED, _followed(PARCEL_DELIVERED, *_LEFT_SHIPPED))
 HISTORIES = {
     "declined": (ACCEPTED, DECLINED, COMMITS["cancelled"]),
     "expired": (ACCEPTED, COMMITS["expired"], COMMITS["refunded"]),
@@ -139,6 +151,7 @@ HISTORIES = {
     "refund_asked_again": (*_REFUND_FAILED, _ASKED_AGAIN, _refunded(*_REFUND_FAILED, _ASKED_AGAIN)),
     "delivered": _AT_HOME,
     "undeliverable": (*_GOING, _LOST, _refunded(*_GOING, _LOST)),
+    "one_of_two_lost": _DELIVERED_IN_PART,
     "received": (*_AT_HOME, _RETURNING, _RECEIVED, _refunded(*_AT_HOME, _RETURNING, _RECEIVED)),
     "not_received": (*_AT_HOME, _RETURNING, _NOT_RECEIVED),
     "parcel_delivered": (CREATED, _BOOKED, COMMITS["parcel_delivered"]),

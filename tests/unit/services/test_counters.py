@@ -1,12 +1,16 @@
 from collections import Counter
 
+import pytest
+
 from scripts.ledger.log_reader import Ledger, read_commits
 from services.libs.store.ledger_counters import LedgerCounters
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
+from services.shared.counters import counter_increments
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, pay, place, placed_order, seeding
 from tests.unit.conftest import GATEWAY_TABLE, METRICS_TABLE, Aws
+from tests.unit.services.every_commit import COMMITS
 
 
 def test_every_outcome_is_counted_in_the_transaction_of_its_commit(aws: Aws) -> None:
@@ -43,6 +47,61 @@ def test_every_outcome_is_counted_in_the_transaction_of_its_commit(aws: Aws) -> 
             "inventory_operations_total|operation_type=reserve|status=error": 3,
             "inventory_operations_total|operation_type=decrement_reserved|status=success": 6,
             "inventory_operations_total|operation_type=decrement_stock|status=success": 2,
+            "refunds_total|status=requested": 1,
         }
     )
     assert counters == Ledger.of(read_commits(aws.dynamodb, aws.deployment, [])).counters
+
+
+@pytest.mark.parametrize(
+    ("name", "added"),
+    [
+        (
+            "called_off",
+            {
+                "payments_processed_total|status=failure|error_type=customer_request": 1,
+                "inventory_operations_total|operation_type=decrement_reserved|status=success": 1,
+                "refunds_total|status=requested": 1,
+            },
+        ),
+        (
+            "cancelled_by_customer",
+            {
+                "refunds_total|status=requested": 1,
+                "inventory_operations_total|operation_type=restock|status=success": 1,
+            },
+        ),
+        ("refunded", {"refunds_total|status=processed": 1}),
+        ("refund_failed", {"refunds_total|status=failed": 1}),
+        ("refund_asked_again", {"refunds_total|status=asked_again": 1}),
+        ("confirmed", {}),
+        ("started", {}),
+        ("shipped", {}),
+        ("delivered", {}),
+        ("one_of_two_lost", {"refunds_total|status=requested": 1}),
+        (
+            "sent_back",
+            {
+                "refunds_total|status=requested": 1,
+                "inventory_operations_total|operation_type=restock|status=success": 1,
+            },
+        ),
+        ("returning", {"returns_total|status=requested": 1}),
+        (
+            "received",
+            {
+                "returns_total|status=received": 1,
+                "refunds_total|status=requested": 1,
+                "inventory_operations_total|operation_type=restock|status=success": 1,
+            },
+        ),
+        ("not_received", {"returns_total|status=not_received": 1}),
+        ("created", {"shipments_total|status=created": 1}),
+        ("booked", {}),
+        ("tracked", {}),
+        ("parcel_delivered", {"shipments_total|status=delivered": 1}),
+        ("parcel_lost", {"shipments_total|status=lost": 1}),
+    ],
+)
+def test_each_step_after_the_sale_is_counted_once(name: str, added: dict[str, int]) -> None:
+    assert counter_increments(COMMITS[name]) == added

@@ -7,7 +7,8 @@ import jsonschema
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.libs.observability.embedded_metrics import EmbeddedMetrics
+from services.libs.observability.embedded_metrics import EmbeddedMetrics, cloudwatch_names
+from services.libs.observability.metrics import BUCKETS_SECONDS, WAY_BUCKETS_SECONDS, Declaration, Source
 
 # Published in the specification that the module names.
 _SCHEMA: dict[str, Any] = {
@@ -152,6 +153,20 @@ def test_each_label_set_has_buckets_of_its_own(registry: CollectorRegistry, flus
 
     assert (first["function_name"], buckets(first)) == ("a", {"seconds_bucket_le_0_1": 1})
     assert (second["function_name"], buckets(second)) == ("b", {"seconds_bucket_le_1_0": 2})
+
+
+@pytest.mark.parametrize("buckets", [BUCKETS_SECONDS, WAY_BUCKETS_SECONDS])
+def test_what_is_written_has_the_names_that_the_reader_asks_for(
+    registry: CollectorRegistry, flush: Flush, buckets: tuple[float, ...]
+) -> None:
+    seconds = Histogram("seconds", "", buckets=buckets, registry=registry)
+    for bound in buckets:
+        seconds.observe(bound)
+
+    (document,) = flush()
+
+    names = {metric["Name"] for metric in document["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert names == set(cloudwatch_names(Declaration(seconds, Source.CLOUDWATCH, (), ((),), buckets)))
 
 
 def test_an_empty_bucket_costs_nothing(registry: CollectorRegistry, flush: Flush) -> None:

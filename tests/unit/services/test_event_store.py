@@ -26,17 +26,14 @@ from tests.factories import (
     decide,
     inventory,
     placed_order,
-    refund,
     seeding,
     stock_item,
 )
 from tests.unit.conftest import DEADLINE_TABLE, METRICS_TABLE, TABLES, Aws
+from tests.unit.services.every_commit import CONFIRMED
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-
-# A commit that neither moves stock nor is counted: it is written by a plain put.
-REFUNDED = refund(decide(placed_order(), inventory(stock_item())), 1000)
 
 
 def test_a_commit_and_its_stock_change_are_written_together(aws: Aws) -> None:
@@ -287,21 +284,21 @@ def test_the_pauses_between_the_attempts_may_grow_twice_as_long_each_time(aws: A
     assert pauses == [0.04, 0.08, 0.16, 0.32]
 
 
-def test_a_commit_that_moves_no_stock_is_tried_again_where_it_met_a_transaction(aws: Aws) -> None:
+def test_a_commit_that_changes_nothing_else_is_tried_again_where_it_met_a_transaction(aws: Aws) -> None:
     client = _Cancelling(aws.dynamodb, times=4, code="")
 
-    _store(client, []).append(REFUNDED)
+    _store(client, []).append(CONFIRMED)
 
-    assert aws.store.read(REFUNDED.stream_id) == (REFUNDED,)
+    assert aws.store.read(CONFIRMED.stream_id) == (CONFIRMED,)
 
 
-def test_a_commit_that_moves_no_stock_is_handed_back_where_it_always_meets_transactions(aws: Aws) -> None:
+def test_a_commit_that_changes_nothing_else_is_handed_back_where_it_always_meets_transactions(aws: Aws) -> None:
     client = _Cancelling(aws.dynamodb, times=5, code="")
 
     with pytest.raises(ContentionError):
-        _store(client, []).append(REFUNDED)
+        _store(client, []).append(CONFIRMED)
 
-    assert aws.store.read(REFUNDED.stream_id) == ()
+    assert aws.store.read(CONFIRMED.stream_id) == ()
 
 
 @pytest.mark.parametrize("code", ["ItemCollectionSizeLimitExceeded", "ValidationError", "AccessDenied"])

@@ -21,16 +21,16 @@ from tests.factories import decide, inventory, placed_order, stock_item
 from tests.unit.services.every_commit import COMMITS
 
 _PAGE = (REPO_ROOT / "docs" / "events.md").read_text("utf-8")
-_ROW = re.compile(r"^\| (?:`\S+-bus`)? ?\| (?:`(.+)`)? ?\| `(\w+)`(?: \(in\))? \| (.+) \|$", re.MULTILINE)
+_ROW = re.compile(r"^\| (?:`\S+-bus`)? ?\| (?:`(.+)`)? ?\| `(\w+)`(?: \((?:in|(\d+))\))? \| (.+) \|$", re.MULTILINE)
 
 
-def _documented() -> Iterator[tuple[str, tuple[str, set[str]]]]:
-    """Each event of the table, with its source and fields: only the first row of a bus names the source."""
+def _documented() -> Iterator[tuple[str, tuple[str, int, set[str]]]]:
+    """Each event of the table, with source, schema version and fields: a bus's first row alone names the source."""
     source = ""
-    for named, event, content in _ROW.findall(_PAGE):
+    for named, event, version, content in _ROW.findall(_PAGE):
         source = named or source
         # What follows a colon are the values of the last field.
-        yield event, (source, set(re.findall(r"`(\w+)[`\[]", content.partition(":")[0])))
+        yield event, (source, int(version or 1), set(re.findall(r"`(\w+)[`\[]", content.partition(":")[0])))
 
 
 PUBLISHED = dict(_documented())
@@ -59,24 +59,28 @@ def test_the_declared_events_are_the_documented_table() -> None:
     declared = {
         kind.type_name(): (
             kind.BUS.source,
+            kind.SCHEMA_VERSION,
             {_wire_name(kind, field) for field in kind.model_fields if field not in kind.stored_fields()},
         )
         for kind in _events()
     }
 
     # Only our own tests force a payment's result.
-    declared["OrderPlaced"][1].remove("_postDeployTestForceResult")
+    declared["OrderPlaced"][2].remove("_postDeployTestForceResult")
     assert declared == PUBLISHED
 
 
 @pytest.mark.parametrize("commit", COMMITS.values(), ids=COMMITS.keys())
 def test_an_event_is_published_with_its_own_fields_and_no_others(commit: Commit) -> None:
     for index, event in enumerate(commit.events):
-        _, fields = PUBLISHED[event.type_name()]
+        *_, fields = PUBLISHED[event.type_name()]
+        unset = {_wire_name(type(event), name) for name in type(event).model_fields if getattr(event, name) is None}
         detail = event_detail(commit, index)
 
-        assert set(detail) == {*fields, "metadata"}
-        assert {field: detail[field] for field in fields} == {field: event.stored()[field] for field in fields}
+        assert set(detail) == {*fields - unset, "metadata"}
+        assert {field: detail[field] for field in fields - unset} == {
+            field: event.stored()[field] for field in fields - unset
+        }
 
 
 def test_every_event_that_we_publish_is_one_of_a_commit() -> None:

@@ -30,6 +30,27 @@ def test_a_histogram_whose_buckets_came_before_its_count_is_valid() -> None:
     assert samples[f"{_HISTOGRAM}_bucket", "+Inf"] == samples[f"{_HISTOGRAM}_count", None] == 5
 
 
+def test_a_histogram_has_buckets_of_its_own_in_the_form_of_prometheus() -> None:
+    name = "order_delivery_duration_seconds"
+    sums = {f"{name}_bucket_le_86400_0": 2.0, f"{name}_bucket_le_1814400_0": 3.0, f"{name}_count": 6.0}
+
+    _, text = _rendered("", sums)
+
+    assert [line for line in text.splitlines() if line.startswith(f"{name}_bucket")] == [
+        f'{name}_bucket{{le="{bound}"}} {count}'
+        for bound, count in {
+            "600.0": 0.0,
+            "3600.0": 0.0,
+            "21600.0": 0.0,
+            "86400.0": 2.0,
+            "259200.0": 2.0,
+            "604800.0": 2.0,
+            "1.8144e+06": 5.0,
+            "+Inf": 6.0,
+        }.items()
+    ]
+
+
 @pytest.mark.parametrize(
     ("accept", "content_type"),
     [

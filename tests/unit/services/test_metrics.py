@@ -1,6 +1,7 @@
 from services.libs.observability.metrics import DECLARATIONS, Source
 from services.shared.counters import counter, counter_increments
 from tests.factories import decide, inventory, placed_order, stock_item
+from tests.unit.services.every_commit import COMMITS
 
 
 def test_the_names_types_and_labels_are_those_that_others_rely_on() -> None:
@@ -12,11 +13,16 @@ def test_the_names_types_and_labels_are_those_that_others_rely_on() -> None:
         "payments_processed_total": ("counter", ("status", "error_type")),
         "stock_reservations_total": ("counter", ("status",)),
         "inventory_operations_total": ("counter", ("operation_type", "status")),
+        "shipments_total": ("counter", ("status",)),
+        "returns_total": ("counter", ("status",)),
+        "refunds_total": ("counter", ("status",)),
         "lambda_requests_total": ("counter", ("function_name", "status")),
         "lambda_errors_total": ("counter", ("function_name", "error_type")),
         "lambda_request_duration_seconds": ("histogram", ("function_name",)),
         "order_processing_duration_seconds": ("histogram", ()),
         "payment_processing_duration_seconds": ("histogram", ()),
+        "order_shipping_duration_seconds": ("histogram", ()),
+        "order_delivery_duration_seconds": ("histogram", ()),
         "stock_quantity": ("gauge", ("sku",)),
         "stock_reserved": ("gauge", ("sku",)),
         "queue_messages": ("gauge", ("queue",)),
@@ -39,7 +45,7 @@ def test_what_a_commit_counts_is_a_declared_series() -> None:
     short = decide(placed_order(quantities={"prod-001": 9}), stock)
     unknown = decide(placed_order(quantities={"nowhere": 9}), stock)
 
-    added = [counter_increments(commit) for commit in (accepted, short, unknown)]
+    added = [counter_increments(commit) for commit in (accepted, short, unknown, *COMMITS.values())]
 
     assert all(set(one) <= series for one in added)
 

@@ -294,3 +294,13 @@ run "metrics_that_are_older_than_their_alert_bears_are_refused" {
 
   expect_failures = [var.settings]
 }
+
+run "a_gateway_fault_rate_above_one_is_refused" {
+  command = plan
+
+  variables {
+    settings = { gateway_fault_rate = 1.1 }
+  }
+
+  expect_failures = [var.settings]
+}

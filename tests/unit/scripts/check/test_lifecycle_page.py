@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.check.lifecycle_diagram import DIAGRAMS, page_with_diagrams
+from scripts.check.lifecycle_diagram import DIAGRAMS, diagram, page_with_diagrams
 from services.shared.order_lifecycle import ORDER
 
 PAGE = Path("docs/order-lifecycle.md")
@@ -34,5 +34,14 @@ def test_every_phase_of_an_order_is_in_its_table() -> None:
     assert {phase for phase in phases if phase not in table} == set()
 
 
+def test_commits_of_one_writer_that_lead_from_a_phase_to_the_same_share_an_arrow() -> None:
+    arrows = [line.strip() for line in diagram(ORDER).splitlines() if "cancelled --> cancelled" in line]
+
+    assert arrows == [
+        "cancelled --> cancelled : RefundProcessed or RefundFailed (payment-service)",
+        "cancelled --> cancelled : RefundRequested (order-service)",
+    ]
+
+
 def test_each_kind_of_stream_can_be_drawn() -> None:
-    assert DIAGRAMS.keys() >= {"order", "sku"}
+    assert DIAGRAMS.keys() >= {"order", "shipment", "sku"}

@@ -17,7 +17,7 @@ from scripts.ledger.audit.auditor import Auditor
 from scripts.ledger.audit.findings import Audit
 from scripts.ledger.audit.growing_log import GrowingLog
 from scripts.ledger.audit.report import audit_deployment
-from scripts.ledger.deadlines import Deadlines
+from scripts.ledger.deadlines import Deadline, Deadlines
 from scripts.ledger.log_reader import Ledger, SkuTotals
 from scripts.operate.pausing import PauseSwitch
 from scripts.recovery import repair as repairing
@@ -149,7 +149,9 @@ def test_a_wrong_quantity_is_found(busy: Aws, field: str) -> None:
     assert _found(busy) == [("stock", "prod-001")]
 
 
-@pytest.mark.parametrize(("field", "value"), [("name", "Other"), ("price_minor", 77), ("currency", "EUR")])
+@pytest.mark.parametrize(
+    ("field", "value"), [("name", "Other"), ("price_minor", 77), ("currency", "EUR"), ("warehouse", "north")]
+)
 def test_a_product_that_is_not_as_the_log_names_and_prices_it_is_found_and_repaired(
     busy: Aws, field: str, value: Json
 ) -> None:
@@ -207,7 +209,7 @@ def test_orders_past_their_deadline_without_an_end_are_found(busy: Aws) -> None:
     late = longest + timedelta(milliseconds=1)
 
     assert _found(busy, at=longest) == []
-    assert sorted(_found(busy, at=late)) == [("order", "open"), ("order", "settled")]
+    assert sorted(_found(busy, at=late)) == [("order", "open"), ("order", "paid"), ("order", "settled")]
 
 
 def test_a_gap_in_the_versions_is_found(busy: Aws) -> None:
@@ -259,7 +261,11 @@ def test_an_order_that_is_overdue_is_told_of_again_soon(busy: Aws) -> None:
 
 
 def test_deadlines_of_a_minute_are_written_as_one_group_that_is_due_with_the_last(aws: Aws) -> None:
-    due = {"order#later": DUE + timedelta(minutes=1), "order#second": DUE + timedelta(seconds=9), "order#first": DUE}
+    due = [
+        Deadline("order#later", DUE + timedelta(minutes=1)),
+        Deadline("order#second", DUE + timedelta(seconds=9)),
+        Deadline("order#first", DUE),
+    ]
 
     Deadlines(aws.dynamodb, aws.deployment).write(due, NOW)
 
@@ -704,7 +710,7 @@ def _target(aws: Aws, monkeypatch: pytest.MonkeyPatch, *active: list[str]) -> Ta
     monkeypatch.setattr(PauseSwitch, "__init__", lambda *_: None)
     monkeypatch.setattr(PauseSwitch, "active", lambda _: next(answers, []))
     monkeypatch.setattr(auditor, "_PAUSE_SECONDS", 0)
-    return cast("Target", SimpleNamespace(client=lambda _: aws.dynamodb))
+    return cast("Target", SimpleNamespace(client=lambda name: getattr(aws, name)))
 
 
 def test_each_repair_is_told_and_what_cannot_be_repaired_at_the_end(
@@ -735,6 +741,7 @@ def test_each_repair_is_told_and_what_cannot_be_repaired_at_the_end(
         "prod-001: price_minor 77 -> 500",
         "zzz: removed, as the log does not know it",
         "deadlines written: 1; their services are told soon after `invoke resume`",
+        "paid: confirmed 2026-01-01T12:00:00.123Z, handed over to fulfilment",
     ]
     assert set(busy.inventory.read(["prod-001", "aaa", "zzz"])) == {"prod-001", "aaa"}
 

@@ -3,8 +3,10 @@ from datetime import timedelta
 
 import pytest
 
+from scripts.cli import console
 from scripts.cli.errors import UserError
 from scripts.ledger.order_show import print_order
+from scripts.ledger.order_timeline import duration_text
 from services.libs.store.dynamodb_items import to_item
 from services.order_service.domain import expire
 from services.order_service.service import OrderService
@@ -15,6 +17,7 @@ from services.shared.causes import Cause
 from services.shared.json_types import Json
 from tests.factories import NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
 from tests.unit.conftest import EVENT_STORE_TABLE, GATEWAY_TABLE, Aws
+from tests.unit.scripts.after_sale_shop import Shop as AfterSaleShop
 
 _ID = "order-1"
 
@@ -70,17 +73,19 @@ def test_the_timeline_of_a_confirmed_order_tells_times_causes_stock_and_money(
     lines = _shown(aws, capsys)
 
     assert lines[0] == "Order order-1, correlation id basket-1"
-    assert lines[1] == "time +ms version events caused by stock and money moved"
+    assert lines[1] == "time after version events, by cause stock and money moved"
     assert lines[2:] == [
-        "2026-01-01T12:00:00.123Z 0 1 OrderValidated checkout-1 prod-001: reserved +2, available -2",
+        "2026-01-01T12:00:00.123Z 0 ms 1 OrderValidated prod-001: reserved +2, available -2",
         "PaymentRequested prod-002: reserved +1, available -1",
-        "2026-01-01T12:00:00.373Z 250 2 PaymentProcessed PaymentRequested prod-001: stock -2, reserved -2",
-        "prod-002: stock -1, reserved -1",
+        "by checkout-1",
+        "2026-01-01T12:00:00.373Z 250 ms 2 PaymentProcessed prod-001: stock -2, reserved -2",
+        "by PaymentRequested prod-002: stock -1, reserved -1",
         "charged 15.00 GBP",
-        "2026-01-01T12:00:01.623Z 1500 3 OrderConfirmed PaymentProcessed",
+        "2026-01-01T12:00:01.623Z 1500 ms 3 OrderConfirmed",
+        "by PaymentProcessed",
         "",
         f"gateway charged, 15.00 GBP, {_charge_id(shop)}, asked to charge once",
-        "state confirmed",
+        "state confirmed; it is confirmed and waits for its fulfilment",
     ]
 
 
@@ -95,14 +100,18 @@ def test_the_timeline_of_an_expired_order_tells_what_was_given_back(
     shop.place(prod_001=2)
     shop.gateway.charge(ChargeRequest(_ID, 1000, "GBP"))
     shop.expire()
-    assert _shown(aws, capsys)[-1] == "state cancelled (payment_timeout); its payment is still to be called off"
+    assert _shown(aws, capsys)[-1] == (
+        "state cancelled (payment_timeout); refund order-1-2: its refund is still to be made"
+    )
 
     shop.call_off()
 
     lines = _shown(aws, capsys)
-    assert lines[4].endswith("960000 2 OrderCancelled PaymentRequested prod-001: reserved -2, available +2")
-    assert lines[5:7] == ["RefundRequested", "(payment_timeout)"]
-    assert lines[7].endswith("961000 3 RefundProcessed RefundRequested refunded 10.00 GBP")
+    assert lines[5].endswith(" 16 min 2 OrderCancelled prod-001: reserved -2, available +2")
+    assert lines[6:9] == ["RefundRequested", "(payment_timeout)", "by PaymentRequested"]
+    assert lines[9].endswith(" 16 min 3 RefundProcessed refunded 10.00 GBP")
+    assert lines[10] == "by RefundRequested"
+    assert "order-1-2 payment_timeout 10.00 GBP processed refunded" in lines
     assert lines[-2].startswith("gateway refunded, 10.00 GBP, ")
     assert lines[-1] == "state cancelled (payment_timeout)"
 
@@ -117,7 +126,8 @@ def test_a_payment_that_was_called_off_before_it_was_taken_has_no_amount(
 
     lines = _shown(aws, capsys)
 
-    assert lines[7].endswith("refunded 0.00 GBP")
+    assert lines[9].endswith("refunded 0.00 GBP")
+    assert "order-1-2 payment_timeout 0.00 GBP processed called_off" in lines
     assert lines[-2] == "gateway called_off, asked to charge 0 times"
 
 
@@ -127,11 +137,11 @@ def test_the_state_of_an_open_order_says_what_it_waits_for(aws: Aws, capsys: pyt
     shop.place(prod_001=2)
     assert _shown(aws, capsys)[-2:] == [
         "gateway was never asked",
-        "state open; its stock is reserved, it waits for its payment, due 2026-01-01T12:15:00.123Z",
+        "state reserved; its stock is reserved, it waits for its payment, due 2026-01-01T12:15:00.123Z",
     ]
 
     shop.pay()
-    assert _shown(aws, capsys)[-1] == "state open; its payment failed and it waits to be cancelled"
+    assert _shown(aws, capsys)[-1] == "state unpaid; its payment failed and it waits to be cancelled"
 
     shop.conclude()
     assert _shown(aws, capsys)[-1] == "state cancelled (payment_failed)"
@@ -143,7 +153,7 @@ def test_a_refused_order_moved_nothing(aws: Aws, capsys: pytest.CaptureFixture[s
 
     lines = _shown(aws, capsys)
 
-    assert lines[2:4] == ["2026-01-01T12:00:00.123Z 0 1 OrderCancelled checkout-1", "(insufficient_stock)"]
+    assert lines[2:4] == ["2026-01-01T12:00:00.123Z 0 ms 1 OrderCancelled", "(insufficient_stock)"]
     assert lines[-2:] == ["gateway was never asked", "state cancelled (insufficient_stock)"]
 
 
@@ -207,4 +217,136 @@ def test_a_machine_gets_the_commits_as_they_are_stored(aws: Aws, capsys: pytest.
         ["PaymentProcessed"],
     ]
     assert (shown["gateway"]["status"], shown["gateway"]["amount_minor"]) == ("charged", 1000)
-    assert shown["state"] == "open; it is paid and waits to be confirmed"
+    assert shown["state"] == "paid; it is paid and waits to be confirmed"
+
+
+def _lines(aws: Aws, capsys: pytest.CaptureFixture[str], order_id: str) -> list[str]:
+    capsys.readouterr()
+    print_order(aws.dynamodb, aws.deployment, order_id)
+    return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_each_parcel_tells_its_content_its_tracking_number_and_its_way(
+    sold: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = _lines(sold, capsys, "halved")
+
+    lost = lines.index("Parcel halved-1 from main: 2 prod-001, tracking number T-halved-1, written off")
+    assert lines[lost + 1] == "time after version state by the carrier"
+    now = "2026-01-01T12:00:00.123Z"
+    assert lines[lost + 2 : lost + 6] == [
+        f"{now} 0 ms 1 created",
+        f"{now} 0 ms 2 booked {now}",
+        f"{now} 0 ms 3 picked_up {now}",
+        f"{now} 0 ms 4 lost {now}",
+    ]
+    assert "Parcel halved-2 from north: 1 prod-002, tracking number T-halved-2" in lines
+    assert f"{now} 0 ms 4 delivered {now}" in lines
+
+
+def test_what_the_carrier_told_is_named_as_the_cause_of_the_orders_commit(
+    sold: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = _lines(sold, capsys, "halved")
+
+    written_off = next(
+        number for number, line in enumerate(lines) if line.endswith("ParcelWrittenOff to refund 10.00 GBP")
+    )
+    assert lines[written_off + 1 : written_off + 4] == ["RefundRequested", "(lost)", "by ShipmentTracked"]
+
+
+def test_a_return_tells_what_was_announced_what_came_back_and_what_is_for_sale_again(
+    sold: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = _lines(sold, capsys, "returned")
+
+    returns = lines.index("Returns")
+    assert lines[returns + 2 : returns + 4] == [
+        "r1 2026-01-01T12:00:00.123Z announced, due 2026-01-15 2 prod-001",
+        "r1 2026-01-01T12:00:00.123Z received 2 prod-001 1 prod-001",
+    ]
+    assert "returned-8 returned 10.00 GBP processed 10.00 GBP given back" in lines
+    assert any(line.endswith("ReturnReceived prod-001: stock +1, available +1") for line in lines)
+
+
+def test_the_state_names_the_phase_and_each_open_return(sold: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _lines(sold, capsys, "returning")[-1] == (
+        "state delivered; return r2: it waits for goods that the customer sends back, due 2026-01-15T12:00:00.123Z"
+    )
+
+
+def test_a_failed_refund_is_named_with_what_to_do_until_another_takes_its_place(
+    sold: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = AfterSaleShop(sold)
+    shop.confirm("unlucky")
+    shop.cancel("unlucky")
+    assert "unlucky-4 customer_request 10.00 GBP open not asked yet" in _lines(sold, capsys, "unlucky")
+    shop.refuse_refund("unlucky")
+
+    lines = _lines(sold, capsys, "unlucky")
+    assert "unlucky-4 customer_request 10.00 GBP failed refused" in lines
+    assert lines[-1] == (
+        "state cancelled (customer_request); failed refund unlucky-4: its refund was refused,"
+        " `invoke refund-retry` asks again"
+    )
+
+    shop.after_sale.retry_refund("unlucky", "unlucky-4", shop.cause)
+    shop.refund("unlucky")
+    lines = _lines(sold, capsys, "unlucky")
+    assert "unlucky-4 customer_request 10.00 GBP asked again refused" in lines
+    assert "unlucky-6 customer_request 10.00 GBP processed, instead of unlucky-4 10.00 GBP given back" in lines
+    assert lines[-1] == "state cancelled (customer_request)"
+
+
+def test_a_parcel_without_a_stream_is_shown_as_it_was_planned(sold: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    for version in (1, 2):
+        key = to_item({"stream_id": "shipment#booked-1", "version": version})
+        sold.dynamodb.delete_item(TableName=EVENT_STORE_TABLE, Key=key)
+
+    lines = _lines(sold, capsys, "booked")
+
+    assert "Parcel booked-1 from main: 2 prod-001, no label yet" in lines
+
+
+def test_a_machine_gets_parcels_returns_and_refunds(sold: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    print_order(sold.dynamodb, sold.deployment, "returned", as_json=True)
+
+    shown = json.loads(capsys.readouterr().out)
+    (parcel,), (returned,), (refund,) = shown["parcels"], shown["returns"], shown["refunds"]
+    assert (shown["phase"], parcel["state"], parcel["tracking_number"]) == ("delivered", "delivered", "T-returned-1")
+    assert parcel["lines"] == [{"sku": "prod-001", "quantity": 3}]
+    assert len(parcel["commits"]) == 4
+    assert (returned["received"][0]["quantity"], returned["restocked"][0]["quantity"]) == (2, 1)
+    assert (refund["refund_id"], refund["status"], refund["refunded_minor"]) == ("returned-8", "processed", 1000)
+    assert shown["gateway"]["refunds"] == {"returned-8": 1000}
+
+
+@pytest.mark.usefixtures("wide_terminal")
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_no_word_of_a_whole_life_is_broken_on_a_terminal(
+    sold: Aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(console.out, "_width", width)
+
+    print_order(sold.dynamodb, sold.deployment, "returned")
+
+    printed = capsys.readouterr().out
+    tables = printed.partition("\ngateway")[0].splitlines()
+    assert max(map(len, tables)) <= width
+    words = set(printed.split())
+    assert {"FulfilmentStarted", "ShipmentDelivered", "2026-01-01T12:00:00.123Z", "prod-001:", "available"} <= words
+
+
+@pytest.mark.parametrize(
+    ("duration", "text"),
+    [
+        (timedelta(milliseconds=9999), "9999 ms"),
+        (timedelta(seconds=10), "10 s"),
+        (timedelta(minutes=2), "2 min"),
+        (timedelta(hours=2), "2 h"),
+        (timedelta(days=14, hours=3), "14 d"),
+    ],
+)
+def test_a_duration_is_told_in_a_unit_of_its_size(duration: timedelta, text: str) -> None:
+    assert duration_text(duration) == text

@@ -1,7 +1,8 @@
 import pytest
 
 from scripts.measure.calls import Call
-from scripts.measure.usage import QUEUED, Usage, add_events, add_logs
+from scripts.measure.usage import CONSUMERS, TO_CONFIRMATION, Usage, add_events, add_logs, metered
+from services.shared.events.payment import PaymentRequested
 
 REPORT = "REPORT RequestId: 1\tDuration: 200 ms\tBilled Duration: 200 ms\tMemory Size: 512 MB\tMax Memory Used: 60 MB"
 
@@ -38,12 +39,31 @@ def test_events_that_a_rule_puts_on_a_queue_are_messages_too() -> None:
 
 
 def test_an_event_that_two_queues_get_is_two_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(QUEUED, "PaymentRequested", 2)
+    monkeypatch.setitem(CONSUMERS, "order-service", (*CONSUMERS["order-service"], PaymentRequested))
     usage = Usage()
 
     add_events(usage, [Call("event-relay", "events", "PutEvents", 200, {"Entries": [entry("PaymentRequested")]})])
 
     assert (usage.events, usage.messages) == (1, 2)
+
+
+def test_a_message_to_a_service_that_is_not_metered_is_none_of_its_messages() -> None:
+    usage = Usage()
+    call = Call("event-relay", "events", "PutEvents", 200, {"Entries": [entry("OrderConfirmed")]})
+
+    add_events(usage, [call], TO_CONFIRMATION)
+
+    assert (usage.events, usage.messages) == (1, 0)
+
+
+def test_only_the_calls_of_metered_services_and_to_the_gateway_are_counted() -> None:
+    calls = [Call(caller, "dynamodb", "GetItem", 200) for caller in ("order-service", "metrics-service")]
+    charge = Call("payment-service", "dynamodb", "UpdateItem", 200, {"TableName": "gateway-table"})
+
+    assert metered([*calls, charge], "gateway-table", ["order-service"]) == [
+        ("order-service", calls[0]),
+        ("gateway", charge),
+    ]
 
 
 def test_a_placed_order_is_an_event_and_a_message() -> None:

@@ -113,6 +113,10 @@ def test_a_panel_without_data_is_named_with_its_query(prometheus: FakePrometheus
     problems = without_data(prometheus.url, "dev")
 
     assert [problem.split(": no data for ") for problem in problems] == [
+        [
+            "PulseQueue: after the sale, Fulfilment queue",
+            '`sum(queue_messages{environment="$environment",queue="fulfilment-queue"})`',
+        ],
         ["PulseQueue: queues and dead letters, Messages waiting", '`sum(queue_messages{environment="$environment"})`'],
         [
             "PulseQueue: queues and dead letters, Messages waiting by queue",
@@ -174,6 +178,7 @@ def test_a_dashboard_is_drawn_in_a_small_file(
         (12.0, "s", "12 s"),
         (90.0, "s", "1.5 min"),
         (7200.0, "s", "2 h"),
+        (129600.0, "s", "1.5 d"),
         (math.nan, "s", "-"),
     ],
 )

@@ -8,7 +8,7 @@ from scripts.operate.order_client import History, OrderClient
 from tests.unit.conftest import Aws
 
 
-def test_an_order_that_has_its_final_state_is_not_read_again(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_order_that_is_confirmed_or_cancelled_is_not_read_again(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     target = cast("Target", SimpleNamespace(client=lambda name: getattr(busy, name)))
     client = OrderClient(target, busy.deployment)
     histories = {order_id: History(order_id, ()) for order_id in ("paid", "refused", "settled", "unknown")}
