@@ -62,7 +62,7 @@ class SimulatedGateway:
                 ExpressionAttributeValues={":charged": {"S": "charged"}, ":refunded": {"S": "refunded"}},
                 ReturnValues="ALL_NEW",
             )["Attributes"]
-            return int(entry["amount_minor"]["N"]) - (int(entry[REFUNDED]["N"]) if REFUNDED in entry else 0)
+            return int(entry["amount_minor"]["N"])
         except self._client.exceptions.ConditionalCheckFailedException:
             pass
         try:
