@@ -1,6 +1,6 @@
 """The state machine: random steps through the world, with everything checked after each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -40,6 +40,8 @@ _RETURNS = st.integers(1, 3)
 # What is returned, or received: all of it, or the half.
 _SHARES = st.integers(1, 2)
 _WRONG = st.sampled_from([*[""] * 8, *UNREASONABLE])
+# What becomes of one or two parcels.
+_FATES = st.lists(st.sampled_from(NEWS), min_size=1, max_size=2)
 # A command reads the order, writes, and does so again where another writer was faster.
 _COMMAND_CALLS = st.integers(1, 4)
 # After so many looks at the clock a sweep is out of time; mostly it never is.
@@ -165,6 +167,7 @@ class OrderSystem(RuleBasedStateMachine):
     @rule(quantities=_QUANTITIES)
     def sell(self, quantities: Mapping[str, int]) -> None:
         self.orders += 1
+        self._restock(quantities)
         self.world.sell(f"order-{self.orders}", quantities)
 
     @rule(quantities=_QUANTITIES, call=_CALLS, trouble=st.sampled_from(TROUBLES), together=st.booleans())
@@ -177,6 +180,40 @@ class OrderSystem(RuleBasedStateMachine):
     def bring_home_in_trouble(self, choice: int, call: int, trouble: str, *, together: bool) -> None:
         self.world.arm(call, trouble)
         self.world.come_home(choice, together=together)
+
+    @rule(quantities=_QUANTITIES, fates=_FATES, call=_CALLS, trouble=st.sampled_from(TROUBLES))
+    def sell_and_lose(
+        self, quantities: Mapping[str, int], fates: Sequence[ParcelStatus | None], call: int, trouble: str
+    ) -> None:
+        self.sell(quantities)
+        for number, status in enumerate(fates):
+            self.world.carrier_moves(number, status)
+            self.world.people.carrier_tells(0)
+        self.world.arm(call, trouble)
+        self.world.come_home(0, together=True)
+
+    @rule(
+        quantities=_QUANTITIES,
+        shares=st.tuples(_SHARES, _SHARES),
+        received=st.tuples(_SHARES, st.integers(0, 1), _WRONG),
+        call=_COMMAND_CALLS,
+        trouble=st.sampled_from(TROUBLES),
+    )
+    def sell_and_take_back(
+        self,
+        quantities: Mapping[str, int],
+        shares: tuple[int, int],
+        received: tuple[int, int, str],
+        call: int,
+        trouble: str,
+    ) -> None:
+        self.sell(quantities)
+        self.world.come_home(0, together=True)
+        order_id = self.world.order(0)
+        for number, share in enumerate(shares):
+            self.world.people.request_return(order_id, number, share)
+        self.world.arm(call, trouble)
+        self.world.people.receive_return(order_id, 0, *received)
 
     @rule(choice=_CHOICES, status=st.sampled_from(NEWS), is_told=st.booleans())
     def carrier_moves(self, choice: int, status: ParcelStatus | None, *, is_told: bool) -> None:
@@ -243,8 +280,14 @@ class OrderSystem(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.world.settle()
 
+    def _restock(self, skus: Iterable[str]) -> None:
+        for sku in skus:
+            if sku in _SKUS:
+                self.world.seed(sku, 20)
+
     def _buy(self, quantities: Mapping[str, int], steps: int) -> None:
         """An order is placed, and is reserved, paid, confirmed or in fulfilment after so many steps."""
+        self._restock(quantities)
         self.place(quantities, "SUCCESS")
         for _ in range(steps):
             self.world.arrive()
