@@ -9,6 +9,7 @@ from services.shared.events.fulfilment import ParcelStatus
 from services.shared.events.payment import PaymentRequested
 from tests.model.carrier import NEWS, Answer
 from tests.model.faults import Fault
+from tests.model.lives import RETURN_ARRIVAL
 from tests.model.people import CUSTOMER, UNREASONABLE
 from tests.model.queues import CONSUMED
 from tests.model.system import System
@@ -215,6 +216,18 @@ class OrderSystem(RuleBasedStateMachine):
         self.world.arm(call, trouble)
         self.world.people.receive_return(order_id, 0, *received)
 
+    @rule(quantities=_QUANTITIES, clock_error=st.integers(*CLOCK_ERRORS_SECONDS), seconds=st.integers(-45, 90))
+    def wait_for_a_return(self, quantities: Mapping[str, int], clock_error: int, seconds: int) -> None:
+        """It falls due about now, by some clocks only."""
+        self.sell(quantities)
+        self.world.come_home(0, together=True)
+        self.world.people.request_return(self.world.order(0), 1, 1)
+        self.world.set_clock(clock_error)
+        self.world.advance(RETURN_ARRIVAL.seconds + seconds)
+        self.world.sweep()
+        self.world.arrive()
+        self.world.sweep()
+
     @rule(choice=_CHOICES, status=st.sampled_from(NEWS), is_told=st.booleans())
     def carrier_moves(self, choice: int, status: ParcelStatus | None, *, is_told: bool) -> None:
         self.world.carrier_moves(choice, status)
@@ -266,7 +279,11 @@ class OrderSystem(RuleBasedStateMachine):
 
     @rule(choice=_CHOICES, call=_COMMAND_CALLS, trouble=st.sampled_from(TROUBLES))
     def retry_refund_in_trouble(self, choice: int, call: int, trouble: str) -> None:
+        """Two members of staff ask again for one refund, if any has failed."""
+        self.world.arrive()
         self.world.arm(call, trouble)
+        for order_id, refund_id in self.world.truth.failed_refunds()[:1] * 2:
+            self.world.people.retry_refund(order_id, refund_id)
         self.world.people.retry_some_refund(self.world.order(choice), choice)
 
     @rule()

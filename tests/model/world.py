@@ -279,6 +279,7 @@ class World:
             self.people.retry_failed_refunds()
             self.advance(_PAST_TRACKING_SECONDS)
         self._system.parcels.hurries = False
+        assert not self.pending, f"never done: {self.pending}"
         self.truth.check_settled(self._order_ids)
 
     def _arrive_all(self) -> None:
@@ -287,7 +288,9 @@ class World:
             self.truth.check()
             if not self.pending and self._published == len(self._system.log()):
                 return
-        assert not self.pending, f"never done: {self.pending}"
+        # The time of a deadline may not have come by the service's clock.
+        stuck = [body for body in self.pending if DEADLINES_PASSED not in body]
+        assert not stuck, f"never done: {stuck}"
 
 
 def _sweep_and_arrive(world: World) -> None:
