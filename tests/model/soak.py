@@ -121,6 +121,9 @@ class Soak:
                 people.receive_return,
                 lambda: self._delivered() | self._goods() | self._choice() | {"unfit": random.randint(0, 2)},
             ),
+            "goods sent back and received": _Operation(
+                20, self._take_back, lambda: self._delivered() | {"number": random.randint(1, 4)}
+            ),
             "refund asked for again": _Operation(
                 5, people.retry_some_refund, lambda: self._some_order() | self._choice()
             ),
@@ -139,6 +142,10 @@ class Soak:
                 10, world.carrier_answers, lambda: {"answer": random.choice([*Answer])}
             ),
         }
+
+    def _take_back(self, order_id: str, number: int) -> None:
+        self.world.people.request_return(order_id, number, self._random.randint(1, 2))
+        self.world.people.receive_return(order_id, self._random.randint(1, 4), 1, self._random.randint(0, 1))
 
     def _some_order(self) -> dict[str, object]:
         return {"order_id": self.world.order(self._random.randrange(100))}
