@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from services.shared.events.fulfilment import ParcelStatus
-from services.shared.events.payment import PaymentRequested
+from services.shared.events.event import Event
+from services.shared.events.fulfilment import ParcelStatus, ShipmentCreated, ShipmentDelivered, ShipmentTracked
+from services.shared.events.order import OrderConfirmed
+from services.shared.events.payment import PaymentRequested, RefundRequested
 from tests.model.carrier import NEWS, Answer
 from tests.model.faults import Fault
 from tests.model.lives import RETURN_ARRIVAL
@@ -149,6 +151,26 @@ class OrderSystem(RuleBasedStateMachine):
     @rule(choice=_CHOICES, call=_PAYMENT_CALLS, trouble=st.sampled_from(TROUBLES))
     def pay_in_trouble(self, choice: int, call: int, trouble: str) -> None:
         self._pay(choice, call, trouble)
+
+    @rule(
+        event=st.sampled_from([RefundRequested, OrderConfirmed, ShipmentCreated, ShipmentTracked, ShipmentDelivered]),
+        choice=_CHOICES,
+        call=_COMMAND_CALLS,
+        trouble=st.sampled_from(TROUBLES),
+    )
+    def hand_over_in_trouble(self, event: type[Event], choice: int, call: int, trouble: str) -> None:
+        self._hand_over(event, choice, call, trouble)
+
+    @rule(quantities=_QUANTITIES, call=_COMMAND_CALLS, trouble=st.sampled_from(TROUBLES))
+    def buy_cancel_and_refund_in_trouble(self, quantities: Mapping[str, int], call: int, trouble: str) -> None:
+        self._buy(quantities, 2)
+        self.world.people.cancel(self.world.order(0))
+        self._hand_over(RefundRequested, -1, call, trouble)
+
+    @rule(quantities=_QUANTITIES, call=_COMMAND_CALLS, trouble=st.sampled_from(TROUBLES))
+    def buy_and_start_in_trouble(self, quantities: Mapping[str, int], call: int, trouble: str) -> None:
+        self._buy(quantities, 3)
+        self._hand_over(OrderConfirmed, -1, call, trouble)
 
     @rule(quantities=_QUANTITIES, call=_PAYMENT_CALLS, trouble=st.sampled_from(SWEEPS))
     def pay_while_a_sweep_comes(self, quantities: Mapping[str, int], call: int, trouble: str) -> None:
@@ -310,8 +332,12 @@ class OrderSystem(RuleBasedStateMachine):
             self.world.arrive()
 
     def _pay(self, choice: int, call: int, trouble: str) -> None:
+        self._hand_over(PaymentRequested, choice, call, trouble)
+
+    def _hand_over(self, event: type[Event], choice: int, call: int, trouble: str) -> None:
+        """Deliver an event in trouble; it comes again, perhaps meanwhile."""
         self.world.relay(_EVERY_COMMIT)
-        requests = [place for place, body in enumerate(self.world.pending) if PaymentRequested.type_name() in body]
-        if requests:
+        places = [place for place, body in enumerate(self.world.pending) if f'"{event.type_name()}"' in body]
+        if places:
             self.world.arm(call, trouble)
-            self.world.deliver(requests[choice % len(requests)], again=True)
+            self.world.deliver(places[choice % len(places)], again=True)
