@@ -16,8 +16,9 @@ from tests.model.carrier import NEWS, Answer
 from tests.model.memory import MemorySystem
 from tests.model.people import CUSTOMER, UNREASONABLE
 from tests.model.queues import CONSUMED
+from tests.model.troubles import TROUBLES
 from tests.model.truth import Truth
-from tests.model.world import CLOCK_ERRORS_SECONDS, PAST_EVERY_DEADLINE_SECONDS, TROUBLES, World
+from tests.model.world import CLOCK_ERRORS_SECONDS, PAST_EVERY_DEADLINE_SECONDS, World
 
 _SKUS = tuple(f"sku-{letter}" for letter in "abcdef")
 _UNKNOWN_SKU = "sku-unknown"
@@ -197,8 +198,14 @@ def main() -> int:
     soak, started, violation = Soak(options.seed), time.monotonic(), None
     with Progress(console=err) as progress:
         task = progress.add_task("operations", total=options.operations)
+
+        def show(done: int) -> None:
+            progress.update(task, completed=done)
+            if not err.is_terminal:
+                err.print(f"{done} of {options.operations} operations, {time.monotonic() - started:.0f} s")
+
         try:
-            soak.run(options.operations, options.settle_every, lambda done: progress.update(task, completed=done))
+            soak.run(options.operations, options.settle_every, show)
         except AssertionError as failed:
             violation = failed
     _report(soak, time.monotonic() - started, violations=1 if violation else 0)
