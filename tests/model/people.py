@@ -70,7 +70,8 @@ class People:
     def receive_return(self, order_id: str, choice: int, share: int, unfit: int, wrong: str = "") -> None:
         """Take in a part of what was announced, of which the first `unfit` SKUs cannot be sold again."""
         life = self._truth.life(order_id)
-        return_ids = [*life.returns, "return-nowhere"]
+        awaited = [name for name, one in life.returns.items() if one.received is None]
+        return_ids = awaited if awaited and choice % 5 else [*life.returns, "return-nowhere"]
         return_id = return_ids[choice % len(return_ids)]
         known = life.returns.get(return_id)
         units = _part(known.announced, share) if known else Counter({"sku-a": 1})
