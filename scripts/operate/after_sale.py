@@ -195,5 +195,5 @@ def _finish(desk: _Desk, commits: Iterable[Commit | None], *, wait: bool) -> Non
         amount = money(refund.amount_minor, refund.currency)
         out.print(f"refund {refund.refund_id} of {most}{amount} is asked for", markup=False)
     out.print(f"`invoke order-show {desk.order_id}` shows all of it", markup=False)
-    if wait and refunds:
+    if wait:
         desk.wait_for_refunds([refund.refund_id for refund in refunds])
