@@ -375,19 +375,22 @@ def _return_at_once(shop: Shop) -> None:
     shop.receive("delivered", "quick", 1, fit=1)
 
 
+_OLD, _NEW = timedelta(minutes=15), timedelta(0)
+
+
 @pytest.mark.parametrize(
-    "move",
+    ("move", "later"),
     [
-        lambda shop: shop.cancel("reserved"),
-        lambda shop: shop.cancel("confirmed"),
-        lambda shop: shop.move("booked-1", ParcelStatus.RETURNED_TO_SENDER),
-        lambda shop: shop.move("shipped-1", ParcelStatus.RETURNED_TO_SENDER),
-        lambda shop: shop.receive("returning", "r2", 1, fit=1),
-        _return_at_once,
+        (lambda shop: shop.cancel("reserved"), _OLD),
+        (lambda shop: shop.cancel("confirmed"), _OLD),
+        (lambda shop: shop.move("booked-1", ParcelStatus.RETURNED_TO_SENDER), _OLD),
+        (lambda shop: shop.move("shipped-1", ParcelStatus.RETURNED_TO_SENDER), _OLD),
+        (lambda shop: shop.receive("returning", "r2", 1, fit=1), _OLD),
+        (_return_at_once, _OLD),
+        (_return_at_once, _NEW),
     ],
-    ids=["reserved", "confirmed", "in fulfilment", "shipped", "return open", "delivered"],
+    ids=["reserved", "confirmed", "in fulfilment", "shipped", "return open", "delivered", "delivered just now"],
 )
-@pytest.mark.parametrize("later", [timedelta(0), timedelta(minutes=15)], ids=["new orders", "old orders"])
 def test_stock_that_comes_back_while_the_log_is_read_makes_no_difference(
     sold: Aws, monkeypatch: pytest.MonkeyPatch, move: Callable[[Shop], object], later: timedelta
 ) -> None:
