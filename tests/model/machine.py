@@ -1,6 +1,6 @@
 """The state machine: random steps through the world, with everything checked after each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -9,6 +9,7 @@ from services.shared.events.fulfilment import ParcelStatus
 from services.shared.events.payment import PaymentRequested
 from tests.model.carrier import NEWS, Answer
 from tests.model.faults import Fault
+from tests.model.lives import RETURN_ARRIVAL
 from tests.model.people import CUSTOMER, UNREASONABLE
 from tests.model.queues import CONSUMED
 from tests.model.system import System
@@ -35,11 +36,13 @@ _RESERVING_CALL = 2
 # Due, and by some clocks only; past all that.
 _WAITS = st.sampled_from([15, 45, 75, PAST_EVERY_DEADLINE_SECONDS])
 _EVERY_COMMIT = 1000
-_CUSTOMERS = st.sampled_from([*[CUSTOMER] * 9, "customer-2"])
+_CUSTOMERS = st.sampled_from([*[CUSTOMER] * 4, "customer-2"])
 _RETURNS = st.integers(1, 3)
 # What is returned, or received: all of it, or the half.
 _SHARES = st.integers(1, 2)
 _WRONG = st.sampled_from([*[""] * 8, *UNREASONABLE])
+# What becomes of one or two parcels.
+_FATES = st.lists(st.sampled_from(NEWS), min_size=1, max_size=2)
 # A command reads the order, writes, and does so again where another writer was faster.
 _COMMAND_CALLS = st.integers(1, 4)
 # After so many looks at the clock a sweep is out of time; mostly it never is.
@@ -165,6 +168,7 @@ class OrderSystem(RuleBasedStateMachine):
     @rule(quantities=_QUANTITIES)
     def sell(self, quantities: Mapping[str, int]) -> None:
         self.orders += 1
+        self._restock(quantities)
         self.world.sell(f"order-{self.orders}", quantities)
 
     @rule(quantities=_QUANTITIES, call=_CALLS, trouble=st.sampled_from(TROUBLES), together=st.booleans())
@@ -177,6 +181,52 @@ class OrderSystem(RuleBasedStateMachine):
     def bring_home_in_trouble(self, choice: int, call: int, trouble: str, *, together: bool) -> None:
         self.world.arm(call, trouble)
         self.world.come_home(choice, together=together)
+
+    @rule(quantities=_QUANTITIES, fates=_FATES, call=_CALLS, trouble=st.sampled_from(TROUBLES))
+    def sell_and_lose(
+        self, quantities: Mapping[str, int], fates: Sequence[ParcelStatus | None], call: int, trouble: str
+    ) -> None:
+        self.sell(quantities)
+        for number, status in enumerate(fates):
+            self.world.carrier_moves(number, status)
+            self.world.people.carrier_tells(0)
+        self.world.arm(call, trouble)
+        self.world.come_home(0, together=True)
+
+    @rule(
+        quantities=_QUANTITIES,
+        shares=st.tuples(_SHARES, _SHARES),
+        received=st.tuples(_SHARES, st.integers(0, 1), _WRONG),
+        call=_COMMAND_CALLS,
+        trouble=st.sampled_from(TROUBLES),
+    )
+    def sell_and_take_back(
+        self,
+        quantities: Mapping[str, int],
+        shares: tuple[int, int],
+        received: tuple[int, int, str],
+        call: int,
+        trouble: str,
+    ) -> None:
+        self.sell(quantities)
+        self.world.come_home(0, together=True)
+        order_id = self.world.order(0)
+        for number, share in enumerate(shares):
+            self.world.people.request_return(order_id, number, share)
+        self.world.arm(call, trouble)
+        self.world.people.receive_return(order_id, 0, *received)
+
+    @rule(quantities=_QUANTITIES, clock_error=st.integers(*CLOCK_ERRORS_SECONDS), seconds=st.integers(-45, 90))
+    def wait_for_a_return(self, quantities: Mapping[str, int], clock_error: int, seconds: int) -> None:
+        """It falls due about now, by some clocks only."""
+        self.sell(quantities)
+        self.world.come_home(0, together=True)
+        self.world.people.request_return(self.world.order(0), 1, 1)
+        self.world.set_clock(clock_error)
+        self.world.advance(RETURN_ARRIVAL.seconds + seconds)
+        self.world.sweep()
+        self.world.arrive()
+        self.world.sweep()
 
     @rule(choice=_CHOICES, status=st.sampled_from(NEWS), is_told=st.booleans())
     def carrier_moves(self, choice: int, status: ParcelStatus | None, *, is_told: bool) -> None:
@@ -200,10 +250,16 @@ class OrderSystem(RuleBasedStateMachine):
     def cancel(self, choice: int, customer: str) -> None:
         self.world.people.cancel(self.world.order(choice), customer)
 
-    @rule(choice=_CHOICES, call=_COMMAND_CALLS, trouble=st.sampled_from(TROUBLES))
-    def cancel_in_trouble(self, choice: int, call: int, trouble: str) -> None:
+    @rule(quantities=_QUANTITIES, steps=st.integers(1, 4), customer=_CUSTOMERS)
+    def buy_and_cancel(self, quantities: Mapping[str, int], steps: int, customer: str) -> None:
+        self._buy(quantities, steps)
+        self.world.people.cancel(self.world.order(0), customer)
+
+    @rule(quantities=_QUANTITIES, steps=st.integers(1, 4), call=_COMMAND_CALLS, trouble=st.sampled_from(TROUBLES))
+    def buy_and_cancel_in_trouble(self, quantities: Mapping[str, int], steps: int, call: int, trouble: str) -> None:
+        self._buy(quantities, steps)
         self.world.arm(call, trouble)
-        self.world.people.cancel(self.world.order(choice))
+        self.world.people.cancel(self.world.order(0))
 
     @rule(choice=_CHOICES, number=_RETURNS, share=_SHARES, wrong=_WRONG, customer=_CUSTOMERS)
     def request_return(self, choice: int, number: int, share: int, wrong: str, customer: str) -> None:
@@ -223,7 +279,11 @@ class OrderSystem(RuleBasedStateMachine):
 
     @rule(choice=_CHOICES, call=_COMMAND_CALLS, trouble=st.sampled_from(TROUBLES))
     def retry_refund_in_trouble(self, choice: int, call: int, trouble: str) -> None:
+        """Two members of staff ask again for one refund, if any has failed."""
+        self.world.arrive()
         self.world.arm(call, trouble)
+        for order_id, refund_id in self.world.truth.failed_refunds()[:1] * 2:
+            self.world.people.retry_refund(order_id, refund_id)
         self.world.people.retry_some_refund(self.world.order(choice), choice)
 
     @rule()
@@ -236,6 +296,18 @@ class OrderSystem(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.world.settle()
+
+    def _restock(self, skus: Iterable[str]) -> None:
+        for sku in skus:
+            if sku in _SKUS:
+                self.world.seed(sku, 20)
+
+    def _buy(self, quantities: Mapping[str, int], steps: int) -> None:
+        """An order is placed, and is reserved, paid, confirmed or in fulfilment after so many steps."""
+        self._restock(quantities)
+        self.place(quantities, "SUCCESS")
+        for _ in range(steps):
+            self.world.arrive()
 
     def _pay(self, choice: int, call: int, trouble: str) -> None:
         self.world.relay(_EVERY_COMMIT)

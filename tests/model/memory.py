@@ -125,8 +125,18 @@ class MemoryInventory(InventoryTable):
         return {sku: self._store.stock[sku] for sku in skus if sku in self._store.stock}
 
 
+class _InventoryClient(InventoryTable):
+    """Reads its arguments once, so that the SDK can repeat the request."""
+
+    def __init__(self, inventory: InventoryTable) -> None:
+        self._inventory = inventory
+
+    def read(self, skus: Iterable[str]) -> dict[str, StockItem]:
+        return self._inventory.read(list(skus))
+
+
 class MemoryGateway(PaymentGateway):
-    """Declines every second order, unless the outcome is forced, and refuses every fourth refund or so."""
+    """Declines every second order, unless the outcome is forced, and refuses every second refund or so."""
 
     def __init__(self) -> None:
         self.ledger: dict[str, Charged] = {}
@@ -154,7 +164,7 @@ class MemoryGateway(PaymentGateway):
         if request.refund_id not in {*entry.refunds, *entry.refused}:
             one = {request.refund_id: request.amount_minor}
             left = (entry.amount_minor or 0) - sum(entry.refunds.values()) if entry.status == "charged" else 0
-            if request.amount_minor <= left and zlib.crc32(request.refund_id.encode()) % 4:
+            if request.amount_minor <= left and zlib.crc32(request.refund_id.encode()) % 2:
                 entry = replace(entry, refunds={**entry.refunds, **one})
             else:
                 entry = replace(entry, refused={**entry.refused, **one})
@@ -192,7 +202,9 @@ class MemorySystem:
             ("append", "append_group"), lambda _: ContentionError("other transactions were faster each time")
         )
         self.store = cast("EventStore", Unreliable(self._store, self.faults, contention))
-        self.inventory = cast("InventoryTable", Unreliable(MemoryInventory(self._store), self.faults))
+        self.inventory: InventoryTable = _InventoryClient(
+            cast("InventoryTable", Unreliable(MemoryInventory(self._store), self.faults))
+        )
         away = dict.fromkeys(("call_off", "refund"), lambda *_: GatewayError("the provider does not answer"))
         self.gateway = cast("PaymentGateway", Unreliable(self._gateway, self.faults, away))
         self.deadlines = cast("DeadlineTable", Unreliable(self._store.deadlines, self.faults))

@@ -20,6 +20,7 @@ from tests.model.truth import Truth
 CUSTOMER = "customer-1"
 UNREASONABLE = ("too many", "none", "below none", "of an unknown SKU")
 """Amounts that are refused."""
+_NO_QUANTITY = ("none", "below none")
 _WRONG: Mapping[str, Callable[[Counter[str]], list[StockLine]]] = {
     "too many": lambda units: [StockLine(sku, quantity + 1) for sku, quantity in units.items()],
     "none": lambda units: [StockLine(sku, 0) for sku in units],
@@ -43,6 +44,7 @@ class People:
             "cancel",
             lambda cause: self._shop.after_sale.cancel(order_id, customer_id, cause),
             may=_may_cancel(life, customer_id),
+            never=customer_id != CUSTOMER,
             done=lambda: _is_cancelled(self._truth.life(order_id)),
         )
 
@@ -61,13 +63,15 @@ class People:
             "return",
             lambda cause: self._shop.after_sale.request_return(announced, cause),
             may=allowed and in_time,
+            never=customer != CUSTOMER or wrong in _NO_QUANTITY,
             done=lambda: self._truth.life(order_id).returns[return_id].announced == Counter(dict(lines)),
         )
 
     def receive_return(self, order_id: str, choice: int, share: int, unfit: int, wrong: str = "") -> None:
         """Take in a part of what was announced, of which the first `unfit` SKUs cannot be sold again."""
         life = self._truth.life(order_id)
-        return_ids = [*life.returns, "return-nowhere"]
+        awaited = [name for name, one in life.returns.items() if one.received is None]
+        return_ids = awaited if awaited and choice % 5 else [*life.returns, "return-nowhere"]
         return_id = return_ids[choice % len(return_ids)]
         known = life.returns.get(return_id)
         units = _part(known.announced, share) if known else Counter({"sku-a": 1})
@@ -78,6 +82,7 @@ class People:
             "receive",
             lambda cause: self._shop.after_sale.receive_return(goods, cause),
             may=known is not None and known.received is None and not wrong,
+            never=known is None or wrong in _NO_QUANTITY,
             done=lambda: self._truth.life(order_id).returns[return_id].holds(Counter(dict(lines)), fit),
         )
 
@@ -111,9 +116,9 @@ class People:
             events = carrier.parcels[shipment_id]
             self._tell(shipment_id, events[-1 - choice % len(events)])
 
-    def carrier_delivers(self, shipment_id: str, at: datetime) -> None:
+    def carrier_brings(self, shipment_id: str, status: ParcelStatus | None, at: datetime) -> None:
         if not self._system.parcels.has_ended(shipment_id):
-            self._tell(shipment_id, self._system.parcels.move(shipment_id, None, at))
+            self._tell(shipment_id, self._system.parcels.move(shipment_id, status, at))
 
     def carrier_tells_nonsense(self, order_id: str, choice: int) -> None:
         """A message about a parcel that is not there, or of a time that cannot be."""
@@ -129,11 +134,23 @@ class People:
             "carrier",
             lambda cause: self._shop.fulfilment.record(shipment_id, message, cause),
             may=bool(credible),
+            never=parcel is None or message.at > self._clock() + timedelta(days=1),
             done=lambda: self._truth.parcels[shipment_id].status != "created",
         )
 
-    def _ask(self, what: str, ask: Callable[[Cause], Commit | None], *, may: bool, done: Callable[[], bool]) -> None:
-        """Ask, and check the answer: `may` is whether it is to be granted if nobody writes meanwhile."""
+    def _ask(
+        self,
+        what: str,
+        ask: Callable[[Cause], Commit | None],
+        *,
+        may: bool,
+        done: Callable[[], bool],
+        never: bool = False,
+    ) -> None:
+        """Ask, and check the answer: `may` is whether it is to be granted if nobody writes meanwhile.
+
+        `never` is whether it is to be refused, whoever writes.
+        """
         self._commands += 1
         name = f"command-{self._commands}"
         before = len(self._system.log())
@@ -153,6 +170,7 @@ class People:
         if answer.startswith("done"):
             # A call that the SDK repeats is done before by itself.
             assert ours or not written, f"{what} is done, and not in the log"
+            assert not never, f"{what} is done, and should have been refused"
             assert done(), f"{what} is done, and the log says otherwise"
         else:
             assert not ours, f"{what} was refused, and written"
