@@ -47,11 +47,11 @@ variable "settings" {
     return_arrival_days = optional(number, 14) # for which announced goods may take to arrive, before their return is closed without a refund
 
     # Fulfilment, by a simulated carrier.
-    carrier_speed             = optional(number, 1)    # of its parcels, in times of real time: at 1 the way takes about two days
-    carrier_lost_share        = optional(number, 0.01) # share of the parcels that it loses, 0 to 1
-    carrier_returned_share    = optional(number, 0.01) # share of the parcels that it brings back, 0 to 1
-    carrier_fault_rate        = optional(number, 0)    # share of its answers that are late, doubled, in disorder or missing, 0 to 1
-    tracking_interval_seconds = optional(number, 3600) # after which the carrier is asked again about a parcel that is under way
+    carrier_speed             = optional(number, 1)     # of its parcels, in times of real time: at 1 the way takes about two days
+    carrier_lost_share        = optional(number, 0.01)  # share of the parcels that it loses, 0 to 1
+    carrier_returned_share    = optional(number, 0.01)  # share of the parcels that it brings back, 0 to 1
+    carrier_fault_rate        = optional(number, 0)     # share of its answers that are late, doubled, in disorder or missing, 0 to 1
+    tracking_interval_seconds = optional(number, 21600) # after which the carrier is asked again about a parcel that is under way; each time costs a read and a write
 
     # What is kept.
     deletion_protection    = optional(bool, true)     # whether the tables refuse to be deleted
