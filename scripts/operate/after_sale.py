@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from pydantic import ValidationError
@@ -14,9 +14,9 @@ from scripts.cli.money import money
 from scripts.cli.waiting import wait_until
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
+from scripts.operate.use_cases import after_sale
 from services.libs.store.event_store import ContentionError, EventStore
 from services.order_service.after_sale import ReceivedGoods
-from services.order_service.after_sale_service import AfterSale, ReturnTimes
 from services.shared.causes import Cause
 from services.shared.commits import Commit, order_stream
 from services.shared.events.order import OrderCancelled, ReturnRequested
@@ -36,16 +36,10 @@ class _Desk:
     """The use cases for one order of a deployment, as a person at a desk has them done."""
 
     def __init__(self, target: Target, order_id: str) -> None:
-        deployment = Deployment.of(target)
+        deployment, client = Deployment.of(target), target.client("dynamodb")
         self.order_id = order_id
-        self._store = EventStore(target.client("dynamodb"), deployment.store_tables)
-        self.after_sale = AfterSale(
-            self._store,
-            ReturnTimes(
-                window=timedelta(days=deployment.return_window_days),
-                arrival=timedelta(days=deployment.return_arrival_days),
-            ),
-        )
+        self._store = EventStore(client, deployment.store_tables)
+        self.after_sale = after_sale(client, deployment)
 
     def order(self) -> Order:
         """Raise UserError where there is none."""

@@ -3,20 +3,17 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Self
 from uuid import uuid4
 
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
+from scripts.operate.use_cases import after_sale, fulfilment
 from services.fulfilment_service.carrier import CarrierEvent
 from services.fulfilment_service.service import FulfilmentService
-from services.fulfilment_service.simulated_carrier import SimulatedCarrier
-from services.libs.store.deadline_table import DeadlineTable
-from services.libs.store.event_store import EventStore
-from services.libs.store.inventory_table import InventoryTable
 from services.order_service.after_sale import ReceivedGoods, accepted
-from services.order_service.after_sale_service import AfterSale, ReturnTimes
+from services.order_service.after_sale_service import AfterSale
 from services.shared.causes import Cause
 from services.shared.events.fulfilment import ParcelStatus
 from services.shared.events.order import ReturnRequested, order_lines
@@ -28,9 +25,6 @@ from services.shared.refusals import Refusal, RefusedError
 _AT_ONCE = 8
 _DECISION_SECONDS = 5.0
 _POLL_SECONDS = 0.005
-_TRACKING_INTERVAL = timedelta(hours=1)
-
-
 _RETURNED_EVERY = 12
 """One of so many delivered orders comes back."""
 
@@ -45,18 +39,7 @@ class Lives:
     @classmethod
     def of(cls, target: Target, deployment: Deployment) -> Self:
         client = target.client("dynamodb")
-        store = EventStore(client, deployment.store_tables)
-        times = ReturnTimes(
-            timedelta(days=deployment.return_window_days), timedelta(days=deployment.return_arrival_days)
-        )
-        fulfilment = FulfilmentService(
-            store,
-            InventoryTable(client, deployment.tables.inventory),
-            DeadlineTable(client, deployment.tables.deadline),
-            SimulatedCarrier(),
-            _TRACKING_INTERVAL,
-        )
-        return cls(AfterSale(store, times), fulfilment)
+        return cls(after_sale(client, deployment), fulfilment(client, deployment))
 
     def cancel(self, order_id: str, customer_id: str) -> None:
         """Cancel the order as soon as it is decided; its fulfilment may have started before."""
