@@ -220,6 +220,13 @@ def read_orders(client: "DynamoDBClient", deployment: Deployment, streams: Itera
     return read_newer(client, deployment, dict.fromkeys(streams, 0), at_once=_VERSIONS_AT_ONCE)
 
 
+def read_beginnings(client: "DynamoDBClient", deployment: Deployment, streams: Iterable[str]) -> Iterator[Item]:
+    """Read the first few versions of each stream, as of now and in no order."""
+    versions = range(1, _VERSIONS_AT_ONCE + 1)
+    keys = [to_item({"stream_id": stream_id, "version": version}) for stream_id in streams for version in versions]
+    return batch_get(client, deployment.tables.event_store, keys)
+
+
 def read_newer(
     client: "DynamoDBClient", deployment: Deployment, known: Mapping[str, int], at_once: int = 1
 ) -> Iterator[Item]:

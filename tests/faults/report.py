@@ -26,9 +26,9 @@ class Report:
     deployed: int
     confirmed: int
     cancelled: Mapping[str, int]
-    refunded: int
-    after_sale: Mapping[str, int]
-    """By what happened to orders, parcels, returns and refunds."""
+    called_off: int
+    outcomes: Mapping[str, int]
+    """How orders, parcels, returns and refunds ended."""
     refusals: Mapping[str, int]
     """What customers, carrier and staff were refused, by their command and the reason."""
     redriven: int
@@ -84,8 +84,8 @@ class Report:
             "deployments meanwhile": self.deployed,
             "confirmed": self.confirmed,
             **{f"cancelled, {reason}": self.cancelled.get(reason, 0) for reason in CancelReason},
-            "charged, then called off": self.refunded,
-            **dict(sorted(self.after_sale.items())),
+            "charged, then called off": self.called_off,
+            **dict(sorted(self.outcomes.items())),
             **{f"refused: {what}": count for what, count in sorted(self.refusals.items())},
             "dead letters redriven": self.redriven,
             "dead letters explained": self.explained,

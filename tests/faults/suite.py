@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from time import monotonic, sleep
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -13,26 +13,21 @@ from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.own_deployment import own_deployment, with_settings
 from scripts.deploy.target import Target
-from scripts.ledger.audit.auditor import Auditor
-from scripts.ledger.gateway_ledger import CHARGED, REFUNDED, read_gateway
-from scripts.ledger.log_reader import histories, read_commits, read_inventory, scan
 from scripts.measure.usage import SERVICES
-from scripts.operate.dead_letter_queues import QueueReading, move_back, queues
-from scripts.operate.dead_letters import DeadLetter
+from scripts.operate.dead_letter_queues import move_back, queues
 from scripts.operate.order_client import History, OrderClient
 from scripts.operate.seeding import Seeder
 from services.shared.events.order import OrderPlaced
 from services.shared.events.payment import PaymentRequested
 from services.shared.lifecycle import ImpossibleCommitError
 from services.shared.order_state import Order
-from services.shared.rejections import RejectionReason
-from tests.faults.balance import Balance
 from tests.faults.chaos import Deployer, Killer, Sweeping, repeated
 from tests.faults.people import ARRIVAL, People
 from tests.faults.proxy import FaultProxy
+from tests.faults.remains import Remains, dead_letters, is_explained
 from tests.faults.repeater import Repeater
 from tests.faults.report import Report
-from tests.faults.workload import DELIVERIES, STRAY, Delivery, batches, catalogue, deliveries, make_orders
+from tests.faults.workload import DELIVERIES, Delivery, batches, catalogue, deliveries, make_orders
 from tests.use_cases import UseCases
 
 _FAULT_RATE = 0.04
@@ -41,6 +36,8 @@ _SETTINGS = {
     "PULSEQUEUE_INSTANCE": "faults",
 }
 _FUNCTION_TIMEOUT_SECONDS = 6
+# What failed comes again as soon as its function must have ended.
+_HIDDEN_SECONDS = 2 * _FUNCTION_TIMEOUT_SECONDS
 # Shorter than copies take at most: where the first payment request failed, they and the expiry race.
 _PAYMENT_TIMEOUT_SECONDS = 12
 # How often gateway and carrier give no answer, and refuse refunds, beside what befalls the calls to AWS.
@@ -98,10 +95,9 @@ class _Run:
         products = catalogue(orders, dice)
         list(Seeder.of(target, deployment).seed(products))
         self._seeded = {product.sku: product.stock for product in products}
-        self._deployment = deployment
+        self._target, self._deployment = target, deployment
         self._proxy = proxy
         self._events, self._sqs = target.client("events"), target.client("sqs")
-        self._dynamodb = target.client("dynamodb")
         self._client = OrderClient(target, deployment)
         self._queues = {
             name: queue.url
@@ -148,7 +144,10 @@ class _Run:
             receives = _RECEIVES_OF.get(name, _RECEIVES)
             attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]
             policy = json.loads(attributes["RedrivePolicy"]) | {"maxReceiveCount": receives}
-            self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
+            self._sqs.set_queue_attributes(
+                QueueUrl=url,
+                Attributes={"RedrivePolicy": json.dumps(policy), "VisibilityTimeout": str(_HIDDEN_SECONDS)},
+            )
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
@@ -245,7 +244,7 @@ class _Run:
         for _ in range(_REDRIVES):
             redriven += self._redrive()
             self._settle(_GIVE_UP_SECONDS)
-            if all(_is_explained(letter) for letter in self._dead_letters()):
+            if all(is_explained(letter) for letter in dead_letters(self._sqs, self._deployment)):
                 break
         return redriven
 
@@ -253,22 +252,10 @@ class _Run:
         sources = [queue for queue in queues(self._deployment) if queue.source_url]
         return sum(move_back(self._sqs, queue).moved for queue in sources)
 
-    def _dead_letters(self) -> Iterator[DeadLetter]:
-        for queue in queues(self._deployment):
-            with closing(QueueReading(self._sqs, queue)) as reading:
-                yield from reading.letters()
-
     def _report(self, redriven: int, seconds: float) -> Report:
         with out.status("auditing"):
-            audit = Auditor(self._dynamodb, self._deployment).audit()
-        letters = list(self._dead_letters())
-        unexplained = [letter for letter in letters if not _is_explained(letter)]
-        inventory = read_inventory(self._dynamodb, self._deployment)
-        oversold = {item.sku for item in inventory if min(item.stock, item.reserved, item.available) < 0}
-        oversold |= {sku for sku, totals in audit.ledger.skus.items() if totals.sold > totals.seeded}
+            remains = Remains(self._target, self._deployment)
         lost = [order_id for order_id, history in self._open.items() if not history.commits]
-        gateway = read_gateway(self._dynamodb, self._deployment)
-        balance = Balance.of(histories(read_commits(self._dynamodb, self._deployment, [])))
         return Report(
             orders=self._orders,
             events=len(self._deliveries),
@@ -278,28 +265,20 @@ class _Run:
             faults=self._proxy.counts,
             killed=self._killer.killed,
             deployed=self._deployer.deployed,
-            confirmed=audit.ledger.confirmed,
-            cancelled=audit.ledger.cancelled,
-            refunded=sum(entry.status == REFUNDED for entry in gateway),
-            after_sale=balance.counts(),
+            confirmed=remains.audit.ledger.confirmed,
+            cancelled=remains.audit.ledger.cancelled,
+            called_off=remains.called_off,
+            outcomes=remains.outcomes,
             refusals=self._people.refusals,
             redriven=redriven,
-            explained=len(letters) - len(unexplained),
+            explained=remains.explained,
             lost=lost,
-            oversold=sorted(oversold),
+            oversold=sorted(remains.oversold),
             stuck=[order_id for order_id in self._open if order_id not in lost],
-            imbalances=list(balance.differences(self._seeded, inventory, self._held())),
-            differences=[str(found) for found in (*audit.differences, *audit.moved, *unexplained)],
+            imbalances=remains.imbalances(self._seeded),
+            differences=remains.differences,
             seconds=seconds,
         )
-
-    def _held(self) -> dict[str, int]:
-        """What the gateway still has of each order's money, from its own table."""
-        return {
-            item["order_id"]["S"]: int(item["amount_minor"]["N"]) - int(item.get("refunded_minor", {"N": "0"})["N"])
-            for item in scan(self._dynamodb, self._deployment.tables.simulated_gateway)
-            if item["status"]["S"] == CHARGED
-        }
 
 
 def _order(history: History) -> Order | None:
@@ -308,11 +287,3 @@ def _order(history: History) -> Order | None:
         return Order.of(history.commits) if history.commits else None
     except ImpossibleCommitError:
         return None
-
-
-def _is_explained(letter: DeadLetter) -> bool:
-    """Only a payment request that this suite made up may be for an order that holds no stock."""
-    if letter.attribute("reason") != RejectionReason.ORDER_NOT_RESERVED:
-        return False
-    event_id: str = json.loads(letter.body)["detail"]["metadata"]["eventId"]
-    return event_id.startswith(STRAY)

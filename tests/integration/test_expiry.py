@@ -32,6 +32,7 @@ def test_a_charge_of_an_order_that_expired_is_given_back(world: World) -> None:
         order_id = _place_in_the_past(world, sku)
         world.charge_at_the_gateway(order_id, amount_minor=1500)
         world.sweep()
+        eventually(lambda: _expired(world, order_id), "an expired order")  # before its payment can be settled
     eventually(lambda: "RefundProcessed" in _events(world, order_id), "a version 3")
 
     assert _events(world, order_id)[2:] == ["OrderCancelled", "RefundRequested", "RefundProcessed"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from scripts.deploy.deployment import Deployment
 from scripts.ledger.audit.findings import Difference
 from scripts.ledger.gateway_ledger import CHARGED, UNREADABLE, GatewayEntry
-from scripts.ledger.log_reader import NoCommitError, read_commit, read_orders
+from scripts.ledger.log_reader import NoCommitError, read_beginnings, read_commit
 from services.libs.store.dynamodb_items import Item
 from services.shared.commits import order_stream
 from services.shared.events.payment import PaymentRequested
@@ -35,7 +35,8 @@ def charges_without_orders(
     commit may be of an accepted order.
     """
     charged = {order_stream(entry.order_id): entry for entry in entries if entry.status == CHARGED}
-    accepted = {item["stream_id"]["S"] for item in read_orders(client, deployment, charged) if _may_be_accepted(item)}
+    items = read_beginnings(client, deployment, charged)
+    accepted = {item["stream_id"]["S"] for item in items if _may_be_accepted(item)}
     return [entry for stream_id, entry in charged.items() if stream_id not in accepted]
 
 

@@ -74,12 +74,16 @@ class Shop:
     def fulfil(self, order_id: str, *quantities: int) -> None:
         """Confirm the order, and bring its parcels to the carrier."""
         self.confirm(order_id, *quantities)
-        self.aws.store.append_group(start(Order.of(self.history(order_id)), WAREHOUSES, self.cause))
+        self.aws.store.append_group(self.started(order_id))
         for shipment_id in Order.of(self.history(order_id)).shipments:
             history = self.aws.store.read(shipment_stream(shipment_id))
             labelled = booked(history, Label(f"T-{shipment_id}"), self.cause, self.cause.at + timedelta(hours=1))
             assert labelled
             self.aws.store.append(labelled)
+
+    def started(self, order_id: str) -> list[Commit]:
+        """The commits by which a confirmed order is divided into parcels; they are not written."""
+        return start(Order.of(self.history(order_id)), WAREHOUSES, self.cause)
 
     def move(self, shipment_id: str, *statuses: ParcelStatus | None) -> None:
         """Let the carrier tell these statuses, one after the other; None is its delivery. The order follows."""

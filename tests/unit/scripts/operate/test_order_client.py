@@ -28,6 +28,27 @@ def test_an_order_that_is_confirmed_or_cancelled_is_not_read_again(busy: Aws, mo
     }
 
 
+@pytest.mark.parametrize(
+    ("order_id", "version"),
+    [("cancelled", 3), ("delivered", 3), ("undeliverable", 3), ("called-off", 2)],
+)
+def test_an_order_is_concluded_once_whatever_happens_after_it(sold: Aws, order_id: str, version: int) -> None:
+    commits = sold.store.read(f"order#{order_id}")
+
+    assert len(commits) > version
+    for read in range(version, len(commits) + 1):
+        concluded = History(order_id, commits[:read]).concluded
+        assert concluded
+        assert concluded.version == version
+    assert History(order_id, commits[: version - 1]).concluded is None
+
+
+def test_an_impossible_history_is_not_concluded(sold: Aws) -> None:
+    commits = sold.store.read("order#delivered")
+
+    assert History("delivered", (commits[0], commits[2])).concluded is None
+
+
 def _watched(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect the streams of which anything is read."""
     streams: list[str] = []
