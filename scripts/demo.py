@@ -23,7 +23,7 @@ from scripts.ledger.audit.findings import Audit, Difference
 from scripts.ledger.audit.report import moved_text, stock_table
 from scripts.ledger.log_reader import Ledger
 from scripts.monitor import monitoring
-from scripts.operate.lives import Lives, fates
+from scripts.operate.lives import Lives
 from scripts.operate.order_client import History, OrderClient, Until, is_concluded
 from scripts.operate.seeding import CATALOGUE
 from services.shared.order_lifecycle import CANCELLED, DELIVERED, IN_FULFILMENT, SHIPPED
@@ -34,6 +34,8 @@ _REPEATED_SHARE = 0.1
 _EVENTS_PER_SECOND = 20
 _BATCH = 10
 _MOST_NAMED = 5
+_CANCELLED_EVERY = 15
+"""The customer of one of so many orders cancels it."""
 
 _STOCK, _MONEY = {"stock", "log"}, {"money"}
 
@@ -116,8 +118,8 @@ def _live(target: Target, deployment: Deployment, run_id: str, count: int) -> Ru
     details = make_orders(run_id, count)
     events = _with_repetitions(details)
     client = OrderClient(target, deployment)
-    dice = random.Random(run_id)  # noqa: S311 - no secret
-    lives = Lives.of(target, deployment, fates([str(order["orderId"]) for order in details], dice))
+    lives = Lives.of(target, deployment)
+    cancelled = details[::_CANCELLED_EVERY]
     with _progress() as progress:
         sending = progress.add_task("sent", total=len(events))
         shown = {stage: progress.add_task(stage.name, total=count) for stage in STAGES}
@@ -127,7 +129,9 @@ def _live(target: Target, deployment: Deployment, run_id: str, count: int) -> Ru
             batch = events[start : start + _BATCH]
             for event, at in zip(batch, client.place(batch), strict=True):
                 sent_at.setdefault(str(event["orderId"]), at)
-            lives.cancel(batch)
+            for event in batch:
+                if event in cancelled:
+                    lives.cancel(str(event["orderId"]), str(event["customerId"]))
             progress.advance(sending, len(batch))
             sleep(max(0, began + (start + _BATCH) / _EVENTS_PER_SECOND - monotonic()))
 

@@ -1,11 +1,9 @@
 """The lives of the demo's orders: some are cancelled, one parcel is lost, another sent back, and some goods return."""
 
-import random
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Self
 from uuid import uuid4
 
@@ -20,7 +18,6 @@ from services.libs.store.inventory_table import InventoryTable
 from services.order_service.after_sale import ReceivedGoods, accepted
 from services.order_service.after_sale_service import AfterSale, ReturnTimes
 from services.shared.causes import Cause
-from services.shared.commits import order_id_of
 from services.shared.events.fulfilment import ParcelStatus
 from services.shared.events.order import ReturnRequested, order_lines
 from services.shared.inventory import StockLine
@@ -34,35 +31,19 @@ _POLL_SECONDS = 0.005
 _TRACKING_INTERVAL = timedelta(hours=1)
 
 
-class Fate(StrEnum):
-    KEPT = "kept"
-    CANCELLED = "cancelled"
-    LOST = "lost"
-    SENT_BACK = "sent back"
-    RETURNED = "returned"
-
-
-_SHARES = {Fate.CANCELLED: 0.06, Fate.RETURNED: 0.06}
-
-
-def fates(order_ids: Sequence[str], dice: random.Random) -> dict[str, Fate]:
-    """Give each order a fate: a share is cancelled or returned, and one each is lost and sent back."""
-    shuffled = dice.sample(order_ids, len(order_ids))
-    drawn = [fate for fate, share in _SHARES.items() for _ in range(round(share * len(shuffled)))]
-    drawn += [Fate.LOST, Fate.SENT_BACK][: len(shuffled)]
-    return dict.fromkeys(order_ids, Fate.KEPT) | dict(zip(shuffled, drawn, strict=False))
+_RETURNED_EVERY = 12
+"""One of so many delivered orders comes back."""
 
 
 class Lives:
     """Acts as customers, carrier and warehouse staff, by the use cases that the services have for them."""
 
-    def __init__(self, after_sale: AfterSale, fulfilment: FulfilmentService, fates: Mapping[str, Fate]) -> None:
+    def __init__(self, after_sale: AfterSale, fulfilment: FulfilmentService) -> None:
         self._after_sale = after_sale
         self._fulfilment = fulfilment
-        self._fates = fates
 
     @classmethod
-    def of(cls, target: Target, deployment: Deployment, fates: Mapping[str, Fate]) -> Self:
+    def of(cls, target: Target, deployment: Deployment) -> Self:
         client = target.client("dynamodb")
         store = EventStore(client, deployment.store_tables)
         times = ReturnTimes(
@@ -75,32 +56,10 @@ class Lives:
             SimulatedCarrier(),
             _TRACKING_INTERVAL,
         )
-        return cls(AfterSale(store, times), fulfilment, fates)
+        return cls(AfterSale(store, times), fulfilment)
 
-    def cancel(self, orders: Iterable[Mapping[str, object]]) -> None:
-        """Cancel the orders of that fate, as soon as they are decided; one may be in fulfilment already."""
-        for order in orders:
-            order_id, customer_id = str(order["orderId"]), str(order["customerId"])
-            if self._fates[order_id] is Fate.CANCELLED:
-                self._cancel(order_id, customer_id)
-
-    def deliver(self, orders: Sequence[Order]) -> None:
-        """Send the carrier's messages about each parcel, to its end."""
-
-        def go(order: Order) -> None:
-            for number, shipment_id in enumerate(sorted(order.shipments)):
-                self._messages(shipment_id, self._fates[order_id(order)] if number == 0 else Fate.KEPT)
-
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            list(pool.map(go, orders))
-
-    def take_back(self, orders: Sequence[Order]) -> None:
-        """Return the orders of that fate: of the first line one unit comes back damaged, the others fit for sale."""
-        for order in orders:
-            if self._fates[order_id(order)] is Fate.RETURNED and order.state.phase == DELIVERED:
-                self._return(order)
-
-    def _cancel(self, order_id: str, customer_id: str) -> None:
+    def cancel(self, order_id: str, customer_id: str) -> None:
+        """Cancel the order as soon as it is decided; its fulfilment may have started before."""
         until = time.monotonic() + _DECISION_SECONDS
         while time.monotonic() < until:
             try:
@@ -112,33 +71,39 @@ class Lives:
             else:
                 return
 
-    def _messages(self, shipment_id: str, fate: Fate) -> None:
-        last: Mapping[Fate, ParcelStatus] = {
-            Fate.LOST: ParcelStatus.LOST,
-            Fate.SENT_BACK: ParcelStatus.RETURNED_TO_SENDER,
-        }
-        now = datetime.now(UTC)
-        for number, status in enumerate((ParcelStatus.PICKED_UP, last.get(fate))):
-            told = CarrierEvent(f"{shipment_id[-100:]}-{number}", status, now + timedelta(milliseconds=number))
-            self._fulfilment.record(shipment_id, told, _cause(shipment_id))
+    def deliver(self, orders: Sequence[Order]) -> None:
+        """Send the carrier's messages about each parcel: one is lost, one comes back, all others are delivered."""
+        parcels = [shipment_id for order in orders for shipment_id in order.shipments]
+        ends = dict(zip(parcels, (ParcelStatus.LOST, ParcelStatus.RETURNED_TO_SENDER), strict=False))
+
+        def go(shipment_id: str) -> None:
+            self._tell(shipment_id, ParcelStatus.PICKED_UP)
+            self._tell(shipment_id, ends.get(shipment_id))
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(go, parcels))
+
+    def take_back(self, orders: Sequence[Order]) -> None:
+        """Some delivered orders come back whole; of the first line one unit is not fit for sale."""
+        delivered = [order for order in orders if order.state.phase == DELIVERED]
+        for order in delivered[::_RETURNED_EVERY]:
+            self._return(order)
+
+    def _tell(self, shipment_id: str, status: ParcelStatus | None) -> None:
+        told = CarrierEvent(f"demo-{uuid4().hex}", status, datetime.now(UTC))
+        self._fulfilment.record(shipment_id, told, _cause(shipment_id))
 
     def _return(self, order: Order) -> None:
-        lines = tuple(StockLine(sku, units) for sku, units in sorted(order.returnable().items()))
-        cause, return_id = _cause(order_id(order)), f"return-{uuid4().hex[:8]}"
+        lines = tuple(StockLine(sku, units) for sku, units in sorted(order.returnable().items()) if units)
+        placed, return_id = accepted(order), f"return-{uuid4().hex[:8]}"
         announced = ReturnRequested(
-            order_id=accepted(order).order_id,
-            customer_id=accepted(order).customer_id,
-            return_id=return_id,
-            lines=order_lines(lines),
+            order_id=placed.order_id, customer_id=placed.customer_id, return_id=return_id, lines=order_lines(lines)
         )
+        cause = _cause(placed.order_id)
         self._after_sale.request_return(announced, cause)
         damaged, *others = lines
         fit = tuple(line for line in (damaged._replace(quantity=damaged.quantity - 1), *others) if line.quantity)
-        self._after_sale.receive_return(ReceivedGoods(order_id(order), return_id, lines, fit), cause)
-
-
-def order_id(order: Order) -> str:
-    return order_id_of(order.stream_id)
+        self._after_sale.receive_return(ReceivedGoods(placed.order_id, return_id, lines, fit), cause)
 
 
 def _cause(about: str) -> Cause:

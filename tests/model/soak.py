@@ -16,8 +16,9 @@ from tests.model.carrier import NEWS, Answer
 from tests.model.memory import MemorySystem
 from tests.model.people import CUSTOMER, UNREASONABLE
 from tests.model.queues import CONSUMED
+from tests.model.troubles import TROUBLES
 from tests.model.truth import Truth
-from tests.model.world import CLOCK_ERRORS_SECONDS, PAST_EVERY_DEADLINE_SECONDS, TROUBLES, World
+from tests.model.world import CLOCK_ERRORS_SECONDS, PAST_EVERY_DEADLINE_SECONDS, World
 
 _SKUS = tuple(f"sku-{letter}" for letter in "abcdef")
 _UNKNOWN_SKU = "sku-unknown"
@@ -121,6 +122,9 @@ class Soak:
                 people.receive_return,
                 lambda: self._delivered() | self._goods() | self._choice() | {"unfit": random.randint(0, 2)},
             ),
+            "goods sent back and received": _Operation(
+                20, self._take_back, lambda: self._delivered() | {"number": random.randint(1, 4)}
+            ),
             "refund asked for again": _Operation(
                 5, people.retry_some_refund, lambda: self._some_order() | self._choice()
             ),
@@ -139,6 +143,10 @@ class Soak:
                 10, world.carrier_answers, lambda: {"answer": random.choice([*Answer])}
             ),
         }
+
+    def _take_back(self, order_id: str, number: int) -> None:
+        self.world.people.request_return(order_id, number, self._random.randint(1, 2))
+        self.world.people.receive_return(order_id, self._random.randint(1, 4), 1, self._random.randint(0, 1))
 
     def _some_order(self) -> dict[str, object]:
         return {"order_id": self.world.order(self._random.randrange(100))}
@@ -190,8 +198,14 @@ def main() -> int:
     soak, started, violation = Soak(options.seed), time.monotonic(), None
     with Progress(console=err) as progress:
         task = progress.add_task("operations", total=options.operations)
+
+        def show(done: int) -> None:
+            progress.update(task, completed=done)
+            if not err.is_terminal:
+                err.print(f"{done} of {options.operations} operations, {time.monotonic() - started:.0f} s")
+
         try:
-            soak.run(options.operations, options.settle_every, lambda done: progress.update(task, completed=done))
+            soak.run(options.operations, options.settle_every, show)
         except AssertionError as failed:
             violation = failed
     _report(soak, time.monotonic() - started, violations=1 if violation else 0)

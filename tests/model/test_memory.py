@@ -1,12 +1,12 @@
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.model.machine import OrderSystem
 from tests.model.memory import MemorySystem
+from tests.model.whole_life import WholeLife
 from tests.model.world import World
 
 
-class _InMemory(OrderSystem):
+class _InMemory(WholeLife):
     def __init__(self) -> None:
         super().__init__(MemorySystem())
 

@@ -13,7 +13,8 @@ from services.shared.events.order import OrderCancelled, OrderDelivered, OrderSh
 from services.shared.events.payment import PaymentFailed, PaymentProcessed, RefundMode
 from services.shared.lifecycle import State
 from services.shared.shipment_lifecycle import SHIPMENT_PREFIX
-from tests.model.lives import Goods, Life, Parcel
+from tests.model.goods import Goods, Parcel
+from tests.model.lives import Life
 from tests.model.system import Charged, System
 
 _RECENT = 20

@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -35,6 +35,7 @@ from tests.model.people import CUSTOMER, People
 from tests.model.queues import TELLING_CALLS, Buses, Queues, kind
 from tests.model.shop import INVOCATION_FAILED, Shop
 from tests.model.system import System
+from tests.model.troubles import MEANWHILE
 from tests.model.truth import Truth
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class World:
         self._delivered: set[int] = set()
         self._buses = Buses(self.pending)
         self.shop = Shop(system, self.truth)
-        self.people = People(system, self.shop, self.truth, self._clock)
+        self.people: People = People(system, self.shop, self.truth, self._clock)
         refused = {"send_message_batch": Queues.refused}
         queues = cast("SQSClient", Unreliable(Queues(self.pending), self.faults, refused))
         notices = DeadlineNotices(queues, {"order": "order", "shipment": "fulfilment"})
@@ -211,6 +212,7 @@ class World:
                 self.people.carrier_brings(shipment_id, status, self._now + CLOCK_ERROR)
                 if not together:
                     self.arrive()
+                    self.truth.check()
         self.arrive()
 
     def carrier_moves(self, choice: int, status: ParcelStatus | None) -> None:
@@ -259,7 +261,7 @@ class World:
 
     def arm(self, call: int, trouble: str) -> None:
         """Let one of the TROUBLES befall the call-th call from now, whoever makes it."""
-        meanwhile = _MEANWHILE.get(trouble)
+        meanwhile = MEANWHILE.get(trouble)
         self.faults.arm(call, partial(meanwhile, self) if meanwhile else Fault(trouble))
 
     def settle(self) -> None:
@@ -291,33 +293,3 @@ class World:
         # The time of a deadline may not have come by the service's clock.
         stuck = [body for body in self.pending if DEADLINES_PASSED not in body]
         assert not stuck, f"never done: {stuck}"
-
-
-def _sweep_and_arrive(world: World) -> None:
-    world.sweep()
-    world.arrive()
-
-
-_SWEEPS: Mapping[str, Callable[[World], None]] = {
-    "a sweep": World.sweep,
-    "a sweep, and everything arrives": _sweep_and_arrive,
-}
-_RIVALS: Mapping[str, Callable[[World], None]] = {
-    "another order takes all": World.rival,
-    "the stock is lowered": lambda world: world.seed("sku-a", 1),
-}
-_MEANWHILE: Mapping[str, Callable[[World], None]] = {
-    **_SWEEPS,
-    **_RIVALS,
-    "a message arrives": World.deliver,
-    "another message arrives": lambda world: world.deliver(-1),
-    "everything arrives": World.arrive,
-    "some seconds pass": lambda world: world.advance(5),
-    "the customer cancels": lambda world: world.people.cancel(world.order(0)),
-    "a parcel comes home": lambda world: world.come_home(0, together=True),
-    "a parcel is lost": lambda world: world.carrier_moves(0, ParcelStatus.LOST),
-    "the carrier tells": lambda world: world.people.carrier_tells(0),
-    "staff asks again for refunds": lambda world: world.people.retry_failed_refunds(),
-}
-SWEEPS, RIVALS = tuple(_SWEEPS), tuple(_RIVALS)
-TROUBLES = (*Fault, *_MEANWHILE)

@@ -42,11 +42,13 @@ def test_a_run_tells_its_own_orders_and_revenue_beside_the_stock_of_all_runs(
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines[1] == "SKU seeded sold stock reserved available sold in this run"
     assert lines[2] == "prod-001 100 4 96 2 94 2"
-    assert lines[4:8] == [
+    assert lines[4:10] == [
         "this run demo-1",
         "orders placed 2, and 0 of them sent twice",
-        "confirmed 1, revenue 10.00 GBP",
+        "confirmed 1, of which 0 were shipped and 0 delivered",
         "cancelled 1 (payment_failed)",
+        "returned 0 orders",
+        "revenue 10.00 GBP, after refunds of none",
     ]
     assert [line.split()[0] for line in lines[-3:]] == ["ok", "ok", "ok"]
 
@@ -66,13 +68,13 @@ def _demo(aws: Aws, monkeypatch: pytest.MonkeyPatch, *order_ids: str) -> list[st
     steps: list[str] = []
     audit = _audit(aws)
 
-    def place(*_: object) -> Run:
+    def live(*_: object) -> Run:
         steps.append("orders")
         return _run(aws, *order_ids)
 
     monkeypatch.setattr(Deployment, "of", lambda _: aws.deployment)
     monkeypatch.setattr(Auditor, "audit", lambda _: audit)
-    monkeypatch.setattr(demo, "_place", place)
+    monkeypatch.setattr(demo, "_live", live)
     monkeypatch.setattr(monitoring, "up_if_possible", lambda _: steps.append("monitoring"))
     monkeypatch.setattr(monitoring, "url", lambda _: None)
     target = SimpleNamespace(client=lambda _: aws.dynamodb, is_local=True, environment="test", emulator=Emulator())
@@ -81,11 +83,11 @@ def _demo(aws: Aws, monkeypatch: pytest.MonkeyPatch, *order_ids: str) -> list[st
 
 
 def test_the_monitoring_is_up_before_the_first_order(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _demo(busy, monkeypatch, "paid", "declined") == ["monitoring", "orders"]
+    assert _demo(busy, monkeypatch, "expired", "declined") == ["monitoring", "orders"]
 
 
 def test_a_demo_whose_orders_are_stuck_fails(busy: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match="2 orders have no final state, such as open\n`invoke audit`"):
+    with pytest.raises(UserError, match="3 orders have no final state, such as paid\n`invoke audit`"):
         _demo(busy, monkeypatch, "paid", "open", "never-decided")
 
 
@@ -93,4 +95,4 @@ def test_a_demo_whose_audit_finds_a_difference_fails(busy: Aws, monkeypatch: pyt
     busy.dynamodb.delete_item(TableName=INVENTORY_TABLE, Key=to_item({"item_id": "prod-001"}))
 
     with pytest.raises(UserError, match=r"stock prod-001: the log says .*, found not in the inventory\n`invoke audit`"):
-        _demo(busy, monkeypatch, "paid")
+        _demo(busy, monkeypatch, "declined")

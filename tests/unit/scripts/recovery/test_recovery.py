@@ -620,7 +620,7 @@ def test_of_the_charge_of_a_lost_order_only_the_part_is_given_back_that_its_refu
 
     refund_lost.refund_lost_orders(world.target(), dry_run=False)
 
-    assert "6.00 GBP given back" in _printed(capsys)
+    assert "6.00 GBP, the rest of 10.00 GBP given back" in _printed(capsys)
     assert gateway.call_off("later") == 600
 
 
