@@ -42,7 +42,7 @@ _HIDDEN_SECONDS = 2 * _FUNCTION_TIMEOUT_SECONDS
 _PAYMENT_TIMEOUT_SECONDS = 12
 # How often gateway and carrier give no answer, and refuse refunds, beside what befalls the calls to AWS.
 _PARTNER_FAULT_RATE = 0.03
-_REFUND_FAILURE_RATE = 0.2
+_REFUND_FAILURE_RATE = 0.3
 # A parcel is on its way for seconds, by the carrier's own answers.
 _CARRIER_SPEED = 20_000
 _CARRIER_SHARE = 0.05

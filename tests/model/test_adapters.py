@@ -19,6 +19,6 @@ def test_nothing_is_lost_or_oversold_on_the_real_adapters(aws: Aws, monkeypatch:
     run_state_machine_as_test(
         OnAdapters,
         settings=settings(
-            max_examples=6, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+            max_examples=4, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         ),
     )

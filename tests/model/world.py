@@ -212,6 +212,7 @@ class World:
                 self.people.carrier_brings(shipment_id, status, self._now + CLOCK_ERROR)
                 if not together:
                     self.arrive()
+                    self.truth.check()
         self.arrive()
 
     def carrier_moves(self, choice: int, status: ParcelStatus | None) -> None:
