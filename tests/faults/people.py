@@ -26,7 +26,7 @@ _CANCEL_SECONDS = 6.0
 _ASK_AGAIN_SECONDS = 0.5
 
 _STEPS = (ParcelStatus.PICKED_UP, ParcelStatus.IN_TRANSIT, ParcelStatus.OUT_FOR_DELIVERY)
-_SKIPPED_SHARE = 0.3
+_SKIPPED_SHARE = 0.6
 _ENDS = {None: 0.8, ParcelStatus.LOST: 0.1, ParcelStatus.RETURNED_TO_SENDER: 0.1}
 _CARRIER_SECONDS = 4.0
 # The carrier sends no message about these: only an enquiry after a deadline tells how far they are.

@@ -28,7 +28,7 @@ EVENTS = every.MODULES
 
 
 def test_nothing_is_lost_or_oversold_under_faults() -> None:
-    report = run_fault_suite(orders=100, seed=1, fault_rate=_FAULT_RATE)
+    report = run_fault_suite(orders=80, seed=1, fault_rate=_FAULT_RATE)
 
     report.print()
     assert report.failures == {}
