@@ -7,16 +7,13 @@ from botocore.config import Config
 
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
+from scripts.operate.use_cases import fulfilment
 from services.fulfilment_service.service import FulfilmentService
-from services.fulfilment_service.simulated_carrier import SimulatedCarrier
 from services.libs.messaging.deadline_notices import DeadlineNotices
-from services.libs.store.deadline_table import DeadlineTable
 from services.libs.store.event_store import EventStore
-from services.libs.store.inventory_table import InventoryTable
 from services.order_service.after_sale_service import AfterSale, ReturnTimes
 
 _WINDOW = timedelta(days=1)
-_TRACKING_INTERVAL = timedelta(minutes=1)
 # As the functions' own clients: services/libs/runtime/aws_clients.py.
 _CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
 
@@ -32,12 +29,6 @@ class UseCases(NamedTuple):
         """The goods of a return may take as long as `arrival`. The endpoint is AWS's own unless it is given."""
         client = target.session().client("dynamodb", endpoint_url=endpoint_url or target.endpoint_url, config=_CONFIG)
         store = EventStore(client, deployment.store_tables)
-        fulfilment = FulfilmentService(
-            store,
-            InventoryTable(client, deployment.tables.inventory),
-            DeadlineTable(client, deployment.tables.deadline),
-            SimulatedCarrier(),
-            _TRACKING_INTERVAL,
-        )
+        after_sale = AfterSale(store, ReturnTimes(_WINDOW, arrival))
         notices = DeadlineNotices(target.client("sqs"), {"shipment": deployment.queues["fulfilment"].url})
-        return cls(store, AfterSale(store, ReturnTimes(_WINDOW, arrival)), fulfilment, notices)
+        return cls(store, after_sale, fulfilment(client, deployment), notices)
