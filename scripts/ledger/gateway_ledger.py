@@ -8,6 +8,8 @@ from scripts.cli.money import money
 from scripts.deploy.deployment import Deployment
 from scripts.ledger.log_reader import scan
 from services.libs.store.dynamodb_items import Item, batch_get, from_item, to_item
+from services.payment_service.simulated_gateway import REFUND_PREFIX, REFUSED_PREFIX
+from services.payment_service.simulated_gateway import REFUNDED as REFUNDED_SUM
 from services.shared.json_types import JsonObject, integer, text
 
 if TYPE_CHECKING:
@@ -20,10 +22,6 @@ REFUNDED = "refunded"
 NEVER_ASKED = "never asked"
 UNREADABLE = "unreadable"
 
-
-# Before the id of a refund: the name of the attribute with the amount that was given back, or refused for good.
-_REFUND, _REFUSED = "refund#", "refused#"
-_SUM = "refunded_minor"
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 
@@ -85,9 +83,9 @@ def gateway_entry(item: Item) -> GatewayEntry:
             text(values, "currency"),
             text(values, "charge_id"),
             attempts,
-            _by_refund(values, _REFUND),
-            _by_refund(values, _REFUSED),
-            integer(values, _SUM) if _SUM in values else 0,
+            _by_refund(values, REFUND_PREFIX),
+            _by_refund(values, REFUSED_PREFIX),
+            integer(values, REFUNDED_SUM) if REFUNDED_SUM in values else 0,
         )
     except (LookupError, TypeError, ValueError):
         return GatewayEntry(order_id, UNREADABLE)

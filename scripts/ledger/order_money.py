@@ -7,6 +7,7 @@ from scripts.ledger.gateway_ledger import CALLED_OFF, CHARGED, DECLINED, REFUNDE
 from scripts.ledger.order_history import Mismatch
 from services.shared.commits import Commit
 from services.shared.events.event import Event
+from services.shared.events.order import OrderValidated, ParcelWrittenOff, ReturnReceived
 from services.shared.events.payment import (
     PaymentFailed,
     PaymentProcessed,
@@ -32,6 +33,7 @@ def money_mismatches(history: Sequence[Commit], entry: GatewayEntry) -> Iterator
     refunds = {id_: one for id_, one in requested.items() if one.mode is RefundMode.REFUND}
     yield from _refund_mismatches(refunds, events, entry)
     yield from _sum_mismatches(refunds, events, entry)
+    yield from _amount_mismatches(history)
 
 
 def _statuses(event: Event, requested: dict[str, RefundRequested]) -> tuple[str, ...]:
@@ -76,6 +78,23 @@ def _refund_mismatches(
             currency = refunds[refund_id].currency if refund_id in refunds else entry.currency
             amounts = " or ".join(money(amount, currency) for amount in sorted(right))
             yield Mismatch(f"refund {refund_id}: {amounts}", money(given_back, currency))
+
+
+def _amount_mismatches(history: Sequence[Commit]) -> Iterator[Mismatch]:
+    """A commit asks for the price of the goods that it cancels, writes off or takes back."""
+    order = next((event for commit in history if (event := commit.find(OrderValidated))), None)
+    prices = {line.sku: line.unit_price_minor for line in order.items} if order else {}
+    for commit in history:
+        asked = commit.find(RefundRequested)
+        if order is None or asked is None or asked.retry_of:
+            continue
+        gone = commit.find(ParcelWrittenOff) or commit.find(ReturnReceived)
+        owed = sum(prices.get(line.sku, 0) * line.quantity for line in gone.lines) if gone else order.amount_minor
+        if asked.amount_minor != owed:
+            yield Mismatch(
+                f"refund {asked.refund_id}: {money(owed, asked.currency)}, the price of its goods",
+                f"{money(asked.amount_minor, asked.currency)} asked for",
+            )
 
 
 def _sum_mismatches(

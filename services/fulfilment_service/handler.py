@@ -1,7 +1,6 @@
 """The fulfilment service: one Lambda behind the fulfilment queue."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from typing import Annotated, Self
 
@@ -10,30 +9,27 @@ from pydantic import Field, model_validator
 from services.fulfilment_service.service import FulfilmentService
 from services.fulfilment_service.simulated_carrier import SimulatedCarrier
 from services.libs.messaging.dead_letters import DeadLetters
+from services.libs.messaging.deadline_messages import deadline_handler
 from services.libs.messaging.incoming_events import order_id, parse_message
 from services.libs.messaging.messages import Message, validate
-from services.libs.messaging.queue_consumer import MessageHandler, Outcome, QueueConsumer, one_by_one, validated
+from services.libs.messaging.queue_consumer import MessageHandler, QueueConsumer, one_by_one
 from services.libs.observability.request_metrics import RequestMetrics
 from services.libs.observability.structured_logging import configure_logging
 from services.libs.runtime import aws_clients
 from services.libs.runtime.function_name import function_name
 from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, SqsEvent
+from services.libs.runtime.settings import Share
 from services.libs.store.deadline_table import DeadlineTable
 from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import InventoryTable
 from services.libs.store.store_settings import StoreSettings
-from services.shared.causes import Cause
-from services.shared.deadlines import DEADLINES_PASSED, DeadlinesPassed
 from services.shared.events.event import type_names
 from services.shared.events.fulfilment import ShipmentCreated, ShipmentReference
 from services.shared.events.order import OrderConfirmed
-from services.shared.faults import SecondsLeft
 
 FUNCTION = function_name(__name__)
 CONFIRMED, CREATED = (OrderConfirmed,), (ShipmentCreated,)
 CONSUMES = (*CONFIRMED, *CREATED)
-
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class FulfilmentSettings(StoreSettings):
@@ -72,7 +68,7 @@ class _Application:
             (
                 MessageHandler(one_by_one(self._start), type_names(CONFIRMED)),
                 MessageHandler(one_by_one(self._book), type_names(CREATED)),
-                MessageHandler(self._track, (DEADLINES_PASSED,)),
+                deadline_handler(self._service.track),
             ),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(FUNCTION, settings.environment),
@@ -84,17 +80,6 @@ class _Application:
 
     def _book(self, message: Message) -> None:
         self._service.book(validate(ShipmentReference, message.detail).shipment_id, message.cause)
-
-    def _track(self, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
-        def tracked(due: Sequence[tuple[DeadlinesPassed, Cause]]) -> list[Outcome]:
-            streams = [stream for passed, _ in due for stream in passed.stream_ids]
-            failures = self._service.track(streams, datetime.now(UTC), seconds_left)
-            return [
-                next((failures[stream] for stream in passed.stream_ids if stream in failures), None)
-                for passed, _ in due
-            ]
-
-        return validated(messages, lambda message: validate(DeadlinesPassed, message.detail), tracked)
 
 
 @cache

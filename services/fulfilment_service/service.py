@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from services.fulfilment_service.carrier import Carrier, CarrierEvent
+from services.fulfilment_service.carrier import Carrier, CarrierError, CarrierEvent
 from services.fulfilment_service.domain import (
     NotConfirmedError,
     advance,
@@ -20,8 +20,8 @@ from services.libs.store.event_store import ContentionError, EventStore, GroupRe
 from services.libs.store.inventory_table import InventoryTable
 from services.shared.causes import Cause
 from services.shared.commits import Commit, order_stream
-from services.shared.deadlines import DeadlineGroup
-from services.shared.faults import OutOfTimeError, SecondsLeft, is_out_of_time, no_hurry
+from services.shared.deadlines import MINUTE, DeadlineGroup
+from services.shared.faults import SecondsLeft, is_out_of_time, no_hurry
 from services.shared.order_state import Order
 from services.shared.refusals import Refusal, RefusedError
 from services.shared.rejections import RejectedError, RejectionReason
@@ -29,6 +29,7 @@ from services.shared.shipment_lifecycle import SHIPMENT, UNDER_WAY, shipment_id_
 
 # A customer cancels at the same time, or the carrier's message comes beside its answer.
 _ATTEMPTS = 5
+_UNTIL_ASKED_FOR_A_LABEL_AGAIN = timedelta(minutes=2)
 
 History = tuple[Commit, ...]
 
@@ -68,9 +69,9 @@ class FulfilmentService:
         raise ContentionError(f"others wrote to the order in each of {_ATTEMPTS} attempts")
 
     def book(self, shipment_id: str, cause: Cause) -> None:
-        """Ask the carrier for a label, unless the parcel is past that.
+        """Ask the carrier for a label, unless the parcel is past that; later again if it gives none.
 
-        Raises CarrierError, and RejectedError for an unknown parcel.
+        Raises RejectedError for an unknown parcel.
         """
         history = self._store.read(shipment_stream(shipment_id))
         if not history:
@@ -82,14 +83,16 @@ class FulfilmentService:
     ) -> dict[str, Exception]:
         """Ask the carrier about each parcel under way, and commit the furthest that it tells; book one without a label.
 
-        Each has its next deadline when this returns, with a commit or without. Return the failures by stream: these
-        have none, as their message comes again.
+        Each has its next deadline when this returns, with a commit or without; a carrier that does not answer has no
+        news. Return the failures by stream: these have no deadline, as their message comes again.
         """
         failures: dict[str, Exception] = {}
-        for stream_id in dict.fromkeys(stream_ids):
+        streams = list(dict.fromkeys(stream_ids))
+        for number, stream_id in enumerate(streams):
             if is_out_of_time(seconds_left):
-                failures[stream_id] = OutOfTimeError()
-                continue
+                # In a minute the rest comes first: as a failed message it would come behind the same parcels again.
+                self._deadlines.write(DeadlineGroup(tuple(streams[number:]), now + MINUTE, now))
+                break
             try:
                 self._track(stream_id, now)
             except Exception as error:  # noqa: BLE001 - no fault of one parcel may fail the others
@@ -127,7 +130,14 @@ class FulfilmentService:
         if not is_unbooked(history):
             return
         stream_id = history[0].stream_id
-        label = self._carrier.book(shipment_id_of(stream_id), cause.at)
+        try:
+            label = self._carrier.book(shipment_id_of(stream_id), cause.at)
+        except CarrierError as error:
+            logger.warning(
+                "no label for a parcel yet", exc_info=error, extra={"shipment_id": shipment_id_of(stream_id)}
+            )
+            self._deadlines.write(DeadlineGroup((stream_id,), cause.at + _UNTIL_ASKED_FOR_A_LABEL_AGAIN, cause.at))
+            return
         due_at = self._next_look(stream_id, cause.at)
         self._write(history, lambda history: booked(history, label, cause, due_at))
 
@@ -139,10 +149,17 @@ class FulfilmentService:
         if is_unbooked(history):
             self._book(history, cause)
             return
-        told = self._carrier.track(shipment_id_of(stream_id), booked_at(history), now)
+        told = self._told(shipment_id_of(stream_id), booked_at(history), now)
         due_at = self._next_look(stream_id, now)
         if self._write(history, lambda history: advance(history, told, cause, due_at)) is None:
             self._deadlines.write(DeadlineGroup((stream_id,), due_at, now))
+
+    def _told(self, shipment_id: str, booked_at: datetime, now: datetime) -> Sequence[CarrierEvent]:
+        try:
+            return self._carrier.track(shipment_id, booked_at, now)
+        except CarrierError as error:
+            logger.warning("no answer about a parcel", exc_info=error, extra={"shipment_id": shipment_id})
+            return ()
 
     def _next_look(self, stream_id: str, now: datetime) -> datetime:
         return next_look(stream_id, now, self._tracking_interval)

@@ -25,7 +25,7 @@ from services.shared.events.order import (
     WriteOffReason,
     order_lines,
 )
-from services.shared.events.payment import RefundMode, RefundReason, RefundRequested, refund_id
+from services.shared.events.payment import CANCELLATION, RefundMode, RefundReason, RefundRequested, refund_id
 from services.shared.inventory import NO_MOVE, Move, StockLine, StockMove
 from services.shared.lifecycle import Phase
 from services.shared.order_lifecycle import (
@@ -61,7 +61,8 @@ class ReceivedGoods(NamedTuple):
 def cancel(order: Order | None, order_id: str, customer_id: str, cause: Cause) -> Commit | None:
     """Cancel the order as its customer asks, with its stock and its refund; None if that is done already.
 
-    Raises RefusedError for an unknown order, or one of another customer, that fails otherwise, or is in fulfilment.
+    Raises RefusedError for an order that is not decided yet, as is one that may still be placed; for one of another
+    customer; and for one that fails otherwise, or is in fulfilment.
     """
     if order is None:
         raise RefusedError(Refusal.NOT_YET, f"order {order_id} is not decided yet, or does not exist: try again")
@@ -110,8 +111,9 @@ def request_return(
 ) -> Commit | None:
     """Open a return of delivered goods, which are to arrive within `arrival`; None if it was opened before.
 
-    Raises RefusedError for an unknown order, another customer's, one that is not delivered or was delivered longer ago
-    than `window`, a SKU or quantity that is not left to return, or a return id with other content.
+    Goods of a return that was closed before they arrived may be announced again after the window. Raises RefusedError
+    for an unknown order, another customer's, one that is not delivered or was delivered longer ago than `window`, a SKU
+    or quantity that is not left to return, or a return id with other content.
     """
     order_id, return_id = announced.order_id, announced.return_id
     order = _known(order, order_id)
@@ -123,12 +125,19 @@ def request_return(
         return None
     if order.delivered_at is None:
         raise RefusedError(Refusal.NOT_ALLOWED, f"order {order_id} is {order.state.phase}: it has no delivered goods")
-    if cause.at > order.delivered_at + window:
+    if cause.at > order.delivered_at + window and not _was_announced_in_time(order, announced):
         raise RefusedError(
             Refusal.TOO_LATE, f"order {order_id} was delivered more than {window.days} days ago: too late to return it"
         )
     _check_lines(announced.stock_lines, order.returnable(), "can still be returned")
     return replace(_next(order, (announced,), cause), due_at=cause.at + arrival)
+
+
+def _was_announced_in_time(order: Order, announced: ReturnRequested) -> bool:
+    """Whether an earlier return had these goods, and was closed as nothing had arrived."""
+    closed = (one.requested for one in order.returns.values() if one.received and not one.received.lines)
+    left = [dict(requested.stock_lines) for requested in closed]
+    return any(all(units.get(sku, 0) >= number for sku, number in announced.stock_lines) for units in left)
 
 
 def receive_return(order: Order | None, goods: ReceivedGoods, cause: Cause) -> Commit | None:
@@ -153,7 +162,7 @@ def receive_return(order: Order | None, goods: ReceivedGoods, cause: Cause) -> C
         raise RefusedError(Refusal.INVALID, "say which units came back: a return without any is closed by its deadline")
     _check_lines(lines, dict(known.requested.stock_lines), f"were announced in return {return_id}")
     _check_lines(fit, dict(lines), "came back")
-    refund = _refund(order, order.amount_of(lines), RefundReason.RETURNED)
+    refund = _refund(order, order.amount_of(lines), RefundReason.RETURNED, "return", return_id)
     return _next(order, (event, refund), cause, StockMove(Move.RESTOCK, fit) if fit else NO_MOVE)
 
 
@@ -187,15 +196,14 @@ def retry_refund(order: Order | None, order_id: str, failed_id: str, cause: Caus
         return None
     if failed.status is not RefundStatus.FAILED:
         raise RefusedError(Refusal.NOT_ALLOWED, f"refund {failed_id} is {failed.status}: it has not failed")
-    again = failed.requested.model_copy(
-        update={"refund_id": refund_id(order_id, order.next_version), "retry_of": failed_id}
-    )
-    return _next(order, (again,), cause)
+    again = refund_id(order_id, "again", failed_id.removeprefix(f"{order_id}-"))
+    requested = failed.requested.model_copy(update={"refund_id": again, "retry_of": failed_id})
+    return _next(order, (requested,), cause)
 
 
 def _cancel_paid(order: Order, cause: Cause) -> Commit:
     fields = accepted(order)
-    refund = _refund(order, fields.amount_minor, RefundReason.CUSTOMER_REQUEST)
+    refund = _refund(order, fields.amount_minor, RefundReason.CUSTOMER_REQUEST, CANCELLATION)
     cancelled = _cancelled(order, CancelReason.CUSTOMER_REQUEST)
     return _next(order, (cancelled, refund), cause, StockMove(Move.RESTOCK, fields.lines))
 
@@ -205,7 +213,8 @@ def _write_off(order: Order, shipment: PlannedShipment, outcome: WriteOffReason,
     written_off = ParcelWrittenOff(
         **_ids(order), shipment_id=shipment.shipment_id, outcome=outcome, lines=shipment.lines
     )
-    refund = _refund(order, order.amount_of(lines), RefundReason.UNDELIVERABLE)
+    number = shipment.shipment_id.removeprefix(f"{accepted(order).order_id}-")
+    refund = _refund(order, order.amount_of(lines), RefundReason.UNDELIVERABLE, "parcel", number)
     cancelled = () if len(order.shipments) > 1 else (_cancelled(order, CancelReason.UNDELIVERABLE),)
     came_back = outcome is WriteOffReason.RETURNED_TO_SENDER
     move = StockMove(Move.RESTOCK, lines) if came_back else NO_MOVE
@@ -222,10 +231,10 @@ def _ids(order: Order) -> dict[str, str]:
     return {"order_id": accepted(order).order_id, "customer_id": accepted(order).customer_id}
 
 
-def _refund(order: Order, amount_minor: int, reason: RefundReason) -> RefundRequested:
+def _refund(order: Order, amount_minor: int, reason: RefundReason, *about: str) -> RefundRequested:
     return RefundRequested(
         **_ids(order),
-        refund_id=refund_id(accepted(order).order_id, order.next_version),
+        refund_id=refund_id(accepted(order).order_id, *about),
         mode=RefundMode.REFUND,
         amount_minor=amount_minor,
         currency=accepted(order).currency,

@@ -61,11 +61,14 @@ class AfterSale:
     ) -> list[Exception | None]:
         """Follow the parcels of each order once, however many messages tell of it: the store is the truth.
 
+        An empty id stands for no order.
+
         Return one outcome per message, in the same order: None, or why its order failed.
         """
         causes: dict[str, Cause] = {}
         for order_id, cause in told:
-            causes.setdefault(order_id, cause)
+            if order_id:
+                causes.setdefault(order_id, cause)
         failures = _each(causes, lambda order_id: self.follow_parcels(order_id, causes[order_id]), seconds_left)
         return [failures.get(order_id) for order_id, _ in told]
 

@@ -20,6 +20,7 @@ from services.shared.events.order import (
     PricedLine,
 )
 from services.shared.events.payment import (
+    CANCELLATION,
     PaymentFailed,
     PaymentProcessed,
     PaymentRequested,
@@ -37,7 +38,7 @@ class MixedCurrenciesError(Exception):
 
 
 class NotDueError(Exception):
-    """The order's payment still has time."""
+    """A deadline is still to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def call_off(order: OrderValidated, version: int, reason: CancelReason, cause: C
     refund = RefundRequested(
         order_id=order.order_id,
         customer_id=order.customer_id,
-        refund_id=refund_id(order.order_id, version),
+        refund_id=refund_id(order.order_id, CANCELLATION),
         mode=RefundMode.CALL_OFF,
         amount_minor=order.amount_minor,
         currency=order.currency,

@@ -1,15 +1,16 @@
 """The order service: one Lambda behind the order queue."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Annotated
 
 from pydantic import Field
 
 from services.libs.messaging.dead_letters import DeadLetters
+from services.libs.messaging.deadline_messages import deadline_handler
 from services.libs.messaging.incoming_events import event_in, order_id, parse_message
-from services.libs.messaging.messages import Message, validate
+from services.libs.messaging.messages import Message
 from services.libs.messaging.queue_consumer import MessageHandler, Outcome, QueueConsumer, validated
 from services.libs.observability.metrics import ORDER_PROCESSING_DURATION
 from services.libs.observability.request_metrics import RequestMetrics
@@ -23,10 +24,8 @@ from services.libs.store.store_settings import StoreSettings
 from services.order_service.after_sale_service import AfterSale, ReturnTimes
 from services.order_service.domain import PlacedOrder
 from services.order_service.service import OrderService
-from services.shared.causes import Cause
-from services.shared.deadlines import DEADLINES_PASSED, DeadlinesPassed
 from services.shared.events.event import type_names
-from services.shared.events.fulfilment import ShipmentDelivered, ShipmentTracked
+from services.shared.events.fulfilment import ParcelStatus, ShipmentDelivered, ShipmentTracked
 from services.shared.events.order import OrderPlaced
 from services.shared.events.payment import PaymentFailed, PaymentProcessed
 from services.shared.faults import SecondsLeft
@@ -68,7 +67,7 @@ class _Application:
                 MessageHandler(self._place, type_names(PLACED), ORDER_PROCESSING_DURATION),
                 MessageHandler(self._conclude, type_names(SETTLED)),
                 MessageHandler(self._follow, type_names(TRACKED)),
-                MessageHandler(self._end_waits, (DEADLINES_PASSED,)),
+                deadline_handler(self._end_waits),
             ),
             DeadLetters(aws_clients.sqs(), settings.dead_letter_queue_url),
             RequestMetrics(FUNCTION, settings.environment),
@@ -82,26 +81,22 @@ class _Application:
         return validated(messages, order_id, self._service.conclude_all)
 
     def _follow(self, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
-        return validated(messages, order_id, partial(self._after_sale.follow_all, seconds_left=seconds_left))
+        return validated(messages, _followed, partial(self._after_sale.follow_all, seconds_left=seconds_left))
 
-    def _end_waits(self, messages: Sequence[Message], seconds_left: SecondsLeft) -> Sequence[Outcome]:
+    def _end_waits(self, streams: Sequence[str], now: datetime, seconds_left: SecondsLeft) -> Mapping[str, Exception]:
         """End the waits that took too long: for payments, and for goods to come back."""
-
-        def ended(due: Sequence[tuple[DeadlinesPassed, Cause]]) -> list[Outcome]:
-            streams = [stream for passed, _ in due for stream in passed.stream_ids]
-            now = datetime.now(UTC)
-            failures = self._service.expire_all(streams, now, seconds_left)
-            failures |= self._after_sale.close_overdue_returns(streams, now, seconds_left)
-            return [
-                next((failures[stream] for stream in passed.stream_ids if stream in failures), None)
-                for passed, _ in due
-            ]
-
-        return validated(messages, lambda message: validate(DeadlinesPassed, message.detail), ended)
+        failures = self._service.expire_all(streams, now, seconds_left)
+        return failures | self._after_sale.close_overdue_returns(streams, now, seconds_left)
 
     def _order(self, message: Message) -> PlacedOrder:
         placed = event_in(message, OrderPlaced)
         return PlacedOrder.of(placed, allow_forced_payment_result=self._allow_forced_payment_result)
+
+
+def _followed(message: Message) -> str:
+    """The id of the order whose parcels are to be looked at; empty for a label, which changes nothing for the order."""
+    about = order_id(message)
+    return "" if message.detail.get("status") == ParcelStatus.BOOKED else about
 
 
 @cache

@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from typing import Annotated
-
-from pydantic import Field
 
 from services.libs.messaging.dead_letters import DeadLetters
 from services.libs.messaging.incoming_events import order_id, parse_message
@@ -17,6 +14,7 @@ from services.libs.observability.structured_logging import configure_logging
 from services.libs.runtime import aws_clients
 from services.libs.runtime.function_name import function_name
 from services.libs.runtime.lambda_types import BatchResponse, LambdaContext, SqsEvent
+from services.libs.runtime.settings import Share
 from services.libs.store.event_store import EventStore
 from services.libs.store.store_settings import StoreSettings
 from services.payment_service.service import CHARGES_AT_ONCE, PaymentService
@@ -29,15 +27,13 @@ FUNCTION = function_name(__name__)
 REQUESTED, REFUNDS = (PaymentRequested,), (RefundRequested,)
 CONSUMES = (*REQUESTED, *REFUNDS)
 
-_Share = Annotated[float, Field(ge=0, le=1)]
-
 
 class PaymentSettings(StoreSettings):
     dead_letter_queue_url: str
     gateway_table: str
-    payment_success_rate: _Share
-    refund_failure_rate: _Share
-    gateway_fault_rate: _Share
+    payment_success_rate: Share
+    refund_failure_rate: Share
+    gateway_fault_rate: Share
 
 
 class _Application:

@@ -78,6 +78,10 @@ def _asks_again(commit: Commit) -> bool:
     return commit.get(RefundRequested).retry_of is not None
 
 
+def _brings_nothing(commit: Commit) -> bool:
+    return not commit.get(ReturnReceived).lines
+
+
 _REFUNDABLE = (IN_FULFILMENT, SHIPPED, DELIVERED, CANCELLED)
 """The phases in which a refund may be open."""
 
@@ -106,7 +110,7 @@ ORDER = Lifecycle(
         ),
         Transition((DELIVERED,), (ReturnRequested,), _ORDER_SERVICE),
         Transition((DELIVERED,), (ReturnReceived, RefundRequested), _ORDER_SERVICE, when=_gives_back),
-        Transition((DELIVERED,), (ReturnReceived,), _ORDER_SERVICE),
+        Transition((DELIVERED,), (ReturnReceived,), _ORDER_SERVICE, when=_brings_nothing),
         Transition(_REFUNDABLE, (RefundProcessed,), _PAYMENT_SERVICE),
         Transition(_REFUNDABLE, (RefundFailed,), _PAYMENT_SERVICE),
         Transition(_REFUNDABLE, (RefundRequested,), _ORDER_SERVICE, when=_asks_again),

@@ -204,13 +204,20 @@ class Life:
             case _:
                 pass
 
+    def may_announce(self, units: Counter[str], at: datetime) -> bool:
+        """Whether goods may be announced: within the window, or as a closed return had them that nothing came of."""
+        if self.delivered_at is None:
+            return False
+        unheard = [one.announced for one in self.returns.values() if one.received is not None and not one.received]
+        return at <= self.delivered_at + RETURN_WINDOW or any(units <= announced for announced in unheard)
+
     def _add_return(self, event: Event, commit: Commit, goods: Goods) -> None:
         match event:
             case OrderDelivered():
                 self.delivered_at = commit.cause.at
             case ReturnRequested():
                 self._say(event.return_id not in self.returns, f"has two returns {event.return_id}")
-                in_time = self.delivered_at and commit.cause.at <= self.delivered_at + RETURN_WINDOW
+                in_time = self.may_announce(_units(event.lines), commit.cause.at)
                 self._say(in_time, f"has return {event.return_id} too late, or before it was delivered")
                 self._say(commit.due_at, f"waits for return {event.return_id} for ever")
                 if commit.due_at:

@@ -12,7 +12,7 @@ from services.shared.events.fulfilment import ParcelStatus
 from services.shared.events.order import FulfilmentStarted, OrderCancelled, ReturnRequested, order_lines
 from services.shared.inventory import StockLine
 from services.shared.refusals import RefusedError
-from tests.model.lives import RETURN_WINDOW, Life
+from tests.model.lives import Life
 from tests.model.shop import INVOCATION_FAILED, Shop
 from tests.model.system import System
 from tests.model.truth import Truth
@@ -55,7 +55,7 @@ class People:
         lines = _WRONG[wrong](units) if wrong else _lines(units)
         known = life.returns.get(return_id)
         allowed = not wrong and customer == life.customer_id and not known and units <= life.left_to_return
-        in_time = life.delivered_at is not None and self._clock() <= life.delivered_at + RETURN_WINDOW
+        in_time = life.may_announce(units, self._clock())
         announced = ReturnRequested(
             order_id=order_id, customer_id=customer, return_id=return_id, lines=order_lines(lines)
         )

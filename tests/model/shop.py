@@ -109,8 +109,6 @@ class Shop:
     def _book(self, message: Message) -> None:
         shipment_id = validate(ShipmentReference, message.detail).shipment_id
         self.fulfilment.book(shipment_id, message.cause)
-        self._truth.catch_up()
-        assert self._truth.parcels[shipment_id].status != "created", f"{shipment_id} is booked, and not in the log"
 
     def _track(self, message: Message) -> BaseException | None:
         streams = validate(DeadlinesPassed, message.detail).stream_ids

@@ -1,9 +1,12 @@
 """A service's settings: its environment variables as one validated model, read once at cold start."""
 
 import os
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""Of all: 0 to 1."""
 
 
 class Settings(BaseModel):

@@ -48,10 +48,10 @@ Stored = Annotated[_T, _STORED]
 Count = StrictInt
 """Units or minor units: a float, a boolean or a numeric text is refused."""
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=128)]
-DerivedId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=160)]
-"""An order's id and a number: of a parcel, or of a refund."""
-ShipmentId = DerivedId
-RefundId = DerivedId
+ShipmentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=160)]
+"""An order's id and the number of its parcel."""
+RefundId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=300)]
+"""An order's id and the subject of the refund, which may be a return's id."""
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=64)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 

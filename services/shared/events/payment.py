@@ -60,14 +60,22 @@ class RefundReason(StrEnum):
     RETURNED = "returned"
 
 
-def refund_id(order_id: str, version: int) -> str:
-    """The id of the refund that this version of the order requests: the gateway's idempotency key."""
-    return f"{order_id}-{version}"
+CANCELLATION = "cancelled"
+"""The subject of the refund of an order that is cancelled: it is cancelled once."""
+
+
+def refund_id(order_id: str, *about: str) -> str:
+    """The id of a refund of the order: the gateway's idempotency key.
+
+    It follows from the subject, such as `parcel`, `2`, and not from the order's version. So a refund that is requested
+    again after a restore has the id that the gateway knows, and is made once.
+    """
+    return "-".join((order_id, *about))
 
 
 def _with_refund_id(fields: Fields) -> Fields:
-    """Upcast from schema version 1: an order had one refund, which its second version requested."""
-    return {**fields, "refundId": refund_id(str(fields["orderId"]), 2)}
+    """Upcast from schema version 1: the only refund of an order was that of its expiry."""
+    return {**fields, "refundId": refund_id(str(fields["orderId"]), CANCELLATION)}
 
 
 def _as_call_off(fields: Fields) -> Fields:

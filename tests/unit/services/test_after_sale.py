@@ -121,7 +121,7 @@ def test_a_reserved_order_is_called_off_with_its_reservation() -> None:
     assert refund == RefundRequested(
         order_id="order-1",
         customer_id="customer-1",
-        refund_id="order-1-2",
+        refund_id="order-1-cancelled",
         mode=RefundMode.CALL_OFF,
         amount_minor=AMOUNT_MINOR,
         currency="GBP",
@@ -143,7 +143,7 @@ def test_a_paid_order_is_cancelled_with_all_of_its_stock_and_money_given_back(hi
     assert refund == RefundRequested(
         order_id="order-1",
         customer_id="customer-1",
-        refund_id=f"order-1-{commit.version}",
+        refund_id="order-1-cancelled",
         mode=RefundMode.REFUND,
         amount_minor=AMOUNT_MINOR,
         currency="GBP",
@@ -239,7 +239,7 @@ def test_a_lost_parcel_is_written_off_and_refunded(history: History) -> None:
         lines=order_lines(lines_of(prod_002=3)),
     )
     assert isinstance(refund, RefundRequested)
-    assert (refund.refund_id, refund.mode) == (f"order-1-{len(history) + 1}", RefundMode.REFUND)
+    assert (refund.refund_id, refund.mode) == ("order-1-parcel-2", RefundMode.REFUND)
     assert (refund.amount_minor, refund.reason) == (3 * 700, RefundReason.UNDELIVERABLE)
     assert commit.stock_move == NO_MOVE
     assert _phase((*history, commit)) == _phase(history)
@@ -392,6 +392,24 @@ def test_units_that_were_announced_and_never_came_can_be_returned_again() -> Non
         _request(history, announced("return-2", prod_002=3))
 
 
+def test_goods_that_arrive_after_their_return_was_closed_can_be_announced_again_after_the_window() -> None:
+    opened = returning(delivered(), prod_001=1, prod_002=2)
+    closed = (*opened, some(close_overdue_return(Order.of(opened), NOW + 2 * WINDOW)))
+    late = at(NOW + 2 * WINDOW)
+
+    assert some(_request(closed, announced("return-2", prod_002=2), late)).due_at == late.at + ARRIVAL
+    for too_much in (announced("return-2", prod_001=2), announced("return-2", prod_001=1, prod_002=3)):
+        with pytest.raises(RefusedError, match="too late to return it"):
+            _request(closed, too_much, late)
+
+
+def test_goods_that_came_in_part_cannot_be_announced_again_after_the_window() -> None:
+    came = received(returning(delivered(), prod_001=2), goods(prod_001=1))
+
+    with pytest.raises(RefusedError, match="too late to return it"):
+        _request(came, announced("return-2", prod_001=1), at(NOW + 2 * WINDOW))
+
+
 def test_goods_of_a_parcel_that_was_lost_cannot_be_returned() -> None:
     history = followed(followed(followed(in_fulfilment(), AT_HOME, LOST), AT_HOME), AT_HOME)
 
@@ -413,10 +431,14 @@ def test_what_comes_back_is_refunded_and_what_is_fit_for_sale_is_in_stock_again(
         restock=order_lines(lines_of(prod_002=1)),
     )
     assert isinstance(refund, RefundRequested)
-    assert (refund.refund_id, refund.mode, refund.amount_minor) == ("order-1-8", RefundMode.REFUND, 500 + 2 * 700)
+    assert (refund.refund_id, refund.mode, refund.amount_minor) == (
+        "order-1-return-return-1",
+        RefundMode.REFUND,
+        500 + 2 * 700,
+    )
     assert (refund.reason, refund.currency, refund.retry_of) == (RefundReason.RETURNED, "GBP", None)
     assert commit.stock_move == StockMove(Move.RESTOCK, lines_of(prod_002=1))
-    assert list(ORDER.fold((*history, commit)).open) == [("refund", "order-1-8")]
+    assert list(ORDER.fold((*history, commit)).open) == [("refund", "order-1-return-return-1")]
 
 
 def test_goods_that_are_not_fit_for_sale_move_no_stock() -> None:
@@ -562,48 +584,58 @@ def _failed() -> History:
 
 
 def test_a_failed_refund_is_asked_for_again_under_a_new_id() -> None:
-    commit = some(_retry(_failed(), "order-1-4"))
+    commit = some(_retry(_failed(), "order-1-cancelled"))
 
     assert commit.events == (
         RefundRequested(
             order_id="order-1",
             customer_id="customer-1",
-            refund_id="order-1-6",
+            refund_id="order-1-again-cancelled",
             mode=RefundMode.REFUND,
             amount_minor=AMOUNT_MINOR,
             currency="GBP",
             reason=RefundReason.CUSTOMER_REQUEST,
-            retry_of="order-1-4",
+            retry_of="order-1-cancelled",
         ),
     )
     assert (commit.version, commit.stock_move) == (6, NO_MOVE)
-    assert list(ORDER.fold((*_failed(), commit)).open) == [("refund", "order-1-6")]
+    assert list(ORDER.fold((*_failed(), commit)).open) == [("refund", "order-1-again-cancelled")]
 
 
 def test_a_failed_refund_is_asked_for_again_once() -> None:
-    again = (*_failed(), some(_retry(_failed(), "order-1-4")))
+    again = (*_failed(), some(_retry(_failed(), "order-1-cancelled")))
 
-    assert _retry(again, "order-1-4") is None
-    assert _retry(refund_made(again), "order-1-4") is None
+    assert _retry(again, "order-1-cancelled") is None
+    assert _retry(refund_made(again), "order-1-cancelled") is None
 
 
 def test_a_refund_that_fails_again_is_asked_for_once_more() -> None:
-    twice = refund_failed((*_failed(), some(_retry(_failed(), "order-1-4"))))
+    twice = refund_failed((*_failed(), some(_retry(_failed(), "order-1-cancelled"))))
 
-    commit = some(_retry(twice, "order-1-6"))
+    commit = some(_retry(twice, "order-1-again-cancelled"))
 
-    assert commit.get(RefundRequested).retry_of == "order-1-6"
+    assert commit.get(RefundRequested).retry_of == "order-1-again-cancelled"
     assert _refunded((*twice, commit)) == AMOUNT_MINOR
-    assert _retry(twice, "order-1-4") is None
+    assert _retry(twice, "order-1-cancelled") is None
 
 
 @pytest.mark.parametrize(
     ("history", "refund_id", "reason", "text"),
     [
-        ((), "order-1-4", Refusal.NOT_FOUND, "there is no order order-1"),
+        ((), "order-1-cancelled", Refusal.NOT_FOUND, "there is no order order-1"),
         (_failed(), "order-1-5", Refusal.NOT_FOUND, "order order-1 has no refund order-1-5"),
-        (_failed()[:-1], "order-1-4", Refusal.NOT_ALLOWED, "refund order-1-4 is open: it has not failed"),
-        (refund_made(_failed()[:-1]), "order-1-4", Refusal.NOT_ALLOWED, "order-1-4 is processed: it has not failed"),
+        (
+            _failed()[:-1],
+            "order-1-cancelled",
+            Refusal.NOT_ALLOWED,
+            "refund order-1-cancelled is open: it has not failed",
+        ),
+        (
+            refund_made(_failed()[:-1]),
+            "order-1-cancelled",
+            Refusal.NOT_ALLOWED,
+            "order-1-cancelled is processed: it has not failed",
+        ),
     ],
     ids=["unknown order", "unknown refund", "open", "made"],
 )

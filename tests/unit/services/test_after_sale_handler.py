@@ -134,6 +134,14 @@ def test_messages_of_parcels_come_again_while_the_store_is_away(aws: Aws) -> Non
     assert _handle(_tracked(), _delivered()) == _failed(1, 2)
 
 
+def test_a_label_is_nothing_to_its_order_which_is_not_even_read(aws: Aws) -> None:
+    aws.dynamodb.delete_table(TableName=EVENT_STORE_TABLE)
+    booked = event_body("ShipmentTracked", shipmentId=FIRST, orderId="order-1", status="booked")
+
+    assert _handle(booked) == DONE
+    assert _handle(booked, _delivered()) == _failed(2)
+
+
 def test_parcels_that_no_time_is_left_for_come_again(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     _write(aws, in_fulfilment())
     _parcels(aws, PICKED_UP)

@@ -448,8 +448,8 @@ def test_a_failed_refund_that_two_ask_for_again_is_one(aws: Aws, after_sale: Aft
     assert cancelled
     _write(aws, refund_refused(_history(aws), cancelled.get(RefundRequested), CAUSE))
 
-    first = lambda: after_sale.retry_refund("order-1", "order-1-4", CAUSE)  # noqa: E731
-    assert _overtaken(aws, first).retry_refund("order-1", "order-1-4", CAUSE) is None
+    first = lambda: after_sale.retry_refund("order-1", "order-1-cancelled", CAUSE)  # noqa: E731
+    assert _overtaken(aws, first).retry_refund("order-1", "order-1-cancelled", CAUSE) is None
 
     assert _events(aws, 4) == [RefundFailed, RefundRequested]
 

@@ -128,7 +128,7 @@ def test_events_of_a_commit_that_differ_under_one_name_are_refused() -> None:
     refund = RefundRequested(
         order_id="order-1",
         customer_id="customer-1",
-        refund_id="order-1-2",
+        refund_id="order-1-cancelled",
         mode=RefundMode.CALL_OFF,
         amount_minor=1,
         currency="GBP",

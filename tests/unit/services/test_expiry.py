@@ -102,7 +102,7 @@ def test_an_unpaid_order_is_cancelled_once_it_is_due_and_its_stock_released(aws:
         RefundRequested(
             order_id="order-1",
             customer_id="customer-1",
-            refund_id="order-1-2",
+            refund_id="order-1-cancelled",
             mode=RefundMode.CALL_OFF,
             amount_minor=1000,
             currency="GBP",
@@ -251,7 +251,7 @@ def test_a_charge_that_was_taken_is_given_back(aws: Aws, orders: OrderService, p
         RefundProcessed(
             order_id="order-1",
             customer_id="customer-1",
-            refund_id="order-1-2",
+            refund_id="order-1-cancelled",
             refunded_minor=1000,
             currency="GBP",
         ),

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from services.fulfilment_service.carrier import CarrierError
 from services.fulfilment_service.domain import next_look
 from services.fulfilment_service.service import FulfilmentService
 from services.fulfilment_service.simulated_carrier import SimulatedCarrier
@@ -15,9 +14,9 @@ from services.libs.store.dynamodb_items import to_item
 from services.libs.store.event_store import ContentionError, EventStore
 from services.shared.causes import Cause
 from services.shared.commits import Commit
+from services.shared.deadlines import MINUTE, minute_of
 from services.shared.events.fulfilment import ParcelStatus, ShipmentCreated, ShipmentTracked
 from services.shared.events.order import FulfilmentStarted, OrderLine
-from services.shared.faults import OutOfTimeError
 from services.shared.order_lifecycle import CANCELLED, IN_FULFILMENT
 from services.shared.refusals import Refusal, RefusedError
 from services.shared.rejections import RejectedError, RejectionReason
@@ -198,14 +197,15 @@ def test_a_label_is_asked_for_once(aws: Aws) -> None:
     assert len(deadlines(aws)) == 1
 
 
-def test_a_parcel_without_a_label_stays_created_and_the_message_comes_again(
+def test_a_parcel_without_a_label_stays_created_until_the_carrier_is_asked_again(
     aws: Aws, service: FulfilmentService
 ) -> None:
-    with pytest.raises(CarrierError):
-        fulfilment(aws, ToldCarrier(fails=frozenset({PARCEL}))).book(PARCEL, CAUSE)
+    fulfilment(aws, ToldCarrier(fails=frozenset({PARCEL}))).book(PARCEL, CAUSE)
 
     assert parcel_phase(aws) == CREATED
-    service.book(PARCEL, CAUSE)
+    soon = NOW + timedelta(minutes=2)
+    assert deadlines(aws) == [((STREAM,), minute_of(soon))]
+    service.track([STREAM], soon)
     assert parcel_phase(aws) == BOOKED
 
 
@@ -317,7 +317,7 @@ def _confirm_and_book(aws: Aws, *order_ids: str) -> list[str]:
     return [f"shipment#{order_id}-1" for order_id in order_ids]
 
 
-def test_a_parcel_that_fails_fails_no_other_and_is_not_given_another_deadline(
+def test_a_parcel_that_fails_fails_no_other_and_one_without_an_answer_is_due_again(
     aws: Aws, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging("test-service", "WARNING")
@@ -333,38 +333,35 @@ def test_a_parcel_that_fails_fails_no_other_and_is_not_given_another_deadline(
 
     failures = fulfilment(aws, carrier).track(streams, LATER)
 
-    assert {stream: type(error) for stream, error in failures.items()} == {
-        streams[0]: CarrierError,
-        streams[2]: KeyError,
-    }
+    assert {stream: type(error) for stream, error in failures.items()} == {streams[2]: KeyError}
     assert parcel_phase(aws, "order-2-1") == LOST
-    assert deadlines(aws) == before
-    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert (line["message"], line["shipment_ids"]) == ("parcels could not be tracked", ["order-1-1", "order-3-1"])
+    assert [streams_due for streams_due, _ in deadlines(aws) if streams_due == (streams[0],)] == [(streams[0],)] * 2
+    assert len(deadlines(aws)) == len(before) + 1
+    silent, failed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (silent["message"], silent["shipment_id"]) == ("no answer about a parcel", "order-1-1")
+    assert (failed["message"], failed["shipment_ids"]) == ("parcels could not be tracked", ["order-3-1"])
 
 
 @pytest.mark.usefixtures("service")
 def test_a_carrier_whose_every_answer_is_faulty_delivers_in_the_end(aws: Aws) -> None:
-    faults: list[BaseException] = []
     tracking = fulfilment(aws, SimulatedCarrier(fault_rate=1))
 
     for hour in range(72):
-        faults += tracking.track([STREAM], NOW + timedelta(hours=hour)).values()
+        assert tracking.track([STREAM], NOW + timedelta(hours=hour)) == {}
 
-    assert {type(fault) for fault in faults} == {CarrierError}
     assert parcel_phase(aws) == DELIVERED
 
 
-def test_parcels_that_no_time_is_left_for_come_again(aws: Aws) -> None:
+def test_parcels_that_no_time_is_left_for_are_due_in_a_minute(aws: Aws) -> None:
     seed(aws, {"prod-001": "main"})
     streams = _confirm_and_book(aws, "order-1", "order-2")
     left = iter([10.0, 1.0])
     carrier = ToldCarrier()
 
-    failures = fulfilment(aws, carrier).track(streams, LATER, lambda: next(left))
+    assert fulfilment(aws, carrier).track(streams, LATER, lambda: next(left)) == {}
 
-    assert {stream: type(error) for stream, error in failures.items()} == {streams[1]: OutOfTimeError}
     assert carrier.asked == ["order-1-1"]
+    assert ((streams[1],), minute_of(LATER + MINUTE)) in deadlines(aws)
 
 
 @pytest.mark.usefixtures("booked")

@@ -191,7 +191,7 @@ def test_a_commit_that_may_not_be_there_ends_the_fold(history: Sequence[Commit],
 
 def test_a_refund_is_made_once() -> None:
     history = HISTORIES["expired"]
-    assert ORDER.fold(history[:2]).open.keys() == {("refund", f"{'o' * 36}-2")}
+    assert ORDER.fold(history[:2]).open.keys() == {("refund", f"{'o' * 36}-cancelled")}
 
     with pytest.raises(ImpossibleCommitError, match="RefundProcessed as version 4, where the stream is cancelled"):
         ORDER.fold([*history, replace(history[2], version=4)])

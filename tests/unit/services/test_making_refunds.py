@@ -164,9 +164,11 @@ def test_an_order_that_is_cancelled_after_its_payment_is_refunded_in_whole(
     service.refund("order-1", replace(CAUSE, event_id="order#order-1/4/1"))
 
     closed = aws.store.read("order#order-1")[-1]
-    assert (closed.version, closed.events) == (5, (_processed("order-1-4", 1500),))
+    assert (closed.version, closed.events) == (5, (_processed("order-1-cancelled", 1500),))
     assert (closed.cause.event_id, closed.stock_changes()) == ("order#order-1/4/1", ())
-    assert _ledger(aws).items() >= {"status": "charged", "refund#order-1-4": 1500, "refunded_minor": 1500}.items()
+    assert (
+        _ledger(aws).items() >= {"status": "charged", "refund#order-1-cancelled": 1500, "refunded_minor": 1500}.items()
+    )
 
 
 def test_one_request_makes_all_open_refunds_of_the_order_the_oldest_first(aws: Aws, service: PaymentService) -> None:
@@ -207,8 +209,10 @@ def test_a_failed_refund_that_staff_asks_for_again_is_made_under_its_new_id(
 
     service.refund("order-1", CAUSE)
 
-    assert _after(aws, 7) == [_processed("order-1-7", 500)]
-    assert _ledger(aws).items() >= {"refused#order-1-5": 500, "refund#order-1-7": 500, "refunded_minor": 500}.items()
+    assert _after(aws, 7) == [_processed("order-1-again-5", 500)]
+    assert (
+        _ledger(aws).items() >= {"refused#order-1-5": 500, "refund#order-1-again-5": 500, "refunded_minor": 500}.items()
+    )
 
 
 def test_refunds_never_exceed_the_charge(aws: Aws, service: PaymentService) -> None:
@@ -379,7 +383,7 @@ def test_a_call_off_from_before_refunds_had_ids_is_made_once(
     for _ in range(2):
         service.refund("order-1", CAUSE)
 
-    assert _after(aws, 2) == [_processed("order-1-2", 1500 if charged else 0)]
+    assert _after(aws, 2) == [_processed("order-1-cancelled", 1500 if charged else 0)]
     assert _ledger(aws)["status"] == ("refunded" if charged else "called_off")
 
 

@@ -89,8 +89,8 @@ def test_a_payment_is_called_off_exactly_if_it_is_not_settled(
 def test_a_failed_refund_is_open_until_it_is_asked_for_again_under_another_id() -> None:
     order_id = "o" * 36
 
-    assert ORDER.fold(_FAILED).open.keys() == {("failed refund", f"{order_id}-4")}
-    assert ORDER.fold(_ASKED_AGAIN).open.keys() == {("refund", f"{order_id}-6")}
+    assert ORDER.fold(_FAILED).open.keys() == {("failed refund", f"{order_id}-cancelled")}
+    assert ORDER.fold(_ASKED_AGAIN).open.keys() == {("refund", f"{order_id}-again-cancelled")}
     assert ORDER.fold(HISTORIES["refund_asked_again"]).is_final
 
 

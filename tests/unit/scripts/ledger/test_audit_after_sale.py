@@ -90,7 +90,7 @@ def test_revenue_is_what_payments_took_less_what_is_owed_to_customers(aws: Aws) 
     shop.confirm("cancelled", 2)
     shop.cancel("cancelled")
     shop.refuse_refund("cancelled")
-    shop.after_sale.retry_refund("cancelled", "cancelled-4", shop.cause)
+    shop.after_sale.retry_refund("cancelled", "cancelled-cancelled", shop.cause)
 
     ledger = _ledger(aws)
 
@@ -132,8 +132,18 @@ class _Target:
 @pytest.mark.parametrize(
     ("order_id", "values", "expected", "found"),
     [
-        ("cancelled", {"refund#cancelled-4": 0, "refunded_minor": 0}, "refund cancelled-4: 10.00 GBP", "0.00 GBP"),
-        ("cancelled", {"refund#cancelled-4": 1, "refunded_minor": 1}, "refund cancelled-4: 10.00 GBP", "0.01 GBP"),
+        (
+            "cancelled",
+            {"refund#cancelled-cancelled": 0, "refunded_minor": 0},
+            "refund cancelled-cancelled: 10.00 GBP",
+            "0.00 GBP",
+        ),
+        (
+            "cancelled",
+            {"refund#cancelled-cancelled": 1, "refunded_minor": 1},
+            "refund cancelled-cancelled: 10.00 GBP",
+            "0.01 GBP",
+        ),
         ("delivered", {"refund#x": 500, "refunded_minor": 500}, "refund x: 0.00 GBP", "5.00 GBP"),
         ("halved", {"refunded_minor": 1001}, "refunds that add up to 10.00 GBP", "10.01 GBP of 15.00 GBP"),
     ],
@@ -158,18 +168,34 @@ def test_more_refunds_than_the_charge_are_found_although_log_and_gateway_agree(s
     refund = received.events[1].model_copy(update={"amount_minor": 1001})
     wrong = replace(received, events=(received.events[0], refund))
     sold.dynamodb.put_item(TableName=EVENT_STORE_TABLE, Item=commit_to_item(wrong))
-    _change_entry(sold, "greedy", **{"refund#greedy-8": 1001, "refunded_minor": 1001})
+    _change_entry(sold, "greedy", **{"refund#greedy-return-r": 1001, "refunded_minor": 1001})
 
     texts = {(one.expected, one.found) for one in _audit(sold).differences}
 
     assert texts == {("refunds of at most 10.00 GBP", "10.01 GBP asked for")}
 
 
+def test_a_refund_of_less_than_what_came_back_is_found_although_log_and_gateway_agree(sold: Aws) -> None:
+    shop = Shop(sold)
+    shop.deliver("short", 2)
+    shop.announce("short", "r", 2)
+    shop.receive("short", "r", 2, fit=2)
+    received = shop.history("short")[-1]
+    refund = received.events[1].model_copy(update={"amount_minor": 999})
+    wrong = replace(received, events=(received.events[0], refund))
+    sold.dynamodb.put_item(TableName=EVENT_STORE_TABLE, Item=commit_to_item(wrong))
+    _change_entry(sold, "short", **{"refund#short-return-r": 999, "refunded_minor": 999})
+
+    texts = {(one.expected, one.found) for one in _audit(sold).differences}
+
+    assert texts == {("refund short-return-r: 10.00 GBP, the price of its goods", "9.99 GBP asked for")}
+
+
 def test_a_refund_that_the_gateway_made_before_the_log_says_so_is_normal_at_first(sold: Aws) -> None:
     shop = Shop(sold)
     shop.confirm("refunding")
     shop.cancel("refunding")
-    _change_entry(sold, "refunding", **{"refund#refunding-4": 1000, "refunded_minor": 1000})
+    _change_entry(sold, "refunding", **{"refund#refunding-cancelled": 1000, "refunded_minor": 1000})
 
     assert _found(sold) == []
     assert ("order", "refunding") in _found(sold, LATER)
@@ -186,7 +212,7 @@ def test_a_refund_that_failed_is_found_until_it_is_asked_for_again(sold: Aws) ->
     assert (difference.kind, difference.subject) == ("order", "unlucky")
     assert difference.found == "its refund was refused, `invoke refund-retry` asks again"
 
-    shop.after_sale.retry_refund("unlucky", "unlucky-4", shop.cause)
+    shop.after_sale.retry_refund("unlucky", "unlucky-cancelled", shop.cause)
     shop.refund("unlucky")
     assert _found(sold, soon) == []
 
@@ -196,7 +222,7 @@ def test_a_failed_refund_that_the_gateway_has_given_back_is_found(sold: Aws) -> 
     shop.confirm("unlucky")
     shop.cancel("unlucky")
     shop.refuse_refund("unlucky")
-    _change_entry(sold, "unlucky", **{"refund#unlucky-4": 1000, "refunded_minor": 1000})
+    _change_entry(sold, "unlucky", **{"refund#unlucky-cancelled": 1000, "refunded_minor": 1000})
 
     assert _found(sold) == [("money", "unlucky")]
 
@@ -216,7 +242,7 @@ def test_everything_that_is_late_of_a_stream_is_named(sold: Aws) -> None:
     shop.confirm("unlucky")
     shop.cancel("unlucky")
     shop.refuse_refund("unlucky")
-    shop.after_sale.retry_refund("unlucky", "unlucky-4", shop.cause)
+    shop.after_sale.retry_refund("unlucky", "unlucky-cancelled", shop.cause)
     shop.fulfil("lost", 1, 1)
     shop.move("lost-1", ParcelStatus.LOST)
 

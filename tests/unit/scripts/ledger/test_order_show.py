@@ -101,7 +101,7 @@ def test_the_timeline_of_an_expired_order_tells_what_was_given_back(
     shop.gateway.charge(ChargeRequest(_ID, 1000, "GBP"))
     shop.expire()
     assert _shown(aws, capsys)[-1] == (
-        "state cancelled (payment_timeout); refund order-1-2: its refund is still to be made"
+        "state cancelled (payment_timeout); refund order-1-cancelled: its refund is still to be made"
     )
 
     shop.call_off()
@@ -111,7 +111,7 @@ def test_the_timeline_of_an_expired_order_tells_what_was_given_back(
     assert lines[6:9] == ["RefundRequested", "(payment_timeout)", "by PaymentRequested"]
     assert lines[9].endswith(" 16 min 3 RefundProcessed refunded 10.00 GBP")
     assert lines[10] == "by RefundRequested"
-    assert "order-1-2 payment_timeout 10.00 GBP processed refunded" in lines
+    assert "order-1-cancelled payment_timeout 10.00 GBP processed refunded" in lines
     assert lines[-2].startswith("gateway refunded, 10.00 GBP, ")
     assert lines[-1] == "state cancelled (payment_timeout)"
 
@@ -127,7 +127,7 @@ def test_a_payment_that_was_called_off_before_it_was_taken_has_no_amount(
     lines = _shown(aws, capsys)
 
     assert lines[9].endswith("refunded 0.00 GBP")
-    assert "order-1-2 payment_timeout 0.00 GBP processed called_off" in lines
+    assert "order-1-cancelled payment_timeout 0.00 GBP processed called_off" in lines
     assert lines[-2] == "gateway called_off, asked to charge 0 times"
 
 
@@ -265,7 +265,7 @@ def test_a_return_tells_what_was_announced_what_came_back_and_what_is_for_sale_a
         "r1 2026-01-01T12:00:00.123Z announced, due 2026-01-15 2 prod-001",
         "r1 2026-01-01T12:00:00.123Z received 2 prod-001 1 prod-001",
     ]
-    assert "returned-8 returned 10.00 GBP processed 10.00 GBP given back" in lines
+    assert "returned-return-r1 returned 10.00 GBP processed 10.00 GBP given back" in lines
     assert any(line.endswith("ReturnReceived prod-001: stock +1, available +1") for line in lines)
 
 
@@ -281,21 +281,25 @@ def test_a_failed_refund_is_named_with_what_to_do_until_another_takes_its_place(
     shop = AfterSaleShop(sold)
     shop.confirm("unlucky")
     shop.cancel("unlucky")
-    assert "unlucky-4 customer_request 10.00 GBP open not asked yet" in _lines(sold, capsys, "unlucky")
+    assert "unlucky-cancelled customer_request 10.00 GBP open not asked yet" in _lines(sold, capsys, "unlucky")
     shop.refuse_refund("unlucky")
 
     lines = _lines(sold, capsys, "unlucky")
-    assert "unlucky-4 customer_request 10.00 GBP failed refused" in lines
+    assert "unlucky-cancelled customer_request 10.00 GBP failed refused" in lines
     assert lines[-1] == (
-        "state cancelled (customer_request); failed refund unlucky-4: its refund was refused,"
+        "state cancelled (customer_request); failed refund unlucky-cancelled: its refund was refused,"
         " `invoke refund-retry` asks again"
     )
 
-    shop.after_sale.retry_refund("unlucky", "unlucky-4", shop.cause)
+    shop.after_sale.retry_refund("unlucky", "unlucky-cancelled", shop.cause)
     shop.refund("unlucky")
     lines = _lines(sold, capsys, "unlucky")
-    assert "unlucky-4 customer_request 10.00 GBP asked again refused" in lines
-    assert "unlucky-6 customer_request 10.00 GBP processed, instead of unlucky-4 10.00 GBP given back" in lines
+    assert "unlucky-cancelled customer_request 10.00 GBP asked again refused" in lines
+    assert (
+        "unlucky-again-cancelled customer_request 10.00 GBP processed, instead of"
+        " unlucky-cancelled 10.00 GBP given back"
+        in lines
+    )
     assert lines[-1] == "state cancelled (customer_request)"
 
 
@@ -318,8 +322,9 @@ def test_a_machine_gets_parcels_returns_and_refunds(sold: Aws, capsys: pytest.Ca
     assert parcel["lines"] == [{"sku": "prod-001", "quantity": 3}]
     assert len(parcel["commits"]) == 4
     assert (returned["received"][0]["quantity"], returned["restocked"][0]["quantity"]) == (2, 1)
-    assert (refund["refund_id"], refund["status"], refund["refunded_minor"]) == ("returned-8", "processed", 1000)
-    assert shown["gateway"]["refunds"] == {"returned-8": 1000}
+    made = (refund["refund_id"], refund["status"], refund["refunded_minor"])
+    assert made == ("returned-return-r1", "processed", 1000)
+    assert shown["gateway"]["refunds"] == {"returned-return-r1": 1000}
 
 
 @pytest.mark.usefixtures("wide_terminal")

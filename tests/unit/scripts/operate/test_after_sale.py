@@ -89,7 +89,7 @@ def test_an_order_is_cancelled_for_its_customer(
     assert aws.stock() == (10, 0, 10)
     assert capsys.readouterr().out.splitlines() == [
         "order order-1 is cancelled, by version 4",
-        "refund order-1-4 of 31.00 GBP is asked for",
+        "refund order-1-cancelled of 31.00 GBP is asked for",
         "`invoke order-show order-1` shows all of it",
     ]
 
@@ -97,7 +97,7 @@ def test_an_order_is_cancelled_for_its_customer(
 def test_cancelling_again_says_that_it_was_done(aws: Aws, target: Target, capsys: pytest.CaptureFixture[str]) -> None:
     _write(aws, reserved())
     _cancel(target)
-    assert "refund order-1-2 of at most 31.00 GBP is asked for" in capsys.readouterr().out
+    assert "refund order-1-cancelled of at most 31.00 GBP is asked for" in capsys.readouterr().out
 
     _cancel(target, wait=True)
 
@@ -162,7 +162,7 @@ def test_the_refund_is_waited_for(
 
     _cancel(target, wait=True)
 
-    assert capsys.readouterr().out.splitlines()[-1] == "refund order-1-4 is made: 31.00 GBP were given back"
+    assert capsys.readouterr().out.splitlines()[-1] == "refund order-1-cancelled is made: 31.00 GBP were given back"
 
 
 def test_a_refund_that_is_refused_meanwhile_is_an_error_that_says_how_to_ask_again(
@@ -172,7 +172,7 @@ def test_a_refund_that_is_refused_meanwhile_is_an_error_that_says_how_to_ask_aga
     _meanwhile(monkeypatch, lambda: _refuse_refund(aws))
 
     with pytest.raises(
-        UserError, match="refund order-1-4 was refused by the payment provider: `invoke refund-retry or"
+        UserError, match="refund order-1-cancelled was refused by the payment provider: `invoke refund-retry or"
     ):
         _cancel(target, wait=True)
 
@@ -180,7 +180,9 @@ def test_a_refund_that_is_refused_meanwhile_is_an_error_that_says_how_to_ask_aga
 def test_a_refund_that_is_not_made_in_time_is_an_error(aws: Aws, target: Target) -> None:
     _write(aws, concluded())
 
-    with pytest.raises(UserError, match="refund order-1-4 is not made after 0 s: `invoke dlq-list` may say why"):
+    with pytest.raises(
+        UserError, match="refund order-1-cancelled is not made after 0 s: `invoke dlq-list` may say why"
+    ):
         _cancel(target, wait=True)
 
     assert len(_history(aws)) == 4
@@ -303,7 +305,7 @@ def test_goods_that_came_back_are_refunded_and_restocked(  # noqa: PLR0913 - a t
     assert (aws.stock("prod-001")[0], aws.stock("prod-002")[0]) == stock
     assert capsys.readouterr().out.splitlines() == [
         "return return-1 of order order-1 is received, by version 8",
-        "refund order-1-8 of 17.00 GBP is asked for",
+        "refund order-1-return-return-1 of 17.00 GBP is asked for",
         "`invoke order-show order-1` shows all of it",
     ]
 
@@ -348,7 +350,7 @@ def test_goods_of_an_unknown_order_are_an_error(target: Target) -> None:
         _receive(target, "prod-001=1")
 
 
-@pytest.mark.parametrize("refund_id", [None, "order-1-4"])
+@pytest.mark.parametrize("refund_id", [None, "order-1-cancelled"])
 def test_a_failed_refund_is_asked_for_again_and_waited_for(
     aws: Aws,
     target: Target,
@@ -365,10 +367,10 @@ def test_a_failed_refund_is_asked_for_again_and_waited_for(
     retry_refunds(target, "order-1", refund_id, wait=True)
 
     assert capsys.readouterr().out.splitlines() == [
-        "refund order-1-4 of order order-1 is asked for again, by version 6",
-        "refund order-1-6 of 31.00 GBP is asked for",
+        "refund order-1-cancelled of order order-1 is asked for again, by version 6",
+        "refund order-1-again-cancelled of 31.00 GBP is asked for",
         "`invoke order-show order-1` shows all of it",
-        "refund order-1-6 is made: 31.00 GBP were given back",
+        "refund order-1-again-cancelled is made: 31.00 GBP were given back",
     ]
 
 
@@ -379,9 +381,9 @@ def test_two_of_staff_ask_for_a_failed_refund_once(
     _cancel(target)
     _refuse_refund(aws)
     for _ in range(2):
-        retry_refunds(target, "order-1", "order-1-4", wait=False)
+        retry_refunds(target, "order-1", "order-1-cancelled", wait=False)
 
-    assert "refund order-1-4 of order order-1 is asked for again since before" in capsys.readouterr().out
+    assert "refund order-1-cancelled of order order-1 is asked for again since before" in capsys.readouterr().out
     assert [commit.version for commit in _history(aws) if commit.find(RefundRequested)] == [4, 6]
     with pytest.raises(UserError, match="order order-1 has no refund that failed: nothing was changed"):
         retry_refunds(target, "order-1", None, wait=False)
@@ -397,14 +399,14 @@ def test_each_failed_refund_of_an_order_is_asked_for_again(aws: Aws, target: Tar
     retry_refunds(target, "order-1", None, wait=False)
 
     retried = [commit.get(RefundRequested).retry_of for commit in _history(aws)[-2:]]
-    assert retried == ["order-1-8", "order-1-11"]
+    assert retried == ["order-1-return-return-1", "order-1-return-return-2"]
 
 
 @pytest.mark.parametrize(
     ("refund_id", "text"),
     [
         ("order-1-9", "order order-1 has no refund order-1-9; nothing"),
-        ("order-1-4", "refund order-1-4 is open: it has"),
+        ("order-1-cancelled", "refund order-1-cancelled is open: it has"),
     ],
 )
 def test_a_refund_that_did_not_fail_is_an_error(aws: Aws, target: Target, refund_id: str, text: str) -> None:
