@@ -607,6 +607,7 @@ def test_a_refund_that_fails_again_is_asked_for_once_more() -> None:
     assert commit.get(RefundRequested).retry_of == "order-1-6"
     assert _refunded((*twice, commit)) == AMOUNT_MINOR
     assert _retry(twice, "order-1-4") is None
+    assert _retry((*twice, commit), "order-1-6") is None
 
 
 @pytest.mark.parametrize(
