@@ -399,10 +399,12 @@ def test_a_message_of_the_carrier_moves_the_parcel(aws: Aws, booked: FulfilmentS
     assert parcel_phase(aws) == PICKED_UP
 
 
+@pytest.mark.parametrize("away", [timedelta(0), timedelta(hours=23)])
 def test_a_message_about_a_parcel_without_a_label_has_it_looked_at_from_then_on(
-    aws: Aws, service: FulfilmentService
+    aws: Aws, service: FulfilmentService, away: timedelta
 ) -> None:
-    assert service.record(PARCEL, told("picked_up"), CAUSE)
+    """By the clock here, however wrong the carrier's is."""
+    assert service.record(PARCEL, told("picked_up", NOW + away), CAUSE)
 
     assert deadlines(aws) == [((STREAM,), next_look(STREAM, NOW, INTERVAL))]
     assert service.track([STREAM], LATER) == {}
