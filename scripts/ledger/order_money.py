@@ -47,7 +47,8 @@ def _statuses(event: Event, requested: dict[str, RefundRequested]) -> tuple[str,
         case RefundProcessed() if _is_refund(event.refund_id, requested):
             return ()
         case RefundProcessed(refunded_minor=0):
-            return (CALLED_OFF, DECLINED)
+            # An order of free goods is charged nothing, and is given that back.
+            return (CALLED_OFF, DECLINED, f"{REFUNDED} {money(0, event.currency)}")
         case RefundProcessed():
             return (f"{REFUNDED} {money(event.refunded_minor, event.currency)}",)
         case _:

@@ -24,6 +24,7 @@ from services.shared.events.order import (
     ReturnRequested,
     WriteOffReason,
     order_lines,
+    stock_lines,
 )
 from services.shared.events.payment import CANCELLATION, RefundMode, RefundReason, RefundRequested, refund_id
 from services.shared.inventory import NO_MOVE, Move, StockLine, StockMove
@@ -152,9 +153,8 @@ def receive_return(order: Order | None, goods: ReceivedGoods, cause: Cause) -> C
     known = order.returns.get(return_id)
     if known is None:
         raise RefusedError(Refusal.NOT_FOUND, f"order {order_id} has no return {return_id}")
-    event = _received(order, return_id, lines, fit)
     if known.received:
-        if known.received == event:
+        if (known.received.stock_lines, stock_lines(known.received.restock)) == (lines, fit):
             return None
         how = "with other units" if known.received.lines else "as nothing had arrived in time: request another return"
         raise RefusedError(Refusal.CONFLICT, f"return {return_id} of order {order_id} is closed already, {how}")
@@ -162,6 +162,7 @@ def receive_return(order: Order | None, goods: ReceivedGoods, cause: Cause) -> C
         raise RefusedError(Refusal.INVALID, "say which units came back: a return without any is closed by its deadline")
     _check_lines(lines, dict(known.requested.stock_lines), f"were announced in return {return_id}")
     _check_lines(fit, dict(lines), "came back")
+    event = _received(order, return_id, lines, fit)
     refund = _refund(order, order.amount_of(lines), RefundReason.RETURNED, "return", return_id)
     return _next(order, (event, refund), cause, StockMove(Move.RESTOCK, fit) if fit else NO_MOVE)
 

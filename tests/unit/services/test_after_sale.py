@@ -506,10 +506,22 @@ def test_goods_that_come_after_their_return_was_closed_are_a_conflict() -> None:
             "prod-002 is not among the goods that came back",
         ),
         (returning(delivered()), goods(prod_001=1, restock=lines_of(prod_001=0)), Refusal.INVALID, "the quantity is 0"),
+        (
+            returning(delivered()),
+            ReceivedGoods("order-1", "return-1", lines_of(**{"no sku": 1}), ()),
+            Refusal.NOT_FOUND,
+            "no sku is not among the goods that were announced",
+        ),
+        (
+            returning(delivered()),
+            goods(prod_001=1, restock=lines_of(**{"no sku": 1})),
+            Refusal.NOT_FOUND,
+            "no sku is not among the goods that came back",
+        ),
     ],
     ids=[
         *("unknown", "no return", "refused", "nothing", "0", "-1", "1.5", "true", "too much", "another sku"),
-        *("too much restocked", "another sku restocked", "none restocked"),
+        *("too much restocked", "another sku restocked", "none restocked", "malformed sku", "malformed sku restocked"),
     ],
 )
 def test_goods_that_cannot_be_received_say_why(
@@ -617,6 +629,7 @@ def test_a_refund_that_fails_again_is_asked_for_once_more() -> None:
     assert commit.get(RefundRequested).retry_of == "order-1-again-cancelled"
     assert _refunded((*twice, commit)) == AMOUNT_MINOR
     assert _retry(twice, "order-1-cancelled") is None
+    assert _retry((*twice, commit), "order-1-again-cancelled") is None
 
 
 @pytest.mark.parametrize(

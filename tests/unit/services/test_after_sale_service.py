@@ -334,6 +334,15 @@ def test_many_messages_of_an_order_need_one_look(aws: Aws, after_sale: AfterSale
     assert len(requests) == 1
 
 
+def test_what_follows_from_many_messages_is_caused_by_the_first(aws: Aws, after_sale: AfterSale) -> None:
+    _write(aws, *in_fulfilment())
+    _parcels(aws, PICKED_UP, PICKED_UP)
+
+    after_sale.follow_all([("order-1", CAUSE), ("order-1", _at(timedelta(seconds=1)))])
+
+    assert [commit.cause for commit in _history(aws)[4:]] == [CAUSE]
+
+
 def test_an_order_that_fails_fails_no_other(aws: Aws, after_sale: AfterSale) -> None:
     _write(aws, *in_fulfilment())
     _parcels(aws, PICKED_UP, PICKED_UP)

@@ -30,7 +30,7 @@ from tests.factories import (
     stock_item,
 )
 from tests.unit.conftest import DEADLINE_TABLE, METRICS_TABLE, TABLES, Aws
-from tests.unit.services.every_commit import CONFIRMED
+from tests.unit.services.every_commit import COMMITS, CONFIRMED
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -85,6 +85,19 @@ def test_a_sku_that_is_gone_refuses_the_commit(aws: Aws) -> None:
         aws.store.append(decide(placed_order(), inventory(stock_item()), CAUSE))
 
     assert refused.value.found == {"prod-001": None}
+
+
+def test_a_restock_makes_no_sku_that_is_gone(aws: Aws) -> None:
+    """It would have neither a name nor a price."""
+    cancelled = COMMITS["cancelled_by_customer"]
+
+    with pytest.raises(StockRefusedError) as refused:
+        aws.store.append(cancelled)
+
+    skus = [line.sku for line in cancelled.stock_move.lines]
+    assert refused.value.found == dict.fromkeys(skus)
+    assert aws.inventory.read(skus) == {}
+    assert aws.store.read(cancelled.stream_id) == ()
 
 
 def test_the_latest_version_of_a_stream_without_commits_is_0(aws: Aws) -> None:

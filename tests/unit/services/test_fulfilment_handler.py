@@ -9,6 +9,7 @@ from services.fulfilment_service import handler as fulfilment_service
 from services.fulfilment_service.carrier import CarrierError
 from services.fulfilment_service.simulated_carrier import SimulatedCarrier
 from services.libs.runtime.lambda_types import BatchResponse
+from services.libs.store.dynamodb_items import to_item
 from services.shared.events.fulfilment import ShipmentCreated
 from services.shared.lifecycle import Phase
 from services.shared.order_lifecycle import IN_FULFILMENT
@@ -123,6 +124,13 @@ def test_a_carrier_without_an_answer_is_asked_again_at_a_deadline(aws: Aws, monk
     assert _handle(DUE) == DONE
     assert parcel_phase(aws) == BOOKED
     assert aws.read_dead_letters() == []
+
+
+def test_of_the_deadlines_that_passed_only_those_of_a_parcel_that_fails_come_again(aws: Aws) -> None:
+    aws.dynamodb.put_item(TableName=EVENT_STORE_TABLE, Item=to_item({"stream_id": "shipment#spoiled", "version": 1}))
+    both = event_body("DeadlinesPassed", streamIds=[f"shipment#{PARCEL}", "shipment#spoiled"])
+
+    assert _handle(DUE, both, DUE) == _failed(2)
 
 
 def test_messages_come_again_where_the_store_is_out_of_reach(aws: Aws) -> None:

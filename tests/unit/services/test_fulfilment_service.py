@@ -17,7 +17,7 @@ from services.shared.commits import Commit
 from services.shared.deadlines import MINUTE, minute_of
 from services.shared.events.fulfilment import ParcelStatus, ShipmentCreated, ShipmentTracked
 from services.shared.events.order import FulfilmentStarted, OrderLine
-from services.shared.order_lifecycle import CANCELLED, IN_FULFILMENT
+from services.shared.order_lifecycle import CANCELLED, CONFIRMED, IN_FULFILMENT
 from services.shared.refusals import Refusal, RefusedError
 from services.shared.rejections import RejectedError, RejectionReason
 from services.shared.shipment_lifecycle import (
@@ -155,6 +155,21 @@ def test_of_two_starts_one_creates_the_parcels(aws: Aws) -> None:
 
     assert [commit.cause.event_id for commit in aws.store.read(STREAM)] == ["event-1"]
     assert len(aws.store.read("order#order-1")) == 4
+
+
+@pytest.mark.usefixtures("_confirmed")
+def test_an_order_whose_parcel_is_there_without_it_is_not_taken_for_started(aws: Aws) -> None:
+    """As after a restore of half a transaction: the message comes again, and is not lost."""
+    line = OrderLine(sku="prod-001", quantity=2)
+    created = ShipmentCreated(
+        shipment_id=PARCEL, order_id="order-1", customer_id="customer-1", warehouse="main", lines=(line,)
+    )
+    aws.store.append(Commit(STREAM, 1, (created,), CAUSE))
+
+    with pytest.raises(ContentionError):
+        fulfilment(aws).start("order-1", CAUSE)
+
+    assert order_phase(aws) == CONFIRMED
 
 
 @pytest.mark.parametrize("history", ["none", "refused", "reserved", "paid", "called off", "cancelled when paid"])
@@ -381,10 +396,12 @@ def test_a_message_of_the_carrier_moves_the_parcel(aws: Aws, booked: FulfilmentS
     assert parcel_phase(aws) == PICKED_UP
 
 
+@pytest.mark.parametrize("away", [timedelta(0), timedelta(hours=23)])
 def test_a_message_about_a_parcel_without_a_label_has_it_looked_at_from_then_on(
-    aws: Aws, service: FulfilmentService
+    aws: Aws, service: FulfilmentService, away: timedelta
 ) -> None:
-    assert service.record(PARCEL, told("picked_up"), CAUSE)
+    """By the clock here, however wrong the carrier's is."""
+    assert service.record(PARCEL, told("picked_up", NOW + away), CAUSE)
 
     assert deadlines(aws) == [((STREAM,), next_look(STREAM, NOW, INTERVAL))]
     assert service.track([STREAM], LATER) == {}

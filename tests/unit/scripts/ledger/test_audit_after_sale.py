@@ -23,7 +23,7 @@ from services.shared.deadlines import DeadlineGroup
 from services.shared.events.fulfilment import ParcelStatus, ShipmentCreated
 from services.shared.events.order import OrderLine
 from services.shared.json_types import Json
-from tests.factories import NOW
+from tests.factories import NOW, seeding
 from tests.unit.conftest import DEADLINE_TABLE, EVENT_STORE_TABLE, GATEWAY_TABLE, Aws
 from tests.unit.scripts.after_sale_shop import RETURN_DUE, TRACKED_AT, Shop
 
@@ -157,6 +157,17 @@ def test_a_refund_that_differs_from_the_gateways_is_found(
 
     assert (difference.kind, difference.subject) == ("money", order_id)
     assert (difference.expected, difference.found) == (expected, found)
+
+
+def test_free_goods_that_are_called_off_after_their_charge_make_no_difference(aws: Aws) -> None:
+    aws.store.append(seeding(price_minor=0))
+    shop = Shop(aws)
+    shop.reserve("free")
+    shop.gateway.charge(ChargeRequest("free", 0, "GBP"))
+    shop.cancel("free")
+    shop.refund("free")
+
+    assert _found(aws) == []
 
 
 def test_more_refunds_than_the_charge_are_found_although_log_and_gateway_agree(sold: Aws) -> None:

@@ -297,8 +297,7 @@ def test_a_failed_refund_is_named_with_what_to_do_until_another_takes_its_place(
     assert "unlucky-cancelled customer_request 10.00 GBP asked again refused" in lines
     assert (
         "unlucky-again-cancelled customer_request 10.00 GBP processed, instead of"
-        " unlucky-cancelled 10.00 GBP given back"
-        in lines
+        " unlucky-cancelled 10.00 GBP given back" in lines
     )
     assert lines[-1] == "state cancelled (customer_request)"
 
