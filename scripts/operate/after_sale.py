@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
@@ -15,10 +15,11 @@ from scripts.cli.waiting import wait_until
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.operate.use_cases import after_sale
-from services.libs.store.event_store import ContentionError, EventStore
+from services.libs.store.event_store import ContentionError, EventStore, StockRefusedError
 from services.order_service.after_sale import ReceivedGoods
 from services.shared.causes import Cause
 from services.shared.commits import Commit, order_stream
+from services.shared.events.event import Identifier
 from services.shared.events.order import OrderCancelled, ReturnRequested
 from services.shared.events.payment import RefundMode, RefundRequested
 from services.shared.inventory import StockLine
@@ -30,6 +31,9 @@ NO_RESTOCK = "none"
 """The value of --restock for goods of which none is fit for sale."""
 _WAIT_SECONDS = 60
 _POLL_SECONDS = 0.2
+_LONGEST_SHOWN = 40
+_UNTIL_DECIDED_SECONDS = 10
+_DECISION_POLL_SECONDS = 0.01
 
 
 class _Desk:
@@ -37,7 +41,7 @@ class _Desk:
 
     def __init__(self, target: Target, order_id: str) -> None:
         deployment, client = Deployment.of(target), target.client("dynamodb")
-        self.order_id = order_id
+        self.order_id = _identifier("the order's id", order_id)
         self._store = EventStore(client, deployment.store_tables)
         self.after_sale = after_sale(client, deployment)
 
@@ -48,10 +52,17 @@ class _Desk:
             raise UserError(f"order {self.order_id} is not decided yet, or does not exist: nothing was changed")
         return Order.of(history)
 
+    def is_decided(self) -> bool:
+        return bool(self._store.read(order_stream(self.order_id)))
+
     def customer(self) -> str:
         """The order's own customer, for whom staff acts."""
         order = self.order()
         return (order.validated or order.history[0].get(OrderCancelled)).customer_id
+
+    def unmade_refunds(self) -> list[RefundRequested]:
+        unmade = {RefundStatus.OPEN, RefundStatus.FAILED}
+        return [refund.requested for refund in self.order().refunds.values() if refund.status in unmade]
 
     def wait_for_refunds(self, refund_ids: Sequence[str]) -> None:
         """Print how each refund ends; raise UserError for one that was refused, or is not made in time."""
@@ -73,7 +84,7 @@ class _Desk:
         match refund.status:
             case RefundStatus.OPEN:
                 return (
-                    f"{name} is not made after {_WAIT_SECONDS} s: `invoke dlq-list` may say why; "
+                    f"{name} is not made yet: `invoke logs --order {self.order_id} --errors` may say why; "
                     "during `invoke pause` it waits for `invoke resume`"
                 )
             case RefundStatus.FAILED:
@@ -85,8 +96,12 @@ class _Desk:
 
 
 def cancel_order(target: Target, order_id: str, customer_id: str | None, *, wait: bool) -> None:
-    """Cancel the order for its customer, and print what follows; raise UserError where it cannot be cancelled."""
+    """Cancel the order for its customer, and print what follows; raise UserError where it cannot be cancelled.
+
+    An order that is not decided yet is waited for.
+    """
     desk = _Desk(target, order_id)
+    wait_until(desk.is_decided, _UNTIL_DECIDED_SECONDS, _DECISION_POLL_SECONDS)
     with _refusals_explained():
         commit = desk.after_sale.cancel(order_id, customer_id or desk.customer(), _cause("order-cancel"))
     _print(f"order {order_id} is cancelled", commit)
@@ -155,6 +170,15 @@ def _failed(order: Order) -> list[str]:
     return [refund_id for refund_id, refund in order.refunds.items() if refund.status is RefundStatus.FAILED]
 
 
+def _identifier(what: str, text: str) -> str:
+    """Raise UserError for a text that is the id of nothing."""
+    try:
+        return TypeAdapter[str](Identifier).validate_python(text)
+    except ValidationError as error:
+        shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+        raise UserError(f"{what} cannot be {shown!r}: {causes(error)[0]['msg']}; nothing was changed") from error
+
+
 def _lines(option: str, items: Sequence[str]) -> tuple[StockLine, ...]:
     return tuple(StockLine(*sku_and_quantity(option, item)) for item in items)
 
@@ -175,15 +199,22 @@ def _refusals_explained() -> Iterator[None]:
         raise UserError(f"{'; '.join(problems)}; nothing was changed") from error
     except ContentionError as error:
         raise UserError(f"{error}: nothing was changed, try again") from error
+    except StockRefusedError as error:
+        raise UserError(f"{error}: nothing was changed; `invoke audit` says what is wrong with the stock") from error
 
 
 def _print(done: str, commit: Commit | None) -> None:
-    out.print(f"{done}, by version {commit.version}" if commit else f"{done} since before", markup=False)
+    out.print(f"{done}, by version {commit.version}" if commit else f"{done} already", markup=False)
 
 
 def _finish(desk: _Desk, commits: Iterable[Commit | None], *, wait: bool) -> None:
-    """Wait for the refunds that these commits ask for, and say how to look at the order."""
+    """Wait for the refunds that these commits ask for, and say how to look at the order.
+
+    A repetition commits nothing, and waits for each refund of the order that is not made yet.
+    """
     refunds = [refund for commit in commits if commit and (refund := commit.find(RefundRequested))]
+    if None in commits:
+        refunds += desk.unmade_refunds()
     for refund in refunds:
         most = "at most " if refund.mode is RefundMode.CALL_OFF else ""
         amount = money(refund.amount_minor, refund.currency)

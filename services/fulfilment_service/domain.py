@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from services.fulfilment_service.carrier import CarrierEvent, Label
@@ -99,6 +100,7 @@ def advance(
         return None
     event = _tracked(history[0].get(ShipmentCreated), last)
     ends = phase not in UNDER_WAY
+    cause = replace(cause, correlation_id=history[0].cause.correlation_id)
     return Commit(history[0].stream_id, history[-1].version + 1, (event,), cause, due_at=None if ends else due_at)
 
 

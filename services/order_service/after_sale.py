@@ -69,7 +69,7 @@ def cancel(order: Order | None, order_id: str, customer_id: str, cause: Cause) -
         raise RefusedError(Refusal.NOT_YET, f"order {order_id} is not decided yet, or does not exist: try again")
     _check_customer(order, order_id, customer_id)
     if order.state.phase == RESERVED:
-        return call_off(accepted(order), order.next_version, CancelReason.CUSTOMER_REQUEST, cause)
+        return call_off(accepted(order), order.next_version, CancelReason.CUSTOMER_REQUEST, _of(order, cause))
     if order.state.phase in {PAID, CONFIRMED}:
         return _cancel_paid(order, cause)
     if cancelled := _cancellation(order):
@@ -80,7 +80,7 @@ def cancel(order: Order | None, order_id: str, customer_id: str, cause: Cause) -
         raise RefusedError(Refusal.NOT_ALLOWED, f"order {order_id} is being cancelled, as its payment failed")
     raise RefusedError(
         Refusal.TOO_LATE,
-        f"order {order_id} cannot be cancelled any more: its fulfilment has started; return it instead",
+        f"order {order_id} cannot be cancelled any more: its fulfilment has started; once delivered it can be returned",
     )
 
 
@@ -254,7 +254,12 @@ def _received(
 
 
 def _next(order: Order, events: tuple[Event, ...], cause: Cause, move: StockMove = NO_MOVE) -> Commit:
-    return Commit(order.stream_id, order.next_version, events, cause, move)
+    return Commit(order.stream_id, order.next_version, events, _of(order, cause), move)
+
+
+def _of(order: Order, cause: Cause) -> Cause:
+    """The cause with the correlation id of the order, which stays the same through its life."""
+    return replace(cause, correlation_id=order.history[0].cause.correlation_id)
 
 
 def _cancellation(order: Order) -> OrderCancelled | None:

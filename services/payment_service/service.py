@@ -92,7 +92,10 @@ class PaymentService:
                 self._store.append(commit)
             except VersionTakenError:
                 continue
-            logger.info("refund closed", extra={"refund_id": refund.refund_id, "refunded_minor": refunded_minor})
+            if refunded_minor is None:
+                logger.warning("refund refused for good", extra={"refund_id": refund.refund_id})
+            else:
+                logger.info("refund made", extra={"refund_id": refund.refund_id, "refunded_minor": refunded_minor})
             return
         raise ContentionError(f"others wrote to the order in each of {_ATTEMPTS} attempts")
 

@@ -23,13 +23,18 @@ def declaration(name: str) -> Declaration:
     return DECLARATIONS[name]
 
 
-def series(name: str, **labels: str) -> str:
-    """Select a metric's series in the environment that the dashboard shows."""
+def series(name: str, **labels: str | tuple[str, ...]) -> str:
+    """Select a metric's series, by one value or several of a label, in the environment that the dashboard shows."""
     declared = declaration(name)
-    for label, value in labels.items():
-        if label not in declared.labels or value not in (values_of(declared, label) or {value}):
-            raise ValueError(f"{name} is not declared with {label}={value!r}")
-    return _selector(name, *(f'{label}="{value}"' for label, value in labels.items()))
+    chosen = {label: value if isinstance(value, tuple) else (value,) for label, value in labels.items()}
+    for label, values in chosen.items():
+        if label not in declared.labels or not set(values) <= (values_of(declared, label) or set(values)):
+            raise ValueError(f"{name} is not declared with {label}={labels[label]!r}")
+    return _selector(name, *(_matcher(label, values) for label, values in chosen.items()))
+
+
+def _matcher(label: str, values: tuple[str, ...]) -> str:
+    return f'{label}="{values[0]}"' if len(values) == 1 else f'{label}=~"{"|".join(values)}"'
 
 
 def values_of(declared: Declaration, label: str) -> set[str]:

@@ -169,7 +169,11 @@ def test_cancelling_again_changes_nothing(history: History) -> None:
         (settled(pays=False), Refusal.NOT_ALLOWED, "order order-1 is being cancelled, as its payment failed"),
         (concluded(pays=False), Refusal.NOT_ALLOWED, r"is cancelled already \(payment_failed\)"),
         (_expired(), Refusal.NOT_ALLOWED, r"is cancelled already \(payment_timeout\)"),
-        (in_fulfilment(), Refusal.TOO_LATE, "order-1 cannot be cancelled any more: its fulfilment has started; return"),
+        (
+            in_fulfilment(),
+            Refusal.TOO_LATE,
+            "order-1 cannot be cancelled any more: its fulfilment has started; once del",
+        ),
         (shipped(), Refusal.TOO_LATE, "its fulfilment has started"),
         (delivered(), Refusal.TOO_LATE, "its fulfilment has started"),
         (followed(followed(in_fulfilment(), LOST, LOST), LOST), Refusal.NOT_ALLOWED, r"\(undeliverable\)"),
@@ -553,7 +557,7 @@ def test_a_return_whose_goods_are_overdue_is_closed_without_a_refund() -> None:
         ReturnReceived(order_id="order-1", customer_id="customer-1", return_id="return-1", lines=(), restock=()),
     )
     assert commit.stock_move == NO_MOVE
-    assert commit.cause == Cause("order#order-1/7/0", "correlation-2", NOW + ARRIVAL)
+    assert commit.cause == Cause("order#order-1/7/0", CAUSE.correlation_id, NOW + ARRIVAL)
     assert ORDER.fold((*history, commit)).is_final
 
 

@@ -34,6 +34,7 @@ def target(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Target:
     aws.store.append(seeding("prod-002", stock=10, price_minor=700))
     monkeypatch.setattr(Deployment, "of", lambda _: aws.deployment)
     monkeypatch.setattr(after_sale, "_WAIT_SECONDS", 0)
+    monkeypatch.setattr(after_sale, "_UNTIL_DECIDED_SECONDS", 0)
     return cast("Target", SimpleNamespace(client={"dynamodb": aws.dynamodb}.__getitem__))
 
 
@@ -98,14 +99,42 @@ def test_cancelling_again_says_that_it_was_done(aws: Aws, target: Target, capsys
     _write(aws, reserved())
     _cancel(target)
     assert "refund order-1-cancelled of at most 31.00 GBP is asked for" in capsys.readouterr().out
+    _make_refund(aws)
 
     _cancel(target, wait=True)
 
     assert capsys.readouterr().out.splitlines() == [
-        "order order-1 is cancelled since before",
+        "order order-1 is cancelled already",
         "`invoke order-show order-1` shows all of it",
     ]
-    assert len(_history(aws)) == 2
+    assert len(_history(aws)) == 3
+
+
+def test_cancelling_again_fails_as_long_as_its_refund_is_refused(aws: Aws, target: Target) -> None:
+    _write(aws, concluded())
+    _cancel(target)
+    _refuse_refund(aws)
+
+    with pytest.raises(UserError, match="refund order-1-cancelled was refused by the payment provider"):
+        _cancel(target, wait=True)
+
+
+def test_a_cancel_waits_until_its_order_is_decided(aws: Aws, target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    _meanwhile(monkeypatch, lambda: _write(aws, reserved()))
+
+    _cancel(target)
+
+    assert _history(aws)[-1].find(OrderCancelled)
+
+
+@pytest.mark.parametrize("order_id", ["", "order#1", "😀", "o" * 3000])
+def test_a_text_that_is_the_id_of_no_order_is_an_error_that_does_not_repeat_all_of_it(
+    target: Target, order_id: str
+) -> None:
+    with pytest.raises(UserError, match="the order's id cannot be") as refusal:
+        cancel_order(target, order_id, None, wait=False)
+
+    assert len(str(refusal.value)) < 200
 
 
 @pytest.mark.parametrize(
@@ -115,7 +144,7 @@ def test_cancelling_again_says_that_it_was_done(aws: Aws, target: Target, capsys
         ((), "customer-1", "order order-1 is not decided yet, or does not exist: try again; nothing was changed"),
         (reserved(), "customer-2", "customer customer-2 has no order order-1; nothing was changed"),
         (refused(), None, r"order order-1 is cancelled already \(unknown_sku\); nothing was changed"),
-        (in_fulfilment(), None, "its fulfilment has started; return it instead; nothing was changed"),
+        (in_fulfilment(), None, "its fulfilment has started; once delivered it can be returned; nothing was changed"),
     ],
     ids=["unknown", "unknown of a customer", "another's", "refused", "in fulfilment"],
 )
@@ -147,8 +176,8 @@ def _meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> 
     """Let it happen while the task waits for the first time."""
 
     def waited(condition: Callable[[], bool], *_: float) -> bool:
-        assert not condition()
-        happens()
+        if not condition():
+            happens()
         return condition()
 
     monkeypatch.setattr(after_sale, "wait_until", waited)
@@ -181,7 +210,7 @@ def test_a_refund_that_is_not_made_in_time_is_an_error(aws: Aws, target: Target)
     _write(aws, concluded())
 
     with pytest.raises(
-        UserError, match="refund order-1-cancelled is not made after 0 s: `invoke dlq-list` may say why"
+        UserError, match="refund order-1-cancelled is not made yet: `invoke logs --order order-1 --errors` may"
     ):
         _cancel(target, wait=True)
 
@@ -213,7 +242,7 @@ def test_a_repeated_return_id_makes_one_return(aws: Aws, target: Target, capsys:
 
     _request(target, "prod-001=1")
 
-    assert capsys.readouterr().out.splitlines()[0] == "return return-1 of order order-1 is open since before"
+    assert capsys.readouterr().out.splitlines()[0] == "return return-1 of order order-1 is open already"
     assert len(_history(aws)) == 7
 
 
@@ -314,11 +343,12 @@ def test_receiving_again_says_that_it_was_done(aws: Aws, target: Target, capsys:
     _write_delivered(aws)
     _request(target, "prod-001=2")
     _receive(target, "prod-001=1")
+    _make_refund(aws)
     capsys.readouterr()
 
     _receive(target, "prod-001=1", wait=True)
 
-    assert capsys.readouterr().out.splitlines()[0] == "return return-1 of order order-1 is received since before"
+    assert capsys.readouterr().out.splitlines()[0] == "return return-1 of order order-1 is received already"
     assert aws.stock() == (9, 0, 9)
 
 
@@ -383,7 +413,7 @@ def test_two_of_staff_ask_for_a_failed_refund_once(
     for _ in range(2):
         retry_refunds(target, "order-1", "order-1-cancelled", wait=False)
 
-    assert "refund order-1-cancelled of order order-1 is asked for again since before" in capsys.readouterr().out
+    assert "refund order-1-cancelled of order order-1 is asked for again already" in capsys.readouterr().out
     assert [commit.version for commit in _history(aws) if commit.find(RefundRequested)] == [4, 6]
     with pytest.raises(UserError, match="order order-1 has no refund that failed: nothing was changed"):
         retry_refunds(target, "order-1", None, wait=False)
@@ -433,7 +463,7 @@ def test_the_tasks_hand_on_their_options(
         shop.order_cancel.body(Context(), "order-1", customer="customer-1", wait=False)
 
     assert ended.value.code == 1
-    assert "its fulfilment has started; return it instead" in capsys.readouterr().err
+    assert "its fulfilment has started; once delivered it can be returned" in capsys.readouterr().err
     assert _history(aws)[5].find(OrderDelivered)
     assert len(_history(aws)) == 10
     assert aws.stock() == (8, 0, 8)
