@@ -27,7 +27,7 @@ def test_a_spoilt_counter_is_found_and_rebuilt_once_nobody_writes(
     with pytest.raises(UserError, match="1 counters differ"):
         metrics_audit.audit_metrics(world.target, rebuild=False)
     assert "+5" in capsys.readouterr().out
-    with pytest.raises(UserError, match="nothing was rebuilt: order-service"):
+    with pytest.raises(UserError, match=r"nothing was rebuilt: .*order-service"):
         metrics_audit.audit_metrics(world.target, rebuild=True)
 
     pausing.pause(world.target)
