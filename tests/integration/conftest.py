@@ -16,6 +16,8 @@ from tests.integration.world import World
 
 # A failed batch is hidden for six function timeouts: short ones, so that a test need not wait for a minute.
 _FUNCTION_TIMEOUT_SECONDS = 5
+# Parcels stand still unless a test moves them: hundreds under way would be looked at each minute, and fill the queues.
+_SLOW_CARRIER = {"carrier_speed": 1, "tracking_interval_seconds": 6 * 3600}
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +34,7 @@ def target(proxy: CountingProxy) -> Iterator[Target]:
         "PULSEQUEUE_INSTANCE": os.environ.get("PULSEQUEUE_INSTANCE", "test"),
         "PULSEQUEUE_WORKER_ENDPOINT": proxy.url,
     }
-    settings = with_settings(settings, function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS)
+    settings = with_settings(settings, function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS, **_SLOW_CARRIER)
     with own_deployment(settings, proxy.forward_to) as target:
         yield target
 
