@@ -106,7 +106,7 @@ class Ledger:
             totals.reserved += change.reserved
             if change.product:
                 totals.seeded += change.stock
-                totals.product = change.product
+                totals.product = change.product.over(totals.product)
             else:
                 totals.sold -= change.stock
         self.counters.update(counter_increments(commit))

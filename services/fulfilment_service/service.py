@@ -16,8 +16,9 @@ from services.fulfilment_service.domain import (
 )
 from services.libs.observability.structured_logging import logger
 from services.libs.store.deadline_table import DeadlineTable
-from services.libs.store.event_store import ContentionError, EventStore, GroupRefusedError, VersionTakenError
+from services.libs.store.event_store import ContentionError, EventStore, GroupRefusedError
 from services.libs.store.inventory_table import InventoryTable
+from services.libs.store.next_commit import History, write_next
 from services.shared.causes import Cause
 from services.shared.commits import Commit, order_stream
 from services.shared.deadlines import MINUTE, DeadlineGroup
@@ -27,11 +28,9 @@ from services.shared.refusals import Refusal, RefusedError
 from services.shared.rejections import RejectedError, RejectionReason
 from services.shared.shipment_lifecycle import SHIPMENT, UNDER_WAY, shipment_id_of, shipment_stream
 
-# A customer cancels at the same time, or the carrier's message comes beside its answer.
+# A customer cancels at the same time.
 _ATTEMPTS = 5
 _UNTIL_ASKED_FOR_A_LABEL_AGAIN = timedelta(minutes=2)
-
-History = tuple[Commit, ...]
 
 
 class FulfilmentService:
@@ -165,15 +164,6 @@ class FulfilmentService:
         return next_look(stream_id, now, self._tracking_interval)
 
     def _write(self, history: History, decide: Callable[[History], Commit | None]) -> Commit | None:
-        """Write what is decided; where another writer took the version, read and decide again."""
-        for _ in range(_ATTEMPTS):
-            commit = decide(history)
-            if commit is None:
-                return None
-            try:
-                self._store.append(commit)
-            except VersionTakenError:
-                history = self._store.read(commit.stream_id)
-                continue
-            return commit
-        raise ContentionError(f"others wrote to the parcel in each of {_ATTEMPTS} attempts")
+        stream = history[0].stream_id
+        _, commit = write_next(self._store, lambda: self._store.read(stream), decide, history)
+        return commit

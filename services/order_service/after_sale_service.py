@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from services.libs.observability.structured_logging import logger
-from services.libs.store.event_store import ContentionError, EventStore, VersionTakenError
+from services.libs.store.event_store import EventStore
+from services.libs.store.next_commit import History, write_next
 from services.order_service import after_sale
 from services.order_service.after_sale import FOLLOWED, ReceivedGoods
 from services.order_service.progress import observe_progress
@@ -17,9 +18,6 @@ from services.shared.order_lifecycle import FIRST_RETURN
 from services.shared.order_state import Order
 from services.shared.rejections import RejectedError, RejectionReason
 from services.shared.shipment_lifecycle import SHIPMENT, shipment_stream
-
-# Payments, parcels and staff write to the same order.
-_ATTEMPTS = 8
 
 
 class ReturnTimes(NamedTuple):
@@ -109,20 +107,17 @@ class AfterSale:
         return after_sale.follow_parcels(order, parcels, cause)
 
     def _write(self, order_id: str, decide: Callable[[Order | None], Commit | None]) -> Commit | None:
-        for _ in range(_ATTEMPTS):
-            history = self._store.read(order_stream(order_id))
-            order = Order.of(history) if history else None
-            commit = decide(order)
-            if commit is None:
-                return None
-            try:
-                self._store.append(commit)
-            except VersionTakenError:
-                continue
-            if order:
-                observe_progress(order, commit)
-            return commit
-        raise ContentionError(f"others wrote to the order in each of {_ATTEMPTS} attempts")
+        stream = order_stream(order_id)
+        history, commit = write_next(
+            self._store, lambda: self._store.read(stream), lambda history: decide(_folded(history))
+        )
+        if commit and history:
+            observe_progress(Order.of(history), commit)
+        return commit
+
+
+def _folded(history: History) -> Order | None:
+    return Order.of(history) if history else None
 
 
 def _each(ids: Iterable[str], do: Callable[[str], object], seconds_left: SecondsLeft) -> dict[str, Exception]:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from services.libs.observability.structured_logging import logger
-from services.libs.store.event_store import ContentionError, EventStore, VersionTakenError
+from services.libs.store.event_store import EventStore
 from services.libs.store.group_writer import GroupWriter, Outcome
+from services.libs.store.next_commit import History, write_next
 from services.payment_service.domain import (
     NotReservedError,
     RefundNotRequestedError,
@@ -31,8 +32,6 @@ from services.shared.rejections import RejectedError, RejectionReason
 
 # A provider is slow, and takes many charges at once.
 CHARGES_AT_ONCE = 10
-# Others write to the order meanwhile: parcels, returns, other refunds.
-_ATTEMPTS = 5
 
 Requested = tuple[str, Cause]
 """An order's id, and the cause of its payment."""
@@ -79,25 +78,22 @@ class PaymentService:
 
     def _close(self, refund: RefundRequested, refunded_minor: int | None, cause: Cause) -> None:
         """Write the gateway's answer, unless another delivery has; it is the same again if it cannot be written."""
-        for _ in range(_ATTEMPTS):
-            history = self._store.read(order_stream(refund.order_id))
+
+        def closed(history: History) -> Commit | None:
             if refund not in refunds_to_make(history):
-                logger.info("refund was closed by another delivery", extra={"refund_id": refund.refund_id})
-                return
+                return None
             if refunded_minor is None:
-                commit = refund_refused(history, refund, cause)
-            else:
-                commit = refunded(history, refund, refunded_minor, cause)
-            try:
-                self._store.append(commit)
-            except VersionTakenError:
-                continue
-            if refunded_minor is None:
-                logger.warning("refund refused for good", extra={"refund_id": refund.refund_id})
-            else:
-                logger.info("refund made", extra={"refund_id": refund.refund_id, "refunded_minor": refunded_minor})
-            return
-        raise ContentionError(f"others wrote to the order in each of {_ATTEMPTS} attempts")
+                return refund_refused(history, refund, cause)
+            return refunded(history, refund, refunded_minor, cause)
+
+        stream = order_stream(refund.order_id)
+        _, commit = write_next(self._store, lambda: self._store.read(stream), closed)
+        if commit is None:
+            logger.info("refund was closed by another delivery", extra={"refund_id": refund.refund_id})
+        elif refunded_minor is None:
+            logger.warning("refund refused for good", extra={"refund_id": refund.refund_id})
+        else:
+            logger.info("refund made", extra={"refund_id": refund.refund_id, "refunded_minor": refunded_minor})
 
     def pay_all(self, requested: Sequence[Requested], seconds_left: SecondsLeft = no_hurry) -> list[Exception | None]:
         """Charge and settle each order; a second delivery of a request changes nothing.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from services.shared.causes import Cause
 from services.shared.events.event import Event
@@ -15,11 +15,22 @@ SKU_PREFIX = "sku#"
 E = TypeVar("E", bound=Event)
 
 
+class Command(NamedTuple):
+    """The request that led to a commit, as two SHA-256 hashes in hexadecimal.
+
+    `key` is of its caller, route and `Idempotency-Key`, `content` of everything that it asks for.
+    """
+
+    key: str
+    content: str
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """One version of one stream: written once, never changed.
 
-    `due_at` is when the service that owns the stream is told to look at it again.
+    `due_at` is when the service that owns the stream is told to look at it again. `command` is the request that led to
+    it, if a request did: a repetition finds it.
     """
 
     stream_id: str
@@ -28,6 +39,7 @@ class Commit:
     cause: Cause
     stock_move: StockMove = NO_MOVE
     due_at: datetime | None = None
+    command: Command | None = None
 
     def event_id(self, index: int) -> str:
         """The id of the event at `index`, the same on every delivery."""
@@ -49,7 +61,8 @@ class Commit:
         They are written in the commit's own transaction and nowhere else, so the inventory follows from the log alone.
         """
         if self.stock_move.move is Move.ADJUST:
-            return tuple(event.adjustment() for event in self.events)
+            # The last event states everything: a new product's stock is set after the product is created.
+            return (self.events[-1].adjustment(),)
         return self.stock_move.changes()
 
 

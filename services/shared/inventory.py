@@ -13,6 +13,12 @@ class Product(NamedTuple):
     price_minor: int
     currency: str
     warehouse: str = MAIN_WAREHOUSE
+    category_id: str | None = None
+    """In a change, None leaves the category as it is."""
+
+    def over(self, before: "Product | None") -> "Product":
+        """The product once this change was made to it."""
+        return self._replace(category_id=self.category_id or before.category_id) if before else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,8 @@ class StockItem:
 class StockChange:
     """What is added to one SKU's quantities. No quantity may fall below zero: the table refuses the change.
 
-    An adjustment also states the product, and the stock that it was decided on, which must still stand.
+    An adjustment also states the product. `expected_stock` is the stock that it was decided on, which must still stand;
+    None if the stock does not matter to it.
     """
 
     sku: str

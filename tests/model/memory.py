@@ -105,11 +105,11 @@ def _changed(item: StockItem | None, change: StockChange) -> StockItem | None:
         if change.product is None or change.expected_stock != 0:
             return None
         item = StockItem(change.sku, change.product, 0, 0, 0)
-    if change.product and change.expected_stock != item.stock:
+    if change.expected_stock not in {None, item.stock}:
         return None
     after = replace(
         item,
-        product=change.product or item.product,
+        product=change.product.over(item.product) if change.product else item.product,
         stock=item.stock + change.stock,
         reserved=item.reserved + change.reserved,
         available=item.available + change.available,

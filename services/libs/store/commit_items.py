@@ -2,6 +2,8 @@
 
 `body` holds the fields of all its events, each name once. `stock_move` says what happens to the stock of `stock_lines`,
 or of the body's `items` where there are no such lines. `schema_versions` is there only where one is not 1.
+`command_key` and `command_content` are of the request that led to it. `category_parent` is the key of the index of
+categories.
 """
 
 from datetime import datetime
@@ -9,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from services.libs.store.dynamodb_items import Item, from_item, to_item
 from services.shared.causes import Cause, timestamp
-from services.shared.commits import Commit
+from services.shared.commits import Command, Commit
+from services.shared.events.catalog import CategoryCreated
 from services.shared.events.event import Event, event_type
 from services.shared.inventory import Move, StockLine, StockMove
 from services.shared.json_types import Json, JsonObject, integer, objects, text
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 _ITEMS = "items"
+
+CATEGORY_PARENT = "category_parent"
+"""The attribute that the index of categories has as its hash key: only the commits of categories have it."""
+TOP = "#top"
+"""The parent of the categories at the top; no category has such an id."""
 
 
 def commit_to_item(commit: Commit) -> Item:
@@ -43,6 +51,10 @@ def commit_to_item(commit: Commit) -> Item:
         values["stock_lines"] = [{"sku": line.sku, "quantity": line.quantity} for line in lines]
     if commit.due_at:
         values["due_at"] = timestamp(commit.due_at)
+    if commit.command:
+        values["command_key"], values["command_content"] = commit.command
+    if category := commit.find(CategoryCreated):
+        values[CATEGORY_PARENT] = category.parent_id or TOP
     return to_item(values)
 
 
@@ -69,7 +81,12 @@ def commit_from_item(item: "Mapping[str, AttributeValueTypeDef]") -> Commit:
         ),
         stock_move=_stock_move(values, body, events),
         due_at=_time(values, "due_at") if "due_at" in values else None,
+        command=_command(values),
     )
+
+
+def _command(values: JsonObject) -> Command | None:
+    return Command(text(values, "command_key"), text(values, "command_content")) if "command_key" in values else None
 
 
 def _time(values: JsonObject, field: str) -> datetime:

@@ -1,7 +1,7 @@
 """The event store: append-only streams of commits, each written with the stock that it moves or not at all."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Required, TypedDict, cast
 
 from services.libs.runtime.backoff import Backoff
@@ -31,6 +31,8 @@ _TRANSIENT = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputEx
 # The limit of DynamoDB. The commits of so many items stay far below its 4 MB.
 _MAX_ITEMS_PER_TRANSACTION = 100
 _MAX_STATEMENTS_PER_CALL = 25
+# Most of what is read backwards is found in one page.
+_COMMITS_PER_PAGE = 25
 
 
 class _CancellationReason(TypedDict, total=False):
@@ -99,6 +101,26 @@ class EventStore:
             ConsistentRead=True,
         )
         return tuple(commit_from_item(item) for page in pages for item in page["Items"])
+
+    def read_back(self, stream_id: str, until: Callable[[Commit], bool]) -> tuple[Commit, ...]:
+        """The last commits of a stream as of now, oldest first, from the latest one on for which `until` is true.
+
+        All of them if it is true for none.
+        """
+        commits: list[Commit] = []
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="stream_id = :stream_id",
+            ExpressionAttributeValues=to_item({":stream_id": stream_id}),
+            ScanIndexForward=False,
+            ConsistentRead=True,
+            PaginationConfig={"PageSize": _COMMITS_PER_PAGE},
+        )
+        for commit in (commit_from_item(item) for page in pages for item in page["Items"]):
+            commits.append(commit)
+            if until(commit):
+                break
+        return tuple(reversed(commits))
 
     def without_version(self, stream_ids: Sequence[str], version: int) -> list[str]:
         """The streams that do not have this version yet.

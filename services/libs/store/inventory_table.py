@@ -1,5 +1,6 @@
 """The inventory table: read items, and express a stock change as a conditional update."""
 
+import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,15 @@ from services.shared.json_types import Json, integer, text
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import UpdateTypeDef
+
+
+LISTED, EVERY = "listed", "every"
+"""The hash key of the index of products by name, and its only value."""
+
+
+def folded(name: str) -> str:
+    """The name as it is searched: without case, and one form for each character."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 class InventoryTable:
@@ -35,6 +45,7 @@ def stock_item(item: Item) -> StockItem:
             text(values, "currency"),
             # An item from before there were warehouses has none.
             text(values, "warehouse") if "warehouse" in values else MAIN_WAREHOUSE,
+            text(values, "category_id") if "category_id" in values else None,
         ),
         stock=integer(values, "stock"),
         reserved=integer(values, "reserved"),
@@ -47,15 +58,25 @@ def stock_to_item(stock: StockItem) -> Item:
     return to_item(
         {
             "item_id": stock.sku,
-            "name": stock.product.name,
-            "price_minor": stock.product.price_minor,
-            "currency": stock.product.currency,
-            "warehouse": stock.product.warehouse,
+            **_product_attributes(stock.sku, stock.product),
             "stock": stock.stock,
             "reserved": stock.reserved,
             "available": stock.available,
         }
     )
+
+
+def _product_attributes(sku: str, product: Product) -> dict[str, Json]:
+    """What an item holds of its product. Its two indexes are by `category_id` and by `listed`, sorted by `name_key`."""
+    attributes: dict[str, Json] = {
+        "name": product.name,
+        "price_minor": product.price_minor,
+        "currency": product.currency,
+        "warehouse": product.warehouse,
+        "name_key": f"{folded(product.name)}#{sku}",
+        LISTED: EVERY,
+    }
+    return attributes | ({"category_id": product.category_id} if product.category_id else {})
 
 
 def stock_update(table: str, change: StockChange) -> "UpdateTypeDef":
@@ -72,19 +93,17 @@ def stock_update(table: str, change: StockChange) -> "UpdateTypeDef":
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
     if change.product:
-        update["UpdateExpression"] = (
-            f"SET #name = :name, price_minor = :price, currency = :currency, warehouse = :warehouse {expression}"
-        )
-        update["ExpressionAttributeNames"] = {"#name": "name"}
-        values[":name"] = change.product.name
-        values[":price"] = change.product.price_minor
-        values[":currency"] = change.product.currency
-        values[":warehouse"] = change.product.warehouse
+        attributes = _product_attributes(change.sku, change.product)
+        sets = ", ".join(f"#{name} = :{name}" for name in attributes)
+        update["UpdateExpression"] = f"SET {sets} {expression}"
+        update["ExpressionAttributeNames"] = {f"#{name}": name for name in attributes}
+        values |= {f":{name}": value for name, value in attributes.items()}
+    if change.expected_stock is not None:
         values[":expected"] = change.expected_stock
         new = "attribute_not_exists(item_id) OR " if change.expected_stock == 0 else ""
         conditions.append(f"({new}stock = :expected)")
     elif not conditions:
-        # A restock expects no stock, which would starve on a hot SKU, but it must not create an item.
+        # A restock and a new price expect no stock, which would starve on a hot SKU, but must not create an item.
         conditions.append("attribute_exists(item_id)")
     update["ConditionExpression"] = " AND ".join(conditions)
     update["ExpressionAttributeValues"] = to_item(values)

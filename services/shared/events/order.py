@@ -38,7 +38,10 @@ class PlacedLine(EventPart):
 
 
 class OrderPlaced(Event):
-    """A producer places an order of 1 to 50 distinct SKUs. Lines of one SKU are added up."""
+    """A producer or a checkout places an order of 1 to 50 distinct SKUs. Lines of one SKU are added up.
+
+    An order with a `shown_total_minor` is refused if it costs more, or if its currency is another.
+    """
 
     BUS: ClassVar[Bus] = Bus.ORDER
     FROM_OUTSIDE: ClassVar[bool] = True
@@ -46,6 +49,9 @@ class OrderPlaced(Event):
     order_id: Identifier
     customer_id: Identifier
     items: Annotated[tuple[PlacedLine, ...], Field(min_length=1)]
+    shown_total_minor: Annotated[Count, Field(ge=0)] | None = None
+    currency: Currency | None = None
+    """Of the total that the customer was shown."""
     forced_payment_result: ForcedResult | None = Field(None, alias="_postDeployTestForceResult")
 
     @field_validator("items")

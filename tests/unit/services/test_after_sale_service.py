@@ -208,7 +208,7 @@ def test_an_order_that_others_write_to_all_the_time_is_handed_back(aws: Aws) -> 
     _write(aws, *reserved())
     store = _AlwaysTaken(aws.dynamodb, TABLES, backoff=AT_ONCE)
 
-    with pytest.raises(ContentionError, match="others wrote to the order in each of 8 attempts"):
+    with pytest.raises(ContentionError, match="others wrote to the stream in each of 8 attempts"):
         AfterSale(store, RETURNS).cancel("order-1", "customer-1", CAUSE)
 
     assert store.attempts == 8

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
-from types import MappingProxyType
-from typing import ClassVar
+from types import MappingProxyType, NoneType, UnionType
+from typing import ClassVar, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -49,14 +49,16 @@ def test_every_form_of_a_commit_that_a_life_cycle_declares_is_among_them() -> No
 def test_a_field_that_two_events_of_a_commit_have_is_of_one_type(transition: Transition) -> None:
     kinds: dict[str, object] = {}
     for event in transition.events:
-        for name, field in event.model_fields.items():
-            kind = _stored_kind(field.annotation)
-            assert kinds.setdefault(name, kind) == kind, name
+        for name, kind in get_type_hints(event).items():
+            if name in event.model_fields:
+                assert kinds.setdefault(name, _stored_kind(kind)) == _stored_kind(kind), name
 
 
-def _stored_kind(annotation: object) -> object:
-    """The value of an enumeration is stored as text, and read as the enumeration of each event."""
-    return str if isinstance(annotation, type) and issubclass(annotation, StrEnum) else annotation
+def _stored_kind(kind: object) -> object:
+    """The value of an enumeration is stored as text, and read as the enumeration of each event. None is not stored."""
+    if get_origin(kind) in {Union, UnionType}:
+        (kind,) = (each for each in get_args(kind) if each is not NoneType)
+    return str if isinstance(kind, type) and issubclass(kind, StrEnum) else kind
 
 
 def test_a_commit_of_50_skus_survives_the_table() -> None:
