@@ -41,7 +41,7 @@ class _Application:
         self.metrics = RequestMetrics(FUNCTION, settings.environment)
 
     def keep(self, event: TokenEvent, customer_id: str) -> ErrorType | None:
-        """Keep the id with the user. One that is not kept is derived again at the next sign-in, so nobody is kept out."""
+        """Keep the id with the user. If that fails nobody is kept out: the next sign-in derives it again."""
         try:
             self._users.admin_update_user_attributes(
                 UserPoolId=event["userPoolId"],

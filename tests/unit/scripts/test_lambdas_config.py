@@ -20,7 +20,9 @@ def test_each_handler_api_and_trigger_of_a_service_is_a_function(tmp_path: Path)
     assert found == {
         "cart-service": LambdaConfig("cart_service", "services.cart_service.handler.handler"),
         "cart-service-api": LambdaConfig("cart_service_api", "services.cart_service.api.handler"),
-        "customer-service-trigger": LambdaConfig("customer_service_trigger", "services.customer_service.trigger.handler"),
+        "customer-service-trigger": LambdaConfig(
+            "customer_service_trigger", "services.customer_service.trigger.handler"
+        ),
     }
 
 
