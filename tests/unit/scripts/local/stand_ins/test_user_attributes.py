@@ -1,14 +1,13 @@
-from typing import Any
-
 import pytest
 
+from scripts.local.stand_ins.types import Response
 from scripts.local.stand_ins.user_attributes import only_writable_attributes
 
-REFUSED = (400, {}, b"refused")
-DONE = (200, {}, b"done")
+REFUSED: Response = (400, {}, b"refused")
+DONE: Response = (200, {}, b"done")
 
 
-def _answer(action: str, attribute: str, writable: list[str]) -> tuple[int, dict[str, Any], bytes]:
+def _answer(action: str, attribute: str, writable: list[str]) -> Response:
     run = only_writable_attributes(
         lambda handler, _, request: handler(request),
         lambda request: {"client-1": {"WriteAttributes": writable}}[request["ClientId"]],
