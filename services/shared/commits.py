@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from services.shared.causes import Cause
 from services.shared.events.event import Event
@@ -13,6 +13,16 @@ ORDER_PREFIX = "order#"
 SKU_PREFIX = "sku#"
 
 E = TypeVar("E", bound=Event)
+
+
+class Command(NamedTuple):
+    """The request that led to a commit, as two SHA-256 hashes in hexadecimal.
+
+    `key` is of its caller, route and `Idempotency-Key`, `content` of everything that it asks for.
+    """
+
+    key: str
+    content: str
 
 
 @dataclass(frozen=True, slots=True)

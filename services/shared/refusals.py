@@ -15,6 +15,12 @@ class Refusal(StrEnum):
     """The order, return or refund is not in a state for it."""
     CONFLICT = "conflict"
     """The id was used for other content."""
+    KEY_REUSED = "key_reused"
+    """The idempotency key was used for another request."""
+    STALE = "stale"
+    """It was changed since the caller read it."""
+    PRICE_CHANGED = "price_changed"
+    """It costs more than the customer was shown."""
     INVALID = "invalid"
     """The command itself is malformed, such as a quantity of 0."""
 
