@@ -131,6 +131,14 @@ def test_only_json_is_taken(content_type: str) -> None:
     assert _answered(event).status == 415
 
 
+@pytest.mark.parametrize("content_type", ["", "text/plain", "multipart/form-data", "application/x-www-form-urlencoded"])
+def test_an_empty_body_is_missing_whatever_its_type(content_type: str) -> None:
+    headers = {"content-type": content_type, "idempotency-key": "k"}
+    answer = _answered(request("POST", "/v1/shelves", claims=CLAIMS, headers=headers))
+
+    assert (answer.status, answer.wrong) == (422, {"body": "it is required"})
+
+
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PATCH"])
 def test_another_method_is_told_which_ones_there_are(method: str) -> None:
     answer = _answered(request(method, "/v1/shelves"))
