@@ -31,7 +31,7 @@ NAMESPACES = {
         *(test.all_suites, test.model, test.soak, test.infra, test.wiring, test.monitoring, test.faults),
         *(test.metrics, test.environments, test.upgrade, test.growth, test.delivery, test.deployed),
     ),
-    "check": (test.check_infra, develop.scan_infra, develop.dependencies, develop.lock),
+    "check": (test.check_infra, develop.scan_infra, develop.openapi, develop.dependencies, develop.lock),
     "recover": (recover.relay_catchup, recover.replay_orders, recover.refund_lost),
     "monitor": (
         *(monitor.up, monitor.down, monitor.tools, monitor.token, monitor.password, monitor.set_webhook),
