@@ -40,7 +40,7 @@ _LEFT_OUT = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
 _WHEELS_FILE = "wheels.json"
 """The SHA-256 of the wheel that each installed package came in."""
 _COMPRESSION_LEVEL = 6
-"""libdeflate's default. Its highest, 12, takes ten times as long and saves 3 %."""
+"""libdeflate's default. Its highest, 12, takes twelve times as long and saves 3 %."""
 _TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _FILE_MODE = 0o100644

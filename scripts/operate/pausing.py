@@ -10,6 +10,7 @@ from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.deploy.turns import one_at_a_time
+from scripts.operate.invocations import Invocations
 from scripts.operate.mappings import Mappings
 
 if TYPE_CHECKING:
@@ -22,18 +23,19 @@ _CLOCK_SECONDS = 5
 
 
 class PauseSwitch:
-    """The event source mappings of all functions that write commits, and every schedule: it may invoke such a function.
+    """All that starts a function that writes commits: its queues' mappings, its callers, and every schedule.
 
-    Raises UserError where a function that writes commits has neither, so that no pause could hold it.
+    A schedule may start such a function through a queue. A function that has neither a queue nor a schedule is started
+    by its callers, whom no switch of ours stops: its invocations are refused.
     """
 
     def __init__(self, target: Target, deployment: Deployment, sleep: Callable[[float], None] = time.sleep) -> None:
         self._events = target.client("events")
         functions = deployment.functions
         writing = [service for service, function in functions.items() if function.writes_commits]
-        if beyond := [service for service in writing if not (functions[service].queue or functions[service].schedule)]:
-            raise UserError(f"{', '.join(beyond)} can be paused by no queue's mapping and by no schedule")
+        called = [service for service in writing if not (functions[service].queue or functions[service].schedule)]
         self._schedules = {service: rule for service, function in functions.items() if (rule := function.schedule)}
+        self._invocations = Invocations(target, deployment, called)
         self._mappings = Mappings(target, deployment, writing)
         self._timeout_seconds = max(functions[service].timeout_seconds for service in (*writing, *self._schedules))
         self._tick_seconds = 0 if target.is_local else _TICK_SECONDS
@@ -43,6 +45,7 @@ class PauseSwitch:
         """Return once no earlier invocation can still write."""
         for rule in self._schedules.values():
             self._events.disable_rule(Name=rule)
+        self._invocations.refuse()
         self._mappings.switch(enabled=False)
         seconds = self._seconds_under_way()
         with out.status(f"waiting {seconds} s for invocations under way"):
@@ -51,6 +54,7 @@ class PauseSwitch:
     def resume(self) -> None:
         """Schedules come last, so that payments made during the pause are settled before orders are swept."""
         self._mappings.switch(enabled=True)
+        self._invocations.accept()
         for rule in self._schedules.values():
             self._events.enable_rule(Name=rule)
 
@@ -62,10 +66,11 @@ class PauseSwitch:
     def active(self) -> list[str]:
         """Name the services that are not paused, or so lately that an invocation may be under way, as after a Ctrl-C.
 
-        A pause disables the schedules first, so no invocation of theirs is younger than the mappings' change.
+        A pause stops schedules and callers first, so no invocation of theirs is younger than the mappings' change.
         """
         ended = datetime.now(UTC) - timedelta(seconds=self._seconds_under_way() - _CLOCK_SECONDS)
         active = [service for service, mapping in self._mappings.of_each() if not _stands_still(mapping, ended)]
+        active += self._invocations.accepted()
         return active + [
             service
             for service, rule in self._schedules.items()
@@ -85,7 +90,7 @@ def _stands_still(mapping: "EventSourceMappingConfigurationTypeDef", ended: date
 @one_at_a_time
 def pause(target: Target) -> None:
     PauseSwitch(target, Deployment.of(target)).pause()
-    out.print("paused: orders wait in their queues until `invoke resume`")
+    out.print("paused: until `invoke resume` orders wait in their queues, and APIs that write refuse requests")
 
 
 @one_at_a_time
