@@ -275,15 +275,14 @@ def _known(order: Order | None, order_id: str) -> Order:
 
 
 def _check_customer(order: Order, order_id: str, customer_id: str) -> None:
-    decided = order.validated or _cancellation(order)
-    if decided is None or decided.customer_id != customer_id:
+    if order.customer_id != customer_id:
         raise RefusedError(Refusal.NOT_FOUND, f"customer {customer_id} has no order {order_id}")
 
 
 def _check_lines(lines: Iterable[StockLine], left: Mapping[str, int], what: str) -> None:
     for sku, quantity in lines:
         if sku not in left:
-            raise RefusedError(Refusal.NOT_FOUND, f"{sku} is not among the goods that {what}")
+            raise RefusedError(Refusal.INVALID, f"lines: {sku} is not among the goods that {what}")
         if quantity > left[sku]:
             raise RefusedError(Refusal.TOO_MUCH, f"{sku}: {quantity} units are more than the {left[sku]} that {what}")
 
