@@ -43,6 +43,8 @@ from services.shared.refusals import Refusal, RefusedError
 from services.shared.shipment_lifecycle import DELIVERED as PARCEL_DELIVERED
 from services.shared.shipment_lifecycle import LOST, RETURNED_TO_SENDER, WITH_THE_CARRIER
 
+CANCELLABLE = (RESERVED, PAID, CONFIRMED)
+"""The phases in which the customer may cancel the order."""
 FOLLOWED = (IN_FULFILMENT, SHIPPED)
 """The phases in which something follows from the order's parcels."""
 _WRITE_OFFS = {LOST: WriteOffReason.LOST, RETURNED_TO_SENDER: WriteOffReason.RETURNED_TO_SENDER}

@@ -50,9 +50,7 @@ class AfterSale:
         """Cancel as the customer asks; None if that is done already. Raises RefusedError."""
         return self._write(order_id, lambda order: after_sale.cancel(order, order_id, customer_id, cause), request)
 
-    def request_return(
-        self, announced: ReturnRequested, cause: Cause, request: Request | None = None
-    ) -> Commit | None:
+    def request_return(self, announced: ReturnRequested, cause: Cause, request: Request | None = None) -> Commit | None:
         """Open a return; None if it was opened before. Raises RefusedError."""
         window, arrival = self._returns
         return self._write(

@@ -44,7 +44,7 @@ class OrderReader:
         return Order.of(history[: commit.version] if commit else history)
 
     def parcels(self, order: Order) -> Sequence[tuple[Commit, ...]]:
-        """The commits of each parcel, one read for each: an order has no more parcels than SKUs, which are 50 at most."""
+        """The commits of each parcel, by a read each: an order has no more parcels than SKUs, so 50 at most."""
         started = next((event for commit in order.history if (event := commit.find(FulfilmentStarted))), None)
         planned = started.shipments if started else ()
         return [self._store.read(shipment_stream(shipment.shipment_id)) for shipment in planned]

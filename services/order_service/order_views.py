@@ -2,10 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from services.libs.http.bodies import ResponseBody
 from services.order_service.order_reader import Undecided
+from services.order_service.order_statuses import (
+    REFUND_STATES,
+    Action,
+    OrderStatus,
+    ParcelState,
+    RefundState,
+    ReturnStatus,
+    WaitsFor,
+    status_of,
+    waits_of,
+)
 from services.shared.cancel_reasons import CancelReason
 from services.shared.commits import Commit
 from services.shared.events.fulfilment import ShipmentCreated, ShipmentDelivered, ShipmentTracked
@@ -18,15 +28,6 @@ from services.shared.events.order import (
     OrderValidated,
 )
 from services.shared.events.payment import PaymentProcessed, RefundReason
-from services.shared.order_lifecycle import (
-    CONFIRMED,
-    IN_FULFILMENT,
-    PAID,
-    RESERVED,
-    RETURN,
-    SHIPPED,
-    UNPAID,
-)
 from services.shared.order_state import Order, Refund, RefundStatus, Return
 from services.shared.shipment_lifecycle import SHIPMENT
 
@@ -34,82 +35,6 @@ DECIDED_WITHIN = timedelta(minutes=15)
 """An order that takes longer is not on its way any more: a message is received ten times, a minute apart."""
 
 
-class OrderStatus(StrEnum):
-    PLACED = "placed"
-    """It is decided in a moment."""
-    STALLED = "stalled"
-    """It should have been decided long ago: it is in the order queue, or among its dead letters."""
-    AWAITING_PAYMENT = "awaiting_payment"
-    PAID = "paid"
-    PAYMENT_FAILED = "payment_failed"
-    CONFIRMED = "confirmed"
-    IN_FULFILMENT = "in_fulfilment"
-    SHIPPED = "shipped"
-    DELIVERED = "delivered"
-    CANCELLED = "cancelled"
-
-
-class WaitsFor(StrEnum):
-    DECISION = "decision"
-    STAFF = "staff"
-    PAYMENT = "payment"
-    CONFIRMATION = "confirmation"
-    CANCELLATION = "cancellation"
-    FULFILMENT = "fulfilment"
-    PICK_UP = "pick_up"
-    DELIVERY = "delivery"
-    RETURNED_GOODS = "returned_goods"
-    REFUND = "refund"
-
-
-class Action(StrEnum):
-    """A command of the customer that the order takes now."""
-
-    CANCEL = "cancel"
-    RETURN = "return"
-
-
-class ParcelState(StrEnum):
-    CREATED = "created"
-    BOOKED = "booked"
-    PICKED_UP = "picked_up"
-    IN_TRANSIT = "in_transit"
-    OUT_FOR_DELIVERY = "out_for_delivery"
-    DELIVERED = "delivered"
-    LOST = "lost"
-    RETURNED_TO_SENDER = "returned_to_sender"
-
-
-class ReturnStatus(StrEnum):
-    OPEN = "open"
-    """The goods are to be sent back."""
-    RECEIVED = "received"
-    EXPIRED = "expired"
-    """Nothing arrived in time."""
-
-
-class RefundState(StrEnum):
-    REQUESTED = "requested"
-    REFUNDED = "refunded"
-    FAILED = "failed"
-    """The provider refused it; staff asks again."""
-
-
-_STATUSES = {RESERVED: OrderStatus.AWAITING_PAYMENT, UNPAID: OrderStatus.PAYMENT_FAILED}
-"""Those that are not called as the phase is."""
-_WAITS = {
-    RESERVED: WaitsFor.PAYMENT,
-    PAID: WaitsFor.CONFIRMATION,
-    UNPAID: WaitsFor.CANCELLATION,
-    CONFIRMED: WaitsFor.FULFILMENT,
-    IN_FULFILMENT: WaitsFor.PICK_UP,
-    SHIPPED: WaitsFor.DELIVERY,
-}
-_REFUND_STATES = {
-    RefundStatus.OPEN: RefundState.REQUESTED,
-    RefundStatus.PROCESSED: RefundState.REFUNDED,
-    RefundStatus.FAILED: RefundState.FAILED,
-}
 _TIMES = {
     OrderValidated: "accepted_at",
     PaymentProcessed: "paid_at",
@@ -143,7 +68,9 @@ class ParcelView(ResponseBody):
     @classmethod
     def of(cls, history: Sequence[Commit]) -> "ParcelView":
         created = history[0].get(ShipmentCreated)
-        told = [event for commit in history if (event := commit.find(ShipmentTracked) or commit.find(ShipmentDelivered))]
+        told = [
+            event for commit in history if (event := commit.find(ShipmentTracked) or commit.find(ShipmentDelivered))
+        ]
         tracked = (event for event in told if isinstance(event, ShipmentTracked))
         return cls(
             shipment_id=created.shipment_id,
@@ -189,7 +116,7 @@ class RefundView(ResponseBody):
         is_made = refund.status is RefundStatus.PROCESSED
         return cls(
             refund_id=refund.requested.refund_id,
-            status=_REFUND_STATES[refund.status],
+            status=REFUND_STATES[refund.status],
             reason=refund.requested.reason,
             amount_minor=refund.refunded_minor if is_made else refund.requested.amount_minor,
         )
@@ -230,15 +157,15 @@ class OrderView(ResponseBody):
         cls,
         order: Order,
         parcels: Iterable[Sequence[Commit]],
-        actions: tuple[Action, ...] = (),
+        actions: tuple[Action, ...],
         *,
         for_staff: bool = False,
     ) -> "OrderView":
         accepted, cancelled = order.validated, _cancellation(order)
         return cls(
             order_id=(accepted or order.history[0].get(OrderCancelled)).order_id,
-            status=_STATUSES.get(order.state.phase) or OrderStatus(order.state.phase.name),
-            waits_for=_waits(order),
+            status=status_of(order.state.phase),
+            waits_for=waits_of(order),
             actions=actions,
             customer_id=order.customer_id if for_staff else None,
             amount_minor=accepted.amount_minor if accepted else None,
@@ -272,12 +199,6 @@ def _lines(order: Order) -> tuple[LineView, ...]:
         return tuple(LineView.model_validate(item.model_dump()) for item in order.validated.items)
     refused = order.history[0].get(OrderCancelled).items or ()
     return tuple(LineView(sku=line.sku, quantity=line.quantity) for line in refused)
-
-
-def _waits(order: Order) -> tuple[WaitsFor, ...]:
-    own = (_WAITS[order.state.phase],) if order.state.phase in _WAITS else ()
-    others = (WaitsFor.RETURNED_GOODS if name == RETURN.name else WaitsFor.REFUND for name, _ in order.state.open)
-    return tuple(dict.fromkeys((*own, *others)))
 
 
 def _present(refunds: Iterable[Refund]) -> Iterable[Refund]:
