@@ -284,7 +284,7 @@ def _check_customer(order: Order, order_id: str, customer_id: str) -> None:
 def _check_lines(lines: Iterable[StockLine], left: Mapping[str, int], what: str) -> None:
     for sku, quantity in lines:
         if sku not in left:
-            raise RefusedError(Refusal.INVALID, f"lines: {sku} is not among the goods that {what}")
+            raise RefusedError(Refusal.INVALID, f"{sku} is not among the goods that {what}")
         if quantity > left[sku]:
             raise RefusedError(Refusal.TOO_MUCH, f"{sku}: {quantity} units are more than the {left[sku]} that {what}")
 

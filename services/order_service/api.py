@@ -12,7 +12,7 @@ from pydantic import Field, StrictInt
 
 from services.libs.http.bodies import RequestBody
 from services.libs.http.callers import Access
-from services.libs.http.headers import IdempotencyKey, IfMatch
+from services.libs.http.headers import IdempotencyKey, IfMatchOrAny
 from services.libs.http.shop_api import ShopApi, answered
 from services.libs.observability.request_metrics import RequestMetrics
 from services.libs.observability.structured_logging import configure_logging
@@ -113,7 +113,7 @@ def get_order(
     Access.CUSTOMER,
     refusals=(*_COMMAND, Refusal.NOT_ALLOWED, Refusal.TOO_LATE),
 )
-def cancel_order(order_id: OrderId, key: IdempotencyKey, version: IfMatch | None = None) -> Response[OrderView]:
+def cancel_order(order_id: OrderId, key: IdempotencyKey, version: IfMatchOrAny = None) -> Response[OrderView]:
     """Cancel an order whose fulfilment has not started. Whatever was paid is given back."""
     caller = api.caller.customer_id
     with _known_to(order_id, caller):
@@ -130,7 +130,7 @@ def cancel_order(order_id: OrderId, key: IdempotencyKey, version: IfMatch | None
     refusals=(*_COMMAND, Refusal.NOT_ALLOWED, Refusal.TOO_LATE, Refusal.TOO_MUCH, Refusal.INVALID),
 )
 def request_return(
-    order_id: OrderId, body: RequestReturn, key: IdempotencyKey, version: IfMatch | None = None
+    order_id: OrderId, body: RequestReturn, key: IdempotencyKey, version: IfMatchOrAny = None
 ) -> Response[ReturnView]:
     """Announce to send delivered goods back."""
     caller, command = api.caller.customer_id, api.command_of(key, body)
@@ -162,7 +162,7 @@ def receive_return(
     return_id: Annotated[Identifier, Path(alias="returnId")],
     body: ReceiveReturn,
     key: IdempotencyKey,
-    version: IfMatch | None = None,
+    version: IfMatchOrAny = None,
 ) -> Response[ReturnView]:
     """Close a return with the goods that came back. They are refunded, and those fit for sale are in stock again."""
     goods = ReceivedGoods(order_id, return_id, _stock_lines(body.lines), _stock_lines(body.restock))
