@@ -12,6 +12,7 @@ from services.fulfilment_service.service import FulfilmentService
 from services.fulfilment_service.simulated_carrier import SimulatedCarrier
 from services.libs.http.bodies import RequestBody, ResponseBody
 from services.libs.http.callers import Access
+from services.libs.http.incoming_requests import IncomingRequest
 from services.libs.http.shared_secrets import SharedSecret
 from services.libs.http.shop_api import ShopApi
 from services.libs.http.signatures import Signatures
@@ -89,12 +90,16 @@ def handler(event: HttpRequest, context: LambdaContext) -> HttpResponse:
     return api.answer(event, context, _application().metrics)
 
 
+def _check_signature(request: IncomingRequest) -> None:
+    _application().signatures.check(request)
+
+
 @api.route(
     "POST",
     "/v1/carrier-events",
     Access.CARRIER,
     refusals=(Refusal.NOT_FOUND, Refusal.INVALID),
-    guard=lambda request: _application().signatures.check(request),
+    guard=_check_signature,
 )
 def record_carrier_event(body: CarrierMessage) -> CarrierAnswer:
     """Take a carrier's message about a parcel. Late and repeated ones change nothing."""
