@@ -5,7 +5,8 @@ from enum import StrEnum
 from functools import cache
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from services.fulfilment_service.carrier import CARRIER_STATES, carrier_event
 from services.fulfilment_service.service import FulfilmentService
@@ -39,10 +40,16 @@ class CarrierApiSettings(StoreSettings):
     tracking_interval_seconds: Annotated[int, Field(ge=60)]
 
 
+def _known(state: str) -> str:
+    if state not in CARRIER_STATES:
+        raise PydanticCustomError("state", f"it is one of {', '.join(CARRIER_STATES)}")
+    return state
+
+
 class CarrierMessage(RequestBody):
     shipment_id: ShipmentId
     carrier_event_id: Identifier
-    state: Annotated[str, Field(json_schema_extra={"enum": [*CARRIER_STATES]})]
+    state: Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": [*CARRIER_STATES]})]
     at: Annotated[
         str,
         Field(

@@ -1,14 +1,18 @@
 """The fulfilment service's route: carriers tell how far a parcel is, and sign what they tell."""
 
 import base64
+import io
 import json
+import re
 import time
+import urllib.request
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
 
+from scripts.cli.paths import REPO_ROOT
 from services.fulfilment_service import api
 from services.libs.http.signatures import signature
 from services.shared.events.fulfilment import ShipmentTracked
@@ -194,3 +198,23 @@ def test_a_fault_is_to_come_again_and_tells_no_secret(aws: Aws, capsys: pytest.C
 
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert SECRET not in capsys.readouterr().out
+
+
+def test_the_program_in_the_document_signs_as_it_has_to(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    (program,) = re.findall(r"```python\n(.+?)```", (REPO_ROOT / "docs" / "carriers.md").read_text(), re.DOTALL)
+    sent: list[urllib.request.Request] = []
+
+    def take(sending: urllib.request.Request, **_: object) -> io.BytesIO:
+        sent.append(sending)
+        return io.BytesIO()
+
+    monkeypatch.setattr(urllib.request, "urlopen", take)
+    monkeypatch.setenv("CARRIER_SECRET", SECRET)
+    monkeypatch.setenv("SHOP_URL", "https://shop.example/test")
+
+    exec(program.replace("order-123-1", PARCEL), {})  # noqa: S102 - of our own document
+
+    assert sent[0].full_url == f"https://shop.example/test{PATH}"
+    assert isinstance(sent[0].data, bytes)
+    assert _handled(request("POST", PATH, sent[0].data.decode(), headers=dict(sent[0].headers))).status == 200
+    assert parcel_phase(aws) == IN_TRANSIT
