@@ -295,7 +295,7 @@ def test_a_new_route_breaks_nothing() -> None:
 def test_a_changed_document_is_written_and_then_current(tmp_path: Path) -> None:
     file, apis = tmp_path / "openapi.yaml", {"a": _box_api()}
 
-    with pytest.raises(UserError, match="differs from the code: run `invoke openapi`"):
+    with pytest.raises(UserError, match="differs from the code: run `invoke check.openapi`"):
         check_document(file, apis)
     assert write_document(file, apis)
     assert not write_document(file, apis)
@@ -321,7 +321,7 @@ def test_a_damaged_document_is_named(tmp_path: Path, content: str) -> None:
     file = tmp_path / "openapi.yaml"
     file.write_text(content, "utf-8")
 
-    with pytest.raises(UserError, match="is not as `invoke openapi` wrote it"):
+    with pytest.raises(UserError, match="is not as `invoke check.openapi` wrote it"):
         check_document(file, {"a": _box_api()})
 
 
