@@ -6,7 +6,7 @@ from pathlib import Path
 from invoke.collection import Collection
 
 from scripts.cli import environment
-from scripts.tasks import deploy, develop, listing, measure, monitor, operate, parsing, recover, shop, test
+from scripts.tasks import deploy, develop, listing, measure, monitor, operate, parsing, recover, secret, shop, test
 
 DAILY = {
     "Develop": (
@@ -37,6 +37,7 @@ NAMESPACES = {
         *(monitor.up, monitor.down, monitor.tools, monitor.token, monitor.password, monitor.set_webhook),
         *(monitor.metrics_audit, monitor.dashboards, monitor.deliver, monitor.picture),
     ),
+    "secrets": (secret.carrier, secret.cursor),
     "measure": (measure.life, measure.right_size),
 }
 

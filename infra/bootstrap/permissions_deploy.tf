@@ -248,9 +248,9 @@ data "aws_iam_policy_document" "deploy" {
   }
 
   statement {
-    sid       = "MakeMetricsToken"
+    sid       = "MakeSecrets"
     actions   = ["ssm:GetParameter", "ssm:PutParameter"]
-    resources = ["${local.arn.ssm}:parameter/${var.environment}/metrics-token"]
+    resources = [for name in ["metrics-token", "carrier-secret", "cursor-secret"] : "${local.arn.ssm}:parameter/${var.environment}/${name}"]
   }
 
   # What the post-deploy test does: it seeds products of its own, orders them, and looks what became of it.

@@ -29,6 +29,20 @@ GRAFANA_PASSWORD = GeneratedSecret(
     "Password of Grafana's first administrator.",
     "Grafana takes it up when its task starts anew",
 )
+CARRIER_SECRET = GeneratedSecret(
+    "carrier-secret",
+    "secrets.carrier",
+    "Secret that carriers sign their messages with.",
+    "give it to the carrier: messages signed with the old one are refused within a minute",
+)
+CURSOR_SECRET = GeneratedSecret(
+    "cursor-secret",
+    "secrets.cursor",
+    "Secret that signs the cursors of paged lists.",
+    "who pages through a list at this moment starts again at its first page",
+)
+FRONT_DOOR = (CARRIER_SECRET, CURSOR_SECRET)
+"""Those that the shop API needs."""
 
 
 def read(target: Target, name: str) -> str | None:

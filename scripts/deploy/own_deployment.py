@@ -14,7 +14,7 @@ from scripts.cli.errors import UserError
 from scripts.cli.locks import exclusive
 from scripts.cli.paths import LOCAL_FOLDER
 from scripts.deploy import applying, planning, remote_state
-from scripts.deploy.generated_secrets import METRICS_TOKEN, ensure
+from scripts.deploy.generated_secrets import FRONT_DOOR, METRICS_TOKEN, ensure
 from scripts.deploy.target import Target
 
 _SETTINGS = "TF_VAR_settings"
@@ -68,7 +68,8 @@ def deploy(target: Target) -> None:
         make_state_bucket(target)
         planning.plan(target)
         applying.apply(target)
-        ensure(target, METRICS_TOKEN)
+        for secret in (METRICS_TOKEN, *FRONT_DOOR):
+            ensure(target, secret)
     except UserError:
         kept = LOCAL_FOLDER / f"{target.emulator.instance}-failed.log"
         shutil.copy(target.emulator.log_file, kept)

@@ -4,7 +4,7 @@ import functools
 
 from invoke.context import Context
 
-from scripts.tasks import develop, monitor, test
+from scripts.tasks import develop, monitor, secret, test
 from scripts.tasks.command import DEPLOYMENT, PLANNING, TARGET, command, path, target_of
 
 
@@ -162,6 +162,8 @@ def deploy_dev(context: Context, target: str = "local", *, checks: bool = True) 
         "plan": plan,
         "apply": functools.partial(apply, allow=[]),
         "monitor.token": monitor.token,
+        "secrets.carrier": secret.carrier,
+        "secrets.cursor": secret.cursor,
         "post-deploy-test": post_deploy_test,
         "monitor.deliver": monitor.deliver,
     }

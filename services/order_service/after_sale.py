@@ -43,6 +43,8 @@ from services.shared.refusals import Refusal, RefusedError
 from services.shared.shipment_lifecycle import DELIVERED as PARCEL_DELIVERED
 from services.shared.shipment_lifecycle import LOST, RETURNED_TO_SENDER, WITH_THE_CARRIER
 
+CANCELLABLE = (RESERVED, PAID, CONFIRMED)
+"""The phases in which the customer may cancel the order."""
 FOLLOWED = (IN_FULFILMENT, SHIPPED)
 """The phases in which something follows from the order's parcels."""
 _WRITE_OFFS = {LOST: WriteOffReason.LOST, RETURNED_TO_SENDER: WriteOffReason.RETURNED_TO_SENDER}
@@ -275,15 +277,14 @@ def _known(order: Order | None, order_id: str) -> Order:
 
 
 def _check_customer(order: Order, order_id: str, customer_id: str) -> None:
-    decided = order.validated or _cancellation(order)
-    if decided is None or decided.customer_id != customer_id:
+    if order.customer_id != customer_id:
         raise RefusedError(Refusal.NOT_FOUND, f"customer {customer_id} has no order {order_id}")
 
 
 def _check_lines(lines: Iterable[StockLine], left: Mapping[str, int], what: str) -> None:
     for sku, quantity in lines:
         if sku not in left:
-            raise RefusedError(Refusal.NOT_FOUND, f"{sku} is not among the goods that {what}")
+            raise RefusedError(Refusal.INVALID, f"{sku} is not among the goods that {what}")
         if quantity > left[sku]:
             raise RefusedError(Refusal.TOO_MUCH, f"{sku}: {quantity} units are more than the {left[sku]} that {what}")
 

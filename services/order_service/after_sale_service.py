@@ -1,21 +1,23 @@
 """The order service's use cases once an order is accepted: cancel it, follow its parcels, take goods back."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from services.libs.observability.structured_logging import logger
 from services.libs.store.event_store import EventStore
-from services.libs.store.next_commit import History, write_next
+from services.libs.store.next_commit import History, write_command, write_next
 from services.order_service import after_sale
 from services.order_service.after_sale import FOLLOWED, ReceivedGoods
 from services.order_service.progress import observe_progress
 from services.shared.causes import Cause
-from services.shared.commits import Commit, order_id_of, order_stream
+from services.shared.commits import Command, Commit, order_id_of, order_stream
 from services.shared.events.order import ReturnRequested
 from services.shared.faults import OutOfTimeError, SecondsLeft, is_out_of_time, no_hurry
 from services.shared.order_lifecycle import FIRST_RETURN
 from services.shared.order_state import Order
+from services.shared.refusals import Refusal, RefusedError
 from services.shared.rejections import RejectedError, RejectionReason
 from services.shared.shipment_lifecycle import SHIPMENT, shipment_stream
 
@@ -27,28 +29,39 @@ class ReturnTimes(NamedTuple):
     arrival: timedelta
 
 
+class Request(NamedTuple):
+    """A command that may be repeated, and the version of the order that it is meant for; None for any version."""
+
+    command: Command
+    version: int | None = None
+
+
 class AfterSale:
-    """Each use case reads the order, decides, and writes; another writer's commit lets it read and decide again."""
+    """Each use case reads the order, decides, and writes; another writer's commit lets it read and decide again.
+
+    The commit of a Request is found by its repetition, which gets it again, whatever happened to the order since.
+    """
 
     def __init__(self, store: EventStore, returns: ReturnTimes) -> None:
         self._store = store
         self._returns = returns
 
-    def cancel(self, order_id: str, customer_id: str, cause: Cause) -> Commit | None:
+    def cancel(self, order_id: str, customer_id: str, cause: Cause, request: Request | None = None) -> Commit | None:
         """Cancel as the customer asks; None if that is done already. Raises RefusedError."""
-        return self._write(order_id, lambda order: after_sale.cancel(order, order_id, customer_id, cause))
+        return self._write(order_id, lambda order: after_sale.cancel(order, order_id, customer_id, cause), request)
 
-    def request_return(self, announced: ReturnRequested, cause: Cause) -> Commit | None:
+    def request_return(self, announced: ReturnRequested, cause: Cause, request: Request | None = None) -> Commit | None:
         """Open a return; None if it was opened before. Raises RefusedError."""
         window, arrival = self._returns
         return self._write(
             announced.order_id,
             lambda order: after_sale.request_return(order, announced, cause, window=window, arrival=arrival),
+            request,
         )
 
-    def receive_return(self, goods: ReceivedGoods, cause: Cause) -> Commit | None:
+    def receive_return(self, goods: ReceivedGoods, cause: Cause, request: Request | None = None) -> Commit | None:
         """Close a return with the goods that came back; None if that was done before. Raises RefusedError."""
-        return self._write(goods.order_id, lambda order: after_sale.receive_return(order, goods, cause))
+        return self._write(goods.order_id, lambda order: after_sale.receive_return(order, goods, cause), request)
 
     def retry_refund(self, order_id: str, refund_id: str, cause: Cause) -> Commit | None:
         """Ask for a failed refund again; None if that was done before. Raises RefusedError."""
@@ -106,14 +119,36 @@ class AfterSale:
         }
         return after_sale.follow_parcels(order, parcels, cause)
 
-    def _write(self, order_id: str, decide: Callable[[Order | None], Commit | None]) -> Commit | None:
+    def _write(
+        self, order_id: str, decide: Callable[[Order | None], Commit | None], request: Request | None = None
+    ) -> Commit | None:
         stream = order_stream(order_id)
-        history, commit = write_next(
-            self._store, lambda: self._store.read(stream), lambda history: decide(_folded(history))
-        )
+
+        def read() -> History:
+            return self._store.read(stream)
+
+        if request:
+            return write_command(
+                self._store, read, request.command, lambda history: _of(request, decide(_folded(history)))
+            )
+        history, commit = write_next(self._store, read, lambda history: decide(_folded(history)))
         if commit and history:
             observe_progress(Order.of(history), commit)
         return commit
+
+
+def _of(request: Request, commit: Commit | None) -> Commit | None:
+    """The commit as the request's; raise RefusedError (STALE) if the order is at another version than it is meant for.
+
+    Whoever may not change the order, or changes nothing, is not told of its version.
+    """
+    if commit is None:
+        return None
+    if request.version is not None and request.version != commit.version - 1:
+        raise RefusedError(
+            Refusal.STALE, f"the order is at version {commit.version - 1} by now: read it again, and send its ETag"
+        )
+    return replace(commit, command=request.command)
 
 
 def _folded(history: History) -> Order | None:

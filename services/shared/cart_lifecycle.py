@@ -12,6 +12,9 @@ _CART_SERVICE = "cart-service"
 LONGEST_ABANDONED_AFTER = timedelta(days=30)
 """The longest time that a cart may be left alone before it is cleared."""
 
+_MOST_DIGITS = 15
+"""A version of more digits is made up, and no number that DynamoDB takes."""
+
 EMPTY = Phase("empty")
 OPEN = Phase("open", Wait("it waits for its customer", LONGEST_ABANDONED_AFTER + timedelta(days=1)))
 
@@ -44,6 +47,6 @@ def checkout_order_id(customer_id: str, version: int) -> str:
 def checkout_version(order_id: str, customer_id: str) -> int | None:
     """The version of the customer's cart that placed the order; None if none of this customer's carts did."""
     number = order_id.partition("-")[0].removeprefix("c")
-    if not number.isascii() or not number.isdecimal():
+    if not number.isascii() or not number.isdecimal() or len(number) > _MOST_DIGITS:
         return None
     return int(number) if checkout_order_id(customer_id, int(number)) == order_id else None

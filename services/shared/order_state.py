@@ -9,6 +9,7 @@ from enum import StrEnum
 from services.shared.commits import Commit
 from services.shared.events.order import (
     FulfilmentStarted,
+    OrderCancelled,
     OrderConfirmed,
     OrderDelivered,
     OrderValidated,
@@ -75,6 +76,10 @@ class Order:
     @property
     def stream_id(self) -> str:
         return self.history[0].stream_id
+
+    @property
+    def customer_id(self) -> str:
+        return (self.validated or self.history[0].get(OrderCancelled)).customer_id
 
     @property
     def next_version(self) -> int:

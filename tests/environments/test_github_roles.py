@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from scripts import post_deploy_test
 from scripts.build_lambda import build
 from scripts.deploy import applying, bootstrap, planning
-from scripts.deploy.generated_secrets import METRICS_TOKEN, ensure
+from scripts.deploy.generated_secrets import FRONT_DOOR, METRICS_TOKEN, ensure
 from scripts.deploy.target import Target
 from tests.github_roles import REPOSITORY, Keys, take
 from tests.integration.test_deployment import changes
@@ -99,7 +99,8 @@ def deployed(account: Target) -> Target:
     deployer = _as(account, "deploy")
     planning.plan(deployer)
     applying.apply(deployer)
-    ensure(deployer, METRICS_TOKEN)
+    for secret in (METRICS_TOKEN, *FRONT_DOOR):
+        ensure(deployer, secret)
     return deployer
 
 

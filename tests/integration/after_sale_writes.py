@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from services.order_service.after_sale import ReceivedGoods
+from services.order_service.after_sale_service import Request
 from services.order_service.domain import PlacedOrder
 from services.payment_service.domain import refund_refused
 from services.shared.events.order import ReturnRequested, order_lines
@@ -24,20 +25,24 @@ class AfterSaleWrites(Writes):
     def follow_parcels(self, order: PlacedOrder) -> Write:
         return lambda client: self._after_sale(client).follow_parcels(order.order_id, CAUSE)
 
-    def request_return(self, order: PlacedOrder, return_id: str, quantity: int = 1) -> Write:
+    def request_return(
+        self, order: PlacedOrder, return_id: str, quantity: int = 1, request: Request | None = None
+    ) -> Write:
         announced = ReturnRequested(
             order_id=order.order_id,
             customer_id=order.customer_id,
             return_id=return_id,
             lines=order_lines(StockLine(sku, quantity) for sku in order.quantities),
         )
-        return lambda client: self._after_sale(client).request_return(announced, CAUSE)
+        return lambda client: self._after_sale(client).request_return(announced, CAUSE, request)
 
-    def receive_return(self, order: PlacedOrder, return_id: str, quantity: int = 1) -> Write:
+    def receive_return(
+        self, order: PlacedOrder, return_id: str, quantity: int = 1, request: Request | None = None
+    ) -> Write:
         """All of it is fit for sale."""
         lines = tuple(StockLine(sku, quantity) for sku in order.quantities)
         goods = ReceivedGoods(order.order_id, return_id, lines, lines)
-        return lambda client: self._after_sale(client).receive_return(goods, CAUSE)
+        return lambda client: self._after_sale(client).receive_return(goods, CAUSE, request)
 
     def close_overdue_returns(self, order: PlacedOrder) -> Write:
         """As if their deadlines had passed."""

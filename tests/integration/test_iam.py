@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ORDER, PAYMENT, RELAY, SWEEPER = "order-service", "payment-service", "event-relay", "deadline-sweeper"
 METRICS, NOTIFICATION, FULFILMENT = "metrics-service", "notification-service", "fulfilment-service"
 CUSTOMER_TRIGGER = "customer-service-trigger"
+ORDER_API, CARRIER_API = "order-service-api", "fulfilment-service-api"
 _ROLES = [config.function for config in LAMBDAS]
 
 # A write that is allowed and still changes nothing.
@@ -199,22 +200,22 @@ def _list_roles(session: boto3.Session, world: World) -> object:
 _TABLES = {
     "inventory": TableRow(
         {"item_id": "x"},
-        {"BatchGetItem": {ORDER, FULFILMENT}, "UpdateItem": {ORDER, PAYMENT}, "Scan": {METRICS}},
+        {"BatchGetItem": {ORDER, FULFILMENT}, "UpdateItem": {ORDER, ORDER_API, PAYMENT}, "Scan": {METRICS}},
     ),
     "event-store": TableRow(
         {"stream_id": "x", "version": 1},
         {
-            "BatchGetItem": {ORDER, PAYMENT},
+            "BatchGetItem": {ORDER, ORDER_API, PAYMENT},
             "PartiQLInsert": {ORDER},
-            "PutItem": {ORDER, PAYMENT, FULFILMENT},
-            "Query": {ORDER, PAYMENT, FULFILMENT},
+            "PutItem": {ORDER, ORDER_API, PAYMENT, FULFILMENT, CARRIER_API},
+            "Query": {ORDER, ORDER_API, PAYMENT, FULFILMENT, CARRIER_API},
         },
     ),
     "deadline": TableRow(
         {"minute_shard": "x", "group_id": "x"},
         {
             "GetItem": {SWEEPER},
-            "PutItem": {ORDER, FULFILMENT, SWEEPER},
+            "PutItem": {ORDER, ORDER_API, FULFILMENT, CARRIER_API, SWEEPER},
             "Query": {SWEEPER},
             "Scan": {SWEEPER},
         },
@@ -224,7 +225,7 @@ _TABLES = {
         {"id": "x"},
         {
             "GetItem": {METRICS},
-            "UpdateItem": {ORDER, PAYMENT, FULFILMENT, METRICS},
+            "UpdateItem": {ORDER, ORDER_API, PAYMENT, FULFILMENT, CARRIER_API, METRICS},
             "Scan": {METRICS},
             "PutItem": {METRICS},
             "DeleteItem": {METRICS},
@@ -241,6 +242,8 @@ CALLS = [
     *(Call(f"PutEvents on the {bus} bus", partial(_put_event, bus), frozenset({RELAY})) for bus in Bus),
     *(Call(action, partial(_cognito, action), frozenset(roles)) for action, roles in _USERS.items()),
     Call("GetParameter of the metrics' token", partial(_get_parameter, "metrics-token"), frozenset({METRICS})),
+    Call("GetParameter of the carriers' secret", partial(_get_parameter, "carrier-secret"), frozenset({CARRIER_API})),
+    Call("GetParameter of the cursors' secret", partial(_get_parameter, "cursor-secret"), frozenset()),
     Call("GetParameter of Slack", partial(_get_parameter, "slack-webhook-url"), frozenset({NOTIFICATION})),
     Call("GetParameter of Teams", partial(_get_parameter, "teams-webhook-url"), frozenset({NOTIFICATION})),
     Call("GetParameter of Grafana", partial(_get_parameter, "grafana-admin-password"), frozenset()),

@@ -335,4 +335,9 @@ def test_no_secret_passes_through_terraform(resources: list[Resource]) -> None:
 
     assert not [kind for kind in kinds if kind.startswith(("aws_ssm_parameter", "aws_secretsmanager", "random_"))]
     secret = {name for names in settings for name in names if re.search("TOKEN|WEBHOOK|PASSWORD|SECRET", name)}
-    assert secret == {"METRICS_TOKEN_PARAMETER", "SLACK_WEBHOOK_PARAMETER", "TEAMS_WEBHOOK_PARAMETER"}
+    assert secret == {
+        "CARRIER_SECRET_PARAMETER",
+        "METRICS_TOKEN_PARAMETER",
+        "SLACK_WEBHOOK_PARAMETER",
+        "TEAMS_WEBHOOK_PARAMETER",
+    }

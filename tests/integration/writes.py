@@ -12,7 +12,7 @@ from services.fulfilment_service.simulated_carrier import SimulatedCarrier
 from services.libs.store.deadline_table import DeadlineTable
 from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import InventoryTable, stock_to_item
-from services.order_service.after_sale_service import AfterSale, ReturnTimes
+from services.order_service.after_sale_service import AfterSale, Request, ReturnTimes
 from services.order_service.domain import PlacedOrder
 from services.order_service.service import OrderService
 from services.payment_service.gateway import ChargeRequest, RefundRequest
@@ -78,8 +78,8 @@ class Writes:
         """Bring orders to their confirmation."""
         self.do(self.place(*orders), self.pay(*orders), *(self.conclude(order, CAUSE) for order in orders))
 
-    def cancel(self, order: PlacedOrder) -> Write:
-        return lambda client: self._after_sale(client).cancel(order.order_id, order.customer_id, CAUSE)
+    def cancel(self, order: PlacedOrder, request: Request | None = None) -> Write:
+        return lambda client: self._after_sale(client).cancel(order.order_id, order.customer_id, CAUSE, request)
 
     def start(self, order: PlacedOrder) -> Write:
         return lambda client: self._fulfilment(client).start(order.order_id, CAUSE)

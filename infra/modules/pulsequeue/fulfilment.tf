@@ -9,6 +9,9 @@ module "fulfilment_service" {
     shipment-created = { bus = local.bus.fulfilment, events = ["ShipmentCreated"] }
   }
 
+  # A carrier has no token: it signs its messages.
+  serves = { api = local.shop_api, public = ["POST /v1/carrier-events"] }
+
   commits = { store = local.store, have_deadlines = true }
   owns    = ["shipment"]
 
@@ -23,5 +26,15 @@ module "fulfilment_service" {
   may = {
     ReadStock  = { actions = ["dynamodb:BatchGetItem"], resources = [local.store.inventory.table_arn] }
     ReadEvents = { actions = ["dynamodb:Query"], resources = [local.store.event_store.table_arn] }
+  }
+
+  api_told = {
+    TRACKING_INTERVAL_SECONDS = var.settings.tracking_interval_seconds
+    CARRIER_SECRET_PARAMETER  = local.parameters.carrier_secret.name
+  }
+
+  api_may = {
+    ReadEvents = { actions = ["dynamodb:Query"], resources = [local.store.event_store.table_arn] }
+    ReadSecret = { actions = ["ssm:GetParameter"], resources = [local.parameters.carrier_secret.arn] }
   }
 }

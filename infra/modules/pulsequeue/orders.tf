@@ -10,6 +10,16 @@ module "order_service" {
     parcel-tracked  = { bus = local.bus.fulfilment, events = ["ShipmentTracked", "ShipmentDelivered"] }
   }
 
+  serves = {
+    api = local.shop_api
+    signed_in = [
+      "GET /v1/orders/{orderId}",
+      "POST /v1/orders/{orderId}/cancellation",
+      "POST /v1/orders/{orderId}/returns",
+      "POST /v1/orders/{orderId}/returns/{returnId}/receipt",
+    ]
+  }
+
   commits = { store = local.store, move_stock = true, have_deadlines = true }
   owns    = ["order"]
 
@@ -24,5 +34,14 @@ module "order_service" {
     ReadStock    = { actions = ["dynamodb:BatchGetItem"], resources = [local.store.inventory.table_arn] }
     ReadEvents   = { actions = ["dynamodb:BatchGetItem", "dynamodb:Query"], resources = [local.store.event_store.table_arn] }
     InsertEvents = { actions = ["dynamodb:PartiQLInsert"], resources = [local.store.event_store.table_arn] }
+  }
+
+  api_told = {
+    RETURN_WINDOW_DAYS  = var.settings.return_window_days
+    RETURN_ARRIVAL_DAYS = var.settings.return_arrival_days
+  }
+
+  api_may = {
+    ReadEvents = { actions = ["dynamodb:BatchGetItem", "dynamodb:Query"], resources = [local.store.event_store.table_arn] }
   }
 }

@@ -35,6 +35,14 @@ IfMatch: TypeAlias = Annotated[
 ]
 """The version that the client has read; any other answers 412."""
 
+IfMatchOrAny: TypeAlias = Annotated[
+    int | None,
+    BeforeValidator(lambda header: None if header is None else _version(header)),
+    WithJsonSchema({"type": "string", "pattern": f'^"{_VERSION}"$', "examples": ['"3"']}),
+    Header(alias="If-Match", description="The ETag of the version that the change is meant for. Any without it."),
+]
+"""For a parameter whose default is None."""
+
 IdempotencyKey: TypeAlias = Annotated[
     str,
     StringConstraints(pattern=r"^[!-~]{1,128}$"),

@@ -367,7 +367,7 @@ def test_a_return_id_with_other_lines_is_a_conflict() -> None:
             Refusal.TOO_MUCH,
             "prod-001: 3 units are more than the 2 that can still be",
         ),
-        (delivered(), announced(prod_003=1), Refusal.NOT_FOUND, "prod-003 is not among the goods that can still be"),
+        (delivered(), announced(prod_003=1), Refusal.INVALID, "prod-003 is not among the goods that can still be"),
     ],
     ids=["unknown", "another's", "refused", "on its way", "0", "-1", "too much", "another sku"],
 )
@@ -494,7 +494,7 @@ def test_goods_that_come_after_their_return_was_closed_are_a_conflict() -> None:
         (
             returning(delivered()),
             goods(prod_002=1),
-            Refusal.NOT_FOUND,
+            Refusal.INVALID,
             "prod-002 is not among the goods that were announ",
         ),
         (
@@ -506,20 +506,20 @@ def test_goods_that_come_after_their_return_was_closed_are_a_conflict() -> None:
         (
             returning(delivered(), prod_001=1, prod_002=1),
             goods(prod_001=1, restock=lines_of(prod_002=1)),
-            Refusal.NOT_FOUND,
+            Refusal.INVALID,
             "prod-002 is not among the goods that came back",
         ),
         (returning(delivered()), goods(prod_001=1, restock=lines_of(prod_001=0)), Refusal.INVALID, "the quantity is 0"),
         (
             returning(delivered()),
             ReceivedGoods("order-1", "return-1", lines_of(**{"no sku": 1}), ()),
-            Refusal.NOT_FOUND,
+            Refusal.INVALID,
             "no sku is not among the goods that were announced",
         ),
         (
             returning(delivered()),
             goods(prod_001=1, restock=lines_of(**{"no sku": 1})),
-            Refusal.NOT_FOUND,
+            Refusal.INVALID,
             "no sku is not among the goods that came back",
         ),
     ],

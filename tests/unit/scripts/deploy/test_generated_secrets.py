@@ -1,7 +1,7 @@
 import pytest
 
 from scripts.deploy import generated_secrets
-from scripts.deploy.generated_secrets import GRAFANA_PASSWORD, METRICS_TOKEN
+from scripts.deploy.generated_secrets import FRONT_DOOR, GRAFANA_PASSWORD, METRICS_TOKEN
 from scripts.deploy.target import Target
 
 PARAMETER = "/test/metrics-token"
@@ -49,5 +49,9 @@ def test_the_task_keeps_a_token_unless_told_to_rotate(target: Target, capsys: py
 
 
 def test_each_secret_has_a_place_of_its_own(target: Target) -> None:
-    assert generated_secrets.ensure(target, METRICS_TOKEN) != generated_secrets.ensure(target, GRAFANA_PASSWORD)
+    made = {generated_secrets.ensure(target, secret) for secret in (METRICS_TOKEN, GRAFANA_PASSWORD, *FRONT_DOOR)}
+
+    assert len(made) == 4
+    assert generated_secrets.read(target, "carrier-secret")
+    assert generated_secrets.read(target, "cursor-secret")
     assert generated_secrets.read(target, "grafana-admin-password")
