@@ -31,6 +31,10 @@ def cart_stream(customer_id: str) -> str:
     return f"{CART_PREFIX}{customer_id}"
 
 
+def customer_id_of(stream_id: str) -> str:
+    return stream_id.removeprefix(CART_PREFIX)
+
+
 def checkout_order_id(customer_id: str, version: int) -> str:
     """The id of the order that version `version` of the customer's cart places.
 
