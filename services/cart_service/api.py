@@ -85,26 +85,18 @@ class LineView(ResponseBody):
     unit_price_minor: int
     """The price that the customer saw when the last units were added."""
     currency: str
+    present_unit_price_minor: int | None = None
+    """What a unit costs now, where that differs; only `GET` tells."""
+    gone: bool = False
+    """Whether the product is no longer for sale, or not in this currency; only `GET` tells."""
 
 
 class CartView(ResponseBody):
     lines: tuple[LineView, ...]
     totals: tuple[TotalView, ...]
     """At the prices that the customer saw, by currency."""
-
-
-class PresentLineView(LineView):
-    present_unit_price_minor: int | None = None
-    """What a unit costs now, where that differs."""
-    gone: bool = False
-    """Whether the product is no longer for sale, or not in this currency."""
-
-
-class PresentCartView(ResponseBody):
-    lines: tuple[PresentLineView, ...]
-    totals: tuple[TotalView, ...]
-    present_totals: tuple[TotalView, ...]
-    """At the prices of now, without what is gone: what to show before the checkout."""
+    present_totals: tuple[TotalView, ...] | None = None
+    """At the prices of now, without what is gone: what to show before the checkout; only `GET` tells."""
 
 
 class CheckoutView(ResponseBody):
@@ -114,15 +106,9 @@ class CheckoutView(ResponseBody):
 
 
 @api.route("GET", "/v1/cart", Access.CUSTOMER)
-def get_cart() -> Response[PresentCartView]:
+def get_cart() -> Response[CartView]:
     """Read the cart, and what its products cost now."""
-    cart, stock = _application().carts.read(api.caller.customer_id)
-    view = PresentCartView(
-        lines=tuple(_present(line, stock) for line in cart.lines.values()),
-        totals=_totals(cart.totals()),
-        present_totals=_totals(cart.totals(stock)),
-    )
-    return answered(view, version=cart.version)
+    return _cart(*_application().carts.read(api.caller.customer_id))
 
 
 @api.route(
@@ -185,17 +171,20 @@ def check_out_cart(body: Checkout, version: IfMatch, key: IdempotencyKey) -> Res
     )
 
 
-def _cart(cart: Cart) -> Response[CartView]:
-    lines = tuple(LineView.model_validate(line._asdict()) for line in cart.lines.values())
-    return answered(CartView(lines=lines, totals=_totals(cart.totals())), version=cart.version)
-
-
-def _present(line: CartLine, stock: Stock) -> PresentLineView:
-    price = line.present_price(stock)
-    differs = price != line.unit_price_minor
-    return PresentLineView(
-        **line._asdict(), present_unit_price_minor=price if differs else None, gone=price is None
+def _cart(cart: Cart, stock: Stock | None = None) -> Response[CartView]:
+    """`stock` is what there is now of its products. A command's answer does without, to be the same when repeated."""
+    view = CartView(
+        lines=tuple(_line(line, stock) for line in cart.lines.values()),
+        totals=_totals(cart.totals()),
+        present_totals=None if stock is None else _totals(cart.totals(stock)),
     )
+    return answered(view, version=cart.version)
+
+
+def _line(line: CartLine, stock: Stock | None) -> LineView:
+    price = line.unit_price_minor if stock is None else line.present_price(stock)
+    differing = None if price == line.unit_price_minor else price
+    return LineView(**line._asdict(), present_unit_price_minor=differing, gone=price is None)
 
 
 def _totals(totals: Iterable[Total]) -> tuple[TotalView, ...]:

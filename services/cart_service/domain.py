@@ -203,7 +203,7 @@ def abandon(cart: Cart, now: datetime, abandoned_after: timedelta) -> Commit | N
 
 
 def next_check(stream_id: str, touched_at: datetime, abandoned_after: timedelta) -> datetime:
-    """When to look whether a cart that was last changed then is abandoned: a little later, so that repetitions merge."""
+    """When to look whether a cart that was changed then is abandoned: rounded up, so that repetitions merge."""
     interval = min(_LONGEST_INTERVAL, max(MINUTE, abandoned_after / 10))
     return next_look(stream_id, touched_at + abandoned_after, interval)
 
@@ -217,7 +217,8 @@ def _require_orderable(cart: Cart, stock: Stock) -> None:
         )
     if len(currencies := {line.currency for line in cart.lines.values()}) > 1:
         raise RefusedError(
-            Refusal.NOT_ALLOWED, f"the cart is priced in {_listed(currencies)}: an order has one currency, remove the rest"
+            Refusal.NOT_ALLOWED,
+            f"the cart is priced in {_listed(currencies)}: an order has one, remove the rest",
         )
 
 

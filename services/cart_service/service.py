@@ -119,7 +119,7 @@ class AbandonedCarts:
             except Exception as error:  # noqa: BLE001 - no fault of one cart may fail the others
                 failures[stream_id] = error
         if failures:
-            logger.warning("carts could not be looked at", extra={"carts": len(failures)}, exc_info=[*failures.values()][0])
+            logger.warning("carts could not be looked at", extra={"carts": len(failures)})
         return failures
 
     def _clear(self, customer_id: str, now: datetime) -> None:

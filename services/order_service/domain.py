@@ -180,9 +180,7 @@ def call_off(order: OrderValidated, version: int, reason: CancelReason, cause: C
     return Commit(stream, version, (cancelled, refund), cause, StockMove(Move.RELEASE, order.lines))
 
 
-def _accept(
-    order: PlacedOrder, items: Mapping[str, StockItem], cause: Cause, payment_timeout: timedelta
-) -> Commit:
+def _accept(order: PlacedOrder, items: Mapping[str, StockItem], cause: Cause, payment_timeout: timedelta) -> Commit:
     lines = tuple(
         PricedLine(sku=sku, quantity=quantity, unit_price_minor=items[sku].product.price_minor)
         for sku, quantity in order.quantities.items()

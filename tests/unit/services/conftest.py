@@ -25,6 +25,7 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "PAYMENT_TIMEOUT_SECONDS": "900",
         "RETURN_WINDOW_DAYS": "30",
         "RETURN_ARRIVAL_DAYS": "14",
+        "CART_ABANDONED_AFTER_HOURS": "72",
         "GATEWAY_TABLE": GATEWAY_TABLE,
         "DEAD_LETTER_QUEUE_URL": aws.dead_letter_queue_url,
         "ALLOW_FORCED_PAYMENT_RESULT": "true",
@@ -40,8 +41,9 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    for config in LAMBDAS:
-        config.load()._application.cache_clear()  # noqa: SLF001
+    for module in (config.load() for config in LAMBDAS):
+        if hasattr(module, "_application"):
+            module._application.cache_clear()  # noqa: SLF001
 
 
 @pytest.fixture

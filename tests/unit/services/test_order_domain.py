@@ -10,7 +10,14 @@ from services.payment_service.domain import settlement
 from services.payment_service.gateway import Charge
 from services.shared.cancel_reasons import CancelReason
 from services.shared.events.event import Event
-from services.shared.events.order import OrderCancelled, OrderConfirmed, OrderLine, OrderPlaced, OrderValidated, PricedLine
+from services.shared.events.order import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderLine,
+    OrderPlaced,
+    OrderValidated,
+    PricedLine,
+)
 from services.shared.events.payment import PaymentRequested
 from services.shared.inventory import Move, StockLine, StockMove
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, decide, inventory, placed_order, stock_item
