@@ -27,6 +27,7 @@ STATEFUL = {
     "aws_cloudwatch_event_archive",
     "aws_cloudwatch_event_bus",
     "aws_cloudwatch_log_group",
+    "aws_cognito_user_pool",
     "aws_dynamodb_table",
     "aws_kms_key",
     "aws_sns_topic",
@@ -49,7 +50,7 @@ MODULES = Before("f467370")
 DEADLINES = Before(
     "da7b455",
     renamed="reservation-sweep",
-    stateful_losses=("module.pulsequeue.module.deadline_sweeper.module.function.aws_cloudwatch_log_group.this",),
+    stateful_losses=("module.pulsequeue.module.deadline_sweeper.module.handler[0].aws_cloudwatch_log_group.this",),
 )
 
 
