@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scripts.deploy.deployment import Deployment
 from services.libs.store.deadline_table import DeadlineTable
+from services.shared.cart_lifecycle import CART_PREFIX
 from services.shared.deadlines import MAX_STREAMS_PER_MESSAGE, DeadlineGroup, minute_of
 from services.shared.lifecycle import State
 from services.shared.shipment_lifecycle import SHIPMENT_PREFIX
@@ -30,12 +31,16 @@ class Deadline(NamedTuple):
 
 
 def deadlines_of(stream_id: str, state: State) -> list[Deadline]:
-    return [Deadline(stream_id, waiting.due_at) for waiting in state.waits if waiting.due_at]
+    due = [waiting.due_at for waiting in state.waits if waiting.due_at]
+    if stream_id.startswith(CART_PREFIX) and state.waits and not due:
+        # No commit says when a cart that was changed is looked at next. Its service does, when it is told of it.
+        due = [state.since]
+    return [Deadline(stream_id, due_at) for due_at in due]
 
 
 def is_renewed(stream_id: str) -> bool:
-    """Whether the stream's service writes the next deadline without a commit: a parcel is looked at again and again."""
-    return stream_id.startswith(SHIPMENT_PREFIX)
+    """Whether its service writes the next deadline without a commit: parcels and carts are looked at again and again."""
+    return stream_id.startswith((SHIPMENT_PREFIX, CART_PREFIX))
 
 
 class Deadlines:

@@ -9,6 +9,7 @@ from scripts.cli.errors import UserError
 from scripts.cli.money import money
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
+from scripts.ledger.checkouts import WHERE_IT_IS, checkout_of
 from scripts.ledger.gateway_ledger import NEVER_ASKED, UNREADABLE, GatewayEntry, read_entries
 from scripts.ledger.log_reader import NoCommitError, named_briefly, read_stream, readable_commits
 from scripts.ledger.order_history import Mismatch, state_of
@@ -36,6 +37,14 @@ class _Shown(NamedTuple):
     parcels: Sequence[Parcel]
     entry: GatewayEntry
     order: Order | None
+    checkout: Commit | None
+    """The commit of the cart that placed it; None if it came by an event from outside."""
+
+    @property
+    def state(self) -> str | None:
+        if self.history:
+            return state_text(self.history)
+        return f"checked out, and not decided yet: {WHERE_IT_IS}" if self.checkout else None
 
 
 def show(target: Target, order_id: str, *, as_json: bool = False) -> None:
@@ -47,14 +56,15 @@ def print_order(client: "DynamoDBClient", deployment: Deployment, order_id: str,
     """Raise UserError where there is no such order, or an item of it or of its parcels is no commit."""
     unreadable: list[NoCommitError] = []
     history = list(readable_commits(read_stream(client, deployment, order_stream(order_id)), unreadable))
-    if not history and not unreadable:
+    checkout = checkout_of(client, deployment, order_id, history)
+    if not history and not unreadable and not checkout:
         raise UserError(
             f"the event store has no order {order_id!r}; if it was placed, `invoke dlq-list` may say why it failed"
         )
     parcels = list(_parcels(client, deployment, history, unreadable))
     entry = read_entries(client, deployment, [order_id]).get(order_id, GatewayEntry(order_id))
     is_possible = bool(history) and not isinstance(state_of(ORDER, history), Mismatch)
-    shown = _Shown(order_id, history, parcels, entry, Order.of(history) if is_possible else None)
+    shown = _Shown(order_id, history, parcels, entry, Order.of(history) if is_possible else None, checkout)
     if as_json:
         out.print(json.dumps(_json(shown), ensure_ascii=False), markup=False)
     else:
@@ -76,10 +86,10 @@ def _parcels(
 
 
 def _print(shown: _Shown) -> None:
-    history, order = shown.history, shown.order
-    if history:
+    order = shown.order
+    if history := [*filter(None, [shown.checkout]), *shown.history]:
         every = [*history, *(commit for parcel in shown.parcels for commit in parcel.history)]
-        print_table(timeline(history, event_names_of(every)))
+        print_table(timeline(shown.order_id, history, event_names_of(every)))
     tables = [parcel_table(parcel) for parcel in shown.parcels]
     if order and order.returns:
         tables.append(returns_table(order))
@@ -89,8 +99,8 @@ def _print(shown: _Shown) -> None:
         out.print()
         print_table(one)
     out.print(f"\ngateway   {gateway_text(shown.entry)}", markup=False)
-    if history:
-        out.print(f"state     {state_text(history)}", markup=False)
+    if shown.state:
+        out.print(f"state     {shown.state}", markup=False)
 
 
 def _json(shown: _Shown) -> dict[str, object]:
@@ -98,9 +108,10 @@ def _json(shown: _Shown) -> dict[str, object]:
     entry = shown.entry
     return {
         "order_id": shown.order_id,
-        "state": state_text(shown.history) if shown.history else None,
+        "state": shown.state,
         "phase": order.state.phase.name if order else None,
         "gateway": entry._asdict() | {"refunds": dict(entry.refunds), "refused": dict(entry.refused)},
+        "checkout": _stored([shown.checkout])[0] if shown.checkout else None,
         "commits": _stored(shown.history),
         "parcels": [_parcel_json(parcel) for parcel in shown.parcels],
         "returns": _returns_json(order) if order else [],

@@ -10,7 +10,8 @@ from rich.table import Table
 from scripts.cli.console import table
 from scripts.cli.money import money
 from scripts.ledger.order_history import reason_of
-from services.shared.commits import Commit, order_id_of
+from services.shared.commits import Commit
+from services.shared.events.cart import CartCheckoutInitiated
 from services.shared.events.payment import PaymentProcessed, RefundFailed, RefundMode, RefundProcessed, RefundRequested
 from services.shared.inventory import StockChange
 
@@ -20,8 +21,11 @@ _UNITS = ((timedelta(days=2), 86400, "d"), (timedelta(hours=2), 3600, "h"), (tim
 _SECONDS_FROM = timedelta(seconds=10)
 
 
-def timeline(history: Sequence[Commit], event_names: Mapping[str, str]) -> Table:
-    """`event_names` are those of the events, by id, that may have caused the commits."""
+def timeline(order_id: str, history: Sequence[Commit], event_names: Mapping[str, str]) -> Table:
+    """`history` begins with the checkout that placed the order, if one did.
+
+    `event_names` are those of the events, by id, that may have caused the commits.
+    """
     first = history[0].cause
     shown = table(
         "time",
@@ -29,7 +33,7 @@ def timeline(history: Sequence[Commit], event_names: Mapping[str, str]) -> Table
         "version",
         "events, by cause",
         "stock and money moved",
-        title=f"Order {escape(order_id_of(history[0].stream_id))}, correlation id {escape(first.correlation_id)}",
+        title=f"Order {escape(order_id)}, correlation id {escape(first.correlation_id)}",
         numbers={"after", "version"},
     )
     for column in shown.columns[:4]:
@@ -41,7 +45,7 @@ def timeline(history: Sequence[Commit], event_names: Mapping[str, str]) -> Table
         shown.add_row(
             commit.cause.occurred_at,
             duration_text(commit.cause.at - first.at),
-            str(commit.version),
+            f"cart {commit.version}" if commit.find(CartCheckoutInitiated) else str(commit.version),
             "\n".join([*lines, *wrap(f"by {cause}", _EVENTS_WIDTH)]),
             "\n".join([*map(_stock, commit.stock_changes()), *_money(commit)]),
         )
@@ -72,6 +76,8 @@ def _stock(change: StockChange) -> str:
 def _money(commit: Commit) -> Iterator[str]:
     for event in commit.events:
         match event:
+            case CartCheckoutInitiated():
+                yield f"at most {money(event.shown_total_minor, event.currency)}"
             case PaymentProcessed():
                 yield f"charged {money(event.amount_minor, event.currency)}"
             case RefundRequested(mode=RefundMode.REFUND):

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from scripts.ledger.checkouts import Checkout, checkouts_in
 from scripts.ledger.deadlines import Deadline, deadlines_of
 from scripts.ledger.lifecycles import lifecycle_of
 from scripts.ledger.log_reader import Ledger, NoCommitError, histories, readable_commits
 from scripts.ledger.order_history import state_of
 from services.libs.store.dynamodb_items import Item
+from services.shared.cart_lifecycle import CART_PREFIX
 from services.shared.commits import Commit
 from services.shared.events.order import FulfilmentStarted
 from services.shared.events.payment import RefundRequested
@@ -32,12 +34,14 @@ class LogSummary:
     """The commits whose events have still to be handled: the last one of each open stream, and the open refunds'."""
     shipments: list[str] = field(default_factory=list)
     """The ids of the parcels of orders that are on their way."""
+    checkouts: list[Checkout] = field(default_factory=list)
     due: list[Deadline] = field(default_factory=list)
 
     def add(self, history: tuple[Commit, ...]) -> None:
         for commit in history:
             self.ledger.add(commit)
         self.commits += len(history)
+        self.checkouts += checkouts_in(history)
         if [commit.version for commit in history] != list(range(1, len(history) + 1)):
             self.gaps.append(history[0].stream_id)
         lifecycle = lifecycle_of(history[0].stream_id)
@@ -47,7 +51,8 @@ class LogSummary:
 
     def _add_open(self, history: tuple[Commit, ...], state: State) -> None:
         self.open += 1
-        self.unfinished += [commit for commit in history if commit is history[-1] or _opens(commit, state)]
+        if not history[0].stream_id.startswith(CART_PREFIX):  # nothing follows from an open cart's events
+            self.unfinished += [commit for commit in history if commit is history[-1] or _opens(commit, state)]
         self.due += deadlines_of(history[0].stream_id, state)
         if state.phase in {IN_FULFILMENT, SHIPPED}:
             started = (event for commit in history if (event := commit.find(FulfilmentStarted)))

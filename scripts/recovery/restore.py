@@ -22,6 +22,7 @@ from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.deploy.turns import one_at_a_time
 from scripts.ledger.audit.report import audit_deployment
+from scripts.ledger.checkouts import Checkout, commits_of, undecided
 from scripts.ledger.deadlines import Deadlines
 from scripts.ledger.log_reader import histories, read_stream, readable_commits, scan
 from scripts.operate import relay_catchup
@@ -30,6 +31,7 @@ from scripts.recovery.log_summary import summarise
 from scripts.recovery.restore_sources import Source, open_source
 from scripts.recovery.table_writes import TableWrites
 from services.libs.store.dynamodb_items import Item
+from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import stock_to_item
 from services.libs.store.ledger_counters import LedgerCounters
 from services.shared.causes import timestamp
@@ -57,6 +59,7 @@ class Restored:
     """The commits whose events have still to be handled."""
     shipments: list[str] = field(default_factory=list)
     """The ids of the parcels of orders that are on their way."""
+    checkouts: list[Checkout] = field(default_factory=list)
 
 
 class Restorer:
@@ -78,7 +81,13 @@ class Restorer:
         if surplus and not replace:
             raise _would_be_lost(surplus, self._deployment.tables.event_store)
         inventory = {sku: stock_to_item(totals.stock_item(sku)) for sku, totals in log.ledger.skus.items()}
-        restored = Restored(commits=log.commits, open=log.open, unfinished=log.unfinished, shipments=log.shipments)
+        restored = Restored(
+            commits=log.commits,
+            open=log.open,
+            unfinished=log.unfinished,
+            shipments=log.shipments,
+            checkouts=log.checkouts,
+        )
         # The readings take minutes, and another machine may resume meanwhile.
         self._check_paused("nothing was restored")
         with _warn_if_unfinished():
@@ -225,15 +234,17 @@ def _publish(target: Target, deployment: Deployment, restored: Restored) -> list
     """Publish events again, as the work that they led to is lost; return the refused commits.
 
     Those are the last events of open streams, and for an order on its way the last of each of its parcels, also of a
-    parcel that is at its end: the order service may not have followed it.
+    parcel that is at its end: the order service may not have followed it. A checkout whose order is not decided is
+    published again too.
     """
     client = target.client("dynamodb")
+    placed = commits_of(client, deployment, undecided(EventStore(client, deployment.store_tables), restored.checkouts))
     known = {commit.stream_id for commit in restored.unfinished}
     ended = [stream for stream in map(shipment_stream, restored.shipments) if stream not in known]
     items = chain.from_iterable(read_stream(client, deployment, stream) for stream in ended)
     last = (history[-1] for history in histories(readable_commits(items, [])))
     return relay_catchup.publish(
-        chain(restored.unfinished, last), relay_catchup.publisher_of(target, deployment)
+        chain(restored.unfinished, placed, last), relay_catchup.publisher_of(target, deployment)
     ).refused
 
 
@@ -241,7 +252,7 @@ def _print(restored: Restored, as_of: datetime, began_at: datetime) -> None:
     out.print(
         f"restored to {timestamp(as_of)}: {restored.commits:,} commits, of which {restored.written:,} were written;"
         f" {restored.removed:,} others removed; {restored.charges:,} charges and {restored.skus:,} SKUs written;"
-        f" {restored.open:,} orders and parcels are open"
+        f" {restored.open:,} orders, parcels and carts are open"
     )
     before = f"`invoke restore --to {timestamp(began_at)} --replace`, on AWS"
     out.print(f"what was there before this run: {before}\n", markup=False)

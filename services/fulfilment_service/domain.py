@@ -1,14 +1,12 @@
 """The decisions of the fulfilment service: which parcels an order makes, and how far a parcel is."""
 
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from services.fulfilment_service.carrier import CarrierEvent, Label
 from services.shared.causes import Cause
 from services.shared.commits import Commit
-from services.shared.deadlines import MINUTE
 from services.shared.events.fulfilment import ParcelStatus, ShipmentCreated, ShipmentDelivered, ShipmentTracked
 from services.shared.events.order import (
     FulfilmentStarted,
@@ -23,7 +21,6 @@ from services.shared.order_state import Order
 from services.shared.refusals import Refusal, RefusedError
 from services.shared.shipment_lifecycle import CREATED, SHIPMENT, UNDER_WAY, is_forward, shipment_id, shipment_stream
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # How far a carrier's clock may be behind, and ahead: it may take local time for UTC.
 _BEHIND, _AHEAD = timedelta(minutes=5), timedelta(days=1)
 
@@ -46,15 +43,6 @@ def start(order: Order, warehouses: Mapping[str, str], cause: Cause) -> list[Com
     fields = {"order_id": validated.order_id, "customer_id": validated.customer_id}
     started = Commit(order.stream_id, order.next_version, (FulfilmentStarted(**fields, shipments=planned),), cause)
     return [started, *(_created(shipment, fields, cause) for shipment in planned)]
-
-
-def next_look(stream_id: str, now: datetime, interval: timedelta) -> datetime:
-    """When the parcel is looked at next: at its own minute of each interval, so that repetitions merge.
-
-    The parcels' minutes differ, so that not all of them are due at once.
-    """
-    own = _EPOCH + MINUTE * (zlib.crc32(stream_id.encode()) % (interval // MINUTE))
-    return own + ((now - own) // interval + 1) * interval
 
 
 def is_unbooked(history: Sequence[Commit]) -> bool:

@@ -11,7 +11,6 @@ from services.fulfilment_service.domain import (
     booked_at,
     check_time,
     is_unbooked,
-    next_look,
     start,
 )
 from services.libs.observability.structured_logging import logger
@@ -21,7 +20,7 @@ from services.libs.store.inventory_table import InventoryTable
 from services.libs.store.next_commit import History, write_next
 from services.shared.causes import Cause
 from services.shared.commits import Commit, order_stream
-from services.shared.deadlines import MINUTE, DeadlineGroup
+from services.shared.deadlines import MINUTE, DeadlineGroup, next_look
 from services.shared.faults import SecondsLeft, is_out_of_time, no_hurry
 from services.shared.order_state import Order
 from services.shared.refusals import Refusal, RefusedError

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Self
+from typing import NamedTuple, Self
 
 from services.shared.cancel_reasons import CancelReason
 from services.shared.causes import Cause
@@ -33,12 +33,15 @@ from services.shared.inventory import Move, StockItem, StockMove
 from services.shared.order_lifecycle import DECISION
 
 
-class MixedCurrenciesError(Exception):
-    """The order's SKUs are priced in more than one currency, so it has no amount."""
-
-
 class NotDueError(Exception):
     """A deadline is still to come."""
+
+
+class ShownTotal(NamedTuple):
+    """What the customer was shown that the order costs: it may cost less, and not more."""
+
+    amount_minor: int
+    currency: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class PlacedOrder:
     customer_id: str
     quantities: Mapping[str, int]
     forced_payment_result: ForcedResult | None = None
+    shown: ShownTotal | None = None
+    """None if the producer accepts any price."""
 
     @classmethod
     def of(cls, placed: OrderPlaced, *, allow_forced_payment_result: bool) -> Self:
@@ -57,6 +62,7 @@ class PlacedOrder:
             customer_id=placed.customer_id,
             quantities=placed.quantities(),
             forced_payment_result=placed.forced_payment_result if allow_forced_payment_result else None,
+            shown=_shown_total(placed),
         )
 
     @property
@@ -66,8 +72,15 @@ class PlacedOrder:
     @property
     def content_hash(self) -> str:
         """Tells two deliveries of one order from two orders that share an id."""
-        canonical = json.dumps([self.order_id, self.customer_id, sorted(self.quantities.items())])
+        content = [self.order_id, self.customer_id, sorted(self.quantities.items())]
+        canonical = json.dumps([*content, self.shown] if self.shown else content)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _shown_total(placed: OrderPlaced) -> ShownTotal | None:
+    if placed.shown_total_minor is None or placed.currency is None:
+        return None
+    return ShownTotal(placed.shown_total_minor, placed.currency)
 
 
 def content_hash(decided: Commit) -> str | None:
@@ -79,32 +92,41 @@ def content_hash(decided: Commit) -> str | None:
 def decide(order: PlacedOrder, inventory: Mapping[str, StockItem], cause: Cause, payment_timeout: timedelta) -> Commit:
     """The first commit of the order: every SKU reserved, or none and a reason.
 
-    A SKU that `inventory` lacks does not exist. Raises MixedCurrenciesError whatever the stock, so that a second
-    delivery fails as the first did, whatever was sold in between.
+    A SKU that `inventory` lacks does not exist.
     """
     items = {sku: inventory[sku] for sku in order.quantities if sku in inventory}
+    if reason := _refusal(order, items):
+        return _refuse(order, reason, cause)
+    return _accept(order, items, cause, payment_timeout)
+
+
+def _refusal(order: PlacedOrder, items: Mapping[str, StockItem]) -> CancelReason | None:
+    """Why the order is refused; None if it is accepted. `items` are those of its SKUs that exist."""
     if len(items) < len(order.quantities):
-        return _refuse(order, CancelReason.UNKNOWN_SKU, cause)
+        return CancelReason.UNKNOWN_SKU
     currencies = {item.product.currency for item in items.values()}
     if len(currencies) > 1:
-        raise MixedCurrenciesError(", ".join(sorted(currencies)))
+        return CancelReason.MIXED_CURRENCIES
+    if order.shown and ({order.shown.currency} != currencies or _amount(order, items) > order.shown.amount_minor):
+        return CancelReason.PRICE_CHANGED
     if any(items[sku].available < quantity for sku, quantity in order.quantities.items()):
-        return _refuse(order, CancelReason.INSUFFICIENT_STOCK, cause)
-    return _accept(order, items, currencies.pop(), cause, payment_timeout)
+        return CancelReason.INSUFFICIENT_STOCK
+    return None
+
+
+def _amount(order: PlacedOrder, items: Mapping[str, StockItem]) -> int:
+    """In minor units, by the prices of now."""
+    return sum(quantity * items[sku].product.price_minor for sku, quantity in order.quantities.items())
 
 
 def decide_all(
     placed: Sequence[tuple[PlacedOrder, Cause]], inventory: Mapping[str, StockItem], payment_timeout: timedelta
-) -> list[Commit | MixedCurrenciesError]:
-    """Decide each order in turn, from the stock that the orders before it left; return a commit or error for each."""
-    decided: list[Commit | MixedCurrenciesError] = []
+) -> list[Commit]:
+    """Decide each order in turn, from the stock that the orders before it left."""
+    decided: list[Commit] = []
     left = dict(inventory)
     for order, cause in placed:
-        try:
-            commit = decide(order, left, cause, payment_timeout)
-        except MixedCurrenciesError as mixed:
-            decided.append(mixed)
-            continue
+        commit = decide(order, left, cause, payment_timeout)
         left = stock_after(left, [commit])
         decided.append(commit)
     return decided
@@ -158,14 +180,13 @@ def call_off(order: OrderValidated, version: int, reason: CancelReason, cause: C
     return Commit(stream, version, (cancelled, refund), cause, StockMove(Move.RELEASE, order.lines))
 
 
-def _accept(
-    order: PlacedOrder, items: Mapping[str, StockItem], currency: str, cause: Cause, payment_timeout: timedelta
-) -> Commit:
+def _accept(order: PlacedOrder, items: Mapping[str, StockItem], cause: Cause, payment_timeout: timedelta) -> Commit:
     lines = tuple(
         PricedLine(sku=sku, quantity=quantity, unit_price_minor=items[sku].product.price_minor)
         for sku, quantity in order.quantities.items()
     )
-    amount_minor = sum(line.quantity * line.unit_price_minor for line in lines)
+    amount_minor = _amount(order, items)
+    currency = next(iter(items.values())).product.currency
     validated = OrderValidated(
         order_id=order.order_id,
         customer_id=order.customer_id,

@@ -8,7 +8,6 @@ from services.libs.store.event_store import ContentionError, EventStore
 from services.libs.store.group_writer import GroupWriter, Outcome
 from services.libs.store.inventory_table import InventoryTable
 from services.order_service.domain import (
-    MixedCurrenciesError,
     NotDueError,
     PlacedOrder,
     conclude,
@@ -49,11 +48,6 @@ class OrderService:
 
         inventory = self._inventory.read({sku for order, _ in firsts.values() for sku in order.quantities})
         outcomes = self._writer.write(decided, inventory, seconds_left)
-        outcomes |= {
-            stream: self._mixed(stream, outcome)
-            for stream, outcome in outcomes.items()
-            if isinstance(outcome, MixedCurrenciesError)
-        }
         return [_placed(order, firsts[order.stream_id][0], outcomes[order.stream_id]) for order, _ in placed]
 
     def conclude_all(self, settled: Sequence[tuple[str, Cause]]) -> list[Exception | None]:
@@ -103,12 +97,6 @@ class OrderService:
                 return {}
         # Read each alone, to find the one that cannot be read.
         return {stream: read for one in streams for stream, read in self._decisions([one], failures).items()}
-
-    def _mixed(self, stream: str, mixed: MixedCurrenciesError) -> Outcome:
-        # An accepted order keeps its prices: a currency that changed later does not reject its second delivery.
-        existing = self._store.read_versions([stream], [DECISION])
-        detail = f"items: priced in more than one currency ({mixed})"
-        return existing[stream][0] if existing else RejectedError(RejectionReason.MIXED_CURRENCIES, detail)
 
 
 def _placed(order: PlacedOrder, first: PlacedOrder, outcome: Outcome) -> Exception | None:

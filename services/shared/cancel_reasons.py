@@ -15,3 +15,12 @@ class CancelReason(StrEnum):
     CUSTOMER_REQUEST = "customer_request"
     UNDELIVERABLE = "undeliverable"
     """None of its parcels arrived."""
+
+
+REFUSALS = (
+    CancelReason.INSUFFICIENT_STOCK,
+    CancelReason.UNKNOWN_SKU,
+    CancelReason.MIXED_CURRENCIES,
+    CancelReason.PRICE_CHANGED,
+)
+"""Why an order is refused when it is placed."""

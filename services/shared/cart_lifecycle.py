@@ -1,6 +1,7 @@
 """The life of a customer's cart: it is filled and emptied again and again, by a checkout or without one."""
 
 import hashlib
+import re
 from datetime import timedelta
 
 from services.shared.events.cart import CartCheckoutInitiated, CartCleared, CartItemAdded, CartItemRemoved
@@ -8,6 +9,7 @@ from services.shared.events.order import OrderPlaced
 from services.shared.lifecycle import Lifecycle, Phase, Transition, Wait
 
 CART_PREFIX = "cart#"
+_CHECKOUT_ID = re.compile(r"c[0-9]+-[0-9a-f]{24}")
 _CART_SERVICE = "cart-service"
 LONGEST_ABANDONED_AFTER = timedelta(days=30)
 """The longest time that a cart may be left alone before it is cleared."""
@@ -34,6 +36,10 @@ def cart_stream(customer_id: str) -> str:
     return f"{CART_PREFIX}{customer_id}"
 
 
+def customer_id_of(stream_id: str) -> str:
+    return stream_id.removeprefix(CART_PREFIX)
+
+
 def checkout_order_id(customer_id: str, version: int) -> str:
     """The id of the order that version `version` of the customer's cart places.
 
@@ -42,6 +48,11 @@ def checkout_order_id(customer_id: str, version: int) -> str:
     """
     digest = hashlib.sha256(f"{cart_stream(customer_id)}/{version}".encode()).hexdigest()
     return f"c{version}-{digest[:24]}"
+
+
+def is_checkout_id(order_id: str) -> bool:
+    """Whether an order's id has the form of those that checkouts give."""
+    return _CHECKOUT_ID.fullmatch(order_id) is not None
 
 
 def checkout_version(order_id: str, customer_id: str) -> int | None:

@@ -12,7 +12,6 @@ class RejectionReason(StrEnum):
     PAYMENT_NOT_SETTLED = "payment_not_settled"
     ORDER_NOT_CONFIRMED = "order_not_confirmed"
     PARCEL_UNKNOWN = "parcel_unknown"
-    MIXED_CURRENCIES = "mixed_currencies"
 
 
 class RejectedError(Exception):

@@ -43,7 +43,7 @@ def test_a_pause_knows_everyone_who_may_write_commits_and_the_lifecycles_do_too(
     known = {service for service, function in world.deployment.functions.items() if function.writes_commits}
 
     assert committing(resources, world.deployment) == known
-    assert declared_writers() - {TOOLS} == known
+    assert declared_writers() - {TOOLS} == {service.removesuffix("-api") for service in known}
 
 
 def test_the_functions_of_the_map_are_those_that_are_found(resources: list[Resource], world: World) -> None:

@@ -1,7 +1,7 @@
 """Derive stock, orders, money and counters from the event store alone, and compare them with the tables."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -18,10 +18,12 @@ from scripts.ledger.audit.growing_log import GrowingLog
 from scripts.ledger.audit.parcels import Parcels
 from scripts.ledger.audit.stock import impossible_quantities, stock_differences
 from scripts.ledger.audit.streams import StreamCheck, check_stream, is_order
+from scripts.ledger.checkouts import USUALLY_DECIDED_AFTER, WHERE_IT_IS, checkouts_in, undecided
 from scripts.ledger.deadlines import Deadline, Deadlines
 from scripts.ledger.gateway_ledger import read_entries, read_gateway
 from scripts.ledger.log_reader import histories, read_stream, readable_commits, scan
 from services.libs.store.dynamodb_items import Item, batch_get, to_item
+from services.libs.store.event_store import EventStore
 from services.libs.store.ledger_counters import LedgerCounters
 from services.shared.causes import timestamp
 from services.shared.commits import Commit, order_id_of
@@ -72,6 +74,7 @@ class Auditor:
         self._deployment = deployment
         self._counters = LedgerCounters(client, deployment.tables.metrics)
         self._deadlines = Deadlines(client, deployment)
+        self._store = EventStore(client, deployment.store_tables)
         self._clock = clock
         self._sleep = sleep
 
@@ -129,6 +132,14 @@ class Auditor:
             reading.log.add(history, check.state)
             reading.parcels.add(history)
             reading.note(check)
+        reading.audit.final += self._undecided_checkouts(chain.from_iterable(streams))
+
+    def _undecided_checkouts(self, commits: Iterable[Commit]) -> Iterator[Difference]:
+        usual = self._clock() - USUALLY_DECIDED_AFTER
+        old = (checkout for checkout in checkouts_in(commits) if checkout.at < usual)
+        for checkout in undecided(self._store, old):
+            expected = f"a decision, as it was checked out {timestamp(checkout.at)}"
+            yield Difference("checkout", checkout.order_id, expected, f"none: {WHERE_IT_IS}")
 
     def _check_streams_again(self, reading: _Reading) -> None:
         """Drop the differences that a second reading of the stream does not confirm."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from scripts.ledger.audit.findings import Difference
-from scripts.ledger.deadlines import Deadline, is_renewed
+from scripts.ledger.deadlines import Deadline, deadlines_of, is_renewed
 from scripts.ledger.gateway_ledger import GatewayEntry
 from scripts.ledger.lifecycles import lifecycle_of
 from scripts.ledger.order_history import Mismatch, overdue, state_of
@@ -65,10 +65,9 @@ def _lifecycle_mismatch(check: StreamCheck, history: Sequence[Commit], now: date
     if not isinstance(state, State):
         return state
     check.state = state
-    for waiting in state.waits:
-        late = now > waiting.late_after
-        if waiting.due_at:
-            acts_no_more = late and not is_renewed(check.stream_id)
-            (check.overdue if acts_no_more else check.due).append(Deadline(check.stream_id, waiting.due_at))
-        check.waits_for_fulfilment |= late and is_order(check.stream_id) and state.phase == CONFIRMED
+    late = [waiting for waiting in state.waits if now > waiting.late_after]
+    long_past = set() if is_renewed(check.stream_id) else {waiting.due_at for waiting in late}
+    for deadline in deadlines_of(check.stream_id, state):
+        (check.overdue if deadline.due_at in long_past else check.due).append(deadline)
+    check.waits_for_fulfilment = bool(late) and is_order(check.stream_id) and state.phase == CONFIRMED
     return overdue(state, now)

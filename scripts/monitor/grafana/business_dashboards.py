@@ -1,10 +1,11 @@
 """What the business sees: orders, payments and stock. The counters are the ledger's own, so they are exact."""
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard
+from grafana_foundation_sdk.builders.dashboard import Dashboard, ThresholdsConfig
 
 from scripts.monitor.grafana.panels import (
     EXACT,
     NONE_WANTED,
+    PLAIN,
     SECONDS,
     SHARE,
     Panel,
@@ -26,6 +27,7 @@ from scripts.monitor.grafana.promql import (
     share,
     within,
 )
+from services.shared.cancel_reasons import REFUSALS, CancelReason
 
 _FAILURES = levels("green", (0.1, "orange"), (0.25, "red"))
 _DURATIONS = levels("green", (1, "orange"), (5, "red"))
@@ -52,7 +54,7 @@ def business() -> Dashboard:
         "Orders, money and stock at a glance.",
         [
             figure("Orders accepted", f"Orders whose stock was reserved. {EXACT}", count(_ACCEPTED)),
-            figure("Orders refused", f"Orders refused: too little stock, or an unknown SKU. {EXACT}", count(_REFUSED)),
+            figure("Orders refused", f"Orders refused, mostly for too little stock. {EXACT}", count(_REFUSED)),
             _refused_share(),
             figure("Payments taken", f"Payments that were taken. {EXACT}", count(_TAKEN)),
             figure(
@@ -75,29 +77,12 @@ def business() -> Dashboard:
 
 
 def orders() -> Dashboard:
-    reasons = {
-        reason: series("orders_processed_total", error_type=reason) for reason in ("insufficient_stock", "unknown_sku")
-    }
     return dashboard(
         "orders",
         "order processing",
         "How many orders are decided, how, and how fast.",
         [
-            figure("Accepted", f"Orders whose stock was reserved. {EXACT}", count(_ACCEPTED)),
-            figure(
-                "Refused: too little stock",
-                f"Orders refused because a SKU had too few units left. {EXACT}",
-                count(reasons["insufficient_stock"]),
-            ),
-            figure(
-                "Refused: unknown SKU",
-                f"Orders refused because a SKU is not in the inventory. {EXACT}",
-                count(reasons["unknown_sku"]),
-                colours=NONE_WANTED,
-            ),
-            _refused_share(),
-            figure("Decided since the beginning", "All orders in the ledger, as it is now.", f"sum({_ORDERS})"),
-            _p99("order_processing"),
+            *(one.span(3) for one in _decisions()),
             _orders_graph(),
             _failure_graph("Share of orders refused", "refused", rate_share(_REFUSED, _ORDERS)),
             _durations("Time to decide an order", "an order from its message to its commit", "order_processing"),
@@ -144,7 +129,7 @@ def payments() -> Dashboard:
 
 
 def inventory() -> Dashboard:
-    outcomes = {"reserved": "success", "insufficient_stock": "insufficient_stock", "unknown_sku": "unknown_sku"}
+    outcomes = {"reserved": "success"} | {reason.value: reason.value for reason in REFUSALS}
     reservations = {name: series("stock_reservations_total", status=value) for name, value in outcomes.items()}
     operations = series("inventory_operations_total", status="success")
     failed = series("inventory_operations_total", status="error")
@@ -200,6 +185,29 @@ def inventory() -> Dashboard:
             ),
         ],
     )
+
+
+def _decisions() -> list[Panel]:
+    return [
+        figure("Accepted", f"Orders whose stock was reserved. {EXACT}", count(_ACCEPTED)),
+        _refused(CancelReason.INSUFFICIENT_STOCK, "too little stock", "a SKU had too few units left"),
+        _refused(CancelReason.UNKNOWN_SKU, "unknown SKU", "a SKU is not in the inventory", colours=NONE_WANTED),
+        _refused(
+            CancelReason.MIXED_CURRENCIES,
+            "mixed currencies",
+            "their SKUs are priced in several currencies",
+            colours=NONE_WANTED,
+        ),
+        _refused(CancelReason.PRICE_CHANGED, "price changed", "they cost more by then than the customer was shown"),
+        _refused_share(),
+        figure("Decided since the beginning", "All orders in the ledger, as it is now.", f"sum({_ORDERS})"),
+        _p99("order_processing"),
+    ]
+
+
+def _refused(reason: CancelReason, title: str, why: str, *, colours: ThresholdsConfig = PLAIN) -> Panel:
+    refused = series("orders_processed_total", error_type=reason.value)
+    return figure(f"Refused: {title}", f"Orders refused because {why}. {EXACT}", count(refused), colours=colours)
 
 
 def _refused_share() -> Panel:

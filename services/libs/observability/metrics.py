@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.utils import floatToGoString
 
-from services.shared.cancel_reasons import CancelReason
+from services.shared.cancel_reasons import REFUSALS, CancelReason
 
 NAMESPACE = "PulseQueue"
 """In CloudWatch."""
@@ -122,12 +122,8 @@ ORDERS_PROCESSED = _counter(
     "orders_processed_total",
     "Orders decided: accepted with their stock reserved, or refused.",
     Source.LEDGER,
-    {"status": tuple(Status), "error_type": ("none", CancelReason.INSUFFICIENT_STOCK, CancelReason.UNKNOWN_SKU)},
-    only=[
-        (Status.SUCCESS, "none"),
-        (Status.ERROR, CancelReason.INSUFFICIENT_STOCK),
-        (Status.ERROR, CancelReason.UNKNOWN_SKU),
-    ],
+    {"status": tuple(Status), "error_type": ("none", *REFUSALS)},
+    only=[(Status.SUCCESS, "none"), *((Status.ERROR, reason) for reason in REFUSALS)],
 )
 PAYMENTS_PROCESSED = _counter(
     "payments_processed_total",
@@ -148,7 +144,7 @@ STOCK_RESERVATIONS = _counter(
     "stock_reservations_total",
     "SKUs of orders, by whether the order's stock was reserved.",
     Source.LEDGER,
-    {"status": ("success", CancelReason.INSUFFICIENT_STOCK, CancelReason.UNKNOWN_SKU)},
+    {"status": ("success", *REFUSALS)},
 )
 INVENTORY_OPERATIONS = _counter(
     "inventory_operations_total",

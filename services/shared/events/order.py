@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from services.shared.cancel_reasons import CancelReason
 from services.shared.events.event import (
@@ -53,6 +53,12 @@ class OrderPlaced(Event):
     currency: Currency | None = None
     """Of the total that the customer was shown."""
     forced_payment_result: ForcedResult | None = Field(None, alias="_postDeployTestForceResult")
+
+    @model_validator(mode="after")
+    def _total_has_a_currency(self) -> Self:
+        if self.shown_total_minor is not None and self.currency is None:
+            raise ValueError("a shownTotalMinor without its currency")
+        return self
 
     @field_validator("items")
     @classmethod

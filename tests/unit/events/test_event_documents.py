@@ -108,7 +108,7 @@ def test_the_document_says_who_sends_and_receives() -> None:
     whole = _document()
     said = {name: message["description"] for name, message in whole["components"]["messages"].items()}
 
-    assert said["OrderPlaced"] == "Sent by producers outside. Received by order-service."
+    assert said["OrderPlaced"] == "Sent by cart-service and producers outside. Received by order-service."
     assert said["RefundProcessed"] == (
         "Sent by payment-service. Received by no service of PulseQueue: it closes the refund, and nothing follows."
     )

@@ -25,6 +25,7 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "PAYMENT_TIMEOUT_SECONDS": "900",
         "RETURN_WINDOW_DAYS": "30",
         "RETURN_ARRIVAL_DAYS": "14",
+        "CART_ABANDONED_AFTER_HOURS": "72",
         "GATEWAY_TABLE": GATEWAY_TABLE,
         "DEAD_LETTER_QUEUE_URL": aws.dead_letter_queue_url,
         "ALLOW_FORCED_PAYMENT_RESULT": "true",
@@ -34,16 +35,15 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "CARRIER_RETURNED_SHARE": "0",
         "CARRIER_FAULT_RATE": "0",
         "TRACKING_INTERVAL_SECONDS": "3600",
-        "CARRIER_SECRET_PARAMETER": "/test/carrier-secret",
         "REFUND_FAILURE_RATE": "0",
         "GATEWAY_FAULT_RATE": "0",
         "BUS_NAMES": json.dumps({bus: f"test-{bus}-bus" for bus in Bus}),
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    for config in LAMBDAS:
-        if hasattr(config.load(), "_application"):
-            config.load()._application.cache_clear()  # noqa: SLF001
+    for module in (config.load() for config in LAMBDAS):
+        if hasattr(module, "_application"):
+            module._application.cache_clear()  # noqa: SLF001
 
 
 @pytest.fixture

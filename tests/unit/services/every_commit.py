@@ -3,6 +3,18 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from services.cart_service.domain import (
+    Cart,
+    Events,
+    Request,
+    Total,
+    abandon,
+    add,
+    check_out,
+    clear,
+    next_commit,
+    remove,
+)
 from services.fulfilment_service.carrier import CarrierEvent, Label
 from services.fulfilment_service.domain import advance, booked, start
 from services.order_service.after_sale import (
@@ -18,7 +30,7 @@ from services.order_service.domain import conclude, expire
 from services.payment_service.domain import refund_refused, refunded, settlement
 from services.payment_service.gateway import Charge
 from services.shared.causes import Cause
-from services.shared.commits import Commit
+from services.shared.commits import Command, Commit
 from services.shared.events.fulfilment import ParcelStatus
 from services.shared.events.order import ReturnRequested, order_lines
 from services.shared.events.payment import RefundRequested
@@ -106,6 +118,26 @@ _REFUND_FAILED = (ACCEPTED, PAID, CONFIRMED, _CANCELLED, _REFUSED_REFUND)
 _ASKED_AGAIN = _some(retry_refund(Order.of(_REFUND_FAILED), "o" * 36, _refund_of(_CANCELLED).refund_id, CAUSE))
 
 
+_STOCK = inventory(stock_item("s" * 20))
+_AFTER = timedelta(hours=72)
+
+
+def _cart(*history: Commit) -> Cart:
+    return Cart.of("customer-1", history)
+
+
+def _in_cart(cart: Cart, events: Events) -> Commit:
+    return _some(next_commit(cart, events, Request(cart.version, CAUSE, Command("0" * 64, "f" * 64)), _AFTER))
+
+
+_OPENED = _in_cart(_cart(), add(_cart(), "s" * 20, 10_000, _STOCK))
+_EMPTIED = _in_cart(_cart(_OPENED), remove(_cart(_OPENED), "s" * 20))
+_REFILLED = _in_cart(_cart(_OPENED, _EMPTIED), add(_cart(_OPENED, _EMPTIED), "s" * 20, 1, _STOCK))
+_CHECKED_OUT = _in_cart(_cart(_OPENED), check_out(_cart(_OPENED), Total(5_000_000, "GBP"), _STOCK))
+_CLEARED = _in_cart(_cart(_OPENED), clear(_cart(_OPENED)))
+_ABANDONED = _some(abandon(_cart(_OPENED), NOW + _AFTER, _AFTER))
+
+
 def _refunded(*history: Commit) -> Commit:
     refund = Order.of(history).open_refunds[0]
     return refunded(history, refund, refund.amount_minor, CAUSE)
@@ -139,6 +171,12 @@ COMMITS = {
     "parcel_delivered": _tracked(None, CREATED, _BOOKED),
     "parcel_lost": _tracked(ParcelStatus.LOST, CREATED, _BOOKED),
     "seeded": SEEDED,
+    "cart_opened": _OPENED,
+    "cart_item_removed": _EMPTIED,
+    "cart_refilled": _REFILLED,
+    "checked_out": _CHECKED_OUT,
+    "cart_cleared": _CLEARED,
+    "cart_abandoned": _ABANDONED,
 }
 _LEFT = (*_TWO_GOING, _ONE_OF_TWO_LOST, _refunded(*_TWO_GOING, _ONE_OF_TWO_LOST))
 _LEFT_SHIPPED = (*_LEFT, _followed(PICKED_UP, *_LEFT))
@@ -162,4 +200,12 @@ HISTORIES = {
         _tracked(ParcelStatus.LOST, CREATED, _BOOKED, COMMITS["tracked"]),
     ),
     "seeded": (SEEDED, seeding("s" * 20, version=2, stock=7, delta=-3)),
+    "checked_out": (_OPENED, _CHECKED_OUT),
+    "cart_refilled": (
+        _OPENED,
+        _EMPTIED,
+        _REFILLED,
+        _in_cart(_cart(_OPENED, _EMPTIED, _REFILLED), clear(_cart(_OPENED))),
+    ),
+    "cart_abandoned": (_OPENED, _ABANDONED),
 }

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from services.fulfilment_service.domain import next_look
 from services.fulfilment_service.service import FulfilmentService
 from services.fulfilment_service.simulated_carrier import SimulatedCarrier
 from services.libs.observability.structured_logging import configure_logging
@@ -14,7 +13,7 @@ from services.libs.store.dynamodb_items import to_item
 from services.libs.store.event_store import ContentionError, EventStore
 from services.shared.causes import Cause
 from services.shared.commits import Commit
-from services.shared.deadlines import MINUTE, minute_of
+from services.shared.deadlines import MINUTE, minute_of, next_look
 from services.shared.events.fulfilment import ParcelStatus, ShipmentCreated, ShipmentTracked
 from services.shared.events.order import FulfilmentStarted, OrderLine
 from services.shared.order_lifecycle import CANCELLED, CONFIRMED, IN_FULFILMENT

@@ -3,13 +3,21 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from services.order_service.domain import MixedCurrenciesError, conclude
+from services.order_service.domain import PlacedOrder, ShownTotal, conclude
 from services.payment_service.domain import settlement
 from services.payment_service.gateway import Charge
 from services.shared.cancel_reasons import CancelReason
 from services.shared.events.event import Event
-from services.shared.events.order import OrderCancelled, OrderConfirmed, OrderLine, OrderValidated, PricedLine
+from services.shared.events.order import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderLine,
+    OrderPlaced,
+    OrderValidated,
+    PricedLine,
+)
 from services.shared.events.payment import PaymentRequested
 from services.shared.inventory import Move, StockLine, StockMove
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, decide, inventory, placed_order, stock_item
@@ -66,11 +74,56 @@ def test_an_order_with_an_unknown_sku_is_cancelled_for_that_reason() -> None:
 
 
 @pytest.mark.parametrize("units", [0, 1])
-def test_an_order_over_two_currencies_has_no_amount_whatever_is_in_stock(units: int) -> None:
+def test_an_order_over_two_currencies_is_cancelled_whatever_is_in_stock(units: int) -> None:
     stock = inventory(stock_item("a", stock=units, currency="GBP"), stock_item("b", stock=units, currency="EUR"))
 
-    with pytest.raises(MixedCurrenciesError, match="EUR, GBP"):
-        decide(placed_order(quantities={"a": 1, "b": 1}), stock, CAUSE)
+    commit = decide(placed_order(quantities={"a": 1, "b": 1}), stock, CAUSE)
+
+    assert commit.get(OrderCancelled).reason is CancelReason.MIXED_CURRENCIES
+    assert commit.stock_changes() == ()
+
+
+@pytest.mark.parametrize(
+    ("amount_minor", "currency", "reason"),
+    [
+        (999, "GBP", CancelReason.PRICE_CHANGED),
+        (1000, "GBP", None),
+        (1001, "GBP", None),
+        (1000, "EUR", CancelReason.PRICE_CHANGED),
+        (5000, "EUR", CancelReason.PRICE_CHANGED),
+    ],
+)
+def test_a_customer_never_pays_more_than_was_shown(
+    amount_minor: int, currency: str, reason: CancelReason | None
+) -> None:
+    order = replace(placed_order(), shown=ShownTotal(amount_minor, currency))
+
+    commit = decide(order, inventory(stock_item(price_minor=500)), CAUSE)
+
+    cancelled, accepted = commit.find(OrderCancelled), commit.find(OrderValidated)
+    assert (cancelled and cancelled.reason) == reason
+    assert (accepted is None) == (reason is not None)
+    if accepted:
+        assert (accepted.amount_minor, accepted.currency) == (1000, "GBP")
+
+
+def test_an_order_that_costs_more_by_now_is_told_the_price_whatever_is_in_stock() -> None:
+    order = replace(placed_order(), shown=ShownTotal(1, "GBP"))
+
+    commit = decide(order, inventory(stock_item(stock=0)), CAUSE)
+
+    assert commit.get(OrderCancelled).reason is CancelReason.PRICE_CHANGED
+
+
+def test_the_shown_total_comes_with_the_event_and_needs_its_currency() -> None:
+    fields = {"orderId": "order-1", "customerId": "customer-1", "items": [{"sku": "a", "quantity": 1}]}
+
+    placed = OrderPlaced.of({**fields, "shownTotalMinor": 500, "currency": "GBP"})
+
+    assert PlacedOrder.of(placed, allow_forced_payment_result=False).shown == ShownTotal(500, "GBP")
+    assert PlacedOrder.of(OrderPlaced.of(fields), allow_forced_payment_result=False).shown is None
+    with pytest.raises(ValidationError, match="shownTotalMinor without its currency"):
+        OrderPlaced.of({**fields, "shownTotalMinor": 500})
 
 
 @given(
@@ -93,10 +146,17 @@ def test_the_content_hash_knows_the_order_its_customer_and_its_items() -> None:
         placed_order("order-2", {"a": 1, "b": 2}),
         placed_order(quantities={"a": 2, "b": 1}),
         replace(same, customer_id="customer-2"),
+        replace(same, shown=ShownTotal(500, "GBP")),
     ]
 
     assert same.content_hash == reordered.content_hash
     assert all(other.content_hash != same.content_hash for other in others)
+
+
+def test_the_content_hash_of_an_order_without_a_shown_total_is_as_it_always_was() -> None:
+    assert placed_order(quantities={"a": 1}).content_hash == (
+        "11b54c965d413b2ec2a43e6457c46ed3a79a8c76784e24937fd36c025eb8e226"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,17 @@
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import pytest
 
 from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import InventoryTable
+from services.order_service.domain import ShownTotal
 from services.order_service.service import OrderService
 from services.payment_service.domain import settlement
 from services.payment_service.gateway import Charge
 from services.shared.cancel_reasons import CancelReason
 from services.shared.commits import Commit
+from services.shared.counters import counter_increments
 from services.shared.events.event import Event
 from services.shared.events.order import OrderCancelled, OrderConfirmed, OrderValidated
 from services.shared.inventory import StockItem
@@ -140,15 +143,30 @@ def test_a_second_delivery_is_no_conflict_after_a_currency_has_changed(aws: Aws,
     assert rejected.value.reason == RejectionReason.CONFLICT
 
 
-def test_an_order_over_two_currencies_is_rejected(aws: Aws) -> None:
+def test_an_order_over_two_currencies_is_cancelled_and_counted(aws: Aws) -> None:
     aws.store.append(seeding("prod-001"))
     aws.store.append(seeding("prod-002", currency="EUR"))
     service = OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
 
-    with pytest.raises(RejectedError) as rejected:
+    for _ in range(2):
         place(service, placed_order(quantities={"prod-001": 1, "prod-002": 1}), CAUSE)
 
-    assert rejected.value.reason == RejectionReason.MIXED_CURRENCIES
+    (refused,) = aws.store.read("order#order-1")
+    assert refused.get(OrderCancelled).reason is CancelReason.MIXED_CURRENCIES
+    counted = counter_increments(refused)
+    assert counted["orders_processed_total|status=error|error_type=mixed_currencies"] == 1
+
+
+def test_an_order_that_costs_more_than_was_shown_is_cancelled_and_stays_so(aws: Aws, service: OrderService) -> None:
+    order = replace(placed_order(), shown=ShownTotal(999, "GBP"))
+    place(service, order, CAUSE)
+    aws.store.append(seeding(stock=10, version=2, delta=0, price_minor=1))
+
+    place(service, order, CAUSE)
+
+    (refused,) = aws.store.read("order#order-1")
+    assert refused.get(OrderCancelled).reason is CancelReason.PRICE_CHANGED
+    assert aws.stock() == (10, 0, 10)
 
 
 @pytest.mark.parametrize(("accepted", "final"), [(True, OrderConfirmed), (False, OrderCancelled)])

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.fulfilment_service.carrier import CARRIER_STATES, CarrierEvent, Label, carrier_event
-from services.fulfilment_service.domain import advance, booked, booked_at, next_look
+from services.fulfilment_service.domain import advance, booked, booked_at
 from services.shared.commits import Commit
+from services.shared.deadlines import next_look
 from services.shared.events.fulfilment import ParcelStatus, ShipmentCreated, ShipmentTracked
 from services.shared.lifecycle import ImpossibleCommitError, Phase
 from services.shared.shipment_lifecycle import (
