@@ -11,7 +11,7 @@ from scripts.tasks import deploy, develop, listing, measure, monitor, operate, p
 DAILY = {
     "Develop": (
         *(develop.lint, develop.fix, develop.typecheck, test.unit, test.integration),
-        *(develop.build, develop.events, develop.clean),
+        *(develop.build, develop.events, develop.openapi, develop.clean),
     ),
     "Run and deploy": (
         *(deploy.local_up, deploy.local_down, deploy.deploy_dev, deploy.plan, deploy.apply, deploy.post_deploy_test),

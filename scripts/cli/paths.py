@@ -13,6 +13,7 @@ REQUIREMENTS = REPO_ROOT / "requirements"
 
 DOCS = REPO_ROOT / "docs"
 EVENT_DOCUMENTS = DOCS / "events"
+API_DOCUMENT = DOCS / "openapi.yaml"
 MEASURED_COUNTS_FILE = DOCS / "performance" / "deadlines.json"
 MEASURED_RATES_FILE = DOCS / "performance" / "rates.json"
 

@@ -7,8 +7,9 @@ from scripts.tasks.command import TARGET, command
 
 @command()
 def lint(_: Context) -> None:
-    """Check style, secrets, event documents and workflows."""
+    """Check style, secrets, the documents of events and API, and workflows."""
     from scripts.check import secret_scan
+    from scripts.check.api_document.update import update_document
     from scripts.check.event_documents import update_documents
     from scripts.cli.steps import run_program, run_tool
 
@@ -16,6 +17,7 @@ def lint(_: Context) -> None:
     run_tool("ruff", "format", "--check")
     secret_scan.scan()
     update_documents(check=True)
+    update_document(check=True)
     run_program("zizmor", "--offline", "--no-progress", "--quiet", ".github")
 
 
@@ -51,6 +53,22 @@ def events(_: Context, check: bool = False, accept_breaking: bool = False) -> No
     from scripts.check.event_documents import update_documents
 
     update_documents(check=check, accept_breaking=accept_breaking)
+
+
+@command(
+    {
+        "check": "write nothing, and fail if the document would change",
+        "accept_breaking": "write the document although the change breaks clients",
+    }
+)
+def openapi(_: Context, check: bool = False, accept_breaking: bool = False) -> None:
+    """Write docs/openapi.yaml from the routes of the services.
+
+    A change that breaks clients is named and not written.
+    """
+    from scripts.check.api_document.update import update_document
+
+    update_document(check=check, accept_breaking=accept_breaking)
 
 
 @command({"target": TARGET})
