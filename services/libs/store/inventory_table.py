@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 LISTED, EVERY = "listed", "every"
 """The hash key of the index of products by name, and its only value."""
+_SEARCHED = 100
 
 
 def folded(name: str) -> str:
-    """The name as it is searched: without case, and one form for each character."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    """The beginning of the name as it is searched: without case, and one form for each character.
+
+    One character may become 18, and a key of DynamoDB has at most 1,024 bytes.
+    """
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())[:_SEARCHED]
 
 
 class InventoryTable:
