@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
 from services.catalog_service.domain import Price, StockOnHand, category_id_of
-from services.catalog_service.service import Catalogue, FoundProduct
+from services.catalog_service.service import CatalogService, FoundProduct
 from services.libs.http.bodies import RequestBody, ResponseBody
 from services.libs.http.callers import Access
 from services.libs.http.cursors import Cursors
@@ -47,7 +47,7 @@ class _Application:
         configure_logging(FUNCTION, settings.log_level)
         client = aws_clients.dynamodb()
         self.metrics = RequestMetrics(FUNCTION, settings.environment)
-        self.catalogue = Catalogue(
+        self.catalogue = CatalogService(
             EventStore(client, settings.tables), InventoryTable(client, settings.inventory_table)
         )
         self.index = CatalogueIndex(client, settings.tables)

@@ -1,7 +1,7 @@
 """The decisions of the catalogue: its categories, what a product is and costs, and its stock on hand."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from services.shared.commits import Command, Commit, sku_stream
 from services.shared.events.catalog import ProductCreated, ProductInventoryUpdated, ProductUpdated
 from services.shared.events.event import Count
 from services.shared.inventory import Move, Product, StockItem, StockMove
+from services.shared.product_state import ProductState
 from services.shared.refusals import Refusal, RefusedError
 
 Price = Annotated[Count, Field(ge=0, le=100_000_000_000)]
@@ -18,31 +19,6 @@ StockOnHand = Annotated[Count, Field(ge=0, le=1_000_000_000)]
 """In units."""
 
 _ADJUST = StockMove(Move.ADJUST)
-
-
-class ProductState(NamedTuple):
-    """A product as the last commits of its stream state it."""
-
-    version: int
-    product: Product
-    description: str
-
-
-def states_description(commit: Commit) -> bool:
-    """Whether the state of a product follows from this commit and those after it."""
-    return bool(commit.find(ProductUpdated) or commit.find(ProductCreated))
-
-
-def fold(history: Sequence[Commit]) -> ProductState | None:
-    """Fold the commits of a SKU, from the last one that states its description on; None if there are none."""
-    product, description = None, ""
-    for commit in history:
-        (change,) = commit.stock_changes()
-        if change.product:
-            product = change.product.over(product)
-        if described := commit.find(ProductUpdated) or commit.find(ProductCreated):
-            description = described.description
-    return ProductState(history[-1].version, product, description) if product else None
 
 
 def category_id_of(command: Command) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from services.catalog_service import domain
-from services.catalog_service.domain import ProductState, fold, states_description, unknown_sku
+from services.catalog_service.domain import unknown_sku
 from services.libs.store.event_store import ContentionError, EventStore, StockRefusedError, VersionTakenError
 from services.libs.store.inventory_table import InventoryTable
 from services.libs.store.next_commit import History, write_next
@@ -14,6 +14,7 @@ from services.shared.commands import find_repeat
 from services.shared.commits import Command, Commit, sku_stream
 from services.shared.events.catalog import CategoryCreated, ProductCreated
 from services.shared.inventory import StockItem
+from services.shared.product_state import fold, states_description
 from services.shared.refusals import Refusal, RefusedError
 
 # Orders and other members of staff write to the same SKU.
@@ -26,7 +27,7 @@ class FoundProduct(NamedTuple):
     item: StockItem
 
 
-class Catalogue:
+class CatalogService:
     def __init__(self, store: EventStore, inventory: InventoryTable) -> None:
         self._store = store
         self._inventory = inventory
@@ -49,22 +50,19 @@ class Catalogue:
 
     def update_product(
         self, sku: str, changes: Mapping[str, object], cause: Cause, if_match: int | None = None
-    ) -> ProductState:
+    ) -> Commit | None:
         """Change some fields, named as those of ProductUpdated; orders that are accepted keep their prices.
 
-        Nothing that an order writes is in its way. Raises RefusedError.
+        Nothing that an order writes is in its way. Returns None if each is so already. Raises RefusedError.
         """
         if isinstance(category_id := changes.get("category_id"), str):
             self._require_category("categoryId", category_id)
-        history, commit = write_next(
+        _, commit = write_next(
             self._store,
             lambda: self._described(sku),
             lambda history: domain.update_product(fold(history), sku, changes, cause, if_match),
         )
-        state = fold((*history, commit) if commit else history)
-        if state is None:
-            raise unknown_sku(sku)
-        return state
+        return commit
 
     def set_stock(self, sku: str, stock: int, cause: Cause) -> tuple[int, StockItem]:
         """Set the stock on hand, again where an order came first; return the SKU's version and what is in stock now.

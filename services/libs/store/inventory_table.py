@@ -37,6 +37,11 @@ class InventoryTable:
         items = (stock_item(item) for item in batch_get(self._client, self._table, keys))
         return {item.sku: item for item in items}
 
+    def unlisted(self, skus: Iterable[str]) -> set[str]:
+        """The SKUs that are in no list yet: nothing has stated their product since there are lists."""
+        keys = [to_item({"item_id": sku}) for sku in skus]
+        return {item["item_id"]["S"] for item in batch_get(self._client, self._table, keys) if LISTED not in item}
+
 
 def stock_item(item: Item) -> StockItem:
     """Raise KeyError, TypeError or ValueError if it is no item of the inventory."""
