@@ -75,7 +75,8 @@ class IncomingRequest:
             "rawPath": self.path,
             "rawQueryString": self.event.get("rawQueryString") or "",
             "queryStringParameters": self.event.get("queryStringParameters") or {},
-            "headers": self.headers,
+            # It would parse forms too, and refuse an empty body of another type as a defect.
+            "headers": {**self.headers, "content-type": "application/json"},
             "requestContext": {"http": {"method": self.method, "path": self.path}, "stage": "$default"},
             "body": self.json_text(),
             "isBase64Encoded": False,
