@@ -1,0 +1,10 @@
+"""The catalogue's API."""
+
+from services.catalog_service.api import handler
+from tests.factories import Context
+
+
+def test_it_says_that_it_is_there() -> None:
+    response = handler({"headers": {}}, Context())
+
+    assert (response["statusCode"], response["body"]) == (200, '{"status": "ok"}')
