@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import CreateTableInputTypeDef, KeySchemaElementTypeDef
     from types_boto3_events import EventBridgeClient
     from types_boto3_sqs import SQSClient
+    from types_boto3_ssm import SSMClient
 
 # A busy machine is slow: that is no fault of the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -119,6 +120,10 @@ class Aws:
     @cached_property
     def sqs(self) -> "SQSClient":
         return _SESSION.client("sqs")
+
+    @cached_property
+    def ssm(self) -> "SSMClient":
+        return _SESSION.client("ssm")
 
     @cached_property
     def events(self) -> "EventBridgeClient":

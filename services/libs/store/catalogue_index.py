@@ -4,6 +4,7 @@ An index is eventually consistent: it shows a change a moment later. It holds no
 reservation writes to it.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.libs.store.commit_items import CATEGORY_PARENT, TOP
@@ -49,30 +50,16 @@ class CatalogueIndex:
     ) -> ProductPage:
         """The products of a category, or of all, whose names begin with `name`, sorted by name."""
         index, key, value = (BY_CATEGORY, "category_id", category_id) if category_id else (BY_NAME, LISTED, EVERY)
-        items, position = self._page(
-            {
-                "TableName": self._tables.inventory,
-                "IndexName": index,
-                "KeyConditionExpression": f"{key} = :value AND begins_with(name_key, :prefix)",
-                "ExpressionAttributeValues": to_item({":value": value, ":prefix": folded(name)}),
-                "Limit": limit,
-            },
-            after,
-        )
+        condition, values = f"{key} = :value", {":value": value}
+        if prefix := folded(name):
+            condition, values = f"{condition} AND begins_with(name_key, :prefix)", values | {":prefix": prefix}
+        items, position = self._page(_query(self._tables.inventory, index, condition, values, limit), after)
         return ProductPage(tuple(map(_listed, items)), position)
 
     def categories(self, limit: int, parent_id: str | None = None, after: JsonObject | None = None) -> CategoryPage:
         """The categories that are parts of another, or those at the top, in the order of their ids."""
-        items, position = self._page(
-            {
-                "TableName": self._tables.event_store,
-                "IndexName": CATEGORIES,
-                "KeyConditionExpression": f"{CATEGORY_PARENT} = :parent",
-                "ExpressionAttributeValues": to_item({":parent": parent_id or TOP}),
-                "Limit": limit,
-            },
-            after,
-        )
+        condition, values = f"{CATEGORY_PARENT} = :parent", {":parent": parent_id or TOP}
+        items, position = self._page(_query(self._tables.event_store, CATEGORIES, condition, values, limit), after)
         return CategoryPage(tuple(CategoryCreated.of(_body(item)) for item in items), position)
 
     def _page(self, query: "QueryInputTypeDef", after: JsonObject | None) -> tuple[list[Item], JsonObject | None]:
@@ -81,6 +68,16 @@ class CatalogueIndex:
         found = self._client.query(**query)
         last = found.get("LastEvaluatedKey")
         return found["Items"], from_item(last) if last else None
+
+
+def _query(table: str, index: str, condition: str, values: Mapping[str, str], limit: int) -> "QueryInputTypeDef":
+    return {
+        "TableName": table,
+        "IndexName": index,
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeValues": to_item(values),
+        "Limit": limit,
+    }
 
 
 def _listed(item: Item) -> ListedProduct:
