@@ -17,6 +17,9 @@ resource "aws_cognito_user_pool" "this" {
     name                = "customer_id"
     attribute_data_type = "String"
     mutable             = true # or the trigger could not write it once the user exists
+    required            = false
+    # Stated, as AWS answers with it.
+    developer_only_attribute = false
 
     string_attribute_constraints {
       min_length = 1
@@ -28,7 +31,7 @@ resource "aws_cognito_user_pool" "this" {
     minimum_length                   = 12
     require_lowercase                = true
     require_numbers                  = true
-    require_symbols                  = false
+    require_symbols                  = true
     require_uppercase                = true
     temporary_password_validity_days = 1
   }
