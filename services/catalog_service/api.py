@@ -1,31 +1,248 @@
-"""The catalogue's API."""
+"""The catalogue's API: everyone reads it, staff changes it."""
 
-import json
 from functools import cache
+from typing import Annotated, Self
 
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import Field
+
+from services.catalog_service.domain import Price, StockOnHand, category_id_of
+from services.catalog_service.service import CatalogService, FoundProduct
+from services.libs.http.bodies import RequestBody, ResponseBody
+from services.libs.http.callers import Access
+from services.libs.http.cursors import Cursors
+from services.libs.http.headers import IdempotencyKey, IfMatch
+from services.libs.http.health import Health
+from services.libs.http.shared_secrets import SharedSecret
+from services.libs.http.shop_api import ShopApi, answered
 from services.libs.observability.request_metrics import RequestMetrics
 from services.libs.observability.structured_logging import configure_logging
+from services.libs.runtime import aws_clients
 from services.libs.runtime.function_name import function_name
 from services.libs.runtime.lambda_types import HttpRequest, HttpResponse, LambdaContext
-from services.libs.runtime.settings import Settings
+from services.libs.runtime.parameters import Parameters
+from services.libs.store.catalogue_index import CatalogueIndex
+from services.libs.store.event_store import EventStore
+from services.libs.store.inventory_table import InventoryTable
+from services.libs.store.store_settings import StoreSettings
+from services.shared.events.catalog import CategoryCreated, Description, Name, ProductCreated
+from services.shared.events.event import Currency, Identifier, Sku
+from services.shared.inventory import MAIN_WAREHOUSE, StockItem
+from services.shared.refusals import Refusal
 
 FUNCTION = function_name(__name__)
+api = ShopApi()
+
+Limit = Annotated[int, Query(ge=1, le=100)]
+Cursor = Annotated[str | None, Query(max_length=2048)]
+
+
+class CatalogSettings(StoreSettings):
+    cursor_secret_parameter: str
 
 
 class _Application:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: CatalogSettings) -> None:
         configure_logging(FUNCTION, settings.log_level)
+        client = aws_clients.dynamodb()
         self.metrics = RequestMetrics(FUNCTION, settings.environment)
+        self.catalogue = CatalogService(
+            EventStore(client, settings.tables), InventoryTable(client, settings.inventory_table)
+        )
+        self.index = CatalogueIndex(client, settings.tables)
+        self.cursors = Cursors(SharedSecret(Parameters(aws_clients.ssm()), settings.cursor_secret_parameter))
 
 
 @cache
 def _application() -> _Application:
-    return _Application(Settings.from_environment())
+    return _Application(CatalogSettings.from_environment())
 
 
-def handler(_: HttpRequest, __: LambdaContext) -> HttpResponse:
-    """Answer GET /v1/health, its one route."""
-    application = _application()
-    with application.metrics.invocation(), application.metrics.batch():
-        body = json.dumps({"status": "ok"})
-        return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": body}
+def handler(event: HttpRequest, context: LambdaContext) -> HttpResponse:
+    return api.answer(event, context, _application().metrics)
+
+
+class NewCategory(RequestBody):
+    name: Name
+    parent_id: Identifier | None = None
+
+
+class CategoryView(ResponseBody):
+    category_id: str
+    name: str
+    parent_id: str | None = None
+    """None at the top."""
+
+    @classmethod
+    def of(cls, category: CategoryCreated) -> Self:
+        return cls(category_id=category.category_id, name=category.name, parent_id=category.parent_id)
+
+
+class CategoryList(ResponseBody):
+    categories: tuple[CategoryView, ...]
+    next_cursor: str | None = None
+
+
+class NewProduct(RequestBody):
+    sku: Sku
+    name: Name
+    description: Description = ""
+    category_id: Identifier | None = None
+    price_minor: Price
+    currency: Currency
+    warehouse: Identifier = MAIN_WAREHOUSE
+
+
+class ProductChanges(RequestBody):
+    """A field that is left out stays as it is; null is no value of any."""
+
+    name: Annotated[Name, Field(default_factory=str)]
+    description: Annotated[Description, Field(default_factory=str)]
+    category_id: Annotated[Identifier, Field(default_factory=str)]
+    price_minor: Annotated[Price, Field(default_factory=int)]
+    currency: Annotated[Currency, Field(default_factory=str)]
+    warehouse: Annotated[Identifier, Field(default_factory=str)]
+
+
+class ProductView(ResponseBody):
+    sku: str
+    name: str
+    description: str
+    category_id: str | None = None
+    price_minor: int
+    currency: str
+    warehouse: str
+    available: int
+    """Units that can be ordered now."""
+
+    @classmethod
+    def of(cls, found: FoundProduct) -> Self:
+        item, product = found.item, found.item.product
+        return cls(sku=item.sku, description=found.description, available=item.available, **product._asdict())
+
+
+class ListedProductView(ResponseBody):
+    sku: str
+    name: str
+    category_id: str | None = None
+    price_minor: int
+    currency: str
+
+
+class ProductList(ResponseBody):
+    products: tuple[ListedProductView, ...]
+    next_cursor: str | None = None
+
+
+class NewStock(RequestBody):
+    stock: StockOnHand
+
+
+class StockView(ResponseBody):
+    sku: str
+    stock: int
+    reserved: int
+    available: int
+
+    @classmethod
+    def of(cls, item: StockItem) -> Self:
+        return cls(sku=item.sku, stock=item.stock, reserved=item.reserved, available=item.available)
+
+
+@api.route("GET", "/v1/health", Access.PUBLIC)
+def get_health() -> Health:
+    """Say that the API answers."""
+    return Health()
+
+
+@api.route("GET", "/v1/categories", Access.PUBLIC)
+def list_categories(
+    parent: Identifier | None = None, limit: Limit = 100, cursor: Cursor = None
+) -> Response[CategoryList]:
+    """List the parts of a category, or the categories at the top."""
+    query = {"list": "categories", "parent": parent}
+    cursors = _application().cursors
+    after = cursors.position(cursor, query) if cursor else None
+    page = _application().index.categories(limit, parent, after)
+    following = cursors.cursor(page.next, query) if page.next else None
+    return answered(CategoryList(categories=tuple(map(CategoryView.of, page.categories)), next_cursor=following))
+
+
+@api.route("GET", "/v1/categories/{categoryId}", Access.PUBLIC, refusals=(Refusal.NOT_FOUND,))
+def get_category(category_id: Annotated[Identifier, Path(alias="categoryId")]) -> Response[CategoryView]:
+    """Read a category."""
+    return answered(CategoryView.of(_application().catalogue.category(category_id)), version=1)
+
+
+@api.route("POST", "/v1/categories", Access.STAFF, status=201, refusals=(Refusal.INVALID, Refusal.KEY_REUSED))
+def create_category(body: NewCategory, key: IdempotencyKey) -> Response[CategoryView]:
+    """Create a category, at the top or as a part of another."""
+    command = api.command_of(key, body)
+    category = CategoryCreated(category_id=category_id_of(command), name=body.name, parent_id=body.parent_id)
+    created = _application().catalogue.create_category(category, command, api.cause).get(CategoryCreated)
+    location = f"/v1/categories/{created.category_id}"
+    return answered(CategoryView.of(created), status=201, version=1, location=location)
+
+
+@api.route("GET", "/v1/products", Access.PUBLIC)
+def list_products(
+    category: Identifier | None = None,
+    name: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Response[ProductList]:
+    """List products by name: all of them, those of a category, those whose names begin with a text."""
+    query = {"list": "products", "category": category, "name": name}
+    cursors = _application().cursors
+    after = cursors.position(cursor, query) if cursor else None
+    page = _application().index.products(limit, category, name or "", after)
+    following = cursors.cursor(page.next, query) if page.next else None
+    products = tuple(ListedProductView(**product._asdict()) for product in page.products)
+    return answered(ProductList(products=products, next_cursor=following))
+
+
+@api.route("GET", "/v1/products/{sku}", Access.PUBLIC, refusals=(Refusal.NOT_FOUND,))
+def get_product(sku: Annotated[Sku, Path()]) -> Response[ProductView]:
+    """Read a product: its price and what is available of it now."""
+    return _product(sku)
+
+
+@api.route(
+    "POST",
+    "/v1/products",
+    Access.STAFF,
+    status=201,
+    refusals=(Refusal.INVALID, Refusal.CONFLICT, Refusal.KEY_REUSED),
+)
+def create_product(body: NewProduct, key: IdempotencyKey) -> Response[ProductView]:
+    """Create a product, without stock."""
+    wanted = ProductCreated(**body.model_dump())
+    commit = _application().catalogue.create_product(wanted, api.command_of(key, body), api.cause)
+    created = commit.get(ProductCreated)
+    view = ProductView(**created.model_dump(), available=0)
+    return answered(view, status=201, version=commit.version, location=f"/v1/products/{created.sku}")
+
+
+@api.route(
+    "PATCH",
+    "/v1/products/{sku}",
+    Access.STAFF,
+    refusals=(Refusal.NOT_FOUND, Refusal.STALE, Refusal.INVALID),
+)
+def change_product(sku: Annotated[Sku, Path()], body: ProductChanges, version: IfMatch) -> Response[ProductView]:
+    """Change some fields of a product. Orders that are accepted keep their prices."""
+    _application().catalogue.update_product(sku, body.model_dump(exclude_unset=True), api.cause, version)
+    return _product(sku)
+
+
+@api.route("PUT", "/v1/products/{sku}/stock", Access.STAFF, refusals=(Refusal.NOT_FOUND, Refusal.NOT_ALLOWED))
+def set_stock(sku: Annotated[Sku, Path()], body: NewStock) -> Response[StockView]:
+    """Set the stock on hand, reserved units included."""
+    version, item = _application().catalogue.set_stock(sku, body.stock, api.cause)
+    return answered(StockView.of(item), version=version)
+
+
+def _product(sku: str) -> Response[ProductView]:
+    found = _application().catalogue.product(sku)
+    return answered(ProductView.of(found), version=found.version)
