@@ -288,6 +288,22 @@ def test_any_other_change_breaks_nothing(changed: ShopApi) -> None:
     assert find_breaks(_document(), _document(changed)) == []
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "is_break"),
+    [
+        (Access.PUBLIC, Access.CUSTOMER, True),
+        (Access.CUSTOMER, Access.STAFF, True),
+        (Access.CUSTOMER, Access.CARRIER, True),
+        (Access.STAFF, Access.CUSTOMER, False),
+        (Access.STAFF, Access.PUBLIC, False),
+    ],
+)
+def test_only_stricter_access_breaks(before: Access, now: Access, is_break: bool) -> None:  # noqa: FBT001 - a column
+    found = find_breaks(_document(_box_api(access=before)), _document(_box_api(access=now)))
+
+    assert bool(found) is is_break
+
+
 def test_a_new_route_breaks_nothing() -> None:
     assert find_breaks(_document(_box_api(removed=["replace_box"])), _document()) == []
 
