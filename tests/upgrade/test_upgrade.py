@@ -45,8 +45,8 @@ class Before:
     """By their addresses of today."""
 
 
-# The last commit before services were modules, the last before deadlines were written, and the last before a service could
-# have several functions.
+# The last commit before services were modules, the last before deadlines were written, and the last before a service
+# could have several functions.
 MODULES = Before("f467370")
 DEADLINES = Before(
     "da7b455",
