@@ -42,8 +42,7 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     for config in LAMBDAS:
-        if hasattr(config.load(), "_application"):
-            config.load()._application.cache_clear()  # noqa: SLF001
+        config.load()._application.cache_clear()  # noqa: SLF001
 
 
 @pytest.fixture
