@@ -53,7 +53,7 @@ class CarrierMessage(RequestBody):
     at: Annotated[
         str,
         Field(
-            pattern=r"^\d{4}-\d{2}-\d{2}T",
+            pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T",
             max_length=40,
             json_schema_extra={"format": "date-time"},
             description="The carrier's time, with its zone, such as 2026-01-01T12:00:00Z.",
@@ -61,7 +61,7 @@ class CarrierMessage(RequestBody):
     ]
 
 
-class Outcome(StrEnum):
+class CarrierOutcome(StrEnum):
     RECORDED = "recorded"
     NOTHING_NEW = "nothing_new"
     """The parcel was as far as that already: the message is late, or came before."""
@@ -70,7 +70,7 @@ class Outcome(StrEnum):
 class CarrierAnswer(ResponseBody):
     shipment_id: str
     carrier_event_id: str
-    outcome: Outcome
+    outcome: CarrierOutcome
 
 
 class _Application:
@@ -113,5 +113,5 @@ def record_carrier_event(body: CarrierMessage) -> CarrierAnswer:
     api.log(shipment_id=body.shipment_id)
     message = carrier_event(body.carrier_event_id, body.state, body.at)
     commit = _application().fulfilment.record(body.shipment_id, message, api.cause)
-    outcome = Outcome.RECORDED if commit else Outcome.NOTHING_NEW
+    outcome = CarrierOutcome.RECORDED if commit else CarrierOutcome.NOTHING_NEW
     return CarrierAnswer(shipment_id=body.shipment_id, carrier_event_id=body.carrier_event_id, outcome=outcome)

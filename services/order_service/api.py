@@ -54,19 +54,19 @@ class OrderApiSettings(StoreSettings):
         )
 
 
-class Goods(RequestBody):
+class ReturnLine(RequestBody):
     sku: Sku
     quantity: Annotated[StrictInt, Field(ge=1, le=10_000)]
 
 
 class RequestReturn(RequestBody):
-    lines: Annotated[tuple[Goods, ...], Field(min_length=1, max_length=50)]
+    lines: Annotated[tuple[ReturnLine, ...], Field(min_length=1, max_length=50)]
 
 
 class ReceiveReturn(RequestBody):
-    lines: Annotated[tuple[Goods, ...], Field(min_length=1, max_length=50)]
+    lines: Annotated[tuple[ReturnLine, ...], Field(min_length=1, max_length=50)]
     """The units that came back, which are refunded."""
-    restock: Annotated[tuple[Goods, ...], Field(max_length=50)]
+    restock: Annotated[tuple[ReturnLine, ...], Field(max_length=50)]
     """Those of them that are fit for sale."""
 
 
@@ -193,5 +193,5 @@ def _view(order: Order, now: datetime, *, for_staff: bool = False) -> OrderView:
     return OrderView.of(order, _application().orders.parcels(order), actions, for_staff=for_staff)
 
 
-def _stock_lines(lines: tuple[Goods, ...]) -> tuple[StockLine, ...]:
+def _stock_lines(lines: tuple[ReturnLine, ...]) -> tuple[StockLine, ...]:
     return tuple(StockLine(line.sku, line.quantity) for line in lines)

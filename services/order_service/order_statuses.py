@@ -24,7 +24,7 @@ class OrderStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-class WaitsFor(StrEnum):
+class OrderWaitsFor(StrEnum):
     DECISION = "decision"
     STAFF = "staff"
     PAYMENT = "payment"
@@ -37,7 +37,7 @@ class WaitsFor(StrEnum):
     REFUND = "refund"
 
 
-class Action(StrEnum):
+class OrderAction(StrEnum):
     """A command of the customer that the order takes now."""
 
     CANCEL = "cancel"
@@ -73,12 +73,12 @@ class RefundState(StrEnum):
 _STATUSES = {RESERVED: OrderStatus.AWAITING_PAYMENT, UNPAID: OrderStatus.PAYMENT_FAILED}
 """Those that are not called as the phase is."""
 _WAITS = {
-    RESERVED: WaitsFor.PAYMENT,
-    PAID: WaitsFor.CONFIRMATION,
-    UNPAID: WaitsFor.CANCELLATION,
-    CONFIRMED: WaitsFor.FULFILMENT,
-    IN_FULFILMENT: WaitsFor.PICK_UP,
-    SHIPPED: WaitsFor.DELIVERY,
+    RESERVED: OrderWaitsFor.PAYMENT,
+    PAID: OrderWaitsFor.CONFIRMATION,
+    UNPAID: OrderWaitsFor.CANCELLATION,
+    CONFIRMED: OrderWaitsFor.FULFILMENT,
+    IN_FULFILMENT: OrderWaitsFor.PICK_UP,
+    SHIPPED: OrderWaitsFor.DELIVERY,
 }
 REFUND_STATES = {
     RefundStatus.OPEN: RefundState.REQUESTED,
@@ -91,16 +91,18 @@ def status_of(phase: Phase) -> OrderStatus:
     return _STATUSES.get(phase) or OrderStatus(phase.name)
 
 
-def waits_of(order: Order) -> tuple[WaitsFor, ...]:
+def waits_of(order: Order) -> tuple[OrderWaitsFor, ...]:
     """What the order waits for: without the order in which that comes about."""
     own = (_WAITS[order.state.phase],) if order.state.phase in _WAITS else ()
-    others = (WaitsFor.RETURNED_GOODS if name == RETURN.name else WaitsFor.REFUND for name, _ in order.state.open)
+    others = (
+        OrderWaitsFor.RETURNED_GOODS if name == RETURN.name else OrderWaitsFor.REFUND for name, _ in order.state.open
+    )
     return tuple(dict.fromkeys((*own, *others)))
 
 
-def actions_of(order: Order, now: datetime, return_window: timedelta) -> tuple[Action, ...]:
+def actions_of(order: Order, now: datetime, return_window: timedelta) -> tuple[OrderAction, ...]:
     """The commands that the order takes now."""
     if order.state.phase in CANCELLABLE:
-        return (Action.CANCEL,)
+        return (OrderAction.CANCEL,)
     is_in_time = order.delivered_at is not None and now <= order.delivered_at + return_window
-    return (Action.RETURN,) if is_in_time and any(order.returnable().values()) else ()
+    return (OrderAction.RETURN,) if is_in_time and any(order.returnable().values()) else ()

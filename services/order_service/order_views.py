@@ -7,12 +7,12 @@ from services.libs.http.bodies import ResponseBody
 from services.order_service.order_reader import Undecided
 from services.order_service.order_statuses import (
     REFUND_STATES,
-    Action,
+    OrderAction,
     OrderStatus,
+    OrderWaitsFor,
     ParcelState,
     RefundState,
     ReturnStatus,
-    WaitsFor,
     status_of,
     waits_of,
 )
@@ -136,8 +136,8 @@ class OrderTimes(ResponseBody):
 class OrderView(ResponseBody):
     order_id: str
     status: OrderStatus
-    waits_for: tuple[WaitsFor, ...]
-    actions: tuple[Action, ...] = ()
+    waits_for: tuple[OrderWaitsFor, ...]
+    actions: tuple[OrderAction, ...] = ()
     customer_id: str | None = None
     """Told to staff."""
     amount_minor: int | None = None
@@ -157,7 +157,7 @@ class OrderView(ResponseBody):
         cls,
         order: Order,
         parcels: Iterable[Sequence[Commit]],
-        actions: tuple[Action, ...],
+        actions: tuple[OrderAction, ...],
         *,
         for_staff: bool = False,
     ) -> "OrderView":
@@ -185,7 +185,7 @@ class OrderView(ResponseBody):
         return cls(
             order_id=placed.order_id,
             status=OrderStatus.STALLED if is_stalled else OrderStatus.PLACED,
-            waits_for=(WaitsFor.STAFF if is_stalled else WaitsFor.DECISION,),
+            waits_for=(OrderWaitsFor.STAFF if is_stalled else OrderWaitsFor.DECISION,),
             customer_id=placed.customer_id if for_staff else None,
             shown_total_minor=placed.shown_total_minor,
             currency=placed.currency,

@@ -197,6 +197,7 @@ def test_every_route_of_an_api_has_limits(resources: list[Resource]) -> None:
 _PUBLIC = {
     "GET /metrics": "the function compares the caller's bearer token",
     "GET /v1/health": "says nothing",
+    "POST /v1/carrier-events": "the function checks the carrier's signature",
 }
 
 
