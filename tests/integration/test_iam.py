@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ORDER, PAYMENT, RELAY, SWEEPER = "order-service", "payment-service", "event-relay", "deadline-sweeper"
 METRICS, NOTIFICATION, FULFILMENT = "metrics-service", "notification-service", "fulfilment-service"
 CUSTOMER_TRIGGER = "customer-service-trigger"
+CART, CART_API = "cart-service", "cart-service-api"
 _ROLES = [config.function for config in LAMBDAS]
 
 # A write that is allowed and still changes nothing.
@@ -199,22 +200,22 @@ def _list_roles(session: boto3.Session, world: World) -> object:
 _TABLES = {
     "inventory": TableRow(
         {"item_id": "x"},
-        {"BatchGetItem": {ORDER, FULFILMENT}, "UpdateItem": {ORDER, PAYMENT}, "Scan": {METRICS}},
+        {"BatchGetItem": {ORDER, FULFILMENT, CART_API}, "UpdateItem": {ORDER, PAYMENT}, "Scan": {METRICS}},
     ),
     "event-store": TableRow(
         {"stream_id": "x", "version": 1},
         {
             "BatchGetItem": {ORDER, PAYMENT},
             "PartiQLInsert": {ORDER},
-            "PutItem": {ORDER, PAYMENT, FULFILMENT},
-            "Query": {ORDER, PAYMENT, FULFILMENT},
+            "PutItem": {ORDER, PAYMENT, FULFILMENT, CART, CART_API},
+            "Query": {ORDER, PAYMENT, FULFILMENT, CART, CART_API},
         },
     ),
     "deadline": TableRow(
         {"minute_shard": "x", "group_id": "x"},
         {
             "GetItem": {SWEEPER},
-            "PutItem": {ORDER, FULFILMENT, SWEEPER},
+            "PutItem": {ORDER, FULFILMENT, CART, CART_API, SWEEPER},
             "Query": {SWEEPER},
             "Scan": {SWEEPER},
         },
@@ -231,7 +232,7 @@ _TABLES = {
         },
     ),
 }
-_SENDERS = {"order": {SWEEPER}, "fulfilment": {SWEEPER}}
+_SENDERS = {"order": {SWEEPER}, "fulfilment": {SWEEPER}, "cart": {SWEEPER}}
 """Who sends straight to a queue."""
 _GIVING_UP = {"relay": {RELAY}}
 """Who sends to dead letters that are of no queue."""
