@@ -39,7 +39,7 @@ def deadlines_of(stream_id: str, state: State) -> list[Deadline]:
 
 
 def is_renewed(stream_id: str) -> bool:
-    """Whether its service writes the next deadline without a commit: parcels and carts are looked at again and again."""
+    """Whether its service writes the next deadline without a commit: it looks at parcels and carts again and again."""
     return stream_id.startswith((SHIPMENT_PREFIX, CART_PREFIX))
 
 

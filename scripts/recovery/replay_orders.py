@@ -1,6 +1,6 @@
 """Place orders again that the event store has lost: the order bus's archive keeps them as they were placed.
 
-A lost order begins anew, however far it had come. Its charge and its parcels' labels are the ones that it had, as the
+A lost order begins anew, however far it had come; its checkout is committed again. Its charge and its parcels' labels are the ones that it had, as the
 gateway and the carrier know its ids; what customer and staff asked for later is lost with its commits. So an order of
 which money was given back, because it was cancelled, lost on its way or returned, is left: it would be sent again.
 
@@ -25,6 +25,7 @@ from scripts.deploy.target import Target
 from scripts.deploy.turns import one_at_a_time
 from scripts.ledger.gateway_ledger import read_entries
 from scripts.operate.order_client import OrderClient
+from scripts.recovery.lost_checkouts import commit_again
 from services.libs.messaging.incoming_events import event_in, parse_message
 from services.libs.store.event_store import EventStore
 from services.order_service.domain import PlacedOrder
@@ -201,7 +202,9 @@ def replay_lost_orders(target: Target, since: str, *, dry_run: bool) -> None:
         if entry.refunded_minor:
             del orders.lost[order_id]
             gave_back.append(order_id)
+    carts_left = list[str]()
     if not dry_run:
+        carts_left = commit_again(store, (OrderPlaced.of(placed.detail) for placed in orders.lost.values()))
         client.place([placed.detail for placed in orders.lost.values()])
     done = "are not in the event store" if dry_run else "were not in the event store and are placed again"
     out.print(
@@ -214,6 +217,8 @@ def replay_lost_orders(target: Target, since: str, *, dry_run: bool) -> None:
             "`invoke recover.refund-lost` gives back the rest of it",
             markup=False,
         )
+    if carts_left:
+        out.print(f"placed again, while their carts may hold the same goods: {', '.join(carts_left)}", markup=False)
     if orders.rejected:
         out.print(f"{orders.rejected:,} more messages are no valid orders, and are left: they would be rejected again")
     if orders.differing:

@@ -27,6 +27,7 @@ ORDER, PAYMENT, RELAY, SWEEPER = "order-service", "payment-service", "event-rela
 METRICS, NOTIFICATION, FULFILMENT = "metrics-service", "notification-service", "fulfilment-service"
 CUSTOMER_TRIGGER = "customer-service-trigger"
 ORDER_API, CARRIER_API = "order-service-api", "fulfilment-service-api"
+CART, CART_API = "cart-service", "cart-service-api"
 _ROLES = [config.function for config in LAMBDAS]
 
 # A write that is allowed and still changes nothing.
@@ -200,22 +201,22 @@ def _list_roles(session: boto3.Session, world: World) -> object:
 _TABLES = {
     "inventory": TableRow(
         {"item_id": "x"},
-        {"BatchGetItem": {ORDER, FULFILMENT}, "UpdateItem": {ORDER, ORDER_API, PAYMENT}, "Scan": {METRICS}},
+        {"BatchGetItem": {ORDER, FULFILMENT, CART_API}, "UpdateItem": {ORDER, ORDER_API, PAYMENT}, "Scan": {METRICS}},
     ),
     "event-store": TableRow(
         {"stream_id": "x", "version": 1},
         {
             "BatchGetItem": {ORDER, ORDER_API, PAYMENT},
             "PartiQLInsert": {ORDER},
-            "PutItem": {ORDER, ORDER_API, PAYMENT, FULFILMENT, CARRIER_API},
-            "Query": {ORDER, ORDER_API, PAYMENT, FULFILMENT, CARRIER_API},
+            "PutItem": {ORDER, ORDER_API, PAYMENT, FULFILMENT, CARRIER_API, CART, CART_API},
+            "Query": {ORDER, ORDER_API, PAYMENT, FULFILMENT, CARRIER_API, CART, CART_API},
         },
     ),
     "deadline": TableRow(
         {"minute_shard": "x", "group_id": "x"},
         {
             "GetItem": {SWEEPER},
-            "PutItem": {ORDER, ORDER_API, FULFILMENT, CARRIER_API, SWEEPER},
+            "PutItem": {ORDER, ORDER_API, FULFILMENT, CARRIER_API, SWEEPER, CART, CART_API},
             "Query": {SWEEPER},
             "Scan": {SWEEPER},
         },
@@ -232,7 +233,7 @@ _TABLES = {
         },
     ),
 }
-_SENDERS = {"order": {SWEEPER}, "fulfilment": {SWEEPER}}
+_SENDERS = {"order": {SWEEPER}, "fulfilment": {SWEEPER}, "cart": {SWEEPER}}
 """Who sends straight to a queue."""
 _GIVING_UP = {"relay": {RELAY}}
 """Who sends to dead letters that are of no queue."""

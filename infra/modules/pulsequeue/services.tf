@@ -23,6 +23,7 @@ locals {
     module.payment_service.service,
     module.fulfilment_service.service,
     module.catalog_service.service,
+    module.cart_service.service,
     module.customer_service.service,
     module.event_relay.service,
     module.notification_service.service,

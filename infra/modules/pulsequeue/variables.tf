@@ -46,6 +46,9 @@ variable "settings" {
     return_window_days  = optional(number, 30) # for which delivered goods may be returned
     return_arrival_days = optional(number, 14) # for which announced goods may take to arrive, before their return is closed without a refund
 
+    # Carts.
+    cart_abandoned_after_hours = optional(number, 72) # after which a cart that nobody has touched is cleared
+
     # Fulfilment, by a simulated carrier.
     carrier_speed             = optional(number, 1)     # of its parcels, in times of real time: at 1 the way takes about two days
     carrier_lost_share        = optional(number, 0.01)  # share of the parcels that it loses, 0 to 1
@@ -101,6 +104,11 @@ variable "settings" {
   validation {
     condition     = alltrue([for days in [var.settings.return_window_days, var.settings.return_arrival_days] : days >= 1 && days <= 365 && floor(days) == days])
     error_message = "return_window_days, return_arrival_days: give whole days, 1 to 365."
+  }
+
+  validation {
+    condition     = var.settings.cart_abandoned_after_hours > 0 && var.settings.cart_abandoned_after_hours <= 720
+    error_message = "cart_abandoned_after_hours: a cart is abandoned after more than 0 hours, and 720 at most."
   }
 
   validation {

@@ -1,4 +1,4 @@
-"""The lives of orders, parcels and products: what was ever written is one, and what waits is late in its time."""
+"""The lives of orders, parcels, products and carts: what was ever written is one, and what waits is late in its time."""
 
 import json
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ import pytest
 
 from scripts.ledger.lifecycles import lifecycle_of
 from services.libs.store.commit_items import commit_from_item
+from services.shared.cart_lifecycle import CART, EMPTY
 from services.shared.commits import Commit
 from services.shared.inventory import Move
 from services.shared.lifecycle import ImpossibleCommitError, Phase
@@ -48,6 +49,7 @@ _CONFIRMED = ["reserved", "paid", "confirmed"]
 _DELIVERED = [*_CONFIRMED, "started", "shipped", "delivered"]
 _ASKED_AGAIN = ["cancelled-by-customer", "refund-failed", "refund-asked-again", "refunded-at-last"]
 _BOOKED = ["parcel-created", "parcel-booked"]
+_FILLED = ["cart-opened", "cart-item-removed"]
 # Of forms that came after commits stated their stock move.
 _LATER = {
     "refunded by id": (ORDER, ["reserved", "expired-by-refund-id", "refunded-by-refund-id"], CANCELLED),
@@ -62,6 +64,9 @@ _LATER = {
     "never returned": (ORDER, [*_DELIVERED, "return-requested", "return-not-received"], DELIVERED),
     "parcel delivered": (SHIPMENT, [*_BOOKED, "parcel-tracked", "parcel-delivered"], PARCEL_DELIVERED),
     "parcel lost": (SHIPMENT, [*_BOOKED, "parcel-tracked", "parcel-lost"], LOST),
+    "cart checked out": (CART, [*_FILLED, "checked-out"], EMPTY),
+    "cart cleared": (CART, [*_FILLED, "cart-cleared"], EMPTY),
+    "cart abandoned": (CART, [*_FILLED, "cart-abandoned"], EMPTY),
     "parcel came back": (SHIPMENT, [*_BOOKED, "parcel-tracked", "parcel-returned-to-sender"], RETURNED_TO_SENDER),
 }
 _OPEN = {"forced", "confirmed", "called off", "lost", "sent back", "one of two lost"}
@@ -141,7 +146,7 @@ def test_the_hot_path_finds_the_decision_and_the_settlement_at_their_versions() 
 
 
 def test_what_a_service_writes_is_what_it_is_declared_to_write() -> None:
-    transitions = (*ORDER.transitions, *SHIPMENT.transitions, *SKU.transitions)
+    transitions = (*ORDER.transitions, *SHIPMENT.transitions, *SKU.transitions, *CART.transitions)
     writers = {(one.names, one.writer) for one in transitions}
 
     assert dict(writers) == {
@@ -166,6 +171,10 @@ def test_what_a_service_writes_is_what_it_is_declared_to_write() -> None:
         "ShipmentTracked": "fulfilment-service",
         "ShipmentDelivered": "fulfilment-service",
         "ProductInventoryUpdated": "tools",
+        "CartItemAdded": "cart-service",
+        "CartItemRemoved": "cart-service",
+        "CartCleared": "cart-service",
+        "CartCheckoutInitiated + OrderPlaced": "cart-service",
     }
     assert len(writers) == len(dict(writers))
 

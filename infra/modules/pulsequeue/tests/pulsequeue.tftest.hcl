@@ -46,7 +46,7 @@ run "the_defaults_are_safe_and_names_start_with_the_environment" {
   }
 
   assert {
-    condition     = local.owners["shipment"].name == "dev-fulfilment-queue" && local.owners["order"].name == "dev-order-queue"
+    condition     = local.owners["shipment"].name == "dev-fulfilment-queue" && local.owners["order"].name == "dev-order-queue" && local.owners["cart"].name == "dev-cart-queue"
     error_message = "What is due of a stream goes to another queue than that of the service that looks after it."
   }
 
@@ -190,6 +190,16 @@ run "a_window_for_returns_of_less_than_a_day_is_refused" {
 
   variables {
     settings = { return_window_days = 0 }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "a_cart_that_is_never_abandoned_is_refused" {
+  command = plan
+
+  variables {
+    settings = { cart_abandoned_after_hours = 721 }
   }
 
   expect_failures = [var.settings]

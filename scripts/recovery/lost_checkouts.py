@@ -1,0 +1,38 @@
+"""Commit checkouts again that the event store has lost, so that no cart still holds what was ordered."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from services.libs.store.event_store import EventStore, VersionTakenError
+from services.shared.cart_lifecycle import cart_stream, checkout_version
+from services.shared.causes import Cause
+from services.shared.commits import Commit
+from services.shared.events.cart import CartCheckoutInitiated
+from services.shared.events.order import OrderPlaced
+
+
+def commit_again(store: EventStore, placed: Iterable[OrderPlaced]) -> list[str]:
+    """Commit each checkout whose cart is as it was before it; leave orders that no cart placed.
+
+    Return the orders whose carts have lost more than the checkout, and so may hold their goods once more.
+    """
+    left: list[str] = []
+    for order in placed:
+        version = checkout_version(order.order_id, order.customer_id)
+        latest = store.latest_version(cart_stream(order.customer_id)) if version else 0
+        if version is None or latest >= version:
+            continue
+        if latest < version - 1:
+            left.append(order.order_id)
+            continue
+        try:
+            store.append(_checkout(order, version))
+        except VersionTakenError:
+            continue  # its customer was faster
+    return left
+
+
+def _checkout(order: OrderPlaced, version: int) -> Commit:
+    initiated = CartCheckoutInitiated.of(order.stored())
+    cause = Cause("replay-orders", order.order_id, datetime.now(UTC))
+    return Commit(cart_stream(order.customer_id), version, (initiated, order), cause)
