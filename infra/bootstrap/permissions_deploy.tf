@@ -202,10 +202,22 @@ data "aws_iam_policy_document" "deploy" {
     }
   }
 
-  # A new pool has no id yet; its tags are written by the second right.
   statement {
     sid       = "CreateTaggedUserPools"
-    actions   = ["cognito-idp:CreateUserPool", "cognito-idp:TagResource"]
+    actions   = ["cognito-idp:CreateUserPool"]
+    resources = ["*"] # a pool that is being made has no ARN yet; the condition names the environment
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/Environment"
+      values   = [var.environment]
+    }
+  }
+
+  # The tags of a new pool. Of a pool that has the tag, it must be this environment's.
+  statement {
+    sid       = "TagNewUserPools"
+    actions   = ["cognito-idp:TagResource"]
     resources = [local.pools_arn]
 
     condition {

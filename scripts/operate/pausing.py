@@ -22,19 +22,20 @@ _CLOCK_SECONDS = 5
 
 
 class PauseSwitch:
-    """The event source mappings of all functions that write commits, and every schedule: it may invoke such a function.
+    """All that invokes a function that writes commits: event source mappings, routes, and every schedule.
 
-    Raises UserError where a function that writes commits has neither, so that no pause could hold it.
+    Raises UserError where such a function has none of these, so that no pause could hold it.
     """
 
     def __init__(self, target: Target, deployment: Deployment, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._events = target.client("events")
+        self._events, self._lambda = target.client("events"), target.client("lambda")
         functions = deployment.functions
-        writing = [service for service, function in functions.items() if function.writes_commits]
-        if beyond := [service for service in writing if not (functions[service].queue or functions[service].schedule)]:
-            raise UserError(f"{', '.join(beyond)} can be paused by no queue's mapping and by no schedule")
+        writing = {service: function for service, function in functions.items() if function.writes_commits}
+        if beyond := [name for name, each in writing.items() if not (each.queue or each.schedule or each.serves)]:
+            raise UserError(f"{', '.join(beyond)} can be paused by no queue's mapping, by no schedule and by no route")
+        self._served = {service: function.name for service, function in writing.items() if function.serves}
         self._schedules = {service: rule for service, function in functions.items() if (rule := function.schedule)}
-        self._mappings = Mappings(target, deployment, writing)
+        self._mappings = Mappings(target, deployment, [*writing])
         self._timeout_seconds = max(functions[service].timeout_seconds for service in (*writing, *self._schedules))
         self._tick_seconds = 0 if target.is_local else _TICK_SECONDS
         self._sleep = sleep
@@ -43,6 +44,8 @@ class PauseSwitch:
         """Return once no earlier invocation can still write."""
         for rule in self._schedules.values():
             self._events.disable_rule(Name=rule)
+        for function in self._served.values():
+            self._lambda.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
         self._mappings.switch(enabled=False)
         seconds = self._seconds_under_way()
         with out.status(f"waiting {seconds} s for invocations under way"):
@@ -51,6 +54,8 @@ class PauseSwitch:
     def resume(self) -> None:
         """Schedules come last, so that payments made during the pause are settled before orders are swept."""
         self._mappings.switch(enabled=True)
+        for function in self._served.values():
+            self._lambda.delete_function_concurrency(FunctionName=function)
         for rule in self._schedules.values():
             self._events.enable_rule(Name=rule)
 
@@ -62,15 +67,20 @@ class PauseSwitch:
     def active(self) -> list[str]:
         """Name the services that are not paused, or so lately that an invocation may be under way, as after a Ctrl-C.
 
-        A pause disables the schedules first, so no invocation of theirs is younger than the mappings' change.
+        A pause stops schedules and routes first, so no invocation of theirs is younger than the mappings' change.
         """
         ended = datetime.now(UTC) - timedelta(seconds=self._seconds_under_way() - _CLOCK_SECONDS)
         active = [service for service, mapping in self._mappings.of_each() if not _stands_still(mapping, ended)]
+        active += [service for service, function in self._served.items() if not self._is_stopped(function)]
         return active + [
             service
             for service, rule in self._schedules.items()
             if self._events.describe_rule(Name=rule)["State"] == "ENABLED"
         ]
+
+    def _is_stopped(self, function: str) -> bool:
+        reserved = self._lambda.get_function_concurrency(FunctionName=function).get("ReservedConcurrentExecutions")
+        return reserved == 0
 
     def _seconds_under_way(self) -> int:
         """How long an invocation from before the pause may still write."""
@@ -85,7 +95,7 @@ def _stands_still(mapping: "EventSourceMappingConfigurationTypeDef", ended: date
 @one_at_a_time
 def pause(target: Target) -> None:
     PauseSwitch(target, Deployment.of(target)).pause()
-    out.print("paused: orders wait in their queues until `invoke resume`")
+    out.print("paused until `invoke resume`: orders wait in their queues, and the APIs of services that write refuse")
 
 
 @one_at_a_time

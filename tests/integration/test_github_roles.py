@@ -29,6 +29,7 @@ _NOT_OWN = {
     "WriteApiParts": "bound by the environment's tag where AWS knows one; routes and integrations bear none themselves",
     "KeepCustomerIds": "bound by the environment's tag",
     "CreateTaggedUserPools": "bound by the environment's tag",
+    "TagNewUserPools": "bound by the environment's tag",
     "WriteTaggedUserPools": "bound by the environment's tag",
     "ReadUserPools": "AWS makes up the ids of user pools; how a pool is set is no secret, and users are not read",
     "ReadKeys": "AWS makes up the ids of keys; how a key is set is no secret",
@@ -168,11 +169,11 @@ def test_what_bears_no_name_is_bound_by_the_environments_tag(policies: Mapping[s
     has = {"StringEquals": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
     new = {**asked, "StringEqualsIfExists": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
 
-    assert conditions["CreateTaggedKeys"] == asked
+    assert conditions["CreateTaggedKeys"] == conditions["CreateTaggedUserPools"] == asked
     assert conditions["WriteAndUseTaggedKeys"] == conditions["WriteTaggedApis"] == has
     assert conditions["GrantTaggedKeys"] == {**has, "Bool": {"kms:GrantIsForAWSResource": "true"}}
     assert conditions["TagNewKeys"] == {**new, "Null": {"kms:ResourceAliases": "true"}}
-    assert conditions["CreateTaggedApis"] == conditions["CreateTaggedUserPools"] == new
+    assert conditions["CreateTaggedApis"] == conditions["TagNewUserPools"] == new
     assert conditions["WriteTaggedUserPools"] == has
     assert conditions["WriteApiParts"] == {"StringEqualsIfExists": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
 

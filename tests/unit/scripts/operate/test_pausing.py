@@ -22,6 +22,8 @@ _FUNCTIONS: dict[str, dict[str, object]] = {
     "deadline-sweeper": {"name": "sweeper", "schedule": "sweep", "timeout_seconds": 30},
     "notification-service": {"name": "notification", "queue": "notification", "timeout_seconds": 40},
     "event-relay": {"name": "relay", "timeout_seconds": 50},
+    "parcel-service-api": {"name": "parcel-api", "serves": True, "writes_commits": True, "timeout_seconds": 10},
+    "search-service-api": {"name": "search-api", "serves": True},
 }
 
 
@@ -32,7 +34,10 @@ class _World:
         self.functions, self.events = MagicMock(), MagicMock()
         self.functions.list_event_source_mappings.side_effect = lambda FunctionName: {  # noqa: N803 - boto3's name
             "EventSourceMappings": [mapping or {"UUID": FunctionName, "State": self._state()}]
+            if not FunctionName.endswith("-api")
+            else []
         }
+        self.functions.get_function_concurrency.return_value = {"ReservedConcurrentExecutions": 0}
         self.events.describe_rule.return_value = {"State": rule}
 
     def switch(self, functions: Mapping[str, dict[str, object]] = _FUNCTIONS, *, is_local: bool = False) -> PauseSwitch:
@@ -67,23 +72,45 @@ def test_what_was_paused_is_resumed() -> None:
     assert world.events.mock_calls == [call.enable_rule(Name="sweep")]
 
 
-def test_schedules_are_paused_first_and_resumed_last() -> None:
-    """By how old the mappings' change is a pause knows that nothing of a schedule is under way."""
+def test_schedules_are_paused_first_and_resumed_last_and_routes_are_paused_before_mappings() -> None:
+    """By how old the mappings' change is a pause knows that nothing of a schedule or a route is under way."""
     world, told = _World(), MagicMock()
     told.attach_mock(world.functions.update_event_source_mapping, "mapping")
+    told.attach_mock(world.functions.put_function_concurrency, "stop")
+    told.attach_mock(world.functions.delete_function_concurrency, "start")
     told.attach_mock(world.events, "events")
 
     world.switch().pause()
     world.switch().resume()
 
-    order = ["events.disable_rule", "mapping", "mapping", "mapping", "mapping", "events.enable_rule"]
-    assert [name for name, _, _ in told.mock_calls] == order
+    paused = ["events.disable_rule", "stop", "mapping", "mapping"]
+    assert [name for name, _, _ in told.mock_calls] == [*paused, "mapping", "mapping", "start", "events.enable_rule"]
+
+
+def test_a_pause_stops_the_functions_behind_routes_that_write_commits() -> None:
+    world = _World()
+
+    world.switch().pause()
+    world.switch().resume()
+
+    stopped = world.functions.put_function_concurrency.call_args_list
+    assert stopped == [call(FunctionName="parcel-api", ReservedConcurrentExecutions=0)]
+    assert world.functions.delete_function_concurrency.call_args_list == [call(FunctionName="parcel-api")]
+
+
+@pytest.mark.parametrize("concurrency", [{}, {"ReservedConcurrentExecutions": 2}])
+def test_a_function_behind_routes_that_may_run_is_active(concurrency: dict[str, int]) -> None:
+    mapping = {"UUID": "1", "State": "Disabled", "LastModified": datetime.now(UTC) - timedelta(hours=1)}
+    world = _World(mapping=mapping)
+    world.functions.get_function_concurrency.return_value = concurrency
+
+    assert world.switch().active() == ["parcel-service-api"]
 
 
 def test_a_function_that_writes_commits_and_that_no_pause_could_hold_is_refused() -> None:
-    functions = _FUNCTIONS | {"cart-service-api": {"writes_commits": True}}
+    functions = _FUNCTIONS | {"cart-service-trigger": {"writes_commits": True}}
 
-    with pytest.raises(UserError, match="cart-service-api can be paused by no queue's mapping and by no schedule"):
+    with pytest.raises(UserError, match="cart-service-trigger can be paused by no queue's mapping, by no schedule"):
         _World().switch(functions)
 
 
