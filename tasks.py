@@ -11,7 +11,7 @@ from scripts.tasks import deploy, develop, listing, measure, monitor, operate, p
 DAILY = {
     "Develop": (
         *(develop.lint, develop.fix, develop.typecheck, test.unit, test.integration),
-        *(develop.build, develop.events, develop.openapi, develop.clean),
+        *(develop.build, develop.events, develop.clean),
     ),
     "Run and deploy": (
         *(deploy.local_up, deploy.local_down, deploy.deploy_dev, deploy.plan, deploy.apply, deploy.post_deploy_test),
@@ -31,7 +31,7 @@ NAMESPACES = {
         *(test.all_suites, test.model, test.soak, test.infra, test.wiring, test.monitoring, test.faults),
         *(test.metrics, test.environments, test.upgrade, test.growth, test.delivery, test.deployed),
     ),
-    "check": (test.check_infra, develop.scan_infra, develop.dependencies, develop.lock),
+    "check": (test.check_infra, develop.scan_infra, develop.openapi, develop.dependencies, develop.lock),
     "recover": (recover.relay_catchup, recover.replay_orders, recover.refund_lost),
     "monitor": (
         *(monitor.up, monitor.down, monitor.tools, monitor.token, monitor.password, monitor.set_webhook),

@@ -7,7 +7,7 @@ from scripts.tasks.command import TARGET, command
 
 @command()
 def lint(_: Context) -> None:
-    """Check style, secrets, the documents of events and API, and workflows."""
+    """Check style, secrets, documents and workflows."""
     from scripts.check import secret_scan
     from scripts.check.api_document.update import update_document
     from scripts.check.event_documents import update_documents
@@ -62,7 +62,7 @@ def events(_: Context, check: bool = False, accept_breaking: bool = False) -> No
     }
 )
 def openapi(_: Context, check: bool = False, accept_breaking: bool = False) -> None:
-    """Write docs/openapi.yaml from the routes of the services.
+    """Write docs/openapi.yaml from the services' routes.
 
     A change that breaks clients is named and not written.
     """

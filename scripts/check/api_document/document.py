@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
+from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
@@ -59,9 +60,15 @@ _OF_POWERTOOLS = {"HTTPValidationError", "ValidationError", "ResponseValidationE
 
 
 def every_api() -> dict[str, ShopApi]:
-    """The API of each service that has one, by its function's name."""
-    modules = {config.function: config.load() for config in LAMBDAS if config.module.endswith(_ENTRY)}
-    return {function: module.api for function, module in modules.items()}
+    """The API of each service that has one, by its function's name; raise UserError for one without routes."""
+    return {config.function: _declared(config.load()) for config in LAMBDAS if config.module.endswith(_ENTRY)}
+
+
+def _declared(module: ModuleType) -> ShopApi:
+    api = getattr(module, "api", None)
+    if not isinstance(api, ShopApi):
+        raise UserError(f"{module.__name__} has no `api = ShopApi()`: declare its routes there")
+    return api
 
 
 def document(apis: Mapping[str, ShopApi]) -> Document:

@@ -1,4 +1,4 @@
-"""`invoke openapi`: write the document of the shop API, or check that it is current and breaks no client."""
+"""`invoke check.openapi`: write the document of the shop API, or check that it is current and breaks no client."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,10 +14,10 @@ from scripts.cli.files import write_whole
 from scripts.cli.paths import API_DOCUMENT
 from services.libs.http.shop_api import ShopApi
 
-_WRITTEN_BY = "# Written by `invoke openapi` from services/*/api.py.\n"
+_WRITTEN_BY = "# Written by `invoke check.openapi` from services/*/api.py.\n"
 _WAYS_OUT = (
     "Undo the change, or give clients a new route or an optional field beside the old one. "
-    "If no client relies on the old form: `invoke openapi --accept-breaking`"
+    "If no client relies on the old form: `invoke check.openapi --accept-breaking`"
 )
 
 
@@ -37,7 +37,7 @@ def check_document(file: Path, apis: Mapping[str, ShopApi]) -> None:
     declared = document(apis)
     _refuse_breaks(file, declared)
     if not file.exists() or file.read_text("utf-8") != _text(declared):
-        raise UserError(f"docs/{file.name} differs from the code: run `invoke openapi`")
+        raise UserError(f"docs/{file.name} differs from the code: run `invoke check.openapi`")
 
 
 def write_document(file: Path, apis: Mapping[str, ShopApi], *, accept_breaking: bool = False) -> bool:
@@ -59,7 +59,7 @@ def _refuse_breaks(file: Path, declared: Document) -> None:
         breaks = find_breaks(yaml.safe_load(file.read_text("utf-8")), declared)
     except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{file} is not as `invoke openapi` wrote it: take it back with `git checkout -- {file}`"
+            f"{file} is not as `invoke check.openapi` wrote it: take it back with `git checkout -- {file}`"
         ) from error
     if breaks:
         raise UserError("\n".join(["the change breaks clients of the shop API:", *breaks, _WAYS_OUT]))

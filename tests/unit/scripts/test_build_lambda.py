@@ -107,6 +107,17 @@ def test_zip_holds_a_package_with_what_it_requires_and_no_trace_of_its_installat
     ]
 
 
+def test_a_zip_leaves_out_what_the_lambda_runtime_brings(tmp_path: Path, source: Path, packages: Path) -> None:
+    (source / "services/libs/store.py").write_text("import router\n")
+    install(packages, "router", "router", requires=["jmespath", "base_thing"])
+    install(packages, "jmespath", "jmespath")
+
+    carried = {name.partition("/")[0] for name in names(build(tmp_path, source, packages))}
+
+    assert carried >= {"router", "base"}
+    assert "jmespath" not in carried
+
+
 def test_same_source_makes_identical_bytes(tmp_path: Path, source: Path, packages: Path) -> None:
     first = build(tmp_path, source, packages, "first.zip").read_bytes()
     handler = source / "services/shop/handler.py"
