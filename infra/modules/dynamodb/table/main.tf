@@ -1,6 +1,6 @@
 locals {
-  index_keys     = flatten([for index in var.indexes : [index.hash_key, index.range_key]])
-  key_attributes = merge({ for key in local.index_keys : key.name => key.type }, { for key in concat([var.hash_key], var.range_key[*]) : key.name => key.type })
+  keys           = concat([var.hash_key], var.range_key[*], flatten([for index in var.indexes : [index.hash_key, index.range_key]]))
+  key_attributes = merge([for key in local.keys : { (key.name) = key.type }]...)
 }
 
 resource "aws_dynamodb_table" "this" {
