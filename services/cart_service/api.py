@@ -78,7 +78,7 @@ class TotalView(ResponseBody):
     currency: str
 
 
-class LineView(ResponseBody):
+class CartLineView(ResponseBody):
     sku: str
     name: str
     quantity: int
@@ -92,7 +92,7 @@ class LineView(ResponseBody):
 
 
 class CartView(ResponseBody):
-    lines: tuple[LineView, ...]
+    lines: tuple[CartLineView, ...]
     totals: tuple[TotalView, ...]
     """At the prices that the customer saw, by currency."""
     present_totals: tuple[TotalView, ...] | None = None
@@ -181,10 +181,10 @@ def _cart(cart: Cart, stock: Stock | None = None) -> Response[CartView]:
     return answered(view, version=cart.version)
 
 
-def _line(line: CartLine, stock: Stock | None) -> LineView:
+def _line(line: CartLine, stock: Stock | None) -> CartLineView:
     price = line.unit_price_minor if stock is None else line.present_price(stock)
     differing = None if price == line.unit_price_minor else price
-    return LineView(**line._asdict(), present_unit_price_minor=differing, gone=price is None)
+    return CartLineView(**line._asdict(), present_unit_price_minor=differing, gone=price is None)
 
 
 def _totals(totals: Iterable[Total]) -> tuple[TotalView, ...]:
