@@ -50,7 +50,7 @@ class GoodsView(ResponseBody):
     quantity: int
 
 
-class LineView(ResponseBody):
+class OrderLineView(ResponseBody):
     sku: str
     quantity: int
     unit_price_minor: int | None = None
@@ -146,7 +146,7 @@ class OrderView(ResponseBody):
     """The total that the customer was shown, while the order is not decided."""
     currency: str | None = None
     cancel_reason: CancelReason | None = None
-    lines: tuple[LineView, ...]
+    lines: tuple[OrderLineView, ...]
     parcels: tuple[ParcelView, ...] = ()
     returns: tuple[ReturnView, ...] = ()
     refunds: tuple[RefundView, ...] = ()
@@ -189,16 +189,16 @@ class OrderView(ResponseBody):
             customer_id=placed.customer_id if for_staff else None,
             shown_total_minor=placed.shown_total_minor,
             currency=placed.currency,
-            lines=tuple(LineView(sku=sku, quantity=quantity) for sku, quantity in placed.quantities().items()),
+            lines=tuple(OrderLineView(sku=sku, quantity=quantity) for sku, quantity in placed.quantities().items()),
             times=OrderTimes(placed_at=at),
         )
 
 
-def _lines(order: Order) -> tuple[LineView, ...]:
+def _lines(order: Order) -> tuple[OrderLineView, ...]:
     if order.validated:
-        return tuple(LineView.model_validate(item.model_dump()) for item in order.validated.items)
+        return tuple(OrderLineView.model_validate(item.model_dump()) for item in order.validated.items)
     refused = order.history[0].get(OrderCancelled).items or ()
-    return tuple(LineView(sku=line.sku, quantity=line.quantity) for line in refused)
+    return tuple(OrderLineView(sku=line.sku, quantity=line.quantity) for line in refused)
 
 
 def _present(refunds: Iterable[Refund]) -> Iterable[Refund]:
