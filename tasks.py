@@ -18,7 +18,7 @@ DAILY = {
         *(deploy.drift, deploy.bootstrap, deploy.unlock, deploy.destroy_dev),
     ),
     "Shop and orders": (
-        *(shop.demo, shop.put_order, shop.order_show, shop.seed_inventory),
+        *(shop.demo, shop.put_order, shop.order_show, shop.seed_inventory, shop.shop_user),
         *(shop.order_cancel, shop.return_request, shop.return_receive, shop.refund_retry),
     ),
     "Operate": (operate.audit, operate.logs, operate.dlq_list, operate.redrive, operate.pause, operate.resume),

@@ -21,11 +21,10 @@ from scripts.cli.locks import exclusive
 from scripts.cli.paths import DIST, LOCAL_FOLDER, REPO_ROOT, REQUIREMENTS
 from scripts.deploy.lambda_imports import Imports
 from scripts.lambdas_config import LAMBDAS, LambdaConfig
+from scripts.local.stand_ins.packages import RUNTIME_PACKAGES
 
 _REQUIREMENTS = REQUIREMENTS / "lambda.txt"
 _PACKAGE = "services"
-# What the Lambda runtime brings: boto3 and all that it requires.
-_RUNTIME = frozenset({"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"})
 _WHEELS = {
     "local": ("--only-binary=:all:",),
     "aws": (
@@ -79,7 +78,7 @@ def build_zip(
 
 
 def _third_party(imports: Imports) -> Mapping[str, Path]:
-    brought = _RUNTIME | sys.stdlib_module_names
+    brought = RUNTIME_PACKAGES | sys.stdlib_module_names
     return {name: importer for name, importer in imports.others.items() if name not in brought}
 
 

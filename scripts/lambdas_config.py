@@ -1,4 +1,4 @@
-"""The functions: each `handler.py` and each `api.py` of a service is one."""
+"""The functions: each `handler.py`, `api.py` and `trigger.py` of a service is one."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from types import ModuleType
 from scripts.cli.paths import REPO_ROOT
 from services.libs.runtime.function_name import function_name
 
-_ENTRIES = ("handler.py", "api.py")
+_ENTRIES = ("handler.py", "api.py", "trigger.py")
+"""What comes by queues, a stream or a schedule; what comes by routes; what Cognito asks."""
 
 NO_WORK: Mapping[str, object] = {
     "Records": [],
@@ -17,6 +18,7 @@ NO_WORK: Mapping[str, object] = {
     "rawPath": "/",
     "headers": {},
     "requestContext": {"http": {"method": "GET"}},
+    "request": {"userAttributes": {"custom:customer_id": "c-nobody"}},
 }
 """An event that any function accepts, with no work in it."""
 

@@ -1,7 +1,7 @@
 # What the two roles may do: what infra/modules/pulsequeue needs, on what bears the environment's name.
 locals {
   arn = {
-    for service in ["events", "sqs", "dynamodb", "lambda", "logs", "sns", "kms", "ssm"] :
+    for service in ["cognito-idp", "dynamodb", "events", "kms", "lambda", "logs", "sns", "sqs", "ssm"] :
     service => "arn:${local.partition}:${service}:${var.region}:${local.account_id}"
   }
   cloudwatch_arn = "arn:${local.partition}:cloudwatch:${var.region}:${local.account_id}"
@@ -104,4 +104,6 @@ locals {
   # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagementv2.html
   apis_arn     = "arn:${local.partition}:apigateway:${var.region}::/apis"
   api_tags_arn = "arn:${local.partition}:apigateway:${var.region}::/tags/*"
+  # And those of user pools.
+  pools_arn = "${local.arn.cognito-idp}:userpool/*"
 }

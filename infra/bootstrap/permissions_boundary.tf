@@ -22,6 +22,19 @@ data "aws_iam_policy_document" "boundary" {
     resources = ["${local.arn.events}:event-bus/${var.environment}-*"]
   }
 
+  # AWS makes up the ids of user pools.
+  statement {
+    sid       = "KeepCustomerIds"
+    actions   = ["cognito-idp:AdminUpdateUserAttributes"]
+    resources = [local.pools_arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/Environment"
+      values   = [var.environment]
+    }
+  }
+
   statement {
     sid       = "ReadParameters"
     actions   = ["ssm:GetParameter"]

@@ -51,6 +51,13 @@ data "aws_iam_policy_document" "plan" {
     resources = [local.apis_arn, "${local.apis_arn}/*", local.api_tags_arn]
   }
 
+  # A pool's users are no part of these.
+  statement {
+    sid       = "ReadUserPools"
+    actions   = ["cognito-idp:DescribeUserPool", "cognito-idp:DescribeUserPoolClient", "cognito-idp:GetGroup", "cognito-idp:GetUserPoolMfaConfig"]
+    resources = [local.pools_arn]
+  }
+
   # AWS makes up the ids of keys; of another environment's key this reads how it is set, not what it encrypts.
   statement {
     sid = "ReadKeys"

@@ -7,7 +7,7 @@ from pydantic import ValidationError, field_validator
 
 from scripts.cli.errors import UserError
 from scripts.deploy.environments import how_to_deploy, is_for_development
-from scripts.deploy.outputs import DeadLetters, Function, MetricsApi, Part, Queue, TableNames
+from scripts.deploy.outputs import DeadLetters, Function, HttpApi, Part, Queue, TableNames, UserPool
 from scripts.deploy.remote_state import outputs_file, read_outputs
 from scripts.deploy.target import Target
 from services.libs.store.event_store import Tables
@@ -24,8 +24,10 @@ class Deployment(Part):
     dead_letters: Mapping[str, DeadLetters]
     tables: TableNames
     functions: Mapping[str, Function]
-    """By service, such as order-service."""
-    metrics_api: MetricsApi
+    """By their names in logs and metrics, such as order-service and catalog-service-api."""
+    metrics_api: HttpApi
+    shop_api: HttpApi
+    user_pool: UserPool
     alarm_topic_arn: str
     runbook_url: str
     allow_forced_payment_result: bool
@@ -46,10 +48,12 @@ class Deployment(Part):
         return Tables(names.event_store, names.inventory, names.metrics, deadlines=names.deadline)
 
     def metrics_url(self, target: Target) -> str:
-        """Where Prometheus scrapes; the embedded AWS serves an API at another address than its URL."""
-        if target.is_local:
-            return f"{target.endpoint_url}/_aws/execute-api/{self.metrics_api.id}/{target.environment}/metrics"
-        return self.metrics_api.url
+        """Where Prometheus scrapes."""
+        return f"{_stage_url(self.metrics_api, target)}/metrics" if target.is_local else self.metrics_api.url
+
+    def shop_url(self, target: Target) -> str:
+        """The URL that a route such as /v1/health follows."""
+        return _stage_url(self.shop_api, target) if target.is_local else self.shop_api.url
 
     @classmethod
     def of(cls, target: Target) -> Self:
@@ -65,6 +69,11 @@ class Deployment(Part):
             raise UserError(
                 f"another revision is deployed as {where}: its output has no valid {missing}. Update it: {how}"
             ) from error
+
+
+def _stage_url(api: HttpApi, target: Target) -> str:
+    """The embedded AWS serves an API at another address than its URL."""
+    return f"{target.endpoint_url}/_aws/execute-api/{api.id}/{target.environment}"
 
 
 def _others(target: Target) -> str:

@@ -31,6 +31,8 @@ class Function(Part):
     """Key in `queues`; None if something else triggers it."""
     schedule: str | None
     """Name of the rule that triggers it on a schedule; None if there is none."""
+    serves: bool
+    """Whether routes of an HTTP API lead to it."""
     writes_commits: bool
 
 
@@ -50,6 +52,12 @@ class TableNames(Part):
         return self.model_dump(by_alias=True)
 
 
-class MetricsApi(Part):
+class HttpApi(Part):
     id: str
     url: str
+
+
+class UserPool(Part):
+    id: str
+    client_id: str
+    issuer: str

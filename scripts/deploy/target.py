@@ -20,6 +20,7 @@ from scripts.local.emulator import Emulator
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
+    from types_boto3_cognito_idp import CognitoIdentityProviderClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_events import EventBridgeClient
     from types_boto3_iam import IAMClient
@@ -109,6 +110,8 @@ class Target:
 
     @overload
     def client(self, service: Literal["cloudwatch"]) -> "CloudWatchClient": ...
+    @overload
+    def client(self, service: Literal["cognito-idp"]) -> "CognitoIdentityProviderClient": ...
     @overload
     def client(self, service: Literal["dynamodb"]) -> "DynamoDBClient": ...
     @overload

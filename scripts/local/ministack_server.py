@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from scripts.local.emf import DataPoint, add_to_minute
 from scripts.local.stand_ins.alarms import describe_whole_alarms
 from scripts.local.stand_ins.api_requests import few_at_once
+from scripts.local.stand_ins.authorizers import without_a_payload_format
 from scripts.local.stand_ins.connections import keep_connections, send_head_with_body
 from scripts.local.stand_ins.metrics import alone, extract_metrics, queue_metrics
+from scripts.local.stand_ins.packages import only_the_runtimes_packages
 from scripts.local.stand_ins.permissions import check_statements, know_the_ref, single_actions
 from scripts.local.stand_ins.streams import poll_apart, retry_failed_stream_records, stream_inserts
 from scripts.local.stand_ins.types import Document
+from scripts.local.stand_ins.user_attributes import only_writable_attributes
 from scripts.local.stand_ins.workers import end_idle_workers
 
 _QUEUE_METRICS_SECONDS = 10
@@ -25,7 +28,7 @@ def main() -> None:
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack import app  # noqa: PLC0415
     from ministack.core import iam_actions, lambda_runtime  # noqa: PLC0415
-    from ministack.services import cloudwatch, cognito, dynamodb, lambda_svc, sqs, sts  # noqa: PLC0415
+    from ministack.services import apigateway, cloudwatch, cognito, dynamodb, lambda_svc, sqs, sts  # noqa: PLC0415
 
     lock = threading.Lock()
 
@@ -45,6 +48,17 @@ def main() -> None:
                 key = (point.namespace, point.name, cloudwatch._dims_key(dict(point.dimensions)))  # noqa: SLF001
                 add_to_minute(cloudwatch._metric_bucket(key), point)  # noqa: SLF001
 
+    def app_client(request: Document) -> Document:
+        client_id = request.get("ClientId") or token_client(request.get("AccessToken", ""))
+        pool, _ = cognito._pool_for_client(client_id)  # noqa: SLF001
+        return pool["_clients"][client_id] if pool else {}
+
+    def token_client(token: str) -> str:
+        try:
+            return str(cognito._decode_id_token_unverified(token).get("client_id", ""))  # noqa: SLF001
+        except ValueError:
+            return ""  # MiniStack itself refuses the token
+
     def publish_queue_metrics() -> None:
         while True:
             time.sleep(_QUEUE_METRICS_SECONDS)
@@ -56,6 +70,7 @@ def main() -> None:
     )
     lambda_svc._execute_function_with_config_scope = few_at_once(lambda_svc._execute_function_with_config_scope)  # noqa: SLF001
     lambda_runtime.kill_workers = end_idle_workers(lambda_runtime.kill_workers)
+    lambda_runtime._PYTHON_WORKER_SCRIPT = only_the_runtimes_packages(lambda_runtime._PYTHON_WORKER_SCRIPT)  # noqa: SLF001
     dynamodb.esm_wake = threading.Event()
     lambda_svc._poll_dynamodb_streams = poll_apart(lambda_svc._poll_dynamodb_streams, dynamodb.esm_wake)  # noqa: SLF001
     # The queues' poller rests after a wake that found nothing, such as a batch's end before its events have come.
@@ -70,6 +85,12 @@ def main() -> None:
     sts._web_identity_principal = know_the_ref(  # noqa: SLF001
         sts._web_identity_principal,  # noqa: SLF001
         cognito._decode_id_token_unverified,  # noqa: SLF001
+    )
+    apigateway._create_authorizer = without_a_payload_format(apigateway._create_authorizer)  # noqa: SLF001
+    cognito._run_idp_handler = only_writable_attributes(  # noqa: SLF001
+        cognito._run_idp_handler,  # noqa: SLF001
+        app_client,
+        cognito.error_response_json,
     )
     keep_connections(Config)
     h11.Connection.send = send_head_with_body(h11.Connection.send, h11.Response)

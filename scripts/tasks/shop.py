@@ -153,6 +153,27 @@ def refund_retry(_: Context, order: str, refund: str | None = None, target: str 
     after_sale.retry_refunds(target_of(target), order, refund, wait=wait)
 
 
+@command(
+    {
+        "user": "an e-mail address, or a name such as ada for ada@shop-user.example",
+        "target": TARGET,
+        "staff": "make a member of the staff, who may change products and take goods back",
+        "json": "print one JSON object",
+    },
+    needs=DEPLOYMENT,
+    example="shop-user ada --staff",
+    positional=["user"],
+)
+def shop_user(_: Context, user: str, target: str = "local", staff: bool = False, json: bool = False) -> None:
+    """Make a customer, and print an access token.
+
+    The shop API takes the token for a quarter of an hour. Run the task again for a new one.
+    """
+    from scripts.operate import shop_users
+
+    shop_users.make(target_of(target), user, staff=staff, as_json=json)
+
+
 @command({"target": TARGET, "orders": "how many orders, 1 or more"}, needs=f"{DEPLOYMENT}; a seeded inventory")
 def demo(_: Context, target: str = "local", orders: str = "200") -> None:
     """Send orders; show orders, stock and money."""

@@ -33,6 +33,7 @@ _UNKNOWN_RESOURCES = (
     "cloudwatch:GetDashboard",
     "cloudwatch:ListTagsForResource",
     "cloudwatch:PutDashboard",
+    "cognito-idp:CreateUserPool",
     "dynamodb:ListTagsOfResource",
     "dynamodb:TagResource",
     "events:CreateArchive",

@@ -27,6 +27,11 @@ _NOT_OWN = {
     "CreateTaggedApis": "bound by the environment's tag",
     "WriteTaggedApis": "bound by the environment's tag",
     "WriteApiParts": "bound by the environment's tag where AWS knows one; routes and integrations bear none themselves",
+    "KeepCustomerIds": "bound by the environment's tag",
+    "CreateTaggedUserPools": "bound by the environment's tag",
+    "TagNewUserPools": "bound by the environment's tag",
+    "WriteTaggedUserPools": "bound by the environment's tag",
+    "ReadUserPools": "AWS makes up the ids of user pools; how a pool is set is no secret, and users are not read",
     "ReadKeys": "AWS makes up the ids of keys; how a key is set is no secret",
     "TagNewKeys": "bound by the environment's tag, and to keys without an alias",
     "WriteAndUseTaggedKeys": "bound by the environment's tag",
@@ -164,11 +169,12 @@ def test_what_bears_no_name_is_bound_by_the_environments_tag(policies: Mapping[s
     has = {"StringEquals": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
     new = {**asked, "StringEqualsIfExists": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
 
-    assert conditions["CreateTaggedKeys"] == asked
+    assert conditions["CreateTaggedKeys"] == conditions["CreateTaggedUserPools"] == asked
     assert conditions["WriteAndUseTaggedKeys"] == conditions["WriteTaggedApis"] == has
     assert conditions["GrantTaggedKeys"] == {**has, "Bool": {"kms:GrantIsForAWSResource": "true"}}
     assert conditions["TagNewKeys"] == {**new, "Null": {"kms:ResourceAliases": "true"}}
-    assert conditions["CreateTaggedApis"] == new
+    assert conditions["CreateTaggedApis"] == conditions["TagNewUserPools"] == new
+    assert conditions["WriteTaggedUserPools"] == has
     assert conditions["WriteApiParts"] == {"StringEqualsIfExists": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
 
 
@@ -217,7 +223,7 @@ def test_no_role_is_written_but_under_the_boundary(policies: Mapping[str, Sequen
 def test_the_role_that_plans_only_reads_but_for_the_lock_of_the_state(
     policies: Mapping[str, Sequence[Statement]],
 ) -> None:
-    reading = re.compile(r"(apigateway:GET|kms:Decrypt|\w+:(Get|Describe|List|View)\w+)")
+    reading = re.compile(r"(apigateway:GET|kms:Decrypt|[\w-]+:(Get|Describe|List|View)\w+)")
 
     writing = {
         (action, resource.rpartition(".")[2])
@@ -244,12 +250,13 @@ def test_the_boundary_stops_no_function_of_what_its_role_allows(
     allowed = [(action, resource.replace(_ENVIRONMENT, own)) for _, action, resource in grants(policies["boundary"])]
 
     for function in [each.name for each in world.deployment.functions.values()]:
-        document: Any = iam.get_role_policy(RoleName=function, PolicyName=function)["PolicyDocument"]
-        for _, action, resource in grants(document["Statement"]):
-            assert any(action == kind and fnmatchcase(resource, pattern) for kind, pattern in allowed), (
-                action,
-                resource,
-            )
+        for policy in iam.list_role_policies(RoleName=function)["PolicyNames"]:
+            document: Any = iam.get_role_policy(RoleName=function, PolicyName=policy)["PolicyDocument"]
+            for _, action, resource in grants(document["Statement"]):
+                assert any(action == kind and fnmatchcase(resource, pattern) for kind, pattern in allowed), (
+                    action,
+                    resource,
+                )
 
 
 def test_the_boundary_lets_a_function_use_a_customer_key(policies: Mapping[str, Sequence[Statement]]) -> None:

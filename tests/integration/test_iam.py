@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ORDER, PAYMENT, RELAY, SWEEPER = "order-service", "payment-service", "event-relay", "deadline-sweeper"
 METRICS, NOTIFICATION, FULFILMENT = "metrics-service", "notification-service", "fulfilment-service"
+CUSTOMER_TRIGGER = "customer-service-trigger"
 _ROLES = [config.function for config in LAMBDAS]
 
 # A write that is allowed and still changes nothing.
@@ -160,6 +161,33 @@ def _publish_alarm(session: boto3.Session, world: World) -> object:
     return client.publish(TopicArn=world.deployment.alarm_topic_arn, Message="from test_iam")
 
 
+def _cognito(action: str, session: boto3.Session, world: World) -> object:
+    client = session.client("cognito-idp", endpoint_url=world.target.endpoint_url)
+    pool, user = world.deployment.user_pool.id, "from test_iam"
+    calls: dict[str, Callable[[], object]] = {
+        "AdminUpdateUserAttributes": lambda: client.admin_update_user_attributes(
+            UserPoolId=pool, Username=user, UserAttributes=[]
+        ),
+        "AdminGetUser": lambda: client.admin_get_user(UserPoolId=pool, Username=user),
+        "AdminSetUserPassword": lambda: client.admin_set_user_password(UserPoolId=pool, Username=user, Password="x"),  # noqa: S106
+        "AdminAddUserToGroup": lambda: client.admin_add_user_to_group(
+            UserPoolId=pool, Username=user, GroupName="staff"
+        ),
+        "ListUsers": lambda: client.list_users(UserPoolId=pool),
+    }
+    return calls[action]()
+
+
+_USERS: Mapping[str, set[str]] = {
+    "AdminUpdateUserAttributes": {CUSTOMER_TRIGGER},
+    "AdminGetUser": set(),
+    "AdminSetUserPassword": set(),
+    "AdminAddUserToGroup": set(),
+    "ListUsers": set(),
+}
+"""The ways to the user pool, and who has them."""
+
+
 def _list_buckets(session: boto3.Session, world: World) -> object:
     return session.client("s3", endpoint_url=world.target.endpoint_url).list_buckets()
 
@@ -211,6 +239,7 @@ _GIVING_UP = {"relay": {RELAY}}
 CALLS = [
     *(call for table, row in _TABLES.items() for call in _table_calls(table, row)),
     *(Call(f"PutEvents on the {bus} bus", partial(_put_event, bus), frozenset({RELAY})) for bus in Bus),
+    *(Call(action, partial(_cognito, action), frozenset(roles)) for action, roles in _USERS.items()),
     Call("GetParameter of the metrics' token", partial(_get_parameter, "metrics-token"), frozenset({METRICS})),
     Call("GetParameter of Slack", partial(_get_parameter, "slack-webhook-url"), frozenset({NOTIFICATION})),
     Call("GetParameter of Teams", partial(_get_parameter, "teams-webhook-url"), frozenset({NOTIFICATION})),

@@ -156,18 +156,82 @@ def test_only_deadlines_end_by_themselves(resources: list[Resource]) -> None:
     assert ending == {"test-deadline-table": "expires_at"}
 
 
-def test_only_the_metrics_route_of_the_api_may_invoke_its_function(resources: list[Resource]) -> None:
-    (permission,) = [
-        permission
+def test_every_route_and_nothing_else_of_an_api_may_invoke_the_function_behind_it(resources: list[Resource]) -> None:
+    apis = {api["id"]: api["execution_arn"] for api in all_of(resources, "aws_apigatewayv2_api")}
+    functions = {each["invoke_arn"]: each["function_name"] for each in all_of(resources, "aws_lambda_function")}
+    behind = {
+        f"integrations/{each['id']}": functions[each["integration_uri"]]
+        for each in all_of(resources, "aws_apigatewayv2_integration")
+    }
+    routes = {
+        (
+            behind[route["target"]],
+            f"{apis[route['api_id']]}/test/{re.sub('{[^}]*}', '*', route['route_key']).replace(' ', '')}",
+        )
+        for route in all_of(resources, "aws_apigatewayv2_route")
+    }
+
+    permitted = {
+        (permission["function_name"], permission["source_arn"])
         for permission in all_of(resources, "aws_lambda_permission")
         if permission["principal"] == "apigateway.amazonaws.com"
-    ]
-    (api,), (stage,) = all_of(resources, "aws_apigatewayv2_api"), all_of(resources, "aws_apigatewayv2_stage")
+    }
 
-    assert permission["function_name"].endswith("-metrics-service-handler")
-    assert permission["source_arn"] == f"{api['execution_arn']}/{stage['name']}/GET/metrics"
-    assert stage["name"] == "test"
-    assert stage["default_route_settings"][0]["throttling_rate_limit"] > 0
+    assert permitted == routes
+    assert ("test-metrics-service-handler", "GET/metrics") in {(f, arn.partition("/test/")[2]) for f, arn in permitted}
+
+
+def test_every_route_of_an_api_has_limits(resources: list[Resource]) -> None:
+    """The embedded AWS has none."""
+    stages = all_of(resources, "aws_apigatewayv2_stage")
+
+    assert {stage["api_id"] for stage in stages} == {api["id"] for api in all_of(resources, "aws_apigatewayv2_api")}
+    for stage in stages:
+        (limits,) = stage["default_route_settings"]
+        assert stage["name"] == "test"
+        assert limits["throttling_rate_limit"] > 0
+        assert limits["throttling_burst_limit"] > 0
+        assert not stage["route_settings"]
+
+
+_PUBLIC = {
+    "GET /metrics": "the function compares the caller's bearer token",
+    "GET /v1/health": "says nothing",
+}
+
+
+def test_only_routes_with_a_reason_are_public_and_all_others_want_a_token_of_the_pool(
+    resources: list[Resource],
+) -> None:
+    (authorizer,), (client,) = (
+        all_of(resources, "aws_apigatewayv2_authorizer"),
+        all_of(resources, "aws_cognito_user_pool_client"),
+    )
+    (pool,) = all_of(resources, "aws_cognito_user_pool")
+    routes = all_of(resources, "aws_apigatewayv2_route")
+
+    assert {route["route_key"] for route in routes if route["authorization_type"] == "NONE"} == _PUBLIC.keys()
+    for route in routes:
+        if route["route_key"] not in _PUBLIC:
+            assert (route["authorization_type"], route["authorizer_id"]) == ("JWT", authorizer["id"])
+    (accepted,) = authorizer["jwt_configuration"]
+    assert accepted == {"issuer": f"https://{pool['endpoint']}", "audience": [client["id"]]}
+
+
+def test_no_page_of_another_origin_may_call_an_api(resources: list[Resource]) -> None:
+    assert not any(api["cors_configuration"] for api in all_of(resources, "aws_apigatewayv2_api"))
+
+
+def test_nobody_writes_the_id_of_a_customer_but_the_trigger(resources: list[Resource]) -> None:
+    (client,), (pool,) = all_of(resources, "aws_cognito_user_pool_client"), all_of(resources, "aws_cognito_user_pool")
+
+    assert "custom:customer_id" not in client["write_attributes"]
+    assert client["write_attributes"]
+    (permission,) = [
+        each for each in all_of(resources, "aws_lambda_permission") if each["principal"].startswith("cognito")
+    ]
+    assert permission["source_arn"] == pool["arn"]
+    assert permission["function_name"] == "test-customer-service-trigger"
 
 
 def test_only_alarms_of_the_environment_may_publish_to_the_encrypted_topic(resources: list[Resource]) -> None:
@@ -204,13 +268,17 @@ def test_every_service_and_every_queue_is_in_what_the_tasks_are_told(
 ) -> None:
     """A service that the list in infra/modules/pulsequeue/services.tf lacks runs, and nobody pauses or watches it."""
     told = plan["planned_values"]["outputs"]["deployment"]["value"]
-    packaged = {handler.parent.name.replace("_", "-") for handler in (REPO_ROOT / "services").glob("*/handler.py")}
+    packaged = {
+        f"{file.parent.name}-{file.stem}".replace("_", "-")
+        for kind in ("handler", "api", "trigger")
+        for file in (REPO_ROOT / "services").glob(f"*/{kind}.py")
+    }
     functions = {function["function_name"] for function in all_of(resources, "aws_lambda_function")}
     queues = {queue["name"] for queue in all_of(resources, "aws_sqs_queue")}
 
-    assert functions == {f"test-{service}-handler" for service in packaged}
+    assert functions == {f"test-{name}" for name in packaged}
     assert {service: each["name"] for service, each in told["functions"].items()} == {
-        service: f"test-{service}-handler" for service in packaged
+        name.removesuffix("-handler"): f"test-{name}" for name in packaged
     }
     assert {each["name"] for kind in ("queues", "dead_letters") for each in told[kind].values()} == queues
     assert set(told["tables"].values()) == {table["name"] for table in all_of(resources, "aws_dynamodb_table")}

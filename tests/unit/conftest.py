@@ -82,6 +82,8 @@ def make_deployment(
         },
         "functions": {name: _function(name) | differing for name, differing in functions.items()},
         "metrics_api": {"id": "api", "url": "https://api.example/test/metrics"},
+        "shop_api": {"id": "shop", "url": "https://shop.example/test"},
+        "user_pool": {"id": "eu-west-2_pool", "client_id": "client", "issuer": "https://issuer.example/eu-west-2_pool"},
         "alarm_topic_arn": "",
         "runbook_url": "docs/runbook.md",
         "allow_forced_payment_result": True,
@@ -99,6 +101,7 @@ def _function(service: str) -> dict[str, object]:
         "timeout_seconds": 10,
         "queue": None,
         "schedule": None,
+        "serves": False,
         "writes_commits": False,
     }
 

@@ -11,6 +11,33 @@ resource "aws_apigatewayv2_api" "this" {
   name          = var.name
   description   = var.description
   protocol_type = "HTTP"
+
+  dynamic "cors_configuration" {
+    for_each = length(var.cors_origins) > 0 ? [var.cors_origins] : []
+
+    content {
+      allow_origins  = cors_configuration.value
+      allow_methods  = ["DELETE", "GET", "PATCH", "POST", "PUT"]
+      allow_headers  = ["authorization", "content-type", "idempotency-key", "if-match"]
+      expose_headers = ["etag", "location", "retry-after"]
+      max_age        = 600 # seconds
+    }
+  }
+}
+
+# The routes that name it let through only who has a token of this issuer, for one of these clients.
+resource "aws_apigatewayv2_authorizer" "this" {
+  count = length(var.authorizer[*])
+
+  api_id           = aws_apigatewayv2_api.this.id
+  name             = "${var.name}-jwt"
+  authorizer_type  = "JWT"
+  identity_sources = ["$request.header.Authorization"]
+
+  jwt_configuration {
+    issuer   = var.authorizer.issuer
+    audience = var.authorizer.client_ids
+  }
 }
 
 resource "aws_apigatewayv2_stage" "this" {
@@ -18,7 +45,7 @@ resource "aws_apigatewayv2_stage" "this" {
   name        = var.stage_name
   auto_deploy = true
 
-  # An HTTP API has no WAF: this is what keeps a flood from the functions.
+  # An HTTP API has no WAF: this is what keeps a flood from the functions. It holds for each route by itself.
   default_route_settings {
     throttling_rate_limit  = var.requests_per_second
     throttling_burst_limit = var.burst_requests

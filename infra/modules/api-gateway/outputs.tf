@@ -18,6 +18,11 @@ output "stage_url" {
   value       = aws_apigatewayv2_stage.this.invoke_url
 }
 
+output "authorizer_id" {
+  description = "Id of the authorizer; null without one."
+  value       = one(aws_apigatewayv2_authorizer.this[*].id)
+}
+
 output "log_group_name" {
   description = "Name of the access logs' group."
   value       = aws_cloudwatch_log_group.this.name

@@ -24,8 +24,30 @@ variable "stage_name" {
   }
 }
 
+variable "authorizer" {
+  description = "Who issues the tokens that callers of signed-in routes bring, an OpenID provider's URL, and to which clients. No such routes by default."
+  type        = object({ issuer = string, client_ids = list(string) })
+  default     = null
+
+  validation {
+    condition     = alltrue([for authorizer in var.authorizer[*] : startswith(authorizer.issuer, "https://") && length(authorizer.client_ids) > 0])
+    error_message = "An authorizer has an issuer's URL, and one client at least."
+  }
+}
+
+variable "cors_origins" {
+  description = "Origins whose pages may call the API from a browser, such as https://shop.example. None by default."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for origin in var.cors_origins : can(regex("^https://[a-z0-9.-]+(:[0-9]+)?$", origin)) || can(regex("^http://localhost(:[0-9]+)?$", origin))])
+    error_message = "An origin is https:// and a host, without a path and a wildcard, or http://localhost with a port."
+  }
+}
+
 variable "requests_per_second" {
-  description = "Requests a second that are let through in the long run."
+  description = "Requests a second to a route that are let through in the long run."
   type        = number
   default     = 5
 
@@ -36,7 +58,7 @@ variable "requests_per_second" {
 }
 
 variable "burst_requests" {
-  description = "Requests that are let through at once."
+  description = "Requests to a route that are let through at once."
   type        = number
   default     = 10
 

@@ -12,7 +12,7 @@ module "deadline_sweeper" {
     DEADLINE_TABLE   = module.deadline_table.table_name
     OWNER_QUEUE_URLS = jsonencode({ for kind, queue in local.owners : kind => queue.url })
     # A minute is over once nobody who began in it can still write into it.
-    WRITER_TIMEOUT_SECONDS = max([for service in local.services : service.function.timeout_seconds if service.writes_deadlines]...)
+    WRITER_TIMEOUT_SECONDS = max(flatten([for service in local.services : values(service.functions)[*].timeout_seconds if service.writes_deadlines])...)
   }
 
   may = {

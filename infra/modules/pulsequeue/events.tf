@@ -31,7 +31,7 @@ module "event_relay" {
 
 module "bus" {
   source   = "../eventbridge/bus"
-  for_each = toset(["order", "payment", "fulfilment"])
+  for_each = toset(["order", "payment", "fulfilment", "shop"])
 
   name                   = "${var.environment}-${each.key}-bus"
   archive_retention_days = var.settings.archive_retention_days

@@ -4,7 +4,9 @@ module "metrics_service" {
   system = local.system
   name   = "metrics-service"
 
-  serves = { api = module.metrics_api, routes = ["GET /metrics"] }
+  # The function itself compares the caller's bearer token, in constant time: an authorizer would be one more that does so.
+  serves            = { api = module.metrics_api, public = ["GET /metrics"] }
+  serves_by_handler = true
   # As long as Prometheus waits for a scrape. CloudWatch is asked in the first 12 seconds, or the page goes without.
   timeout_seconds = 20
 
@@ -14,7 +16,7 @@ module "metrics_service" {
     MEASURED_QUEUE_URLS     = jsonencode({ for label, queue in local.measured_queues : label => queue.url })
     METRICS_TOKEN_PARAMETER = local.parameters.metrics_token.name
     REFRESH_SECONDS         = var.settings.metrics_refresh_seconds
-    FUNCTIONS               = jsonencode(concat(keys(local.services), [module.deadline_sweeper.service.name, "metrics-service"]))
+    FUNCTIONS               = jsonencode(concat(keys(local.functions), [module.deadline_sweeper.service.name, "metrics-service"]))
   }
 
   may = {

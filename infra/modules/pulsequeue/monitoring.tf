@@ -8,8 +8,8 @@ module "cloudwatch" {
   notification_dead_letter_queue_name = one([for queue in module.notification_service.service.dead_letters : queue.name])
   alarm_email                         = var.settings.alarm_email
   queue_names                         = { for name, queue in local.queues : "${name}-queue" => queue.name }
-  function_names                      = { for name, service in local.every_service : name => service.function.name }
-  relay_function_name                 = module.event_relay.service.function.name
+  function_names                      = { for name, function in local.every_function : name => function.name }
+  relay_function_name                 = module.event_relay.service.functions["event-relay"].name
   metrics_api                         = { api_id = module.metrics_api.api_id, stage_name = var.environment }
   scrapes_expected                    = coalesce(var.settings.scrapes_expected, var.settings.monitoring_enabled)
   runbook_url                         = var.settings.runbook_url

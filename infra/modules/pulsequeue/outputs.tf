@@ -15,9 +15,11 @@ output "deployment" {
       module.simulated_gateway_table,
     ] : trimsuffix(trimprefix(table.table_name, "${var.environment}-"), "-table") => table.table_name }
 
-    functions = { for name, service in local.every_service : name => service.function }
+    functions = local.every_function
 
     metrics_api                 = { id = module.metrics_api.api_id, url = local.metrics_url }
+    shop_api                    = { id = module.shop_api.api_id, url = module.shop_api.stage_url }
+    user_pool                   = { id = module.user_pool.pool_id, client_id = module.user_pool.client_id, issuer = module.user_pool.issuer }
     alarm_topic_arn             = module.cloudwatch.topic_arn
     runbook_url                 = var.settings.runbook_url
     allow_forced_payment_result = var.settings.allow_forced_payment_result

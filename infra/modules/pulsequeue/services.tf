@@ -22,12 +22,16 @@ locals {
     module.order_service.service,
     module.payment_service.service,
     module.fulfilment_service.service,
+    module.catalog_service.service,
+    module.customer_service.service,
     module.event_relay.service,
     module.notification_service.service,
   ] : service.name => service }
 
+  # By their names in logs and metrics, such as order-service and catalog-service-api.
+  functions = merge([for service in local.services : service.functions]...)
   # These two are told of the others, and so cannot be among them.
-  every_service = merge(local.services, { for service in [module.deadline_sweeper.service, module.metrics_service.service] : service.name => service })
+  every_function = merge(local.functions, module.deadline_sweeper.service.functions, module.metrics_service.service.functions)
 
   queues       = merge([for service in local.services : service.queues]...)
   dead_letters = merge(local.bus_dead_letters, module.deadline_sweeper.service.dead_letters, [for service in local.services : service.dead_letters]...)

@@ -53,6 +53,13 @@ variable "settings" {
     carrier_fault_rate        = optional(number, 0)     # share of its answers that are late, doubled, in disorder or missing, 0 to 1
     tracking_interval_seconds = optional(number, 21600) # after which the carrier is asked again about a parcel that is under way; each time costs a read and a write
 
+    # The front door.
+    shop_requests_per_second = optional(number, 50)         # to each route that are let through in the long run
+    shop_burst_requests      = optional(number, 100)        # to each route that are let through at once
+    cors_origins             = optional(list(string), [])   # whose pages may call the API from a browser, such as https://shop.example
+    access_token_minutes     = optional(number, 15)         # for which a token is good, which nobody can take back
+    mfa                      = optional(string, "OPTIONAL") # whether a second factor is asked for: OFF, OPTIONAL for those who set it up, or ON
+
     # What is kept.
     deletion_protection    = optional(bool, true)     # whether the tables refuse to be deleted
     archive_retention_days = optional(number, 30)     # for which the buses' archives can replay an event

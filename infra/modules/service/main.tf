@@ -7,6 +7,9 @@ locals {
   has_queue       = coalesce(var.has_queue, length(var.listens_to) > 0)
   has_stream      = var.stream != null
   has_schedule    = var.schedule != null
+  has_handler     = local.has_queue || local.has_stream || local.has_schedule || var.serves_by_handler
+  has_api         = var.serves != null && !var.serves_by_handler
+  has_trigger     = var.trigger != null
 }
 
 module "rule" {
@@ -56,7 +59,7 @@ module "schedule" {
 
   name                  = "${local.env}-${var.schedule.name}"
   schedule_expression   = var.schedule.expression
-  function_arn          = module.function.function_arn
+  function_arn          = module.handler[0].function_arn
   dead_letter_queue_arn = module.schedule_dead_letter_queue[0].queue_arn
 }
 
@@ -67,32 +70,4 @@ module "schedule_dead_letter_queue" {
   name        = "${local.env}-${var.schedule.dead_letters}"
   rule_arns   = [module.schedule[0].rule_arn]
   kms_key_arn = var.system.kms_key_arn
-}
-
-resource "aws_apigatewayv2_integration" "this" {
-  for_each = toset(flatten(var.serves[*].routes))
-
-  api_id                 = var.serves.api.api_id
-  integration_type       = "AWS_PROXY"
-  integration_uri        = module.function.invoke_arn
-  payload_format_version = "2.0"
-}
-
-resource "aws_apigatewayv2_route" "this" {
-  #checkov:skip=CKV_AWS_309:The function itself compares the caller's bearer token, in constant time; an authorizer would be one more function that does the same
-  for_each = aws_apigatewayv2_integration.this
-
-  api_id    = var.serves.api.api_id
-  route_key = each.key
-  target    = "integrations/${each.value.id}"
-}
-
-resource "aws_lambda_permission" "this" {
-  for_each = toset(flatten(var.serves[*].routes))
-
-  statement_id  = "Admit-${replace(each.key, "/[^A-Za-z0-9]/", "-")}"
-  action        = "lambda:InvokeFunction"
-  function_name = module.function.function_name
-  principal     = "apigateway.amazonaws.com"
-  source_arn    = "${var.serves.api.execution_arn}/${var.serves.api.stage_name}/${replace(each.key, " ", "")}"
 }

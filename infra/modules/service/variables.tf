@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the service, as of its folder below services/: its function is {env}-{name}-handler."
+  description = "Name of the service, as of its folder below services/: its functions are {env}-{name}-handler, -api and -trigger."
   type        = string
 
   validation {
@@ -62,17 +62,40 @@ variable "schedule" {
 }
 
 variable "serves" {
-  description = "The routes that the service answers, such as \"GET /metrics\", and the HTTP API that has them. None by default."
+  description = "The routes that the service answers, such as \"GET /v1/products/{sku}\", and the HTTP API that has them: those for everybody, and those for callers whom the API's authorizer lets through. None by default."
   type = object({
-    api    = object({ api_id = string, execution_arn = string, stage_name = string })
-    routes = set(string)
+    api       = object({ api_id = string, execution_arn = string, stage_name = string, authorizer_id = optional(string) })
+    public    = optional(set(string), [])
+    signed_in = optional(set(string), [])
   })
   default = null
 
   validation {
-    condition     = alltrue([for route in flatten(var.serves[*].routes) : can(regex("^(GET|POST|PUT|PATCH|DELETE|HEAD) (/[A-Za-z0-9._-]+)+$", route))])
-    error_message = "A route is one method and one path, like \"GET /metrics\"."
+    condition     = alltrue([for route in flatten([for serves in var.serves[*] : setunion(serves.public, serves.signed_in)]) : can(regex("^(GET|POST|PUT|PATCH|DELETE|HEAD) (/([A-Za-z0-9._-]+|{[A-Za-z]+}))+$", route))])
+    error_message = "A route is one method and one path, like \"GET /v1/products/{sku}\"."
   }
+
+  validation {
+    condition     = alltrue([for serves in var.serves[*] : length(setintersection(serves.public, serves.signed_in)) == 0])
+    error_message = "A route is for everybody, or for those who are signed in."
+  }
+
+  validation {
+    condition     = alltrue([for serves in var.serves[*] : length(serves.signed_in) == 0 || serves.api.authorizer_id != null])
+    error_message = "A route for those who are signed in needs an API with an authorizer."
+  }
+}
+
+variable "serves_by_handler" {
+  description = "Whether the function -handler answers the routes, and there is none -api."
+  type        = bool
+  default     = false
+}
+
+variable "trigger" {
+  description = "That Cognito calls the service, and the environment variables of the function -trigger beyond those of every function. Not by default."
+  type        = object({ told = optional(map(string), {}) })
+  default     = null
 }
 
 variable "commits" {
@@ -103,13 +126,33 @@ variable "owns" {
 }
 
 variable "told" {
-  description = "Environment variables of the function, beyond those that follow from the rest."
+  description = "Environment variables of the function -handler, beyond those that follow from the rest."
   type        = map(string)
   default     = {}
 }
 
 variable "may" {
-  description = "What the function's role may do, beyond what follows from the rest: own actions on own ARNs, by the statement's id."
+  description = "What the role of -handler may do, beyond what follows from the rest: own actions on own ARNs, by the statement's id."
+  type = map(object({
+    actions   = list(string)
+    resources = list(string)
+    conditions = optional(list(object({
+      test     = string
+      variable = string
+      values   = list(string)
+    })), [])
+  }))
+  default = {}
+}
+
+variable "api_told" {
+  description = "Environment variables of the function -api, beyond those that follow from the rest."
+  type        = map(string)
+  default     = {}
+}
+
+variable "api_may" {
+  description = "What the role of -api may do, beyond its commits: as of may."
   type = map(object({
     actions   = list(string)
     resources = list(string)
@@ -123,7 +166,7 @@ variable "may" {
 }
 
 variable "timeout_seconds" {
-  description = "Seconds after which an invocation is cut off; the queue's visibility timeout follows from it. As the system says by default."
+  description = "Seconds after which an invocation of -handler is cut off; the queue's visibility timeout follows from it. As the system says by default."
   type        = number
   default     = null
 }

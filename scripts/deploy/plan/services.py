@@ -10,6 +10,7 @@ _SERVICES = {
     "aws_cloudwatch_event": "EventBridge",
     "aws_cloudwatch_log": "CloudWatch Logs",
     "aws_cloudwatch_query": "CloudWatch Logs",
+    "aws_cognito": "Cognito",
     "aws_dynamodb": "DynamoDB",
     "aws_ecr": "ECR",
     "aws_ecs": "ECS",

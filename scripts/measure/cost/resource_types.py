@@ -38,19 +38,19 @@ PRICED: Mapping[str, Callable[[Values], Quantities]] = {
 
 _BY_USE = """
     aws_apigatewayv2_api aws_cloudwatch_event_archive aws_cloudwatch_event_bus aws_cloudwatch_log_group
-    aws_dynamodb_table aws_lambda_function aws_sqs_queue
+    aws_cognito_user_pool aws_dynamodb_table aws_lambda_function aws_sqs_queue
     """
 BY_USE = frozenset(_BY_USE.split())
-"""Types that are billed by the work of orders, of scrapes and of the clock."""
+"""Types that are billed by the work of orders, of scrapes, of the clock, and by who signs in."""
 
 _PARTS = """
-    aws_apigatewayv2_integration aws_apigatewayv2_route aws_apigatewayv2_stage aws_cloudwatch_event_target
-    aws_dynamodb_resource_policy aws_kms_alias aws_lambda_event_source_mapping
-    aws_lambda_function_event_invoke_config aws_lambda_permission aws_route aws_route_table_association
-    aws_s3_bucket_ownership_controls aws_s3_bucket_policy aws_s3_bucket_public_access_block
-    aws_s3_bucket_server_side_encryption_configuration aws_s3_bucket_versioning aws_sns_topic_policy
-    aws_sns_topic_subscription aws_sqs_queue_policy aws_sqs_queue_redrive_allow_policy aws_sqs_queue_redrive_policy
-    aws_vpc_security_group_egress_rule aws_vpc_security_group_ingress_rule
+    aws_apigatewayv2_authorizer aws_apigatewayv2_integration aws_apigatewayv2_route aws_apigatewayv2_stage
+    aws_cloudwatch_event_target aws_cognito_user_group aws_cognito_user_pool_client aws_dynamodb_resource_policy
+    aws_kms_alias aws_lambda_event_source_mapping aws_lambda_function_event_invoke_config aws_lambda_permission
+    aws_route aws_route_table_association aws_s3_bucket_ownership_controls aws_s3_bucket_policy
+    aws_s3_bucket_public_access_block aws_s3_bucket_server_side_encryption_configuration aws_s3_bucket_versioning
+    aws_sns_topic_policy aws_sns_topic_subscription aws_sqs_queue_policy aws_sqs_queue_redrive_allow_policy
+    aws_sqs_queue_redrive_policy aws_vpc_security_group_egress_rule aws_vpc_security_group_ingress_rule
     """
 _NO_CHARGE = """
     aws_budgets_budget aws_cloudwatch_event_rule aws_default_security_group aws_ecs_cluster

@@ -11,6 +11,7 @@ from botocore.session import Session
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
+    from types_boto3_cognito_idp import CognitoIdentityProviderClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_events import EventBridgeClient
     from types_boto3_sqs import SQSClient
@@ -38,6 +39,13 @@ def cloudwatch() -> "CloudWatchClient":
     # After a long break a call returns tens of thousands of points. The next minute retries one that failed.
     config = _CONFIG.merge(Config(read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1}))
     return cast("CloudWatchClient", session().create_client("cloudwatch", config=config))
+
+
+@cache
+def cognito() -> "CognitoIdentityProviderClient":
+    # Cognito waits 5 seconds for a trigger, and who signs in waits with it. The next sign-in retries.
+    config = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+    return cast("CognitoIdentityProviderClient", session().create_client("cognito-idp", config=config))
 
 
 @cache

@@ -25,6 +25,7 @@ class Bus(StrEnum):
     ORDER = "order"
     PAYMENT = "payment"
     FULFILMENT = "fulfilment"
+    SHOP = "shop"
 
     @property
     def source(self) -> str:

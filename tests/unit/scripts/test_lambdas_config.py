@@ -8,8 +8,9 @@ from scripts.cli.paths import REPO_ROOT
 from scripts.lambdas_config import LAMBDAS, LambdaConfig, find
 
 
-def test_each_handler_and_each_api_of_a_service_is_a_function(tmp_path: Path) -> None:
-    for name in ("cart_service/api", "cart_service/handler", "cart_service/domain", "libs/settings", "shared/carts"):
+def test_each_handler_api_and_trigger_of_a_service_is_a_function(tmp_path: Path) -> None:
+    entries = ("cart_service/api", "cart_service/handler", "customer_service/trigger")
+    for name in (*entries, "cart_service/domain", "libs/settings", "shared/carts"):
         file = tmp_path / "services" / f"{name}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
@@ -19,6 +20,9 @@ def test_each_handler_and_each_api_of_a_service_is_a_function(tmp_path: Path) ->
     assert found == {
         "cart-service": LambdaConfig("cart_service", "services.cart_service.handler.handler"),
         "cart-service-api": LambdaConfig("cart_service_api", "services.cart_service.api.handler"),
+        "customer-service-trigger": LambdaConfig(
+            "customer_service_trigger", "services.customer_service.trigger.handler"
+        ),
     }
 
 

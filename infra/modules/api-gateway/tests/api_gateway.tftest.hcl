@@ -62,10 +62,49 @@ run "a_customer_key_encrypts_the_access_log" {
   }
 }
 
+run "an_api_is_closed_to_other_origins_and_has_no_authorizer_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = length(aws_apigatewayv2_api.this.cors_configuration) == 0 && length(aws_apigatewayv2_authorizer.this) == 0 && output.authorizer_id == null
+    error_message = "A page of anybody's may call the API, or it knows an issuer that nobody named."
+  }
+}
+
+run "an_api_may_have_an_authorizer_and_admit_a_page" {
+  command = plan
+
+  variables {
+    authorizer   = { issuer = "https://cognito-idp.eu-west-2.amazonaws.com/eu-west-2_abc", client_ids = ["client"] }
+    cors_origins = ["https://shop.example"]
+  }
+
+  assert {
+    condition = (
+      aws_apigatewayv2_authorizer.this[0].authorizer_type == "JWT" &&
+      aws_apigatewayv2_authorizer.this[0].identity_sources == toset(["$request.header.Authorization"]) &&
+      aws_apigatewayv2_authorizer.this[0].jwt_configuration[0].issuer == var.authorizer.issuer &&
+      aws_apigatewayv2_authorizer.this[0].jwt_configuration[0].audience == toset(["client"])
+    )
+    error_message = "Tokens of another issuer or client are let through."
+  }
+
+  assert {
+    condition = (
+      aws_apigatewayv2_api.this.cors_configuration[0].allow_origins == toset(["https://shop.example"]) &&
+      contains(aws_apigatewayv2_api.this.cors_configuration[0].allow_headers, "idempotency-key") &&
+      contains(aws_apigatewayv2_api.this.cors_configuration[0].expose_headers, "etag")
+    )
+    error_message = "A page of the named origin cannot call the API, or not as the API wants it."
+  }
+}
+
 run "bad_inputs_are_refused" {
   command = plan
 
   variables {
+    authorizer          = { issuer = "http://issuer.example", client_ids = ["client"] }
+    cors_origins        = ["*"]
     name                = "no spaces"
     stage_name          = "$default"
     requests_per_second = 0
@@ -75,6 +114,8 @@ run "bad_inputs_are_refused" {
   }
 
   expect_failures = [
+    var.authorizer,
+    var.cors_origins,
     var.name,
     var.stage_name,
     var.requests_per_second,

@@ -23,7 +23,7 @@ run "the_defaults_are_safe_and_names_start_with_the_environment" {
 
   assert {
     condition = (
-      output.deployment.buses == { order = "dev-order-bus", payment = "dev-payment-bus", fulfilment = "dev-fulfilment-bus" } &&
+      output.deployment.buses == { order = "dev-order-bus", payment = "dev-payment-bus", fulfilment = "dev-fulfilment-bus", shop = "dev-shop-bus" } &&
       output.deployment.tables == {
         deadline          = "dev-deadline-table"
         event-store       = "dev-event-store-table"
@@ -41,7 +41,7 @@ run "the_defaults_are_safe_and_names_start_with_the_environment" {
   }
 
   assert {
-    condition     = toset(keys(output.deployment.functions)) == toset([for file in fileset("../../../services", "*/handler.py") : replace(dirname(file), "_", "-")])
+    condition     = toset(keys(output.deployment.functions)) == toset([for file in fileset("../../../services", "*/{handler,api,trigger}.py") : replace(trimsuffix("${dirname(file)}-${trimsuffix(basename(file), ".py")}", "-handler"), "_", "-")])
     error_message = "A service is not in the deployment's output: alarms and tasks do not know it."
   }
 

@@ -28,13 +28,34 @@ mock_provider "aws" {
 
 # The packages are not built when the inputs are checked.
 override_module {
-  target = module.function
+  target = module.handler
 
   outputs = {
     function_name  = "dev-cart-service-handler"
     function_arn   = "arn:aws:lambda:eu-west-2:123456789012:function:dev-cart-service-handler"
     invoke_arn     = "arn:aws:apigateway:eu-west-2:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-2:123456789012:function:dev-cart-service-handler/invocations"
     log_group_name = "/aws/lambda/dev-cart-service-handler"
+  }
+}
+
+override_module {
+  target = module.api
+
+  outputs = {
+    function_name  = "dev-cart-service-api"
+    invoke_arn     = "arn:aws:apigateway:eu-west-2:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-2:123456789012:function:dev-cart-service-api/invocations"
+    log_group_name = "/aws/lambda/dev-cart-service-api"
+  }
+}
+
+override_module {
+  target = module.trigger
+
+  outputs = {
+    function_name  = "dev-cart-service-trigger"
+    function_arn   = "arn:aws:lambda:eu-west-2:123456789012:function:dev-cart-service-trigger"
+    role_name      = "dev-cart-service-trigger"
+    log_group_name = "/aws/lambda/dev-cart-service-trigger"
   }
 }
 
@@ -93,13 +114,16 @@ run "a_service_that_listens_and_commits_has_what_that_takes" {
   }
 
   assert {
-    condition = output.service.function == {
-      name            = "dev-cart-service-handler"
-      log_group       = "/aws/lambda/dev-cart-service-handler"
-      timeout_seconds = 10
-      queue           = "cart"
-      schedule        = null
-      writes_commits  = true
+    condition = output.service.functions == {
+      cart-service = {
+        name            = "dev-cart-service-handler"
+        log_group       = "/aws/lambda/dev-cart-service-handler"
+        timeout_seconds = 10
+        queue           = "cart"
+        schedule        = null
+        serves          = false
+        writes_commits  = true
+      }
     } && output.service.writes_deadlines
     error_message = "Others are told something else of it."
   }
@@ -177,11 +201,11 @@ run "a_service_has_nothing_that_it_does_not_ask_for" {
 
   assert {
     condition     = length(module.rule) + length(module.queue) + length(module.stream_dead_letter_queue) + length(module.schedule) + length(module.schedule_dead_letter_queue) == 0
-    error_message = "It has a queue or a trigger that nobody asked for."
+    error_message = "It has a queue or a source that nobody asked for."
   }
 
   assert {
-    condition     = local.policy_statements == [] && local.environment == { ENVIRONMENT = "dev", LOG_LEVEL = "INFO" } && !output.service.function.writes_commits
+    condition     = local.policy_statements == [] && local.environment == { ENVIRONMENT = "dev", LOG_LEVEL = "INFO" } && output.service.functions == {} && output.trigger == null
     error_message = "It may do or is told something that nobody asked for."
   }
 }
@@ -201,7 +225,7 @@ run "a_service_may_read_a_stream_and_run_on_a_schedule" {
   }
 
   assert {
-    condition     = output.service.function.schedule == "dev-cart-sweep" && output.service.function.timeout_seconds == 30 && length(output.service.queues) == 0
+    condition     = output.service.functions["cart-service"].schedule == "dev-cart-sweep" && output.service.functions["cart-service"].timeout_seconds == 30 && length(output.service.queues) == 0
     error_message = "It has no schedule, or a queue."
   }
 
@@ -211,18 +235,13 @@ run "a_service_may_read_a_stream_and_run_on_a_schedule" {
   }
 }
 
-run "a_service_may_hear_topics_and_serve_routes" {
+run "a_service_may_hear_topics" {
   command = plan
 
   variables {
     has_queue = true
     topics    = { alarms = "arn:aws:sns:eu-west-2:123456789012:dev-alarms" }
     batch     = { size = 1, maximum_concurrency = 2 }
-
-    serves = {
-      api    = { api_id = "abc123", execution_arn = "arn:aws:execute-api:eu-west-2:123456789012:abc123", stage_name = "dev" }
-      routes = ["GET /metrics"]
-    }
   }
 
   assert {
@@ -238,25 +257,148 @@ run "a_service_may_hear_topics_and_serve_routes" {
     condition     = local.batch == { size = 1, window_seconds = 0, maximum_concurrency = 2 }
     error_message = "It takes batches as the system says, not as it says itself."
   }
+}
+
+run "a_service_serves_routes_by_a_function_of_their_own" {
+  command = plan
+
+  variables {
+    serves = {
+      api       = { api_id = "abc123", execution_arn = "arn:aws:execute-api:eu-west-2:123456789012:abc123", stage_name = "dev", authorizer_id = "jkl012" }
+      public    = ["GET /v1/carts/{cartId}"]
+      signed_in = ["PUT /v1/carts/{cartId}/items/{sku}"]
+    }
+
+    commits = {
+      store = {
+        event_store = { table_name = "dev-event-store-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-event-store-table" }
+        inventory   = { table_name = "dev-inventory-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-inventory-table" }
+        metrics     = { table_name = "dev-metrics-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-metrics-table" }
+        deadline    = { table_name = "dev-deadline-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-deadline-table" }
+      }
+      count = false
+    }
+
+    api_told = { MOST_ITEMS = 50 }
+    api_may  = { ReadCart = { actions = ["dynamodb:Query"], resources = ["arn:aws:dynamodb:eu-west-2:123456789012:table/dev-event-store-table"] } }
+  }
+
+  assert {
+    condition = output.service.functions == {
+      cart-service-api = {
+        name            = "dev-cart-service-api"
+        log_group       = "/aws/lambda/dev-cart-service-api"
+        timeout_seconds = 10
+        queue           = null
+        schedule        = null
+        serves          = true
+        writes_commits  = true
+      }
+    }
+    error_message = "The routes have no function of their own, or the service has one for what it does not get."
+  }
+
+  assert {
+    condition = local.api_environment == {
+      ENVIRONMENT       = "dev"
+      LOG_LEVEL         = "INFO"
+      EVENT_STORE_TABLE = "dev-event-store-table"
+      INVENTORY_TABLE   = "dev-inventory-table"
+      METRICS_TABLE     = "dev-metrics-table"
+      MOST_ITEMS        = "50"
+    } && local.api_policy_statements[*].sid == ["CommitEvents", "ReadCart"]
+    error_message = "It is told or may do other than what its commits need, and what it asks for."
+  }
 
   assert {
     condition = (
-      aws_apigatewayv2_integration.this["GET /metrics"].integration_type == "AWS_PROXY" &&
-      aws_apigatewayv2_integration.this["GET /metrics"].payload_format_version == "2.0" &&
-      aws_apigatewayv2_route.this["GET /metrics"].target == "integrations/${aws_apigatewayv2_integration.this["GET /metrics"].id}"
+      { for key, route in aws_apigatewayv2_route.this : key => route.authorization_type } == { "GET /v1/carts/{cartId}" = "NONE", "PUT /v1/carts/{cartId}/items/{sku}" = "JWT" } &&
+      aws_apigatewayv2_route.this["GET /v1/carts/{cartId}"].authorizer_id == null &&
+      aws_apigatewayv2_route.this["PUT /v1/carts/{cartId}/items/{sku}"].authorizer_id == "jkl012"
+    )
+    error_message = "A route for those who are signed in is open, or a public one is closed."
+  }
+
+  assert {
+    condition = (
+      aws_apigatewayv2_integration.this["GET /v1/carts/{cartId}"].integration_type == "AWS_PROXY" &&
+      aws_apigatewayv2_integration.this["GET /v1/carts/{cartId}"].payload_format_version == "2.0" &&
+      endswith(aws_apigatewayv2_integration.this["GET /v1/carts/{cartId}"].integration_uri, ":dev-cart-service-api/invocations") &&
+      aws_apigatewayv2_route.this["GET /v1/carts/{cartId}"].target == "integrations/${aws_apigatewayv2_integration.this["GET /v1/carts/{cartId}"].id}"
     )
     error_message = "The function does not get the request as it came."
+  }
+
+  assert {
+    condition = alltrue([for permission in aws_lambda_permission.this : permission.function_name == "dev-cart-service-api" && permission.principal == "apigateway.amazonaws.com"]) && { for key, permission in aws_lambda_permission.this : key => permission.source_arn } == {
+      "GET /v1/carts/{cartId}"             = "arn:aws:execute-api:eu-west-2:123456789012:abc123/dev/GET/v1/carts/*"
+      "PUT /v1/carts/{cartId}/items/{sku}" = "arn:aws:execute-api:eu-west-2:123456789012:abc123/dev/PUT/v1/carts/*/items/*"
+    }
+    error_message = "Another service, API, stage or route may invoke the function, or none."
+  }
+}
+
+run "a_handler_may_serve_the_routes_itself" {
+  command = plan
+
+  variables {
+    serves            = { api = { api_id = "abc123", execution_arn = "arn:aws:execute-api:eu-west-2:123456789012:abc123", stage_name = "dev" }, public = ["GET /metrics"] }
+    serves_by_handler = true
+  }
+
+  assert {
+    condition     = keys(output.service.functions) == ["cart-service"] && output.service.functions["cart-service"].serves && aws_lambda_permission.this["GET /metrics"].function_name == "dev-cart-service-handler"
+    error_message = "The route has another function than the handler."
   }
 
   assert {
     condition     = aws_lambda_permission.this["GET /metrics"].source_arn == "arn:aws:execute-api:eu-west-2:123456789012:abc123/dev/GET/metrics"
     error_message = "Another API, stage or route may invoke the function, or none."
   }
+}
+
+run "cognito_may_call_a_function_that_knows_no_routes" {
+  command = plan
+
+  variables {
+    trigger = { told = { GREETING = "hello" } }
+    may     = { ReadStock = { actions = ["dynamodb:BatchGetItem"], resources = ["arn:aws:dynamodb:eu-west-2:123456789012:table/dev-inventory-table"] } }
+  }
 
   assert {
-    condition     = aws_lambda_permission.this["GET /metrics"].principal == "apigateway.amazonaws.com"
-    error_message = "Another service may invoke the function."
+    condition = output.service.functions == {
+      cart-service-trigger = {
+        name            = "dev-cart-service-trigger"
+        log_group       = "/aws/lambda/dev-cart-service-trigger"
+        timeout_seconds = 5
+        queue           = null
+        schedule        = null
+        serves          = false
+        writes_commits  = false
+      }
+    } && output.trigger.role_name == "dev-cart-service-trigger"
+    error_message = "The pool does not get its function, or one that answers later than Cognito waits."
   }
+}
+
+run "a_signed_in_route_without_an_authorizer_is_refused" {
+  command = plan
+
+  variables {
+    serves = { api = { api_id = "abc123", execution_arn = "arn:aws:execute-api:eu-west-2:123456789012:abc123", stage_name = "dev" }, signed_in = ["GET /v1/cart"] }
+  }
+
+  expect_failures = [var.serves]
+}
+
+run "a_route_that_is_both_public_and_signed_in_is_refused" {
+  command = plan
+
+  variables {
+    serves = { api = { api_id = "abc123", execution_arn = "arn:aws:execute-api:eu-west-2:123456789012:abc123", stage_name = "dev", authorizer_id = "jkl012" }, public = ["GET /v1/cart"], signed_in = ["GET /v1/cart"] }
+  }
+
+  expect_failures = [var.serves]
 }
 
 run "bad_inputs_are_refused" {
@@ -266,7 +408,7 @@ run "bad_inputs_are_refused" {
     name   = "Cart_Service"
     topics = { alarms = "arn:aws:sns:eu-west-2:123456789012:dev-alarms" }
     owns   = ["cart"]
-    serves = { api = { api_id = "abc123", execution_arn = "arn:aws:execute-api:eu-west-2:123456789012:abc123", stage_name = "dev" }, routes = ["$default"] }
+    serves = { api = { api_id = "abc123", execution_arn = "arn:aws:execute-api:eu-west-2:123456789012:abc123", stage_name = "dev" }, public = ["$default"] }
   }
 
   override_module {
