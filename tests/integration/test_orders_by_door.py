@@ -37,7 +37,9 @@ class Door:
         claims = json.loads(_decoded(token.split(".")[1]))
         return Person(token, claims["customer_id"])
 
-    def ask(self, person: Person, method: str, path: str, body: object = None, key: str = "") -> requests.Response:
+    def ask(
+        self, person: Person, method: str, path: str, body: dict[str, Any] | None = None, key: str = ""
+    ) -> requests.Response:
         headers = {"authorization": f"Bearer {person.token}", "idempotency-key": key or uuid4().hex}
         return requests.request(method, f"{self._url}/v1/orders/{path}", json=body, headers=headers, timeout=30)
 
