@@ -95,9 +95,7 @@ def _stands_still(mapping: "EventSourceMappingConfigurationTypeDef", ended: date
 @one_at_a_time
 def pause(target: Target) -> None:
     PauseSwitch(target, Deployment.of(target)).pause()
-    out.print(
-        "paused: until `invoke resume` orders wait in their queues, and services that write refuse what comes by the shop API"
-    )
+    out.print("paused until `invoke resume`: orders wait in their queues, and the APIs of services that write refuse")
 
 
 @one_at_a_time

@@ -45,16 +45,18 @@ class Before:
     """By their addresses of today."""
 
 
-# The last commit before services were modules, and the last before deadlines were written.
+# The last commit before services were modules, the last before deadlines were written, and the last before a service
+# could have several functions.
 MODULES = Before("f467370")
 DEADLINES = Before(
     "da7b455",
     renamed="reservation-sweep",
     stateful_losses=("module.pulsequeue.module.deadline_sweeper.module.handler[0].aws_cloudwatch_log_group.this",),
 )
+FUNCTIONS = Before("afd4c06")
 
 
-@pytest.fixture(scope="module", params=[MODULES, DEADLINES], ids=["modules", "deadlines"])
+@pytest.fixture(scope="module", params=[MODULES, DEADLINES, FUNCTIONS], ids=["modules", "deadlines", "functions"])
 def before(request: pytest.FixtureRequest) -> Before:
     found: Before = request.param
     known = subprocess.run(["git", "cat-file", "-e", found.commit], cwd=REPO_ROOT, capture_output=True, check=False)
