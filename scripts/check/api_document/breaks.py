@@ -4,11 +4,14 @@ A client may send everything that the document says, and relies on every answer 
 parameters, optional fields of requests, fields of answers and error statuses break no client.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from scripts.check.api_document.operations import Document
 from scripts.check.event_documents.loosening import FIELD, REQUIRED, TYPE, VALUE, Loosening, Node, loosenings
+
+Requirement: TypeAlias = Mapping[str, Sequence[str]]
+"""Security schemes, each with the roles that it needs."""
 
 _JSON = "application/json"
 _ERRORS = 400
@@ -42,11 +45,20 @@ def _operations(document: Document) -> dict[str, Document]:
 def _in_operation(before: Document, now: Document) -> Iterator[str]:
     if before["operationId"] != now["operationId"]:
         yield f"the operation {before['operationId']} is named {now['operationId']}"
-    if before["security"] != now["security"] and now["security"]:
+    if not _admits(now["security"], before["security"]):
         yield f"callers: {_callers(before)} before, {_callers(now)} now"
     yield from _in_parameters(_parameters(before), _parameters(now))
     yield from _in_body(before.get("requestBody"), now.get("requestBody"))
     yield from _in_answers(before["responses"], now["responses"])
+
+
+def _admits(now: Sequence[Requirement], before: Sequence[Requirement]) -> bool:
+    """Whether all who were admitted still are; without a requirement everyone is."""
+    return not now or all(any(_suffices(each, needed) for needed in now) for each in before or [{}])
+
+
+def _suffices(given: Requirement, needed: Requirement) -> bool:
+    return all(scheme in given and set(roles) <= set(given[scheme]) for scheme, roles in needed.items())
 
 
 def _callers(operation: Document) -> str:

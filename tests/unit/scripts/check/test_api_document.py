@@ -288,6 +288,22 @@ def test_any_other_change_breaks_nothing(changed: ShopApi) -> None:
     assert find_breaks(_document(), _document(changed)) == []
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "is_break"),
+    [
+        (Access.PUBLIC, Access.CUSTOMER, True),
+        (Access.CUSTOMER, Access.STAFF, True),
+        (Access.CUSTOMER, Access.CARRIER, True),
+        (Access.STAFF, Access.CUSTOMER, False),
+        (Access.STAFF, Access.PUBLIC, False),
+    ],
+)
+def test_only_stricter_access_breaks(before: Access, now: Access, is_break: bool) -> None:  # noqa: FBT001 - a column
+    found = find_breaks(_document(_box_api(access=before)), _document(_box_api(access=now)))
+
+    assert bool(found) is is_break
+
+
 def test_a_new_route_breaks_nothing() -> None:
     assert find_breaks(_document(_box_api(removed=["replace_box"])), _document()) == []
 
@@ -295,7 +311,7 @@ def test_a_new_route_breaks_nothing() -> None:
 def test_a_changed_document_is_written_and_then_current(tmp_path: Path) -> None:
     file, apis = tmp_path / "openapi.yaml", {"a": _box_api()}
 
-    with pytest.raises(UserError, match="differs from the code: run `invoke check.openapi`"):
+    with pytest.raises(UserError, match=r"differs from the code: run `invoke check.openapi`"):
         check_document(file, apis)
     assert write_document(file, apis)
     assert not write_document(file, apis)
@@ -321,7 +337,7 @@ def test_a_damaged_document_is_named(tmp_path: Path, content: str) -> None:
     file = tmp_path / "openapi.yaml"
     file.write_text(content, "utf-8")
 
-    with pytest.raises(UserError, match="is not as `invoke check.openapi` wrote it"):
+    with pytest.raises(UserError, match=r"is not as `invoke check.openapi` wrote it"):
         check_document(file, {"a": _box_api()})
 
 

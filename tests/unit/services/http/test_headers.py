@@ -88,9 +88,15 @@ def test_the_content_is_the_body_and_the_values_in_the_path() -> None:
     assert _command().key == _command(note="n", place="2").key
 
 
-def test_a_field_at_its_default_does_not_change_the_content() -> None:
-    assert _post("k", {**_SHELF, "shelfNote": ""}).content == _post("k").content
-    assert command_of("c", "r", "k") == command_of("c", "r", "k", None, {})
+def test_a_new_optional_field_does_not_change_the_content() -> None:
+    class LaterShelf(NewShelf):
+        colour: str = "white"
+
+    lines = (Line(sku="a", quantity=1),)
+    now, later = NewShelf(lines=lines), LaterShelf(lines=lines, shelfNote="")
+
+    assert command_of("c", "r", "k", now) == command_of("c", "r", "k", later)
+    assert command_of("c", "r", "k", now) != command_of("c", "r", "k", LaterShelf(lines=lines, colour="red"))
 
 
 @given(st.lists(st.text(min_size=1), min_size=3, max_size=3, unique=True))

@@ -1,4 +1,4 @@
-"""No request that the gateway can pass on makes a service answer 500, or answer with what it was sent."""
+"""Whatever the gateway passes on, a service answers as its document says: no 500, and nothing of what was sent."""
 
 import base64
 import json
@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
+from scripts.check.api_document.document import document
 from tests.unit.services.http.shop import CLAIMS, STAFF_CLAIMS, Answer, ask, request, shelf_api
 
 _API = shelf_api()
@@ -34,9 +36,27 @@ _HEADERS = st.dictionaries(
 )
 
 
+_DOCUMENT = document({"shelf-service-api": _API})
+
+
+def _check_described(event: dict[str, Any], answer: Answer) -> None:
+    """The document has the answer: its status, its type and its content."""
+    http = event["requestContext"]["http"]
+    path = http["path"].removeprefix("/dev")
+    route = next((one for one in _API.routes if one.method == http["method"] and one.values_in(path) is not None), None)
+    if route is None:
+        return
+    described = _DOCUMENT["paths"][route.path][route.method.lower()]["responses"][str(answer.status)]
+    if "$ref" in described:
+        described = _DOCUMENT["components"]["responses"][described["$ref"].rpartition("/")[2]]
+    schema = described["content"][answer.headers["content-type"]]["schema"]
+    Draft202012Validator({**schema, "components": _DOCUMENT["components"]}).validate(answer.content)
+
+
 def _answered(event: dict[str, Any]) -> Answer:
     answer = ask(_API, event)
     assert answer.status < 500
+    _check_described(event, answer)
     if answer.status >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.content["status"] == answer.status
@@ -131,6 +151,14 @@ def test_only_json_is_taken(content_type: str) -> None:
     assert _answered(event).status == 415
 
 
+@pytest.mark.parametrize("content_type", ["", "text/plain", "multipart/form-data", "application/x-www-form-urlencoded"])
+def test_an_empty_body_is_missing_whatever_its_type(content_type: str) -> None:
+    headers = {"content-type": content_type, "idempotency-key": "k"}
+    answer = _answered(request("POST", "/v1/shelves", claims=CLAIMS, headers=headers))
+
+    assert (answer.status, answer.wrong) == (422, {"body": "it is required"})
+
+
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PATCH"])
 def test_another_method_is_told_which_ones_there_are(method: str) -> None:
     answer = _answered(request(method, "/v1/shelves"))
@@ -138,8 +166,9 @@ def test_another_method_is_told_which_ones_there_are(method: str) -> None:
     assert (answer.status, answer.headers["allow"]) == (405, "GET, POST")
 
 
-def test_a_path_that_does_not_exist_is_not_found() -> None:
-    assert _answered(request("GET", "/v1/cupboards")).status == 404
+@pytest.mark.parametrize("path", ["/v1/cupboards", "/v1/shelves/\x1f", "/v1/shelves/", "/v1/shelves/a/b", "/"])
+def test_a_path_that_does_not_exist_is_not_found(path: str) -> None:
+    assert _answered(request("GET", path, claims=CLAIMS)).status == 404
 
 
 def test_a_refusal_repeats_nothing_that_was_sent() -> None:

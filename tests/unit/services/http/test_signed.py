@@ -45,6 +45,14 @@ def _is_taken(cursor: str, cursors: Cursors | None = None, query: dict[str, str]
         return (refused.status, refused.errors[0].field) != (422, "cursor")
 
 
+def _is_position(cursor: str) -> bool:
+    try:
+        _cursors().position(cursor, _QUERY)
+    except ProblemError:
+        return False
+    return True
+
+
 _CURSOR = _cursors().cursor(_POSITION, _QUERY)
 
 
@@ -72,6 +80,14 @@ def test_a_cursor_with_any_other_character_is_refused(place: int, character: str
     changed = _CURSOR[:place] + character + _CURSOR[place + 1 :]
 
     assert _is_taken(changed) is (changed == _CURSOR)
+
+
+@pytest.mark.parametrize("sku", ["a", "ab", "abc"])
+def test_a_cursor_has_one_form(sku: str) -> None:
+    cursor = _cursors().cursor({"sku": sku}, _QUERY)
+    ends = {chr(ord(cursor[-1]) ^ bit) for bit in (1, 2)}
+
+    assert not [end for end in ends if end.isalnum() and _is_position(cursor[:-1] + end)]
 
 
 @given(st.text() | st.text("ABab01-_", max_size=200))
