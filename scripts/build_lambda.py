@@ -87,7 +87,7 @@ def _required(imported: Mapping[str, Path], packages: Path) -> Mapping[Normalize
 
     def add(name: NormalizedName) -> None:
         # A requirement that is not installed is for another platform, or for an extra that is not used.
-        if name in installed and name not in required and name not in _RUNTIME:
+        if name in installed and name not in required and name not in RUNTIME_PACKAGES:
             required[name] = installed[name]
             for requirement in installed[name].requires or []:
                 add(canonicalize_name(Requirement(requirement).name))
