@@ -147,14 +147,12 @@ def get_health() -> Health:
 
 
 @api.route("GET", "/v1/categories", Access.PUBLIC)
-def list_categories(
-    parent: Identifier | None = None, limit: Limit = 100, cursor: Cursor = None
-) -> Response[CategoryList]:
+def list_categories(parent: Identifier | None = None, limit: Limit = 100, cursor: Cursor = None) -> CategoryList:
     """List the parts of a category, or the categories at the top."""
     query = {"list": "categories", "parent": parent}
     found, following = _application().index.categories(limit, parent, _position(cursor, query))
     categories = tuple(CategoryView(**category.model_dump()) for category in found)
-    return answered(CategoryList(categories=categories, next_cursor=_cursor(following, query)))
+    return CategoryList(categories=categories, next_cursor=_cursor(following, query))
 
 
 @api.route("GET", "/v1/categories/{categoryId}", Access.PUBLIC, refusals=(Refusal.NOT_FOUND,))
@@ -179,12 +177,12 @@ def list_products(
     name: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
-) -> Response[ProductList]:
+) -> ProductList:
     """List products by name: all of them, those of a category, those whose names begin with a text."""
     query = {"list": "products", "category": category, "name": name}
     found, following = _application().index.products(limit, category, name or "", _position(cursor, query))
     products = tuple(ListedProductView(**product._asdict()) for product in found)
-    return answered(ProductList(products=products, next_cursor=_cursor(following, query)))
+    return ProductList(products=products, next_cursor=_cursor(following, query))
 
 
 @api.route("GET", "/v1/products/{sku}", Access.PUBLIC, refusals=(Refusal.NOT_FOUND,))
