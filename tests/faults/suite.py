@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import monotonic, sleep
@@ -48,26 +49,31 @@ _REFUND_FAILURE_RATE = 0.3
 # A parcel is on its way for seconds, by the carrier's own answers.
 _CARRIER_SPEED = 20_000
 _CARRIER_SHARE = 0.05
-_EVENTS_PER_SECOND = 40
+_EVENTS_PER_SECOND = 25
 _BATCH = 10
 # More than that waiting, and the sender waits too: what is tested is faults, not load.
 _BACKLOG = 100
-_STANDSTILL_SECONDS = 180
+_STANDSTILL_SECONDS = 900
 # Counted in events, not in seconds: a slow machine must get as far between two of them as a fast one.
 _EVENTS_PER_KILL = 60
-_SWEEP_SECONDS = 5
+# Each sweep tells of all that was due in the last minute once more.
+_SWEEP_SECONDS = 10
 _REPEAT_SECONDS = 0.1
 _HANDS, _HAND_SECONDS = 4, 0.05
 # What failed so often becomes a dead letter, so that there is something to redrive.
 _RECEIVES = 2
 _RECEIVES_OF = {"payment": 1}
+# In a long run they do not all wait for its end: so many orders at once would live on then.
+_BATCHES_PER_REDRIVE = 300
 _LOOK_SECONDS = 1.0
+_REST_PER_LOOK = 10
+_SWITCH_SECONDS = 0.0005
 
 _CALM_SECONDS = 3
 _QUIET_SECONDS = 10
 # Longer than an order that lost its payment request needs to expire, be swept and be refunded.
 _GIVE_UP_SECONDS = 60
-_SETTLE_SECONDS = 600
+_SETTLE_SECONDS, _SETTLE_SECONDS_PER_ORDER = 600, 0.2
 # Partners fail during a redrive too: what they fail is redriven again.
 _REDRIVES = 5
 
@@ -88,6 +94,8 @@ def run_fault_suite(orders: int, seed: int, fault_rate: float = _FAULT_RATE) -> 
         carrier_returned_share=_CARRIER_SHARE,
         tracking_interval_seconds=60,
     )
+    # The proxy's thread waits for no other thread of this process longer than a call takes.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with proxy.running(), own_deployment(settings, proxy.forward_to) as target:
         return _Run(target, Deployment.of(target), proxy, orders, seed).run()
 
@@ -115,6 +123,7 @@ class _Run:
         self._orders = orders
         self._deliveries = deliveries(make_orders(orders, [product.sku for product in products], dice), dice)
         self._seen: set[str] = set()
+        self._redriven = 0
         self._progress = Progress(
             TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=out
         )
@@ -128,8 +137,8 @@ class _Run:
             with self._progress, self._faults():
                 self._send_all()
                 self._settle(_QUIET_SECONDS)
-            redriven = self._redrive_all()
-        return self._report(redriven, monotonic() - began)
+            self._redrive_all()
+        return self._report(monotonic() - began)
 
     @contextmanager
     def _others(self) -> Iterator[None]:
@@ -160,7 +169,7 @@ class _Run:
             self._proxy.faulty.clear()
 
     def _send_all(self) -> None:
-        began = looked = monotonic()
+        began = look_at = monotonic()
         parts = len(SERVICES) + 1
         deploy_at = {len(self._deliveries) * n // parts // _BATCH: name for n, name in enumerate(SERVICES, start=1)}
         for number, batch in enumerate(batches(self._deliveries, _BATCH)):
@@ -169,9 +178,10 @@ class _Run:
             if number % (_EVENTS_PER_KILL // _BATCH) == 0:
                 self._killer.kill()
             self._send(batch)
-            if monotonic() - looked > _LOOK_SECONDS:
-                self._look()
-                looked = monotonic()
+            if number % _BATCHES_PER_REDRIVE == _BATCHES_PER_REDRIVE - 1:
+                self._redriven += self._redrive()
+            if monotonic() > look_at:
+                look_at = self._look()
             began += self._hold_back()
             sleep(max(0, began + (number + 1) * _BATCH / _EVENTS_PER_SECOND - monotonic()))
 
@@ -210,8 +220,9 @@ class _Run:
 
     def _settle(self, patience_seconds: float) -> None:
         """Wait until every order has ended and nothing is under way; no longer than patience once nothing is."""
-        began = busy = monotonic()
-        while monotonic() - began < _SETTLE_SECONDS:
+        busy = monotonic()
+        until = busy + _SETTLE_SECONDS + _SETTLE_SECONDS_PER_ORDER * self._orders
+        while monotonic() < until:
             self._look()
             if self._is_busy():
                 busy = monotonic()
@@ -219,9 +230,12 @@ class _Run:
                 return
             sleep(0.5)
 
-    def _look(self) -> None:
+    def _look(self) -> float:
+        """Return when to look again: what is left of a long run may not take the time that its orders need."""
+        began = monotonic()
         self._watch.look()
         self._progress.update(self._ended_bar, completed=len(self._seen) - len(self._watch.open))
+        return monotonic() + _LOOK_SECONDS + _REST_PER_LOOK * (monotonic() - began)
 
     def _is_busy(self) -> bool:
         if self._proxy.hanging or self._repeater.waiting:
@@ -233,20 +247,18 @@ class _Run:
         hidden = int(attributes["ApproximateNumberOfMessagesNotVisible"]) if in_flight else 0
         return int(attributes["ApproximateNumberOfMessages"]) + hidden
 
-    def _redrive_all(self) -> int:
-        redriven = 0
+    def _redrive_all(self) -> None:
         for _ in range(_REDRIVES):
-            redriven += self._redrive()
+            self._redriven += self._redrive()
             self._settle(_GIVE_UP_SECONDS)
             if all(is_explained(letter) for letter in dead_letters(self._sqs, self._deployment)):
                 break
-        return redriven
 
     def _redrive(self) -> int:
         sources = [queue for queue in queues(self._deployment) if queue.source_url]
         return sum(move_back(self._sqs, queue).moved for queue in sources)
 
-    def _report(self, redriven: int, seconds: float) -> Report:
+    def _report(self, seconds: float) -> Report:
         with out.status("auditing"):
             remains = Remains(self._target, self._deployment)
         lost = [order_id for order_id, history in self._watch.open.items() if not history.commits]
@@ -264,7 +276,7 @@ class _Run:
             called_off=remains.called_off,
             outcomes=remains.outcomes,
             refusals=self._people.refusals,
-            redriven=redriven,
+            redriven=self._redriven,
             explained=remains.explained,
             lost=lost,
             oversold=sorted(remains.oversold),
