@@ -19,7 +19,6 @@ from scripts.operate.dead_letter_queues import move_back, queues
 from scripts.operate.order_client import OrderClient
 from scripts.operate.seeding import Seeder
 from services.shared.events.order import OrderPlaced
-from services.shared.events.payment import PaymentRequested
 from tests.faults.chaos import Deployer, Killer, Sweeping, repeated
 from tests.faults.people import ARRIVAL, People
 from tests.faults.proxy import FaultProxy
@@ -27,7 +26,7 @@ from tests.faults.remains import Remains, dead_letters, is_explained
 from tests.faults.repeater import Repeater
 from tests.faults.report import Report
 from tests.faults.watch import Watch
-from tests.faults.workload import DELIVERIES, Delivery, batches, catalogue, deliveries, make_orders
+from tests.faults.workload import Delivery, batches, catalogue, deliveries, make_orders
 from tests.use_cases import UseCases
 
 _FAULT_RATE = 0.04
@@ -78,8 +77,13 @@ _SETTLE_SECONDS, _SETTLE_SECONDS_PER_ORDER = 600, 0.2
 _REDRIVES = 5
 
 
-def run_fault_suite(orders: int, seed: int, fault_rate: float = _FAULT_RATE) -> Report:
-    """Deploy to an embedded AWS of its own, run `orders` orders through it with faults on, and look at what is left."""
+def run_fault_suite(
+    orders: int, seed: int, fault_rate: float = _FAULT_RATE, most_seconds: float = float("inf")
+) -> Report:
+    """Deploy to an embedded AWS of its own, run `orders` orders through it with faults on, and look at what is left.
+
+    After `most_seconds` no more are sent; those that were are followed to their end.
+    """
     proxy = FaultProxy(fault_rate, seed)
     settings = with_settings(
         {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url},
@@ -97,7 +101,7 @@ def run_fault_suite(orders: int, seed: int, fault_rate: float = _FAULT_RATE) -> 
     # The proxy's thread waits for no other thread of this process longer than a call takes.
     sys.setswitchinterval(_SWITCH_SECONDS)
     with proxy.running(), own_deployment(settings, proxy.forward_to) as target:
-        return _Run(target, Deployment.of(target), proxy, orders, seed).run()
+        return _Run(target, Deployment.of(target), proxy, orders, seed).run(most_seconds)
 
 
 class _Run:
@@ -122,6 +126,7 @@ class _Run:
         self._watch = Watch(OrderClient(target, deployment), self._people)
         self._orders = orders
         self._deliveries = deliveries(make_orders(orders, [product.sku for product in products], dice), dice)
+        self._sent: list[Delivery] = []
         self._seen: set[str] = set()
         self._redriven = 0
         self._progress = Progress(
@@ -130,12 +135,12 @@ class _Run:
         self._sent_bar = self._progress.add_task("sent", total=len(self._deliveries))
         self._ended_bar = self._progress.add_task("ended", total=orders)
 
-    def run(self) -> Report:
+    def run(self, most_seconds: float) -> Report:
         self._shorten_retries()
         began = monotonic()
         with self._others():
             with self._progress, self._faults():
-                self._send_all()
+                self._send_all(monotonic() + most_seconds)
                 self._settle(_QUIET_SECONDS)
             self._redrive_all()
         return self._report(monotonic() - began)
@@ -168,11 +173,13 @@ class _Run:
         finally:
             self._proxy.faulty.clear()
 
-    def _send_all(self) -> None:
+    def _send_all(self, until: float) -> None:
         began = look_at = monotonic()
         parts = len(SERVICES) + 1
         deploy_at = {len(self._deliveries) * n // parts // _BATCH: name for n, name in enumerate(SERVICES, start=1)}
         for number, batch in enumerate(batches(self._deliveries, _BATCH)):
+            if monotonic() > until:
+                return
             if number in deploy_at:
                 self._deployer.deploy(deploy_at[number])
             if number % (_EVENTS_PER_KILL // _BATCH) == 0:
@@ -199,6 +206,7 @@ class _Run:
         )
         if response["FailedEntryCount"]:
             raise RuntimeError("the embedded AWS refused an event of the suite's own")
+        self._sent += batch
         self._progress.advance(self._sent_bar, len(batch))
         for delivery in batch:
             if delivery.event is OrderPlaced and delivery.detail["orderId"] not in self._seen:
@@ -261,12 +269,13 @@ class _Run:
     def _report(self, seconds: float) -> Report:
         with out.status("auditing"):
             remains = Remains(self._target, self._deployment)
+        placed = sum(delivery.event is OrderPlaced for delivery in self._sent)
         lost = [order_id for order_id, history in self._watch.open.items() if not history.commits]
         return Report(
-            orders=self._orders,
-            events=len(self._deliveries),
-            strays=sum(delivery.event is PaymentRequested for delivery in self._deliveries),
-            duplicates={OrderPlaced.type_name(): self._orders * (DELIVERIES - 1), **self._repeater.counts},
+            orders=len(self._seen),
+            events=len(self._sent),
+            strays=len(self._sent) - placed,
+            duplicates={OrderPlaced.type_name(): placed - len(self._seen), **self._repeater.counts},
             calls=self._proxy.calls,
             faults=self._proxy.counts,
             killed=self._killer.killed,
