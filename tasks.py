@@ -6,7 +6,19 @@ from pathlib import Path
 from invoke.collection import Collection
 
 from scripts.cli import environment
-from scripts.tasks import deploy, develop, listing, measure, monitor, operate, parsing, recover, secret, shop, test
+from scripts.tasks import (
+    deploy,
+    develop,
+    listing,
+    measure,
+    monitor,
+    operate,
+    parsing,
+    recover,
+    shop,
+    shop_secrets,
+    test,
+)
 
 DAILY = {
     "Develop": (
@@ -37,7 +49,7 @@ NAMESPACES = {
         *(monitor.up, monitor.down, monitor.tools, monitor.token, monitor.password, monitor.set_webhook),
         *(monitor.metrics_audit, monitor.dashboards, monitor.deliver, monitor.picture),
     ),
-    "secrets": (secret.carrier, secret.cursor),
+    "shop": (shop_secrets.carrier_secret, shop_secrets.cursor_secret),
     "measure": (measure.life, measure.right_size),
 }
 

@@ -29,7 +29,8 @@ from scripts.operate.seeding import CATALOGUE
 from services.shared.order_lifecycle import CANCELLED, DELIVERED, IN_FULFILMENT, SHIPPED
 from services.shared.order_state import Order
 
-_TIMEOUT_SECONDS = 180
+# What a function failed at comes again after a minute, at any of the stages.
+_TIMEOUT_SECONDS = 300
 _REPEATED_SHARE = 0.1
 _EVENTS_PER_SECOND = 20
 _BATCH = 10

@@ -30,8 +30,8 @@ from services.shared.events.fulfilment import ShipmentTracked
 from services.shared.inventory import StockItem
 from services.shared.shipment_lifecycle import shipment_stream
 
-_ORDER_TIMEOUT_SECONDS = 60
-_LOG_TIMEOUT_SECONDS = 30
+# What a function failed at comes again after a minute: time for two of that.
+_TIMEOUT_SECONDS = 180
 _POLL_SECONDS = 0.5
 
 
@@ -85,7 +85,7 @@ class _PostDeployTest:
             [{"orderId": order_id, "customerId": "test-customer", **case.order} for order_id, case in orders.items()]
         )
         with out.status("waiting for the orders' final states"):
-            histories = self._orders.wait(orders, _ORDER_TIMEOUT_SECONDS)
+            histories = self._orders.wait(orders, _TIMEOUT_SECONDS)
         for order_id, case in orders.items():
             yield from self._order_checks(case, histories[order_id])
             yield from self._gateway_checks(case, order_id)
@@ -108,7 +108,7 @@ class _PostDeployTest:
 
     def _parcel_checks(self, case: Case, order_id: str) -> Iterator[Check]:
         if case.expect.parcels:
-            wait_until(lambda: self._booked(order_id) == case.expect.parcels, _ORDER_TIMEOUT_SECONDS, _POLL_SECONDS)
+            wait_until(lambda: self._booked(order_id) == case.expect.parcels, _TIMEOUT_SECONDS, _POLL_SECONDS)
             yield Check(case.name, "parcels with a label, by warehouse", case.expect.parcels, self._booked(order_id))
 
     def _booked(self, order_id: str) -> list[str]:
@@ -136,7 +136,7 @@ class _PostDeployTest:
             )
             return any(page["events"] for page in pages)
 
-        return wait_until(found, _LOG_TIMEOUT_SECONDS, _POLL_SECONDS)
+        return wait_until(found, _TIMEOUT_SECONDS, _POLL_SECONDS)
 
     def _stock_checks(self, before: Mapping[str, StockItem]) -> Iterator[Check]:
         after = self._inventory.read(self._skus)

@@ -8,17 +8,22 @@ from services.shared.json_types import JsonObject
 
 
 class Receiver:
-    """Keeps what it gets; answers with the statuses that it is told, one after the other, and then with 200."""
+    """Keeps what it gets, and answers 200.
+
+    A message that has `refused` in it gets the statuses of `answers` first, one after the other.
+    """
 
     def __init__(self) -> None:
         self.answers: list[int] = []
+        self.refused = ""
         self.received: list[JsonObject] = []
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                receiver.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(receiver.answers.pop(0) if receiver.answers else 200)
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                receiver.received.append(json.loads(body))
+                self.send_response(receiver.answers.pop(0) if receiver.answers and receiver.refused in body else 200)
                 self.send_header("Location", "/elsewhere")
                 self.send_header("Content-Length", "0")
                 self.end_headers()

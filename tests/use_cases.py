@@ -26,8 +26,11 @@ class UseCases(NamedTuple):
 
     @classmethod
     def of(cls, target: Target, deployment: Deployment, *, arrival: timedelta, endpoint_url: str | None = None) -> Self:
-        """The goods of a return may take as long as `arrival`. The endpoint is AWS's own unless it is given."""
-        client = target.session().client("dynamodb", endpoint_url=endpoint_url or target.endpoint_url, config=_CONFIG)
+        """The goods of a return may take as long as `arrival`. Without an endpoint nothing that is slow fails."""
+        if endpoint_url:
+            client = target.session().client("dynamodb", endpoint_url=endpoint_url, config=_CONFIG)
+        else:
+            client = target.client("dynamodb")
         store = EventStore(client, deployment.store_tables)
         after_sale = AfterSale(store, ReturnTimes(_WINDOW, arrival))
         notices = DeadlineNotices(target.client("sqs"), {"shipment": deployment.queues["fulfilment"].url})

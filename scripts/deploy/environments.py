@@ -27,5 +27,5 @@ def check_for_development(target: Target) -> None:
 def how_to_deploy(target: Target) -> str:
     return (
         f"{target.environment} is deployed in steps, each with --target {target.name}: build, plan, then read the "
-        "review, then apply, monitor.token, secrets.carrier, secrets.cursor and post-deploy-test"
+        "review, then apply, monitor.token, shop.carrier-secret, shop.cursor-secret and post-deploy-test"
     )

@@ -31,13 +31,13 @@ GRAFANA_PASSWORD = GeneratedSecret(
 )
 CARRIER_SECRET = GeneratedSecret(
     "carrier-secret",
-    "secrets.carrier",
+    "shop.carrier-secret",
     "Secret that carriers sign their messages with.",
     "give it to the carrier: messages signed with the old one are refused within a minute",
 )
 CURSOR_SECRET = GeneratedSecret(
     "cursor-secret",
-    "secrets.cursor",
+    "shop.cursor-secret",
     "Secret that signs the cursors of paged lists.",
     "who pages through a list at this moment starts again at its first page",
 )

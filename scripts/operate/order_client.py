@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count, takewhile
 
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.ledger.log_reader import read_commit, read_orders
+from scripts.ledger.log_reader import read_commit, read_newer, read_orders
 from services.shared.commits import Commit, order_stream
 from services.shared.events.order import OrderPlaced
 from services.shared.lifecycle import ImpossibleCommitError, State
@@ -50,6 +51,11 @@ class History:
             return Order.of(self.commits) if self.commits else None
         except ImpossibleCommitError:
             return None
+
+    def followed_by(self, newer: Mapping[int, Commit]) -> "History":
+        """Add these commits by version, as far as none is missing: a read may catch a later one and not the earlier."""
+        versions = takewhile(newer.__contains__, count(len(self.commits) + 1))
+        return History(self.order_id, self.commits + tuple(newer[version] for version in versions))
 
     @property
     def events(self) -> list[str]:
@@ -106,6 +112,20 @@ class OrderClient:
             order_id: History(order_id, tuple(sorted(found[stream], key=lambda commit: commit.version)))
             for stream, order_id in streams.items()
         }
+
+    def grown(self, histories: Iterable[History]) -> list[History]:
+        """Read of each order only the commits after those that are known; return the orders that have such.
+
+        Raises NoCommitError for an item that is no commit.
+        """
+        known = {order_stream(history.order_id): history for history in histories}
+        newer: dict[str, dict[int, Commit]] = {}
+        items = read_newer(
+            self._dynamodb, self._deployment, {stream: len(history.commits) for stream, history in known.items()}
+        )
+        for commit in map(read_commit, items):
+            newer.setdefault(commit.stream_id, {})[commit.version] = commit
+        return [known[stream].followed_by(commits) for stream, commits in newer.items()]
 
     def update(self, histories: dict[str, History], until: Until = is_concluded) -> None:
         """Read the orders again that are not so far yet."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from scripts.cli.console import out
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
+from scripts.deploy.outputs import Function
 from scripts.deploy.target import Target
 from scripts.deploy.turns import one_at_a_time
 from scripts.operate.invocations import Invocations
@@ -25,15 +26,15 @@ _CLOCK_SECONDS = 5
 class PauseSwitch:
     """All that starts a function that writes commits: its queues' mappings, its callers, and every schedule.
 
-    A schedule may start such a function through a queue. A function that has neither a queue nor a schedule is started
-    by its callers, whom no switch of ours stops: its invocations are refused.
+    A schedule may start such a function through a queue. A function with routes, or with neither a queue nor a
+    schedule, is started by its callers, whom no switch of ours stops: its invocations are refused.
     """
 
     def __init__(self, target: Target, deployment: Deployment, sleep: Callable[[float], None] = time.sleep) -> None:
         self._events = target.client("events")
         functions = deployment.functions
         writing = [service for service, function in functions.items() if function.writes_commits]
-        called = [service for service in writing if not (functions[service].queue or functions[service].schedule)]
+        called = [service for service in writing if _is_called(functions[service])]
         self._schedules = {service: rule for service, function in functions.items() if (rule := function.schedule)}
         self._invocations = Invocations(target, deployment, called)
         self._mappings = Mappings(target, deployment, writing)
@@ -80,6 +81,10 @@ class PauseSwitch:
     def _seconds_under_way(self) -> int:
         """How long an invocation from before the pause may still write."""
         return self._tick_seconds + self._timeout_seconds
+
+
+def _is_called(function: Function) -> bool:
+    return function.serves or not (function.queue or function.schedule)
 
 
 def _stands_still(mapping: "EventSourceMappingConfigurationTypeDef", ended: datetime) -> bool:

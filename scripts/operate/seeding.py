@@ -11,12 +11,12 @@ from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.ledger.stock_commits import StockCommits
 from scripts.operate.seed_categories import CategoryPath, SeedCategories
-from services.catalog_service.domain import Price, StockOnHand, create_product
+from services.catalog_service.domain import create_product
 from services.catalog_service.service import CatalogService
 from services.libs.store.event_store import ContentionError, EventStore, StockRefusedError, VersionTakenError
 from services.libs.store.inventory_table import InventoryTable
 from services.shared.commits import Commit, sku_stream
-from services.shared.events.catalog import Description, Name, ProductCreated
+from services.shared.events.catalog import Description, Name, Price, ProductCreated, StockOnHand
 from services.shared.events.event import Currency, Identifier, Sku
 from services.shared.inventory import MAIN_WAREHOUSE, Product, StockItem
 

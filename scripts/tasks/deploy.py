@@ -4,7 +4,7 @@ import functools
 
 from invoke.context import Context
 
-from scripts.tasks import develop, monitor, secret, test
+from scripts.tasks import develop, monitor, shop_secrets, test
 from scripts.tasks.command import DEPLOYMENT, PLANNING, TARGET, command, path, target_of
 
 
@@ -162,8 +162,8 @@ def deploy_dev(context: Context, target: str = "local", *, checks: bool = True) 
         "plan": plan,
         "apply": functools.partial(apply, allow=[]),
         "monitor.token": monitor.token,
-        "secrets.carrier": secret.carrier,
-        "secrets.cursor": secret.cursor,
+        "shop.carrier-secret": shop_secrets.carrier_secret,
+        "shop.cursor-secret": shop_secrets.cursor_secret,
         "post-deploy-test": post_deploy_test,
         "monitor.deliver": monitor.deliver,
     }

@@ -86,15 +86,20 @@ def monitoring(_: Context) -> None:
 
 
 @command(
-    {"orders": "how many orders", "seed": "the seed of the random numbers: the same seed, the same run"},
+    {
+        "orders": "how many orders",
+        "seed": "the seed of the random numbers: the same seed, the same run",
+        "minutes": "after which no more orders are sent, and those that were are followed to their end; all by default",
+    },
     needs=OWN_DEPLOYMENT,
 )
-def faults(_: Context, orders: str = "1000", seed: str = "1") -> None:
+def faults(_: Context, orders: str = "1000", seed: str = "1", minutes: str | None = None) -> None:
     """Run orders while workers die and API calls fail."""
     from scripts.cli.errors import UserError
     from tests.faults.suite import run_fault_suite
 
-    report = run_fault_suite(count("orders", orders), seed=count("seed", seed))
+    most_seconds = 60 * count("minutes", minutes) if minutes else float("inf")
+    report = run_fault_suite(count("orders", orders), seed=count("seed", seed), most_seconds=most_seconds)
     report.print()
     if report.failures:
         raise UserError(", ".join(f"{len(subjects)} {name}" for name, subjects in report.failures.items()))

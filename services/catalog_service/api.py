@@ -1,14 +1,15 @@
 """The catalogue's API: everyone reads it, staff changes it."""
 
+from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Self
+from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
-from services.catalog_service.domain import Price, StockOnHand, category_id_of
-from services.catalog_service.service import CatalogService, FoundProduct
+from services.catalog_service.domain import category_id_of
+from services.catalog_service.service import CatalogService
 from services.libs.http.bodies import RequestBody, ResponseBody
 from services.libs.http.callers import Access
 from services.libs.http.cursors import Cursors
@@ -26,14 +27,16 @@ from services.libs.store.catalogue_index import CatalogueIndex
 from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import InventoryTable
 from services.libs.store.store_settings import StoreSettings
-from services.shared.events.catalog import CategoryCreated, Description, Name, ProductCreated
+from services.shared.events.catalog import CategoryCreated, Description, Name, Price, ProductCreated, StockOnHand
 from services.shared.events.event import Currency, Identifier, Sku
-from services.shared.inventory import MAIN_WAREHOUSE, StockItem
+from services.shared.inventory import MAIN_WAREHOUSE
+from services.shared.json_types import JsonObject
 from services.shared.refusals import Refusal
 
 FUNCTION = function_name(__name__)
 api = ShopApi()
 
+_REFUSED = (Refusal.INVALID, Refusal.CONFLICT, Refusal.KEY_REUSED)
 Limit = Annotated[int, Query(ge=1, le=100)]
 Cursor = Annotated[str | None, Query(max_length=2048)]
 
@@ -74,10 +77,6 @@ class CategoryView(ResponseBody):
     parent_id: str | None = None
     """None at the top."""
 
-    @classmethod
-    def of(cls, category: CategoryCreated) -> Self:
-        return cls(category_id=category.category_id, name=category.name, parent_id=category.parent_id)
-
 
 class CategoryList(ResponseBody):
     categories: tuple[CategoryView, ...]
@@ -116,11 +115,6 @@ class ProductView(ResponseBody):
     available: int
     """Units that can be ordered now."""
 
-    @classmethod
-    def of(cls, found: FoundProduct) -> Self:
-        item, product = found.item, found.item.product
-        return cls(sku=item.sku, description=found.description, available=item.available, **product._asdict())
-
 
 class ListedProductView(ResponseBody):
     sku: str
@@ -145,10 +139,6 @@ class StockView(ResponseBody):
     reserved: int
     available: int
 
-    @classmethod
-    def of(cls, item: StockItem) -> Self:
-        return cls(sku=item.sku, stock=item.stock, reserved=item.reserved, available=item.available)
-
 
 @api.route("GET", "/v1/health", Access.PUBLIC)
 def get_health() -> Health:
@@ -157,32 +147,28 @@ def get_health() -> Health:
 
 
 @api.route("GET", "/v1/categories", Access.PUBLIC)
-def list_categories(
-    parent: Identifier | None = None, limit: Limit = 100, cursor: Cursor = None
-) -> Response[CategoryList]:
+def list_categories(parent: Identifier | None = None, limit: Limit = 100, cursor: Cursor = None) -> CategoryList:
     """List the parts of a category, or the categories at the top."""
     query = {"list": "categories", "parent": parent}
-    cursors = _application().cursors
-    after = cursors.position(cursor, query) if cursor else None
-    page = _application().index.categories(limit, parent, after)
-    following = cursors.cursor(page.next, query) if page.next else None
-    return answered(CategoryList(categories=tuple(map(CategoryView.of, page.categories)), next_cursor=following))
+    found, following = _application().index.categories(limit, parent, _position(cursor, query))
+    categories = tuple(CategoryView(**category.model_dump()) for category in found)
+    return CategoryList(categories=categories, next_cursor=_cursor(following, query))
 
 
 @api.route("GET", "/v1/categories/{categoryId}", Access.PUBLIC, refusals=(Refusal.NOT_FOUND,))
 def get_category(category_id: Annotated[Identifier, Path(alias="categoryId")]) -> Response[CategoryView]:
     """Read a category."""
-    return answered(CategoryView.of(_application().catalogue.category(category_id)), version=1)
+    return answered(CategoryView(**_application().catalogue.category(category_id).model_dump()), version=1)
 
 
-@api.route("POST", "/v1/categories", Access.STAFF, status=201, refusals=(Refusal.INVALID, Refusal.KEY_REUSED))
+@api.route("POST", "/v1/categories", Access.STAFF, status=201, refusals=_REFUSED)
 def create_category(body: NewCategory, key: IdempotencyKey) -> Response[CategoryView]:
     """Create a category, at the top or as a part of another."""
     command = api.command_of(key, body)
     category = CategoryCreated(category_id=category_id_of(command), name=body.name, parent_id=body.parent_id)
     created = _application().catalogue.create_category(category, command, api.cause).get(CategoryCreated)
     location = f"/v1/categories/{created.category_id}"
-    return answered(CategoryView.of(created), status=201, version=1, location=location)
+    return answered(CategoryView(**created.model_dump()), status=201, version=1, location=location)
 
 
 @api.route("GET", "/v1/products", Access.PUBLIC)
@@ -191,15 +177,12 @@ def list_products(
     name: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
-) -> Response[ProductList]:
+) -> ProductList:
     """List products by name: all of them, those of a category, those whose names begin with a text."""
     query = {"list": "products", "category": category, "name": name}
-    cursors = _application().cursors
-    after = cursors.position(cursor, query) if cursor else None
-    page = _application().index.products(limit, category, name or "", after)
-    following = cursors.cursor(page.next, query) if page.next else None
-    products = tuple(ListedProductView(**product._asdict()) for product in page.products)
-    return answered(ProductList(products=products, next_cursor=following))
+    found, following = _application().index.products(limit, category, name or "", _position(cursor, query))
+    products = tuple(ListedProductView(**product._asdict()) for product in found)
+    return ProductList(products=products, next_cursor=_cursor(following, query))
 
 
 @api.route("GET", "/v1/products/{sku}", Access.PUBLIC, refusals=(Refusal.NOT_FOUND,))
@@ -208,13 +191,7 @@ def get_product(sku: Annotated[Sku, Path()]) -> Response[ProductView]:
     return _product(sku)
 
 
-@api.route(
-    "POST",
-    "/v1/products",
-    Access.STAFF,
-    status=201,
-    refusals=(Refusal.INVALID, Refusal.CONFLICT, Refusal.KEY_REUSED),
-)
+@api.route("POST", "/v1/products", Access.STAFF, status=201, refusals=_REFUSED)
 def create_product(body: NewProduct, key: IdempotencyKey) -> Response[ProductView]:
     """Create a product, without stock."""
     wanted = ProductCreated(**body.model_dump())
@@ -224,12 +201,7 @@ def create_product(body: NewProduct, key: IdempotencyKey) -> Response[ProductVie
     return answered(view, status=201, version=commit.version, location=f"/v1/products/{created.sku}")
 
 
-@api.route(
-    "PATCH",
-    "/v1/products/{sku}",
-    Access.STAFF,
-    refusals=(Refusal.NOT_FOUND, Refusal.STALE, Refusal.INVALID),
-)
+@api.route("PATCH", "/v1/products/{sku}", Access.STAFF, refusals=(Refusal.NOT_FOUND, Refusal.STALE, Refusal.INVALID))
 def change_product(sku: Annotated[Sku, Path()], body: ProductChanges, version: IfMatch) -> Response[ProductView]:
     """Change some fields of a product. Orders that are accepted keep their prices."""
     _application().catalogue.update_product(sku, body.model_dump(exclude_unset=True), api.cause, version)
@@ -240,9 +212,19 @@ def change_product(sku: Annotated[Sku, Path()], body: ProductChanges, version: I
 def set_stock(sku: Annotated[Sku, Path()], body: NewStock) -> Response[StockView]:
     """Set the stock on hand, reserved units included."""
     version, item = _application().catalogue.set_stock(sku, body.stock, api.cause)
-    return answered(StockView.of(item), version=version)
+    view = StockView(sku=sku, stock=item.stock, reserved=item.reserved, available=item.available)
+    return answered(view, version=version)
 
 
 def _product(sku: str) -> Response[ProductView]:
-    found = _application().catalogue.product(sku)
-    return answered(ProductView.of(found), version=found.version)
+    version, description, item = _application().catalogue.product(sku)
+    view = ProductView(sku=sku, description=description, available=item.available, **item.product._asdict())
+    return answered(view, version=version)
+
+
+def _position(cursor: str | None, query: Mapping[str, object]) -> JsonObject | None:
+    return _application().cursors.position(cursor, query) if cursor else None
+
+
+def _cursor(following: JsonObject | None, query: Mapping[str, object]) -> str | None:
+    return _application().cursors.cursor(following, query) if following else None

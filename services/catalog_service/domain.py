@@ -1,22 +1,13 @@
 """The decisions of the catalogue: its categories, what a product is and costs, and its stock on hand."""
 
 from collections.abc import Mapping
-from typing import Annotated
-
-from pydantic import Field
 
 from services.shared.causes import Cause
 from services.shared.commits import Command, Commit, sku_stream
 from services.shared.events.catalog import ProductCreated, ProductInventoryUpdated, ProductUpdated
-from services.shared.events.event import Count
 from services.shared.inventory import Move, Product, StockItem, StockMove
 from services.shared.product_state import ProductState
 from services.shared.refusals import Refusal, RefusedError
-
-Price = Annotated[Count, Field(ge=0, le=100_000_000_000)]
-"""In minor units."""
-StockOnHand = Annotated[Count, Field(ge=0, le=1_000_000_000)]
-"""In units."""
 
 _ADJUST = StockMove(Move.ADJUST)
 

@@ -24,7 +24,7 @@ from services.libs.store.store_settings import StoreSettings
 from services.order_service.after_sale import ReceivedGoods
 from services.order_service.after_sale_service import AfterSale, Request, ReturnTimes
 from services.order_service.order_reader import OrderReader, Undecided
-from services.order_service.order_statuses import actions_of
+from services.order_service.order_statuses import OrderStatus, actions_of
 from services.order_service.order_views import OrderView, ReturnView
 from services.shared.events.event import Identifier, Sku
 from services.shared.events.order import ReturnRequested, order_lines
@@ -39,7 +39,7 @@ OrderId = Annotated[Identifier, Path(alias="orderId", description="The id that t
 _COMMAND = (Refusal.NOT_YET, Refusal.NOT_FOUND, Refusal.STALE, Refusal.KEY_REUSED)
 _UNDECIDED = 0
 """The version of an order that has no commit yet."""
-_ASK_AGAIN_SECONDS = 1
+_ASK_AGAIN_SECONDS = {OrderStatus.PLACED: 1, OrderStatus.STALLED: 60}
 
 
 class OrderApiSettings(StoreSettings):
@@ -103,7 +103,7 @@ def get_order(
     found = _application().orders.find(order_id, whose, is_staff=caller.is_staff)
     if isinstance(found, Undecided):
         view = OrderView.of_undecided(found, now, for_staff=caller.is_staff)
-        return answered(view, version=_UNDECIDED, retry_after_seconds=_ASK_AGAIN_SECONDS)
+        return answered(view, version=_UNDECIDED, retry_after_seconds=_ASK_AGAIN_SECONDS[view.status])
     return answered(_view(found, now, for_staff=caller.is_staff), version=found.state.version)
 
 

@@ -23,7 +23,7 @@ from tests.use_cases import UseCases
 _CANCEL_SHARE = 0.3
 # On average: most orders are in fulfilment by then, and some not decided yet.
 _CANCEL_SECONDS = 6.0
-_ASK_AGAIN_SECONDS = 0.5
+_ASK_AGAIN_SECONDS = 1.0
 
 _STEPS = (ParcelStatus.PICKED_UP, ParcelStatus.IN_TRANSIT, ParcelStatus.OUT_FOR_DELIVERY)
 _SKIPPED_SHARE = 0.6
@@ -31,7 +31,7 @@ _ENDS = {None: 0.8, ParcelStatus.LOST: 0.1, ParcelStatus.RETURNED_TO_SENDER: 0.1
 _CARRIER_SECONDS = 4.0
 # The carrier sends no message about these: only an enquiry after a deadline tells how far they are.
 _SILENT_SHARE = 0.15
-_ENQUIRY_SECONDS = 2.0
+_ENQUIRY_SECONDS = 4.0
 
 _RETURN_SHARE = 0.5
 _RETURN_SECONDS = 2.0

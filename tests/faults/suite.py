@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import monotonic, sleep
@@ -15,19 +16,17 @@ from scripts.deploy.own_deployment import own_deployment, with_settings
 from scripts.deploy.target import Target
 from scripts.measure.usage import SERVICES
 from scripts.operate.dead_letter_queues import move_back, queues
-from scripts.operate.order_client import History, OrderClient
+from scripts.operate.order_client import OrderClient
 from scripts.operate.seeding import Seeder
 from services.shared.events.order import OrderPlaced
-from services.shared.events.payment import PaymentRequested
-from services.shared.lifecycle import ImpossibleCommitError
-from services.shared.order_state import Order
 from tests.faults.chaos import Deployer, Killer, Sweeping, repeated
 from tests.faults.people import ARRIVAL, People
 from tests.faults.proxy import FaultProxy
 from tests.faults.remains import Remains, dead_letters, is_explained
 from tests.faults.repeater import Repeater
 from tests.faults.report import Report
-from tests.faults.workload import DELIVERIES, Delivery, batches, catalogue, deliveries, make_orders
+from tests.faults.watch import Watch
+from tests.faults.workload import Delivery, batches, catalogue, deliveries, make_orders
 from tests.use_cases import UseCases
 
 _FAULT_RATE = 0.04
@@ -35,9 +34,12 @@ _SETTINGS = {
     "ENVIRONMENT": "faults",
     "PULSEQUEUE_INSTANCE": "faults",
 }
-_FUNCTION_TIMEOUT_SECONDS = 6
+# A new worker on a busy machine must get through its first batch: if it did not, ever more new workers would follow.
+_FUNCTION_TIMEOUT_SECONDS = 10
 # What failed comes again as soon as its function must have ended.
-_HIDDEN_SECONDS = 2 * _FUNCTION_TIMEOUT_SECONDS
+_HIDDEN_SECONDS = 15
+# Of each queue: an invocation that waits for an answer that never comes, or for a new worker, holds up few others.
+_CONCURRENCY = 3
 # Shorter than copies take at most: where the first payment request failed, they and the expiry race.
 _PAYMENT_TIMEOUT_SECONDS = 12
 # How often gateway and carrier give no answer, and refuse refunds, beside what befalls the calls to AWS.
@@ -46,32 +48,42 @@ _REFUND_FAILURE_RATE = 0.3
 # A parcel is on its way for seconds, by the carrier's own answers.
 _CARRIER_SPEED = 20_000
 _CARRIER_SHARE = 0.05
-_EVENTS_PER_SECOND = 40
+_EVENTS_PER_SECOND = 25
 _BATCH = 10
 # More than that waiting, and the sender waits too: what is tested is faults, not load.
 _BACKLOG = 100
-_STANDSTILL_SECONDS = 180
+_STANDSTILL_SECONDS = 900
 # Counted in events, not in seconds: a slow machine must get as far between two of them as a fast one.
 _EVENTS_PER_KILL = 60
-_SWEEP_SECONDS = 5
+# Each sweep tells of all that was due in the last minute once more.
+_SWEEP_SECONDS = 10
 _REPEAT_SECONDS = 0.1
 _HANDS, _HAND_SECONDS = 4, 0.05
 # What failed so often becomes a dead letter, so that there is something to redrive.
 _RECEIVES = 2
 _RECEIVES_OF = {"payment": 1}
+# In a long run they do not all wait for its end: so many orders at once would live on then.
+_BATCHES_PER_REDRIVE = 300
 _LOOK_SECONDS = 1.0
+_REST_PER_LOOK = 10
+_SWITCH_SECONDS = 0.0005
 
 _CALM_SECONDS = 3
 _QUIET_SECONDS = 10
 # Longer than an order that lost its payment request needs to expire, be swept and be refunded.
 _GIVE_UP_SECONDS = 60
-_SETTLE_SECONDS = 600
+_SETTLE_SECONDS, _SETTLE_SECONDS_PER_ORDER = 600, 0.2
 # Partners fail during a redrive too: what they fail is redriven again.
 _REDRIVES = 5
 
 
-def run_fault_suite(orders: int, seed: int, fault_rate: float = _FAULT_RATE) -> Report:
-    """Deploy to an embedded AWS of its own, run `orders` orders through it with faults on, and look at what is left."""
+def run_fault_suite(
+    orders: int, seed: int, fault_rate: float = _FAULT_RATE, most_seconds: float = float("inf")
+) -> Report:
+    """Deploy to an embedded AWS of its own, run `orders` orders through it with faults on, and look at what is left.
+
+    After `most_seconds` no more are sent; those that were are followed to their end.
+    """
     proxy = FaultProxy(fault_rate, seed)
     settings = with_settings(
         {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url},
@@ -80,13 +92,16 @@ def run_fault_suite(orders: int, seed: int, fault_rate: float = _FAULT_RATE) -> 
         gateway_fault_rate=_PARTNER_FAULT_RATE,
         refund_failure_rate=_REFUND_FAILURE_RATE,
         carrier_fault_rate=_PARTNER_FAULT_RATE,
+        maximum_concurrency=_CONCURRENCY,
         carrier_speed=_CARRIER_SPEED,
         carrier_lost_share=_CARRIER_SHARE,
         carrier_returned_share=_CARRIER_SHARE,
         tracking_interval_seconds=60,
     )
+    # The proxy's thread waits for no other thread of this process longer than a call takes.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with proxy.running(), own_deployment(settings, proxy.forward_to) as target:
-        return _Run(target, Deployment.of(target), proxy, orders, seed).run()
+        return _Run(target, Deployment.of(target), proxy, orders, seed).run(most_seconds)
 
 
 class _Run:
@@ -98,7 +113,6 @@ class _Run:
         self._target, self._deployment = target, deployment
         self._proxy = proxy
         self._events, self._sqs = target.client("events"), target.client("sqs")
-        self._client = OrderClient(target, deployment)
         self._queues = {
             name: queue.url
             for name, queue in deployment.queues.items()
@@ -109,25 +123,27 @@ class _Run:
         self._sweeping = Sweeping(target, deployment)
         self._repeater = Repeater(self._events, proxy.published, seed)
         self._people = People(UseCases.of(target, deployment, arrival=ARRIVAL, endpoint_url=proxy.url), seed)
+        self._watch = Watch(OrderClient(target, deployment), self._people)
         self._orders = orders
         self._deliveries = deliveries(make_orders(orders, [product.sku for product in products], dice), dice)
+        self._sent: list[Delivery] = []
         self._seen: set[str] = set()
-        self._open: dict[str, History] = {}
+        self._redriven = 0
         self._progress = Progress(
             TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=out
         )
         self._sent_bar = self._progress.add_task("sent", total=len(self._deliveries))
         self._ended_bar = self._progress.add_task("ended", total=orders)
 
-    def run(self) -> Report:
+    def run(self, most_seconds: float) -> Report:
         self._shorten_retries()
         began = monotonic()
         with self._others():
             with self._progress, self._faults():
-                self._send_all()
+                self._send_all(monotonic() + most_seconds)
                 self._settle(_QUIET_SECONDS)
-            redriven = self._redrive_all()
-        return self._report(redriven, monotonic() - began)
+            self._redrive_all()
+        return self._report(monotonic() - began)
 
     @contextmanager
     def _others(self) -> Iterator[None]:
@@ -157,19 +173,22 @@ class _Run:
         finally:
             self._proxy.faulty.clear()
 
-    def _send_all(self) -> None:
-        began = looked = monotonic()
+    def _send_all(self, until: float) -> None:
+        began = look_at = monotonic()
         parts = len(SERVICES) + 1
         deploy_at = {len(self._deliveries) * n // parts // _BATCH: name for n, name in enumerate(SERVICES, start=1)}
         for number, batch in enumerate(batches(self._deliveries, _BATCH)):
+            if monotonic() > until:
+                return
             if number in deploy_at:
                 self._deployer.deploy(deploy_at[number])
             if number % (_EVENTS_PER_KILL // _BATCH) == 0:
                 self._killer.kill()
             self._send(batch)
-            if monotonic() - looked > _LOOK_SECONDS:
-                self._look()
-                looked = monotonic()
+            if number % _BATCHES_PER_REDRIVE == _BATCHES_PER_REDRIVE - 1:
+                self._redriven += self._redrive()
+            if monotonic() > look_at:
+                look_at = self._look()
             began += self._hold_back()
             sleep(max(0, began + (number + 1) * _BATCH / _EVENTS_PER_SECOND - monotonic()))
 
@@ -187,6 +206,7 @@ class _Run:
         )
         if response["FailedEntryCount"]:
             raise RuntimeError("the embedded AWS refused an event of the suite's own")
+        self._sent += batch
         self._progress.advance(self._sent_bar, len(batch))
         for delivery in batch:
             if delivery.event is OrderPlaced and delivery.detail["orderId"] not in self._seen:
@@ -194,7 +214,7 @@ class _Run:
 
     def _note_new(self, order_id: str, customer_id: str) -> None:
         self._seen.add(order_id)
-        self._open[order_id] = History(order_id, ())
+        self._watch.add(order_id)
         self._people.place(order_id, customer_id)
 
     def _hold_back(self) -> float:
@@ -208,26 +228,22 @@ class _Run:
 
     def _settle(self, patience_seconds: float) -> None:
         """Wait until every order has ended and nothing is under way; no longer than patience once nothing is."""
-        began = busy = monotonic()
-        while monotonic() - began < _SETTLE_SECONDS:
+        busy = monotonic()
+        until = busy + _SETTLE_SECONDS + _SETTLE_SECONDS_PER_ORDER * self._orders
+        while monotonic() < until:
             self._look()
             if self._is_busy():
                 busy = monotonic()
-            if monotonic() - busy > (patience_seconds if self._open else _CALM_SECONDS):
+            if monotonic() - busy > (patience_seconds if self._watch.open else _CALM_SECONDS):
                 return
             sleep(0.5)
 
-    def _look(self) -> None:
-        histories = self._client.histories(self._open)
-        self._open = {order_id: history for order_id, history in histories.items() if not self._has_ended(history)}
-        self._progress.update(self._ended_bar, completed=len(self._seen) - len(self._open))
-
-    def _has_ended(self, history: History) -> bool:
-        """Whether nothing is open, and nobody is about to do something about the order."""
-        if (order := _order(history)) is None:
-            return False
-        self._people.see(order)
-        return order.state.is_final and not self._people.agenda.waits_for(history.order_id)
+    def _look(self) -> float:
+        """Return when to look again: what is left of a long run may not take the time that its orders need."""
+        began = monotonic()
+        self._watch.look()
+        self._progress.update(self._ended_bar, completed=len(self._seen) - len(self._watch.open))
+        return monotonic() + _LOOK_SECONDS + _REST_PER_LOOK * (monotonic() - began)
 
     def _is_busy(self) -> bool:
         if self._proxy.hanging or self._repeater.waiting:
@@ -239,28 +255,27 @@ class _Run:
         hidden = int(attributes["ApproximateNumberOfMessagesNotVisible"]) if in_flight else 0
         return int(attributes["ApproximateNumberOfMessages"]) + hidden
 
-    def _redrive_all(self) -> int:
-        redriven = 0
+    def _redrive_all(self) -> None:
         for _ in range(_REDRIVES):
-            redriven += self._redrive()
+            self._redriven += self._redrive()
             self._settle(_GIVE_UP_SECONDS)
             if all(is_explained(letter) for letter in dead_letters(self._sqs, self._deployment)):
                 break
-        return redriven
 
     def _redrive(self) -> int:
         sources = [queue for queue in queues(self._deployment) if queue.source_url]
         return sum(move_back(self._sqs, queue).moved for queue in sources)
 
-    def _report(self, redriven: int, seconds: float) -> Report:
+    def _report(self, seconds: float) -> Report:
         with out.status("auditing"):
             remains = Remains(self._target, self._deployment)
-        lost = [order_id for order_id, history in self._open.items() if not history.commits]
+        placed = sum(delivery.event is OrderPlaced for delivery in self._sent)
+        lost = [order_id for order_id, history in self._watch.open.items() if not history.commits]
         return Report(
-            orders=self._orders,
-            events=len(self._deliveries),
-            strays=sum(delivery.event is PaymentRequested for delivery in self._deliveries),
-            duplicates={OrderPlaced.type_name(): self._orders * (DELIVERIES - 1), **self._repeater.counts},
+            orders=len(self._seen),
+            events=len(self._sent),
+            strays=len(self._sent) - placed,
+            duplicates={OrderPlaced.type_name(): placed - len(self._seen), **self._repeater.counts},
             calls=self._proxy.calls,
             faults=self._proxy.counts,
             killed=self._killer.killed,
@@ -270,20 +285,12 @@ class _Run:
             called_off=remains.called_off,
             outcomes=remains.outcomes,
             refusals=self._people.refusals,
-            redriven=redriven,
+            redriven=self._redriven,
             explained=remains.explained,
             lost=lost,
             oversold=sorted(remains.oversold),
-            stuck=[order_id for order_id in self._open if order_id not in lost],
+            stuck=[order_id for order_id in self._watch.open if order_id not in lost],
             imbalances=remains.imbalances(self._seeded),
             differences=remains.differences,
             seconds=seconds,
         )
-
-
-def _order(history: History) -> Order | None:
-    """None before it is decided, and for a part of a history that a read has caught."""
-    try:
-        return Order.of(history.commits) if history.commits else None
-    except ImpossibleCommitError:
-        return None

@@ -8,11 +8,12 @@ import pytest
 
 from scripts.deploy import planning
 from scripts.deploy.deployment import Deployment
-from scripts.deploy.own_deployment import own_deployment, with_settings
+from scripts.deploy.own_deployment import deploy, own_emulator, with_settings
 from scripts.deploy.target import Target
 from scripts.measure.calls import CountingProxy
 from tests.integration.plans import Resource, resources_of
 from tests.integration.world import World
+from tests.receiver import Receiver
 
 # A failed batch is hidden for six function timeouts: short ones, so that a test need not wait for a minute.
 _FUNCTION_TIMEOUT_SECONDS = 5
@@ -28,14 +29,27 @@ def proxy() -> Iterator[CountingProxy]:
 
 
 @pytest.fixture(scope="session")
-def target(proxy: CountingProxy) -> Iterator[Target]:
+def webhooks() -> Iterator[dict[str, Receiver]]:
+    receivers = {"slack": Receiver(), "teams": Receiver()}
+    yield receivers
+    for receiver in receivers.values():
+        receiver.close()
+
+
+@pytest.fixture(scope="session")
+def target(proxy: CountingProxy, webhooks: Mapping[str, Receiver]) -> Iterator[Target]:
     settings = {
         "ENVIRONMENT": "test",
         "PULSEQUEUE_INSTANCE": os.environ.get("PULSEQUEUE_INSTANCE", "test"),
         "PULSEQUEUE_WORKER_ENDPOINT": proxy.url,
     }
     settings = with_settings(settings, function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS, **_SLOW_CARRIER)
-    with own_deployment(settings, proxy.forward_to) as target:
+    with own_emulator(settings, proxy.forward_to) as target:
+        # Before the first alarm: a function keeps for a minute that there is no webhook.
+        for channel, receiver in webhooks.items():
+            name = f"/{target.environment}/{channel}-webhook-url"
+            target.client("ssm").put_parameter(Name=name, Value=receiver.url, Type="SecureString")
+        deploy(target)
         yield target
 
 

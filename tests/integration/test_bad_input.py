@@ -1,7 +1,6 @@
 """What can never succeed ends in the dead letters at once, changes nothing, and holds up nobody."""
 
 import json
-from time import monotonic
 from uuid import uuid4
 
 import pytest
@@ -44,24 +43,29 @@ def test_each_bad_order_is_a_dead_letter_at_once_and_its_neighbours_are_served(w
     }
     mixed = [detail for pair in zip(good, bad.values(), strict=True) for detail in pair]
 
-    began = monotonic()
     world.publish(OrderPlaced, *mixed)
     letters = {
         name: world.take_dead_letter(world.deployment.dead_letters["order"].url, str(detail["customerId"]))
         for name, detail in bad.items()
     }
     histories = world.wait(*(str(order["orderId"]) for order in good))
-    took_seconds = monotonic() - began
 
     assert {name: letter["reason"] for name, letter in letters.items()} == dict.fromkeys(bad, "validation_error")
     assert "items.0.quantity" in letters["quantity 1.5"]["detail"]
     assert "metadata.schemaVersion" in letters["unknown schema version"]["detail"]
     assert {history.events[-1] for history in histories} == {"OrderConfirmed"}
     assert world.stock(sku) == (100 - len(good), 0, 100 - len(good))
-    # A retry would have come back after the visibility timeout only, 30 s here.
-    assert took_seconds < 30
     known = [str(detail["orderId"]) for detail in bad.values() if detail["orderId"]]
+    sent = [*known, *(history.order_id for history in histories)]
+    assert not [line for line in _failures(world) if any(order_id in line for order_id in sent)]
     assert not any(history.commits for history in world.orders.histories(known).values())
+
+
+def _failures(world: World) -> list[str]:
+    """What the order service logged of the messages that come again."""
+    logs, group = world.target.client("logs"), world.deployment.functions["order-service"].log_group
+    pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group, filterPattern='"messages failed"')
+    return [event["message"] for page in pages for event in page["events"]]
 
 
 @pytest.mark.parametrize("form", ["[{}]", '"{}"', "{}"])

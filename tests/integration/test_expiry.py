@@ -17,7 +17,7 @@ def test_an_order_whose_payment_was_never_requested_is_expired_by_the_schedule(w
     with world.paused("payment-service"):
         order_id = _place_in_the_past(world, sku)
         # The schedule ticks once a minute.
-        history = eventually(lambda: _expired(world, order_id), "an expired order", timeout_seconds=100)
+        history = eventually(lambda: _expired(world, order_id), "an expired order")
 
     assert history == ["OrderValidated", "PaymentRequested", "OrderCancelled", "RefundRequested"]
     assert world.stock(sku) == (10, 0, 10)

@@ -20,7 +20,7 @@ def test_killing_workers_in_the_middle_of_their_batches_loses_nothing(world: Wor
             lambda: len(killed) >= 6 and "failed processing SQS batch" in world.target.emulator.log_file.read_text(),
             "six killed workers, one of them in the middle of a batch",
         )
-    histories = world.wait(*(str(order["orderId"]) for order in orders), timeout_seconds=150)
+    histories = world.wait(*(str(order["orderId"]) for order in orders))
 
     assert {history.events[-1] for history in histories} == {"OrderConfirmed"}
     assert world.stock(sku) == (0, 0, 0)
@@ -68,7 +68,7 @@ def test_a_payment_service_that_may_not_charge_for_a_while_loses_nothing(world: 
     order = world.order({sku: 1})
     order_id = str(order["orderId"])
 
-    with _retried_soon(world, "payment"), _denied(world, "payment-service", "dynamodb:UpdateItem"):
+    with world.hidden_for(10, "payment"), _denied(world, "payment-service", "dynamodb:UpdateItem"):
         world.orders.place([order])
         eventually(lambda: order_id in _last_log(world, "payment-service"), "a fault in the payment service's log")
         assert world.stock(sku) == (10, 1, 9)
@@ -77,18 +77,6 @@ def test_a_payment_service_that_may_not_charge_for_a_while_loses_nothing(world: 
     (history,) = world.wait(order_id)
     assert history.events[-1] == "OrderConfirmed"
     assert world.stock(sku) == (9, 0, 9)
-
-
-@contextmanager
-def _retried_soon(world: World, queue: str) -> Iterator[None]:
-    """Let a message that fails within this block come again after ten seconds."""
-    sqs, url = world.target.client("sqs"), world.deployment.queues[queue].url
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "10"})
-    try:
-        yield
-    finally:
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": attributes["VisibilityTimeout"]})
 
 
 @contextmanager

@@ -22,7 +22,9 @@ from services.shared.events.event import Event
 from services.shared.inventory import MAIN_WAREHOUSE
 from services.shared.json_types import JsonObject
 
-TIMEOUT_SECONDS = 60
+# Polling ends as soon as it may. An invocation that a slow machine loses comes again after its queue's visibility
+# timeout, 60 s by default: the time of two of them, and as much again to work in.
+TIMEOUT_SECONDS = 180
 _FAULT = re.compile(r"\b(WARNING|ERROR)\b")
 T = TypeVar("T")
 
@@ -156,6 +158,18 @@ class World:
             yield
         finally:
             client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+    @contextmanager
+    def hidden_for(self, seconds: int, queue: str) -> Iterator[None]:
+        """Let a message that fails within this block come again after so long."""
+        url = self.deployment.queues[queue].url
+        read = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
+        before = read["Attributes"]["VisibilityTimeout"]
+        self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})
+        try:
+            yield
+        finally:
+            self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": before})
 
     def workers(self, service: str = "") -> list[int]:
         """Find the embedded AWS's Lambda workers, of one function or of all, by the folder that they run in."""

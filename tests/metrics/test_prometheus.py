@@ -34,8 +34,8 @@ _OWN_DURATIONS = {
 _CALM_ORDERS, _ORDERS = 150, 500
 _DUPLICATES = 0.2
 _BATCH = 20
-# CloudWatch is asked once a minute.
-_REFRESH_SECONDS = 150
+# CloudWatch is asked once a minute, if the function that asks is not killed or out of time.
+_REFRESH_SECONDS = 300
 _SETTLE_SECONDS = 200
 # Shorter than the functions' clients wait for an answer: services/libs/runtime/aws_clients.py.
 _HOLD_SECONDS = 1.8

@@ -78,5 +78,5 @@ def serving(service: MetricsEndpoint | Webhook) -> Iterator[None]:
 
 
 def get_json(port: int, path: str) -> Any:  # noqa: ANN401 - JSON
-    with urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+    with urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as response:
         return json.load(response)

@@ -40,6 +40,7 @@ module "queue" {
   name                     = "${local.env}-${local.short_name}"
   rule_arns                = [for rule in module.rule : rule.rule_arn]
   topic_arns               = values(var.topics)
+  roles_send               = length(var.owns) > 0
   function_timeout_seconds = local.timeout_seconds
   batching_window_seconds  = local.batch.window_seconds
   kms_key_arn              = var.system.kms_key_arn

@@ -121,7 +121,7 @@ variable "owns" {
 
   validation {
     condition     = length(var.owns) == 0 || local.has_queue
-    error_message = "What is due is sent to a queue: a service that owns streams listens to something."
+    error_message = "What is due is sent to a queue: set has_queue where the service that owns streams listens to nothing."
   }
 }
 

@@ -274,13 +274,13 @@ def test_an_order_that_is_not_decided_yet_is_there(aws: Aws) -> None:
     assert answer.content["times"]["placedAt"]
 
 
-@pytest.mark.parametrize(("minutes", "status"), [(14, "placed"), (16, "stalled")])
-def test_an_order_that_should_have_been_decided_is_stalled(aws: Aws, minutes: int, status: str) -> None:
+@pytest.mark.parametrize(("minutes", "status", "again"), [(14, "placed", "1"), (16, "stalled", "60")])
+def test_an_order_that_should_have_been_decided_is_stalled(aws: Aws, minutes: int, status: str, again: str) -> None:
     order_id = _check_out(aws, timedelta(minutes=minutes))
 
     answer = _call("GET", f"/v1/orders/{order_id}")
 
-    assert (answer.status, answer.content["status"]) == (200, status)
+    assert (answer.status, answer.content["status"], answer.headers["retry-after"]) == (200, status, again)
 
 
 def test_an_undecided_order_is_read_by_its_one_commit(aws: Aws) -> None:

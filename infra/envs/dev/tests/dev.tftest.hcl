@@ -54,23 +54,3 @@ run "a_setting_that_is_none_is_refused" {
 
   expect_failures = [output.deployment]
 }
-
-run "production_is_refused" {
-  command = plan
-
-  variables {
-    environment = "production"
-  }
-
-  expect_failures = [var.environment]
-}
-
-run "staging_is_refused" {
-  command = plan
-
-  variables {
-    environment = "staging"
-  }
-
-  expect_failures = [var.environment]
-}

@@ -14,8 +14,8 @@ variable "rule_arns" {
   default     = []
 
   validation {
-    condition     = length(var.rule_arns) + length(var.topic_arns) > 0
-    error_message = "A queue that no rule and no topic sends to has no use."
+    condition     = length(var.rule_arns) + length(var.topic_arns) > 0 || var.roles_send
+    error_message = "A queue that no rule, no topic and no role sends to has no use."
   }
 }
 
@@ -23,6 +23,12 @@ variable "topic_arns" {
   description = "ARNs of the SNS topics that send to the queue. None by default."
   type        = list(string)
   default     = []
+}
+
+variable "roles_send" {
+  description = "Whether functions of this account send to the queue, by the permissions of their roles. Not by default."
+  type        = bool
+  default     = false
 }
 
 variable "function_timeout_seconds" {

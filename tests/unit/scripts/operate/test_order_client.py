@@ -28,6 +28,29 @@ def test_an_order_that_is_confirmed_or_cancelled_is_not_read_again(busy: Aws, mo
     }
 
 
+def test_only_commits_that_are_not_known_are_read(sold: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = cast("Target", SimpleNamespace(client=lambda name: getattr(sold, name)))
+    client = OrderClient(target, sold.deployment)
+    commits = sold.store.read("order#delivered")
+    known = [History("delivered", commits[:2]), History("cancelled", sold.store.read("order#cancelled"))]
+    read = _watched(sold, monkeypatch)
+
+    (grown,) = client.grown(known)
+
+    assert grown == History("delivered", commits)
+    assert read.count("order#cancelled") == 1
+    assert client.grown([grown]) == []
+
+
+def test_a_history_grows_up_to_a_commit_that_was_not_read(sold: Aws) -> None:
+    first, second, third, fourth = sold.store.read("order#delivered")[:4]
+
+    grown = History("delivered", (first,)).followed_by({4: fourth, 2: second})
+
+    assert grown.commits == (first, second)
+    assert grown.followed_by({4: fourth, 3: third}).commits == (first, second, third, fourth)
+
+
 @pytest.mark.parametrize(
     ("order_id", "version"),
     [("cancelled", 3), ("delivered", 3), ("undeliverable", 3), ("called-off", 2)],

@@ -163,13 +163,20 @@ def test_schedules_and_callers_are_paused_first_and_resumed_last() -> None:
     assert [name for name, _, _ in told.mock_calls] == order
 
 
+@pytest.mark.parametrize("serves", [True, False])
 @pytest.mark.parametrize("queue", ["cart", None])
 @pytest.mark.parametrize("schedule", ["clearing", None])
 def test_whatever_starts_a_function_that_writes_commits_a_pause_holds_it(
-    queue: str | None, schedule: str | None
+    queue: str | None, schedule: str | None, *, serves: bool
 ) -> None:
     """A trigger that begins to commit needs no change here."""
-    writer: dict[str, object] = {"name": "trigger", "queue": queue, "schedule": schedule, "writes_commits": True}
+    writer: dict[str, object] = {
+        "name": "trigger",
+        "queue": queue,
+        "schedule": schedule,
+        "serves": serves,
+        "writes_commits": True,
+    }
     world = _World()
     switch = world.switch(_FUNCTIONS | {"customer-service-trigger": writer})
 
@@ -177,7 +184,7 @@ def test_whatever_starts_a_function_that_writes_commits_a_pause_holds_it(
 
     assert (call.disable_rule(Name="clearing") in world.events.mock_calls) == bool(schedule)
     assert ("trigger" in world.switched()) or not queue
-    assert (world.reserved.get("trigger") == 0) == (not queue and not schedule)
+    assert (world.reserved.get("trigger") == 0) == (serves or not (queue or schedule))
 
 
 @pytest.mark.parametrize("is_local", [True, False])

@@ -9,7 +9,7 @@ _OPTIONS = {"target": TARGET, "rotate": "make a new secret in place of the old",
 
 
 @command(_OPTIONS, needs=_ACCESS)
-def carrier(_: Context, target: str = "local", rotate: bool = False, show: bool = False) -> None:
+def carrier_secret(_: Context, target: str = "local", rotate: bool = False, show: bool = False) -> None:
     """Make the secret that carriers sign with, if missing."""
     from scripts.deploy import generated_secrets
 
@@ -17,8 +17,8 @@ def carrier(_: Context, target: str = "local", rotate: bool = False, show: bool 
 
 
 @command(_OPTIONS, needs=_ACCESS)
-def cursor(_: Context, target: str = "local", rotate: bool = False, show: bool = False) -> None:
-    """Make the secret that signs the cursors of lists, if missing."""
+def cursor_secret(_: Context, target: str = "local", rotate: bool = False, show: bool = False) -> None:
+    """Make the secret that signs cursors, if missing."""
     from scripts.deploy import generated_secrets
 
     generated_secrets.provide_secret(target_of(target), generated_secrets.CURSOR_SECRET, rotate=rotate, show=show)
