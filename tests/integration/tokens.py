@@ -60,8 +60,12 @@ class Person:
 
     @property
     def customer_id(self) -> str:
-        customer_id: str = _json(self.access_token.split(".")[1])["customer_id"]
-        return customer_id
+        return customer_id_of(self.access_token)
+
+
+def customer_id_of(access_token: str) -> str:
+    customer_id: str = _json(access_token.split(".")[1])["customer_id"]
+    return customer_id
 
 
 class Forger:

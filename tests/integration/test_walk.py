@@ -1,0 +1,69 @@
+"""The deployed API answers as its document says, whatever comes: no 5xx, nothing that is not described."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from scripts.cli.paths import REPO_ROOT
+from scripts.operate.shop_users import ShopUsers
+from tests.integration.after_sale_writes import AfterSaleWrites
+from tests.integration.routes import DOCUMENT
+from tests.integration.tokens import customer_id_of
+from tests.integration.walk import CUSTOMER, STAFF_MEMBER
+from tests.integration.world import World
+from tests.integration.writes import new_order
+
+_CONFIGURATION = REPO_ROOT / "tests" / "integration" / "walk" / "schemathesis.toml"
+_ENDING_SECONDS = 120
+
+
+@pytest.fixture
+def walker(world: World) -> str:
+    """Whoever walks, with the things that the configuration names."""
+    users = ShopUsers(world.target, world.deployment)
+    for email in (CUSTOMER, STAFF_MEMBER):
+        users.create(email)
+    users.make_staff(STAFF_MEMBER)
+    for sku in ("walk-sku-1", "walk-sku-2"):
+        world.seed(sku, 1000)
+    return customer_id_of(users.sign_in_anew(CUSTOMER).text)
+
+
+@pytest.fixture
+def _orders(world: World, walker: str) -> None:
+    """One was delivered, and goods are on their way back; the other may still be cancelled."""
+    writes = AfterSaleWrites(world)
+    delivered, placed = (
+        replace(new_order("walk-sku-1"), order_id=f"walk-order-{number}", customer_id=walker) for number in (1, 2)
+    )
+    writes.delivered(delivered)
+    writes.do(writes.request_return(delivered, "walk-return-1"), writes.place(placed))
+
+
+@pytest.mark.usefixtures("_orders")
+def test_the_api_answers_as_its_document_says(world: World, walk_seconds: int) -> None:
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(_CONFIGURATION), "run", str(DOCUMENT)),
+        *("--max-time", str(walk_seconds), "--phases", "fuzzing,stateful", "--no-color"),
+    ]
+    environ = {
+        **os.environ,
+        "ENVIRONMENT": world.target.environment,
+        "PULSEQUEUE_INSTANCE": world.target.emulator.instance,
+        "WALK_URL": world.deployment.shop_url(world.target),
+    }
+
+    walk = subprocess.run(
+        command,
+        cwd=REPO_ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=walk_seconds + _ENDING_SECONDS,
+        check=False,
+    )
+
+    assert walk.returncode == 0, f"{walk.stdout}\n{walk.stderr}"
