@@ -115,6 +115,21 @@ resource "aws_iam_role_policy" "deploy" {
   policy = data.aws_iam_policy_document.deploy.json
 }
 
+resource "aws_iam_policy" "users" {
+  for_each = local.for_github
+
+  name        = "${local.role_name}-users"
+  description = "Make the user pool that Terraform planned."
+  policy      = data.aws_iam_policy_document.users.json
+}
+
+resource "aws_iam_role_policy_attachment" "users" {
+  for_each = local.for_github
+
+  role       = aws_iam_role.deploy[each.key].name
+  policy_arn = aws_iam_policy.users[each.key].arn
+}
+
 resource "aws_iam_policy" "boundary" {
   for_each = local.for_github
 

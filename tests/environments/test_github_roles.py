@@ -110,13 +110,14 @@ def _as(target: Target, role: str) -> _As:
 
 
 def _allow_for_the_embedded_aws(target: Target) -> None:
-    """Write the two policies as it has to read them, to allow what AWS would."""
+    """Write the three policies as it has to read them, to allow what AWS would."""
     iam, name = target.client("iam"), f"pulsequeue-{target.environment}"
     deploy = iam.get_role_policy(RoleName=f"{name}-deploy", PolicyName="deploy")["PolicyDocument"]
     iam.put_role_policy(RoleName=f"{name}-deploy", PolicyName="deploy", PolicyDocument=_allowed_for(deploy))
-    arn = f"arn:aws:iam::000000000000:policy/{name}-plan"
-    plan = iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]["Document"]
-    iam.create_policy_version(PolicyArn=arn, PolicyDocument=_allowed_for(plan), SetAsDefault=True)
+    for other in ("plan", "users"):
+        arn = f"arn:aws:iam::000000000000:policy/{name}-{other}"
+        policy = iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]["Document"]
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=_allowed_for(policy), SetAsDefault=True)
 
 
 def _allowed_for(policy: Any) -> str:  # noqa: ANN401 - the stubs make two types of it

@@ -18,7 +18,7 @@ from tests.integration.wiring import refusal_of_plain_http
 from tests.integration.world import World
 
 _ENVIRONMENT = "released"
-_NAMES = ("plan", "deploy", "boundary")
+_NAMES = ("plan", "deploy", "users", "boundary")
 # What is the environment's own by its name, its parameters, or its state.
 _OWN = re.compile(rf"[:/]{_ENVIRONMENT}-|/{_ENVIRONMENT}/|pulsequeue-{_ENVIRONMENT}-")
 # Every statement on anything else, with its reason.
@@ -63,7 +63,10 @@ def account(target: Target) -> Target:
 @pytest.fixture(scope="module")
 def policies(account: Target) -> Mapping[str, Sequence[Statement]]:
     iam = account.client("iam")
-    arns = {name: f"arn:aws:iam::000000000000:policy/pulsequeue-{_ENVIRONMENT}-{name}" for name in ("plan", "boundary")}
+    arns = {
+        name: f"arn:aws:iam::000000000000:policy/pulsequeue-{_ENVIRONMENT}-{name}"
+        for name in ("plan", "users", "boundary")
+    }
     documents: dict[str, Any] = {
         name: iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]["Document"]
         for name, arn in arns.items()
@@ -164,7 +167,8 @@ def test_what_is_bound_by_a_condition_has_it(policies: Mapping[str, Sequence[Sta
 
 
 def test_what_bears_no_name_is_bound_by_the_environments_tag(policies: Mapping[str, Sequence[Statement]]) -> None:
-    conditions = {statement["Sid"]: statement.get("Condition") for statement in policies["deploy"]}
+    written = (*policies["deploy"], *policies["users"])
+    conditions = {statement["Sid"]: statement.get("Condition") for statement in written}
     asked = {"StringEquals": {"aws:RequestTag/Environment": _ENVIRONMENT}}
     has = {"StringEquals": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
     new = {**asked, "StringEqualsIfExists": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
@@ -239,6 +243,7 @@ def test_aws_takes_policies_of_this_length(policies: Mapping[str, Sequence[State
     lengths = {name: len(json.dumps(statements, separators=(",", ":"))) for name, statements in policies.items()}
 
     assert lengths["plan"] < 6_144 * 0.8
+    assert lengths["users"] < 6_144 * 0.8
     assert lengths["boundary"] < 6_144 * 0.8
     assert lengths["deploy"] < 10_240 * 0.8
 

@@ -43,6 +43,7 @@ class Before:
     renamed: str | None = None
     stateful_losses: tuple[str, ...] = ()
     """By their addresses of today."""
+    metrics_task: str = "metrics-token"
 
 
 # The last commit before services were modules, the last before deadlines were written, and the last before a service
@@ -53,7 +54,7 @@ DEADLINES = Before(
     renamed="reservation-sweep",
     stateful_losses=("module.pulsequeue.module.deadline_sweeper.module.handler[0].aws_cloudwatch_log_group.this",),
 )
-FUNCTIONS = Before("afd4c06")
+FUNCTIONS = Before("afd4c06", metrics_task="monitor.token")
 
 
 @pytest.fixture(scope="module", params=[MODULES, DEADLINES, FUNCTIONS], ids=["modules", "deadlines", "functions"])
@@ -75,7 +76,7 @@ def target(before: Before, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         target.emulator.start(target.region, environ)
         tree = checked_out(before.commit, tmp_path_factory.mktemp("before"))
         for steps in (
-            ["bootstrap", "build", "plan", "apply", "metrics-token", "seed-inventory"],
+            ["bootstrap", "build", "plan", "apply", before.metrics_task, "seed-inventory"],
             ["put-order", "--order-id", ORDER, "--item", "prod-006=2"],
         ):
             subprocess.run([sys.executable, "-m", "invoke", *steps], cwd=tree, env=environ, check=True)
