@@ -1,4 +1,4 @@
-"""The lives of orders, parcels, products and carts: what was ever written is one, and what waits is late in its time."""
+"""The lives of orders, parcels, products and carts: what was ever written is one; what waits is late in its time."""
 
 import json
 from collections.abc import Sequence
