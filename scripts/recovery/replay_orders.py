@@ -1,9 +1,9 @@
 """Place orders again that the event store has lost: the order bus's archive keeps them as they were placed.
 
-A lost order begins anew, however far it had come; its checkout is committed again. Its charge and its parcels' labels are
-the ones that it had, as the gateway and the carrier know its ids; what customer and staff asked for later is lost with
-its commits. So an order of which money was given back, because it was cancelled, lost on its way or returned, is left:
-it would be sent again.
+A lost order begins anew, however far it had come; its checkout is committed again. Its charge and its parcels' labels
+are the ones that it had, as the gateway and the carrier know its ids; what customer and staff asked for later is lost
+with its commits. So an order of which money was given back, because it was cancelled, lost on its way or returned, is
+left: it would be sent again.
 
 Live rules ignore replayed events, so a rule and a queue of this run's own catch them, and are removed afterwards.
 """
