@@ -222,6 +222,10 @@ def test_every_route_of_an_api_has_limits(resources: list[Resource]) -> None:
 _PUBLIC = {
     "GET /metrics": "the function compares the caller's bearer token",
     "GET /v1/health": "says nothing",
+    "GET /v1/categories": "everyone may see what there is to buy",
+    "GET /v1/categories/{categoryId}": "everyone may see what there is to buy",
+    "GET /v1/products": "everyone may see what there is to buy",
+    "GET /v1/products/{sku}": "everyone may see what there is to buy",
 }
 
 
@@ -360,4 +364,9 @@ def test_no_secret_passes_through_terraform(resources: list[Resource]) -> None:
 
     assert not [kind for kind in kinds if kind.startswith(("aws_ssm_parameter", "aws_secretsmanager", "random_"))]
     secret = {name for names in settings for name in names if re.search("TOKEN|WEBHOOK|PASSWORD|SECRET", name)}
-    assert secret == {"METRICS_TOKEN_PARAMETER", "SLACK_WEBHOOK_PARAMETER", "TEAMS_WEBHOOK_PARAMETER"}
+    assert secret == {
+        "METRICS_TOKEN_PARAMETER",
+        "CURSOR_SECRET_PARAMETER",
+        "SLACK_WEBHOOK_PARAMETER",
+        "TEAMS_WEBHOOK_PARAMETER",
+    }
