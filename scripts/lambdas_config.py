@@ -38,6 +38,11 @@ class LambdaConfig:
         """Its name in the map of what is deployed, such as order-service."""
         return function_name(self.module)
 
+    @property
+    def service(self) -> str:
+        """The service that it is a part of, such as order-service."""
+        return self.module.split(".")[1].replace("_", "-")
+
     def load(self) -> ModuleType:
         return import_module(self.module)
 

@@ -1,12 +1,12 @@
-"""Commits that a tool writes: each names and prices a SKU, and sets its stock on hand."""
+"""Commits that a tool writes: they name and price a SKU, and set its stock on hand."""
 
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from services.catalog_service.domain import stock_set
 from services.libs.store.event_store import EventStore
 from services.shared.causes import Cause
 from services.shared.commits import Commit, sku_stream
-from services.shared.events.catalog import ProductInventoryUpdated
 from services.shared.inventory import Move, Product, StockMove
 
 
@@ -23,17 +23,11 @@ class StockCommits:
         return Commit(
             stream_id=stream,
             version=self._store.latest_version(stream) + 1,
-            events=(
-                ProductInventoryUpdated(
-                    sku=sku,
-                    name=product.name,
-                    price_minor=product.price_minor,
-                    currency=product.currency,
-                    stock=stock,
-                    stock_delta=delta,
-                    warehouse=product.warehouse,
-                ),
-            ),
-            cause=Cause(event_id=self._run_id, correlation_id=self._run_id, at=datetime.now(UTC)),
+            events=(stock_set(sku, product, stock, delta),),
+            cause=self.cause(),
             stock_move=StockMove(Move.ADJUST),
         )
+
+    def cause(self) -> Cause:
+        """The run as the cause of a commit, now."""
+        return Cause(event_id=self._run_id, correlation_id=self._run_id, at=datetime.now(UTC))

@@ -1,18 +1,23 @@
-"""Bring SKUs to the stock and price of a catalogue. Every change is a commit; reservations are never touched."""
+"""Bring products and their stock to those of a file. Every change is a commit; reservations are never touched."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from scripts.cli.money import money
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.ledger.stock_commits import StockCommits
+from scripts.operate.seed_categories import CategoryPath, SeedCategories
+from services.catalog_service.domain import create_product
+from services.catalog_service.service import CatalogService
 from services.libs.store.event_store import ContentionError, EventStore, StockRefusedError, VersionTakenError
 from services.libs.store.inventory_table import InventoryTable
-from services.shared.events.event import Identifier, Sku
+from services.shared.commits import Commit, sku_stream
+from services.shared.events.catalog import Description, Name, Price, ProductCreated, StockOnHand
+from services.shared.events.event import Currency, Identifier, Sku
 from services.shared.inventory import MAIN_WAREHOUSE, Product, StockItem
 
 _ATTEMPTS = 5
@@ -22,18 +27,19 @@ class SeedProduct(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     sku: Sku
-    name: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
-    ]
-    stock: Annotated[StrictInt, Field(ge=0, le=1_000_000_000)]
-    price_minor: StrictInt = Field(ge=0, le=100_000_000_000, alias="priceMinor")
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    name: Name
+    stock: StockOnHand
+    price_minor: Price = Field(alias="priceMinor")
+    currency: Currency
     warehouse: Identifier = MAIN_WAREHOUSE
     """Where it is sent from: an order over two warehouses is two parcels."""
+    description: Description | None = None
+    """None leaves it as it is."""
+    category: CategoryPath | None = None
+    """None leaves the product where it is."""
 
-    @property
-    def product(self) -> Product:
-        return Product(self.name, self.price_minor, self.currency, self.warehouse)
+    def product(self, category_id: str | None) -> Product:
+        return Product(self.name, self.price_minor, self.currency, self.warehouse, category_id)
 
 
 def _consistent(products: list[SeedProduct]) -> list[SeedProduct]:
@@ -58,6 +64,12 @@ class Change:
 
     product: SeedProduct
     before: StockItem | None
+    described: bool = False
+    """Whether the description was changed."""
+    moved: bool = False
+    """Whether the product is in another category than before."""
+    listed: bool = False
+    """Whether it is in the catalogue's lists from now on."""
     refused: str | None = None
 
     @property
@@ -69,22 +81,26 @@ class Change:
         parts = []
         if self.before.stock != self.product.stock:
             parts.append(f"stock {self.product.stock - self.before.stock:+d}")
-        was, now = self.before.product, self.product.product
+        was, now = self.before.product, self.product
         if (was.price_minor, was.currency) != (now.price_minor, now.currency):
             parts.append(f"price was {money(was.price_minor, was.currency)}")
         if was.name != now.name:
             parts.append(f"name was {was.name}")
         if was.warehouse != now.warehouse:
             parts.append(f"warehouse was {was.warehouse}")
+        parts += ["description changed"] * self.described
+        parts += [f"moved to {now.category}"] * self.moved
+        parts += ["listed"] * self.listed
         return ", ".join(parts) or "unchanged"
 
 
 class Seeder:
-    """Sets the stock on hand and the products of SKUs."""
+    """Sets the products of SKUs and their stock on hand."""
 
     def __init__(self, store: EventStore, inventory: InventoryTable) -> None:
         self._store = store
         self._inventory = inventory
+        self._catalogue = CatalogService(store, inventory)
         self._commits = StockCommits(store, "seed")
 
     @classmethod
@@ -93,22 +109,52 @@ class Seeder:
         return cls(EventStore(client, deployment.store_tables), InventoryTable(client, deployment.tables.inventory))
 
     def seed(self, products: Sequence[SeedProduct]) -> Iterable[Change]:
+        paths = {product.category for product in products if product.category}
+        categories = SeedCategories(self._store, self._commits.cause).create(paths)
         standing = self._inventory.read(product.sku for product in products)
+        unlisted = self._inventory.unlisted(standing)
         for product in products:
-            yield self._set(product, standing.get(product.sku))
+            wanted = product.product(categories[product.category] if product.category else None)
+            yield self._set(product, wanted, standing.get(product.sku), unlisted=product.sku in unlisted)
 
-    def _set(self, product: SeedProduct, before: StockItem | None) -> Change:
-        """Write the difference to the stock on hand; try again when an order or another seeding came first."""
+    def _set(self, product: SeedProduct, wanted: Product, before: StockItem | None, *, unlisted: bool) -> Change:
+        """Write what differs; try again when an order or another seeding came first."""
+        changed: dict[str, object] = {}
+        was: Product | None = None
         for _ in range(_ATTEMPTS):
-            if before and before.product == product.product and before.stock == product.stock:
-                return Change(product, before)
             if before and product.stock < before.reserved:
                 return Change(product, before, refused=f"{before.reserved} units are reserved for orders")
-            delta = product.stock - (before.stock if before else 0)
             try:
-                self._store.append(self._commits.next(product.sku, product.product, product.stock, delta))
+                if before is None:
+                    self._store.append(self._first(product, wanted))
+                    return Change(product, None)
+                if changes := self._changes(product, wanted, before.product):
+                    self._catalogue.update_product(product.sku, changes, self._commits.cause())
+                    changed, was, unlisted = changes, before.product, False
+                if unlisted or product.stock != before.stock:
+                    self._set_stock(product, wanted.over(before.product), before)
             except (VersionTakenError, StockRefusedError, ContentionError):
                 before = self._inventory.read([product.sku]).get(product.sku)
-            else:
-                return Change(product, before)
+                continue
+            before = replace(before, product=was or before.product)
+            return Change(product, before, "description" in changed, "category_id" in changed, unlisted)
         return Change(product, before, refused="its stock keeps changing, try again when it is quieter")
+
+    def _changes(self, product: SeedProduct, wanted: Product, before: Product) -> dict[str, object]:
+        """The fields of the product that differ."""
+        after, fields = wanted.over(before)._asdict(), before._asdict()
+        changes: dict[str, object] = {name: value for name, value in after.items() if value != fields[name]}
+        described = product.description
+        if described is not None and described != self._catalogue.product(product.sku).description:
+            changes["description"] = described
+        return changes
+
+    def _first(self, product: SeedProduct, wanted: Product) -> Commit:
+        """A SKU that is in no inventory may have a stream all the same: its item was lost."""
+        if self._store.latest_version(sku_stream(product.sku)):
+            return self._commits.next(product.sku, wanted, product.stock, product.stock)
+        created = ProductCreated(sku=product.sku, **wanted._asdict(), description=product.description or "")
+        return create_product(created, self._commits.cause(), stock=product.stock)
+
+    def _set_stock(self, product: SeedProduct, after: Product, before: StockItem) -> None:
+        self._store.append(self._commits.next(product.sku, after, product.stock, product.stock - before.stock))

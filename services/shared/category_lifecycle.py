@@ -11,7 +11,9 @@ CREATED = Phase("created")
 CATEGORY = Lifecycle(
     prefix=CATEGORY_PREFIX,
     start=NEW,
-    transitions=(Transition((NEW,), (CategoryCreated,), "catalog-service", CREATED),),
+    transitions=tuple(
+        Transition((NEW,), (CategoryCreated,), writer, CREATED) for writer in ("catalog-service", "tools")
+    ),
 )
 
 

@@ -16,6 +16,7 @@ SKU = Lifecycle(
         Transition((NEW,), (ProductCreated,), _CATALOG_SERVICE, STOCKED),
         Transition((NEW,), (ProductCreated, ProductInventoryUpdated), "tools", STOCKED),
         Transition((STOCKED,), (ProductUpdated,), _CATALOG_SERVICE, STOCKED),
+        Transition((STOCKED,), (ProductUpdated,), "tools", STOCKED),
         Transition((NEW, STOCKED), (ProductInventoryUpdated,), "tools", STOCKED),
         Transition((STOCKED,), (ProductInventoryUpdated,), _CATALOG_SERVICE, STOCKED),
     ),

@@ -40,10 +40,10 @@ def test_no_rule_reads_only_a_bus_whose_events_all_say_that_no_consumer_is_meant
 def test_a_pause_knows_everyone_who_may_write_commits_and_the_lifecycles_do_too(
     resources: list[Resource], world: World
 ) -> None:
-    known = {service for service, function in world.deployment.functions.items() if function.writes_commits}
+    known = {name for name, function in world.deployment.functions.items() if function.writes_commits}
 
     assert committing(resources, world.deployment) == known
-    assert declared_writers() - {TOOLS} == {service.removesuffix("-api") for service in known}
+    assert declared_writers() - {TOOLS} == {config.service for config in LAMBDAS if config.function in known}
 
 
 def test_the_functions_of_the_map_are_those_that_are_found(resources: list[Resource], world: World) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ORDER, PAYMENT, RELAY, SWEEPER = "order-service", "payment-service", "event-relay", "deadline-sweeper"
 METRICS, NOTIFICATION, FULFILMENT = "metrics-service", "notification-service", "fulfilment-service"
-CUSTOMER_TRIGGER = "customer-service-trigger"
+CUSTOMER_TRIGGER, CATALOG_API = "customer-service-trigger", "catalog-service-api"
 CART, CART_API = "cart-service", "cart-service-api"
 _ROLES = [config.function for config in LAMBDAS]
 
@@ -93,6 +93,17 @@ def _query(client: "DynamoDBClient", table: str, key: str, value: object) -> obj
         KeyConditionExpression="#key = :value",
         ExpressionAttributeNames={"#key": key},
         ExpressionAttributeValues={":value": value},  # type: ignore[dict-item]
+        Limit=1,
+    )
+
+
+def _query_index(table: str, index: str, key: str, session: boto3.Session, world: World) -> object:
+    return session.client("dynamodb", endpoint_url=world.target.endpoint_url).query(
+        TableName=world.deployment.tables.by_name()[table],
+        IndexName=index,
+        KeyConditionExpression="#key = :value",
+        ExpressionAttributeNames={"#key": key},
+        ExpressionAttributeValues={":value": {"S": "x"}},
         Limit=1,
     )
 
@@ -200,15 +211,19 @@ def _list_roles(session: boto3.Session, world: World) -> object:
 _TABLES = {
     "inventory": TableRow(
         {"item_id": "x"},
-        {"BatchGetItem": {ORDER, FULFILMENT, CART_API}, "UpdateItem": {ORDER, PAYMENT}, "Scan": {METRICS}},
+        {
+            "BatchGetItem": {ORDER, FULFILMENT, CATALOG_API, CART_API},
+            "UpdateItem": {ORDER, PAYMENT, CATALOG_API},
+            "Scan": {METRICS},
+        },
     ),
     "event-store": TableRow(
         {"stream_id": "x", "version": 1},
         {
-            "BatchGetItem": {ORDER, PAYMENT},
+            "BatchGetItem": {ORDER, PAYMENT, CATALOG_API},
             "PartiQLInsert": {ORDER},
-            "PutItem": {ORDER, PAYMENT, FULFILMENT, CART, CART_API},
-            "Query": {ORDER, PAYMENT, FULFILMENT, CART, CART_API},
+            "PutItem": {ORDER, PAYMENT, FULFILMENT, CATALOG_API, CART, CART_API},
+            "Query": {ORDER, PAYMENT, FULFILMENT, CATALOG_API, CART, CART_API},
         },
     ),
     "deadline": TableRow(
@@ -232,6 +247,12 @@ _TABLES = {
         },
     ),
 }
+_INDEXES = {
+    ("inventory", "by-category", "category_id"): {CATALOG_API},
+    ("inventory", "by-name", "listed"): {CATALOG_API},
+    ("event-store", "categories", "category_parent"): {CATALOG_API},
+}
+"""Who queries an index, by its table, its name and its hash key."""
 _SENDERS = {"order": {SWEEPER}, "fulfilment": {SWEEPER}, "cart": {SWEEPER}}
 """Who sends straight to a queue."""
 _GIVING_UP = {"relay": {RELAY}}
@@ -239,9 +260,14 @@ _GIVING_UP = {"relay": {RELAY}}
 
 CALLS = [
     *(call for table, row in _TABLES.items() for call in _table_calls(table, row)),
+    *(
+        Call(f"Query on {table}'s {index}", partial(_query_index, table, index, key), frozenset(roles))
+        for (table, index, key), roles in _INDEXES.items()
+    ),
     *(Call(f"PutEvents on the {bus} bus", partial(_put_event, bus), frozenset({RELAY})) for bus in Bus),
     *(Call(action, partial(_cognito, action), frozenset(roles)) for action, roles in _USERS.items()),
     Call("GetParameter of the metrics' token", partial(_get_parameter, "metrics-token"), frozenset({METRICS})),
+    Call("GetParameter of the cursors' secret", partial(_get_parameter, "cursor-secret"), frozenset({CATALOG_API})),
     Call("GetParameter of Slack", partial(_get_parameter, "slack-webhook-url"), frozenset({NOTIFICATION})),
     Call("GetParameter of Teams", partial(_get_parameter, "teams-webhook-url"), frozenset({NOTIFICATION})),
     Call("GetParameter of Grafana", partial(_get_parameter, "grafana-admin-password"), frozenset()),

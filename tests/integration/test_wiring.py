@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from scripts.cli.paths import REPO_ROOT
+from services.libs.store.inventory_table import stock_update
+from services.shared.inventory import Move, StockLine, StockMove
 from tests.integration.plans import Resource, all_of, as_list, statements
 from tests.integration.wiring import permissions, refusal_of_plain_http
+from tests.integration.world import World
 from tests.unit.monitoring.rules import Selector, rules, selectors
 
 _ACTIONS_WITHOUT_RESOURCES = {"cloudwatch:GetMetricData": "metrics are no resources that a policy could name"}
@@ -42,6 +45,28 @@ def test_every_queue_admits_exactly_the_rules_and_topics_that_send_to_it(resourc
             admitted[queue].update(sources)
 
     assert admitted == senders
+
+
+def test_no_order_writes_to_an_index_of_the_inventory(resources: list[Resource], world: World) -> None:
+    """An index is written to only if one of its attributes changes: a reservation costs no unit more for it."""
+    moves = [move for move in Move if move not in {Move.ADJUST, Move.NONE}]
+    changes = [change for move in moves for change in StockMove(move, (StockLine("prod-001", 1),)).changes()]
+    written = {name for change in changes for name in _written(stock_update("inventory", change)["UpdateExpression"])}
+    (table,) = (
+        each for each in all_of(resources, "aws_dynamodb_table") if each["name"] == world.deployment.tables.inventory
+    )
+    indexed = {
+        attribute
+        for index in table["global_secondary_index"]
+        for attribute in (index["hash_key"], index["range_key"], *index["non_key_attributes"])
+    }
+
+    assert written == {"stock", "reserved", "available"}
+    assert indexed == {"listed", "category_id", "name_key", "name", "price_minor", "currency"}
+
+
+def _written(update: str) -> list[str]:
+    return re.findall(r"#?(\w+) (?:= )?:\w+", update)
 
 
 def test_every_queue_refuses_plain_http(resources: list[Resource]) -> None:
@@ -197,6 +222,10 @@ def test_every_route_of_an_api_has_limits(resources: list[Resource]) -> None:
 _PUBLIC = {
     "GET /metrics": "the function compares the caller's bearer token",
     "GET /v1/health": "says nothing",
+    "GET /v1/categories": "everyone may see what there is to buy",
+    "GET /v1/categories/{categoryId}": "everyone may see what there is to buy",
+    "GET /v1/products": "everyone may see what there is to buy",
+    "GET /v1/products/{sku}": "everyone may see what there is to buy",
 }
 
 
@@ -335,4 +364,9 @@ def test_no_secret_passes_through_terraform(resources: list[Resource]) -> None:
 
     assert not [kind for kind in kinds if kind.startswith(("aws_ssm_parameter", "aws_secretsmanager", "random_"))]
     secret = {name for names in settings for name in names if re.search("TOKEN|WEBHOOK|PASSWORD|SECRET", name)}
-    assert secret == {"METRICS_TOKEN_PARAMETER", "SLACK_WEBHOOK_PARAMETER", "TEAMS_WEBHOOK_PARAMETER"}
+    assert secret == {
+        "METRICS_TOKEN_PARAMETER",
+        "CURSOR_SECRET_PARAMETER",
+        "SLACK_WEBHOOK_PARAMETER",
+        "TEAMS_WEBHOOK_PARAMETER",
+    }

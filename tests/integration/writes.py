@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from scripts.operate.seed_categories import SeedCategories
 from scripts.operate.seeding import Seeder, SeedProduct
 from scripts.recovery.repair import Repair, Repairer
+from services.catalog_service.service import CatalogService
 from services.fulfilment_service.carrier import carrier_event
 from services.fulfilment_service.service import FulfilmentService
 from services.fulfilment_service.simulated_carrier import SimulatedCarrier
@@ -19,7 +21,8 @@ from services.payment_service.gateway import ChargeRequest, RefundRequest
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
 from services.shared.causes import Cause
-from services.shared.commits import Commit, order_stream
+from services.shared.commits import Command, Commit, order_stream
+from services.shared.events.catalog import CategoryCreated, ProductCreated
 from services.shared.inventory import StockItem
 from services.shared.shipment_lifecycle import shipment_id, shipment_stream
 from tests.integration.meeting import Write
@@ -121,12 +124,32 @@ class Writes:
         product = SeedProduct(sku=sku, name=sku, stock=stock, priceMinor=price_minor, currency="GBP")
         return lambda client: list(Seeder(self.store(client), self._inventory(client)).seed([product]))
 
+    def create_category(self, category_id: str, command: Command) -> Write:
+        category = CategoryCreated(category_id=category_id, name="Kitchen")
+        return lambda client: self._catalogue(client).create_category(category, command, CAUSE)
+
+    def create_product(self, sku: str, command: Command, name: str = "Cup") -> Write:
+        created = ProductCreated(sku=sku, name=name, price_minor=500, currency="GBP")
+        return lambda client: self._catalogue(client).create_product(created, command, CAUSE)
+
+    def update_product(self, sku: str, if_match: int | None = None, **changes: object) -> Write:
+        return lambda client: self._catalogue(client).update_product(sku, changes, CAUSE, if_match)
+
+    def set_stock(self, sku: str, stock: int) -> Write:
+        return lambda client: self._catalogue(client).set_stock(sku, stock, CAUSE)
+
+    def seed_category(self, path: str) -> Write:
+        return lambda client: SeedCategories(self.store(client), lambda: CAUSE).create([path])
+
     def repair(self, before: StockItem | None, after: StockItem) -> Write:
         repair = Repair(after.sku, stock_to_item(before) if before else None, after)
         return lambda client: Repairer(client, self._world.deployment).write(repair)
 
     def _inventory(self, client: "DynamoDBClient") -> InventoryTable:
         return InventoryTable(client, self._world.deployment.tables.inventory)
+
+    def _catalogue(self, client: "DynamoDBClient") -> CatalogService:
+        return CatalogService(self.store(client), self._inventory(client))
 
     def _orders(self, client: "DynamoDBClient") -> OrderService:
         return OrderService(self.store(client), self._inventory(client), PAYMENT_TIMEOUT)

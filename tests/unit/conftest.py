@@ -27,15 +27,18 @@ from scripts.deploy.deployment import Deployment
 from services.libs.messaging.dead_letters import DeadLetters
 from services.libs.runtime import aws_clients
 from services.libs.runtime.backoff import Backoff
+from services.libs.store.catalogue_index import BY_CATEGORY, BY_NAME, CATEGORIES
+from services.libs.store.commit_items import CATEGORY_PARENT
 from services.libs.store.event_store import EventStore, Tables
-from services.libs.store.inventory_table import InventoryTable
+from services.libs.store.inventory_table import LISTED, InventoryTable
 from services.shared.events.event import Bus
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
+    from types_boto3_dynamodb.type_defs import CreateTableInputTypeDef, KeySchemaElementTypeDef
     from types_boto3_events import EventBridgeClient
     from types_boto3_sqs import SQSClient
+    from types_boto3_ssm import SSMClient
 
 # A busy machine is slow: that is no fault of the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -117,6 +120,10 @@ class Aws:
     @cached_property
     def sqs(self) -> "SQSClient":
         return _SESSION.client("sqs")
+
+    @cached_property
+    def ssm(self) -> "SSMClient":
+        return _SESSION.client("ssm")
 
     @cached_property
     def events(self) -> "EventBridgeClient":
@@ -214,10 +221,11 @@ def stand_in(world: str, make: Callable[[], None]) -> None:
 
 def _make_tables_and_buses() -> None:
     dynamodb, events = _SESSION.client("dynamodb"), _SESSION.client("events")
-    _create_table(dynamodb, EVENT_STORE_TABLE, stream_id="S", version="N")
+    _create_table(dynamodb, EVENT_STORE_TABLE, {CATEGORIES: (CATEGORY_PARENT, "stream_id")}, stream_id="S", version="N")
     _create_table(dynamodb, DEADLINE_TABLE, minute_shard="S", group_id="S")
     _create_table(dynamodb, METRICS_TABLE, id="S")
-    _create_table(dynamodb, INVENTORY_TABLE, item_id="S")
+    lists = {BY_CATEGORY: ("category_id", "name_key"), BY_NAME: (LISTED, "name_key")}
+    _create_table(dynamodb, INVENTORY_TABLE, lists, item_id="S")
     _create_table(dynamodb, GATEWAY_TABLE, order_id="S")
     for bus in Bus:
         events.create_event_bus(Name=f"test-{bus}-bus")
@@ -246,13 +254,28 @@ def insert_statements(params: Mapping[str, bytes], **_: object) -> tuple[AWSResp
     return AWSResponse("", 200, HTTPHeaders(), None), {"Responses": responses, "ResponseMetadata": metadata}
 
 
-def _create_table(client: "DynamoDBClient", name: str, **keys: Literal["S", "N"]) -> None:
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind} for key, kind in keys.items()],
-        KeySchema=_key_schema(keys),
-    )
+def _create_table(
+    client: "DynamoDBClient",
+    name: str,
+    indexes: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+    **keys: Literal["S", "N"],
+) -> None:
+    """Each index has its hash and range key, both texts."""
+    indexed: dict[str, Literal["S", "N"]] = {key: "S" for pair in indexes.values() for key in pair}
+    request: CreateTableInputTypeDef = {
+        "TableName": name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            {"AttributeName": key, "AttributeType": kind} for key, kind in {**indexed, **keys}.items()
+        ],
+        "KeySchema": _key_schema(keys),
+    }
+    if indexes:
+        request["GlobalSecondaryIndexes"] = [
+            {"IndexName": index, "KeySchema": _key_schema(pair), "Projection": {"ProjectionType": "ALL"}}
+            for index, pair in indexes.items()
+        ]
+    client.create_table(**request)
 
 
 def _key_schema(keys: Iterable[str]) -> "list[KeySchemaElementTypeDef]":

@@ -8,6 +8,15 @@ module "event_store_table" {
   stream_enabled      = true
   deletion_protection = var.settings.deletion_protection
   kms_key_arn         = local.kms_key_arn
+
+  # Only the commits of categories have this key, so no other commit writes to the index.
+  indexes = {
+    categories = {
+      hash_key  = { name = "category_parent", type = "S" }
+      range_key = { name = "stream_id", type = "S" }
+      includes  = ["body"]
+    }
+  }
 }
 
 module "event_relay" {

@@ -50,7 +50,7 @@ data "aws_partition" "this" {}
 locals {
   # The tasks write these parameters, so that no secret is ever in Terraform's state.
   parameters = {
-    for key in ["metrics_token", "slack_webhook_url", "teams_webhook_url", "grafana_admin_password"] : key => {
+    for key in ["metrics_token", "cursor_secret", "slack_webhook_url", "teams_webhook_url", "grafana_admin_password"] : key => {
       name = "/${var.environment}/${replace(key, "_", "-")}"
       arn  = "arn:${data.aws_partition.this.partition}:ssm:${var.region}:${data.aws_caller_identity.this.account_id}:parameter/${var.environment}/${replace(key, "_", "-")}"
     }

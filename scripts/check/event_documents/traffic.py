@@ -67,7 +67,7 @@ def declared_consumers() -> dict[str, tuple[type[Event], ...]]:
 
 
 def declared_writers() -> set[str]:
-    """The writers of commits: functions, and TOOLS."""
+    """The writers of commits: services, and TOOLS."""
     return {step.writer for step in _transitions()}
 
 

@@ -50,4 +50,6 @@ def _figures(quantities: SkuTotals | StockItem, product: Product | None) -> str:
     figures = f"stock {quantities.stock}, reserved {quantities.reserved}, available {quantities.available}"
     if product is None:
         return figures
-    return f"{figures}; {product.name}, {money(product.price_minor, product.currency)}, in {product.warehouse}"
+    category = f", of {product.category_id}" if product.category_id else ""
+    price = money(product.price_minor, product.currency)
+    return f"{figures}; {product.name}, {price}, in {product.warehouse}{category}"

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 LISTED, EVERY = "listed", "every"
 """The hash key of the index of products by name, and its only value."""
+_SEARCHED = 100
 
 
 def folded(name: str) -> str:
-    """The name as it is searched: without case, and one form for each character."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    """The beginning of the name as it is searched: without case, and one form for each character.
+
+    One character may become 18, and a key of DynamoDB has at most 1,024 bytes.
+    """
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())[:_SEARCHED]
 
 
 class InventoryTable:
@@ -32,6 +36,11 @@ class InventoryTable:
         keys = [to_item({"item_id": sku}) for sku in skus]
         items = (stock_item(item) for item in batch_get(self._client, self._table, keys))
         return {item.sku: item for item in items}
+
+    def unlisted(self, skus: Iterable[str]) -> set[str]:
+        """The SKUs that are in no list yet: nothing has stated their product since there are lists."""
+        keys = [to_item({"item_id": sku}) for sku in skus]
+        return {item["item_id"]["S"] for item in batch_get(self._client, self._table, keys) if LISTED not in item}
 
 
 def stock_item(item: Item) -> StockItem:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from services.shared.events.event import Bus, Count, Currency, Event, Identifier, Sku
 from services.shared.inventory import MAIN_WAREHOUSE, Product, StockChange, adjust
@@ -12,6 +12,10 @@ Name = Annotated[
 ]
 """One line of text: of a product or of a category."""
 Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000)]
+Price = Annotated[Count, Field(ge=0, le=100_000_000_000)]
+"""In minor units."""
+StockOnHand = Annotated[Count, Field(ge=0, le=1_000_000_000)]
+"""In units."""
 
 
 class CategoryCreated(Event):

@@ -37,6 +37,7 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "TRACKING_INTERVAL_SECONDS": "3600",
         "REFUND_FAILURE_RATE": "0",
         "GATEWAY_FAULT_RATE": "0",
+        "CURSOR_SECRET_PARAMETER": "/test/cursor-secret",
         "BUS_NAMES": json.dumps({bus: f"test-{bus}-bus" for bus in Bus}),
     }
     for name, value in settings.items():

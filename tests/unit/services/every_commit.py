@@ -15,6 +15,7 @@ from services.cart_service.domain import (
     next_commit,
     remove,
 )
+from services.catalog_service.domain import create_product, set_stock, update_product
 from services.fulfilment_service.carrier import CarrierEvent, Label
 from services.fulfilment_service.domain import advance, booked, start
 from services.order_service.after_sale import (
@@ -29,14 +30,17 @@ from services.order_service.after_sale import (
 from services.order_service.domain import conclude, expire
 from services.payment_service.domain import refund_refused, refunded, settlement
 from services.payment_service.gateway import Charge
+from services.shared.category_lifecycle import category_stream
 from services.shared.causes import Cause
 from services.shared.commits import Command, Commit
+from services.shared.events.catalog import CategoryCreated, ProductCreated
 from services.shared.events.fulfilment import ParcelStatus
 from services.shared.events.order import ReturnRequested, order_lines
 from services.shared.events.payment import RefundRequested
-from services.shared.inventory import StockLine
+from services.shared.inventory import StockItem, StockLine
 from services.shared.lifecycle import Phase
 from services.shared.order_state import Order
+from services.shared.product_state import fold
 from services.shared.shipment_lifecycle import BOOKED, PICKED_UP, RETURNED_TO_SENDER
 from services.shared.shipment_lifecycle import DELIVERED as PARCEL_DELIVERED
 from services.shared.shipment_lifecycle import LOST as PARCEL_LOST
@@ -143,6 +147,24 @@ def _refunded(*history: Commit) -> Commit:
     return refunded(history, refund, refund.amount_minor, CAUSE)
 
 
+_COMMAND = Command("a" * 64, "b" * 64)
+_IN = "cat-" + "c" * 24
+_CATEGORY = CategoryCreated(category_id=_IN, name="n" * 30, parent_id="cat-" + "p" * 24)
+_CATEGORY_CREATED = Commit(category_stream(_IN), 1, (_CATEGORY,), CAUSE, command=_COMMAND)
+_NEW = ProductCreated(
+    sku="s" * 20,
+    name="n" * 30,
+    description="d" * 200,
+    category_id=_IN,
+    price_minor=10_000,
+    currency="GBP",
+    warehouse="w" * 20,
+)
+_PRODUCT_CREATED = create_product(_NEW, CAUSE, _COMMAND)
+_PRODUCT_UPDATED = _some(update_product(fold((_PRODUCT_CREATED,)), "s" * 20, {"price_minor": 9_000}, CAUSE))
+_STOCKED = _some(set_stock(StockItem("s" * 20, _NEW.product, 0, 0, 0), 10, 3, CAUSE))
+_SEEDED_WHOLE = create_product(_NEW, CAUSE, stock=10)
+
 COMMITS = {
     "accepted": ACCEPTED,
     "refused": decide(_ORDER, {}, CAUSE),
@@ -177,6 +199,11 @@ COMMITS = {
     "checked_out": _CHECKED_OUT,
     "cart_cleared": _CLEARED,
     "cart_abandoned": _ABANDONED,
+    "seeded_whole": _SEEDED_WHOLE,
+    "category_created": _CATEGORY_CREATED,
+    "product_created": _PRODUCT_CREATED,
+    "product_updated": _PRODUCT_UPDATED,
+    "stocked": _STOCKED,
 }
 _LEFT = (*_TWO_GOING, _ONE_OF_TWO_LOST, _refunded(*_TWO_GOING, _ONE_OF_TWO_LOST))
 _LEFT_SHIPPED = (*_LEFT, _followed(PICKED_UP, *_LEFT))
@@ -208,4 +235,7 @@ HISTORIES = {
         _in_cart(_cart(_OPENED, _EMPTIED, _REFILLED), clear(_cart(_OPENED))),
     ),
     "cart_abandoned": (_OPENED, _ABANDONED),
+    "seeded_whole": (_SEEDED_WHOLE,),
+    "category": (_CATEGORY_CREATED,),
+    "product": (_PRODUCT_CREATED, _PRODUCT_UPDATED, _STOCKED),
 }

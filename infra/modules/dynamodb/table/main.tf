@@ -1,5 +1,6 @@
 locals {
-  key_attributes = { for key in concat([var.hash_key], var.range_key[*]) : key.name => key.type }
+  keys           = concat([var.hash_key], var.range_key[*], flatten([for index in var.indexes : [index.hash_key, index.range_key]]))
+  key_attributes = merge([for key in local.keys : { (key.name) = key.type }]...)
 }
 
 resource "aws_dynamodb_table" "this" {
@@ -17,6 +18,18 @@ resource "aws_dynamodb_table" "this" {
     content {
       name = attribute.key
       type = attribute.value
+    }
+  }
+
+  dynamic "global_secondary_index" {
+    for_each = var.indexes
+
+    content {
+      name               = global_secondary_index.key
+      hash_key           = global_secondary_index.value.hash_key.name
+      range_key          = global_secondary_index.value.range_key.name
+      projection_type    = "INCLUDE"
+      non_key_attributes = global_secondary_index.value.includes
     }
   }
 

@@ -29,6 +29,31 @@ variable "range_key" {
   }
 }
 
+variable "indexes" {
+  description = "Global secondary indexes by name: their keys, and what they include of an item beside the keys. An item is in an index if it has both of its keys. A write that changes nothing of this costs nothing there."
+  type = map(object({
+    hash_key  = object({ name = string, type = string })
+    range_key = object({ name = string, type = string })
+    includes  = set(string)
+  }))
+  default = {}
+
+  validation {
+    condition     = alltrue([for index in var.indexes : alltrue([for key in [index.hash_key, index.range_key] : contains(["S", "N", "B"], key.type)])])
+    error_message = "A key's type is S, N or B."
+  }
+
+  validation {
+    condition     = alltrue([for index in var.indexes : length(index.includes) >= 1 && length(index.includes) <= 20])
+    error_message = "An index includes 1 to 20 attributes."
+  }
+
+  validation {
+    condition     = length(distinct(flatten([for index in var.indexes : [index.hash_key, index.range_key]]))) == length(distinct(flatten([for index in var.indexes : [index.hash_key.name, index.range_key.name]])))
+    error_message = "A key has one type in all indexes."
+  }
+}
+
 variable "ttl_attribute" {
   description = "Attribute with the time, in seconds since 1970, after which DynamoDB removes an item. None by default."
   type        = string

@@ -1,20 +1,26 @@
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from pydantic import ValidationError
 
 from scripts.cli.errors import UserError
 from scripts.cli.json_files import load_json
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
+from scripts.operate.seed_categories import category_id
 from scripts.operate.seeding import CATALOGUE, Change, Seeder, SeedProduct
 from scripts.seed_inventory import seed
+from services.catalog_service.service import CatalogService
+from services.libs.store.catalogue_index import CatalogueIndex
 from services.libs.store.event_store import ContentionError, EventStore
 from services.order_service.service import OrderService
 from services.shared.commits import Commit
-from services.shared.events.catalog import ProductInventoryUpdated
+from services.shared.events.catalog import CategoryCreated, ProductCreated, ProductInventoryUpdated, ProductUpdated
+from services.shared.sku_lifecycle import SKU, STOCKED
 from tests.factories import CAUSE, PAYMENT_TIMEOUT, place, placed_order
 from tests.unit.conftest import AT_ONCE, TABLES, Aws
 
@@ -126,7 +132,7 @@ def test_a_seeding_that_meets_another_is_made_again_from_what_that_one_left(aws:
 
     assert change.text == "stock +2, price was 6.00 GBP"
     assert aws.stock() == (14, 0, 14)
-    assert aws.store.latest_version("sku#prod-001") == 3
+    assert aws.store.latest_version("sku#prod-001") == 5
 
 
 def test_an_order_that_comes_right_before_keeps_what_it_has_reserved(aws: Aws) -> None:
@@ -221,3 +227,93 @@ def test_a_catalogue_that_contradicts_itself_is_refused(tmp_path: Path, second: 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere\.json: No such file"):
         load_json(tmp_path / "nowhere.json", CATALOGUE)
+
+
+def test_a_new_sku_is_created_and_stocked_in_one_commit(aws: Aws) -> None:
+    requests = aws.requests()
+
+    _seed(aws, _product(description="Of stoneware."))
+
+    assert len(requests) == 3, "the inventory and the stream are read, and one transaction writes"
+    (commit,) = aws.store.read("sku#prod-001")
+    assert [type(event) for event in commit.events] == [ProductCreated, ProductInventoryUpdated]
+    assert commit.get(ProductCreated).description == "Of stoneware."
+    assert SKU.fold([commit]).phase == STOCKED
+
+
+def test_a_changed_product_is_an_update_that_expects_no_stock(aws: Aws) -> None:
+    _seed(aws, _product())
+
+    assert _seed(aws, _product(price=600)).text == "price was 5.00 GBP"
+
+    (change,) = aws.store.read("sku#prod-001")[-1].stock_changes()
+    assert aws.store.read("sku#prod-001")[-1].get(ProductUpdated).price_minor == 600
+    assert change.expected_stock is None
+
+
+def test_a_description_that_the_file_does_not_name_stays(aws: Aws) -> None:
+    _seed(aws, _product(description="Of stoneware."))
+
+    assert _seed(aws, _product(price=600)).text == "price was 5.00 GBP"
+    assert _seed(aws, _product(price=600, stock=12)).text == "stock +2"
+    assert _seed(aws, _product(price=600, stock=12, description="Of stoneware.")).text == "unchanged"
+    assert _seed(aws, _product(price=600, stock=12, description="Blue.")).text == "description changed"
+    assert CatalogService(aws.store, aws.inventory).product("prod-001").description == "Blue."
+
+
+def test_the_categories_of_the_file_are_created_once_parents_first(aws: Aws) -> None:
+    for _ in range(2):
+        _seed(aws, _product(category="Kitchen/Cups"))
+
+    kitchen, cups = category_id("Kitchen"), category_id("Kitchen/Cups")
+    catalogue = CatalogService(aws.store, aws.inventory)
+    assert catalogue.category(kitchen) == CategoryCreated(category_id=kitchen, name="Kitchen")
+    assert catalogue.category(cups) == CategoryCreated(category_id=cups, name="Cups", parent_id=kitchen)
+    assert aws.inventory.read(["prod-001"])["prod-001"].product.category_id == cups
+    assert [aws.store.latest_version(stream) for stream in (f"category#{cups}", "sku#prod-001")] == [1, 1]
+
+
+def test_a_product_moves_to_another_category_and_stays_where_the_file_names_none(aws: Aws) -> None:
+    _seed(aws, _product())
+
+    assert _seed(aws, _product(category="Kitchen")).text == "moved to Kitchen"
+    assert _seed(aws, _product()).text == "unchanged"
+    assert _seed(aws, _product(stock=12)).text == "stock +2"
+    assert aws.inventory.read(["prod-001"])["prod-001"].product.category_id == category_id("Kitchen")
+
+
+@pytest.mark.parametrize("path", ["", "/", "Kitchen/", "/Cups", "a//b", "two\nlines", "n" * 101])
+def test_a_category_that_is_no_path_of_names_is_refused(path: str) -> None:
+    with pytest.raises(ValidationError, match="category"):
+        _product(category=path)
+
+
+def test_a_product_of_before_the_lists_is_listed_by_the_next_seeding(aws: Aws) -> None:
+    _seed(aws, _product())
+    aws.dynamodb.update_item(
+        TableName=TABLES.inventory,
+        Key={"item_id": {"S": "prod-001"}},
+        UpdateExpression="REMOVE listed, name_key",
+    )
+    index = CatalogueIndex(aws.dynamodb, TABLES)
+    before = index.products(limit=10).products
+
+    texts = [_seed(aws, _product()).text for _ in range(2)]
+
+    assert before == ()
+    assert texts == ["listed", "unchanged"]
+    assert [product.sku for product in index.products(limit=10).products] == ["prod-001"]
+    assert aws.stock() == (10, 0, 10)
+
+
+def test_a_price_gets_through_although_the_stock_is_never_still(aws: Aws) -> None:
+    orders = OrderService(aws.store, aws.inventory, PAYMENT_TIMEOUT)
+    _seed(aws, _product(stock=50))
+
+    def _sell(number: int) -> None:
+        place(orders, placed_order(f"order-{number}", {"prod-001": 1}), CAUSE)
+
+    change = _seed_meeting(aws, _product(stock=50, price=600), *(partial(_sell, number) for number in range(20)))
+
+    assert change.text == "price was 5.00 GBP"
+    assert aws.stock() == (50, 1, 49)

@@ -70,6 +70,31 @@ run "stream_range_key_end_of_items_and_customer_key_are_there_when_asked_for" {
   }
 }
 
+run "indexes_have_keys_of_their_own_and_include_what_is_named" {
+  command = plan
+
+  variables {
+    range_key = { name = "version", type = "N" }
+    indexes = {
+      by-city = { hash_key = { name = "city", type = "S" }, range_key = { name = "order_id", type = "S" }, includes = ["total"] }
+      by-day  = { hash_key = { name = "day", type = "N" }, range_key = { name = "city", type = "S" }, includes = ["total", "note"] }
+    }
+  }
+
+  assert {
+    condition = { for index in aws_dynamodb_table.this.global_secondary_index : index.name => join(" ", [index.hash_key, index.range_key, index.projection_type], sort(index.non_key_attributes)) } == {
+      by-city = "city order_id INCLUDE total"
+      by-day  = "day city INCLUDE note total"
+    }
+    error_message = "The indexes are not the declared ones."
+  }
+
+  assert {
+    condition     = { for attribute in aws_dynamodb_table.this.attribute : attribute.name => attribute.type } == { order_id = "S", version = "N", city = "S", day = "N" }
+    error_message = "The declared attributes are not exactly the keys of the table and its indexes."
+  }
+}
+
 run "bad_inputs_are_refused" {
   command = plan
 
@@ -78,7 +103,11 @@ run "bad_inputs_are_refused" {
     hash_key      = { name = "order_id", type = "STRING" }
     range_key     = { name = "version", type = "NUMBER" }
     ttl_attribute = ""
-    kms_key_arn   = "alias/mine"
+    indexes = {
+      by-city = { hash_key = { name = "city", type = "STRING" }, range_key = { name = "order_id", type = "S" }, includes = [] }
+      by-day  = { hash_key = { name = "city", type = "N" }, range_key = { name = "order_id", type = "S" }, includes = ["total"] }
+    }
+    kms_key_arn = "alias/mine"
   }
 
   expect_failures = [
@@ -86,6 +115,7 @@ run "bad_inputs_are_refused" {
     var.hash_key,
     var.range_key,
     var.ttl_attribute,
+    var.indexes,
     var.kms_key_arn,
   ]
 }
