@@ -10,11 +10,8 @@ import pytest
 
 from scripts.ledger.lifecycles import lifecycle_of
 from services.libs.store.commit_items import commit_from_item
-<<<<<<< HEAD
 from services.shared.cart_lifecycle import CART, EMPTY
-=======
 from services.shared.category_lifecycle import CATEGORY
->>>>>>> 4b13e7db5b31fb8231da3777319d8c1631ae8e47
 from services.shared.commits import Commit
 from services.shared.inventory import Move
 from services.shared.lifecycle import ImpossibleCommitError, Phase
@@ -68,13 +65,10 @@ _LATER = {
     "never returned": (ORDER, [*_DELIVERED, "return-requested", "return-not-received"], DELIVERED),
     "parcel delivered": (SHIPMENT, [*_BOOKED, "parcel-tracked", "parcel-delivered"], PARCEL_DELIVERED),
     "parcel lost": (SHIPMENT, [*_BOOKED, "parcel-tracked", "parcel-lost"], LOST),
-<<<<<<< HEAD
     "cart checked out": (CART, [*_FILLED, "checked-out"], EMPTY),
     "cart cleared": (CART, [*_FILLED, "cart-cleared"], EMPTY),
     "cart abandoned": (CART, [*_FILLED, "cart-abandoned"], EMPTY),
-=======
     "created and changed": (SKU, ["product-created", "product-updated", "product-stocked"], STOCKED),
->>>>>>> 4b13e7db5b31fb8231da3777319d8c1631ae8e47
     "parcel came back": (SHIPMENT, [*_BOOKED, "parcel-tracked", "parcel-returned-to-sender"], RETURNED_TO_SENDER),
 }
 _OPEN = {"forced", "confirmed", "called off", "lost", "sent back", "one of two lost"}
@@ -154,14 +148,9 @@ def test_the_hot_path_finds_the_decision_and_the_settlement_at_their_versions() 
 
 
 def test_what_a_service_writes_is_what_it_is_declared_to_write() -> None:
-<<<<<<< HEAD
-    transitions = (*ORDER.transitions, *SHIPMENT.transitions, *SKU.transitions, *CART.transitions)
-    writers = {(one.names, one.writer) for one in transitions}
-=======
     writers: dict[str, set[str]] = {}
-    for one in (*ORDER.transitions, *SHIPMENT.transitions, *SKU.transitions, *CATEGORY.transitions):
+    for one in (*ORDER.transitions, *SHIPMENT.transitions, *SKU.transitions, *CATEGORY.transitions, *CART.transitions):
         writers.setdefault(one.names, set()).add(one.writer)
->>>>>>> 4b13e7db5b31fb8231da3777319d8c1631ae8e47
 
     assert {events: " and ".join(sorted(names)) for events, names in writers.items()} == {
         "OrderValidated + PaymentRequested": "order-service",
@@ -184,19 +173,15 @@ def test_what_a_service_writes_is_what_it_is_declared_to_write() -> None:
         "ShipmentCreated": "fulfilment-service",
         "ShipmentTracked": "fulfilment-service",
         "ShipmentDelivered": "fulfilment-service",
-<<<<<<< HEAD
-        "ProductInventoryUpdated": "tools",
         "CartItemAdded": "cart-service",
         "CartItemRemoved": "cart-service",
         "CartCleared": "cart-service",
         "CartCheckoutInitiated + OrderPlaced": "cart-service",
-=======
         "ProductCreated": "catalog-service",
         "ProductCreated + ProductInventoryUpdated": "tools",
         "ProductUpdated": "catalog-service and tools",
         "ProductInventoryUpdated": "catalog-service and tools",
         "CategoryCreated": "catalog-service and tools",
->>>>>>> 4b13e7db5b31fb8231da3777319d8c1631ae8e47
     }
 
 

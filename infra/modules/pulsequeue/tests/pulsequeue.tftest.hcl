@@ -185,7 +185,6 @@ run "a_fault_rate_below_zero_is_refused" {
   expect_failures = [var.settings]
 }
 
-
 run "a_window_for_returns_of_less_than_a_day_is_refused" {
   command = plan
 
