@@ -18,6 +18,7 @@ from tests.integration.writes import new_order
 
 _CONFIGURATION = REPO_ROOT / "tests" / "integration" / "walk" / "schemathesis.toml"
 _ENDING_SECONDS = 120
+_LONG_SECONDS = 120
 
 
 @pytest.fixture
@@ -44,10 +45,13 @@ def _orders(world: World, walker: str) -> None:
 
 
 @pytest.mark.usefixtures("_orders")
-def test_the_api_answers_as_its_document_says(world: World, walk_seconds: int) -> None:
+def test_the_api_answers_as_its_document_says(world: World, pytestconfig: pytest.Config) -> None:
+    seconds, seed = pytestconfig.getoption("--walk-seconds"), pytestconfig.getoption("--walk-seed")
+    # Values at the limits of each parameter take longer than a short walk has.
+    phases = "fuzzing,stateful" if seconds < _LONG_SECONDS else "coverage,fuzzing,stateful"
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(_CONFIGURATION), "run", str(DOCUMENT)),
-        *("--max-time", str(walk_seconds), "--phases", "fuzzing,stateful", "--no-color"),
+        *("--max-time", str(seconds), "--phases", phases, "--no-color", *(["--seed", seed] if seed else [])),
     ]
     environ = {
         **os.environ,
@@ -61,8 +65,8 @@ def test_the_api_answers_as_its_document_says(world: World, walk_seconds: int) -
         cwd=REPO_ROOT,
         env=environ,
         capture_output=True,
-        text=True,
-        timeout=walk_seconds + _ENDING_SECONDS,
+        encoding="utf-8",
+        timeout=seconds + _ENDING_SECONDS,
         check=False,
     )
 

@@ -382,6 +382,7 @@ def test_no_secret_passes_through_terraform(resources: list[Resource]) -> None:
     assert secret == {
         "CARRIER_SECRET_PARAMETER",
         "METRICS_TOKEN_PARAMETER",
+        "CURSOR_SECRET_PARAMETER",
         "SLACK_WEBHOOK_PARAMETER",
         "TEAMS_WEBHOOK_PARAMETER",
     }
