@@ -114,6 +114,21 @@ def metrics(_: Context) -> None:
     _pytest_deployed("tests/metrics")
 
 
+@command(
+    {"seconds": "how long", "seed": "the seed that a walk named when it failed; a new one by default"},
+    needs=OWN_DEPLOYMENT,
+)
+def api(_: Context, seconds: str = "600", seed: str | None = None) -> None:
+    """Walk at random through the deployed shop API.
+
+    Schemathesis makes up requests and compares each answer with docs/openapi.yaml.
+    """
+    arguments = ["--walk-seconds", str(count("seconds", seconds))]
+    if seed:
+        arguments += ["--walk-seed", str(count("seed", seed))]
+    _pytest_deployed("tests/integration/test_walk.py", *arguments)
+
+
 @command(needs=OWN_DEPLOYMENT)
 def environments(_: Context) -> None:
     """Deploy dev, staging and prod side by side.

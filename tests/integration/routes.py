@@ -7,9 +7,8 @@ from typing import Any
 
 import yaml
 
-from scripts.cli.paths import REPO_ROOT
+from scripts.cli.paths import API_DOCUMENT
 
-DOCUMENT = REPO_ROOT / "docs" / "openapi.yaml"
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -40,6 +39,6 @@ class Route:
 
 
 def every_route() -> dict[str, Route]:
-    paths: dict[str, dict[str, Any]] = yaml.safe_load(DOCUMENT.read_text("utf-8"))["paths"]
+    paths: dict[str, dict[str, Any]] = yaml.safe_load(API_DOCUMENT.read_text("utf-8"))["paths"]
     routes = [Route(method.upper(), path, one) for path, methods in paths.items() for method, one in methods.items()]
     return {route.key: route for route in routes}

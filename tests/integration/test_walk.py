@@ -1,16 +1,16 @@
 """The deployed API answers as its document says, whatever comes: no 5xx, nothing that is not described."""
 
 import os
+import secrets
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
 
-from scripts.cli.paths import REPO_ROOT
+from scripts.cli.paths import API_DOCUMENT, REPO_ROOT
 from scripts.operate.shop_users import ShopUsers
 from tests.integration.after_sale_writes import AfterSaleWrites
-from tests.integration.routes import DOCUMENT
 from tests.integration.tokens import customer_id_of
 from tests.integration.walk import CUSTOMER, STAFF_MEMBER
 from tests.integration.world import World
@@ -19,6 +19,7 @@ from tests.integration.writes import new_order
 _CONFIGURATION = REPO_ROOT / "tests" / "integration" / "walk" / "schemathesis.toml"
 _ENDING_SECONDS = 120
 _LONG_SECONDS = 120
+_SEEDS = 1_000_000
 
 
 @pytest.fixture
@@ -46,12 +47,13 @@ def _orders(world: World, walker: str) -> None:
 
 @pytest.mark.usefixtures("_orders")
 def test_the_api_answers_as_its_document_says(world: World, pytestconfig: pytest.Config) -> None:
-    seconds, seed = pytestconfig.getoption("--walk-seconds"), pytestconfig.getoption("--walk-seed")
+    seconds = pytestconfig.getoption("--walk-seconds")
+    seed = pytestconfig.getoption("--walk-seed") or secrets.randbelow(_SEEDS) + 1
     # Values at the limits of each parameter take longer than a short walk has.
     phases = "fuzzing,stateful" if seconds < _LONG_SECONDS else "coverage,fuzzing,stateful"
     command = [
-        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(_CONFIGURATION), "run", str(DOCUMENT)),
-        *("--max-time", str(seconds), "--phases", phases, "--no-color", *(["--seed", seed] if seed else [])),
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(_CONFIGURATION), "run", str(API_DOCUMENT)),
+        *("--max-time", str(seconds), "--phases", phases, "--seed", str(seed), "--no-color"),
     ]
     environ = {
         **os.environ,
