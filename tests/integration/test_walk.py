@@ -23,29 +23,24 @@ _SEEDS = 1_000_000
 
 
 @pytest.fixture
-def walker(world: World) -> str:
-    """Whoever walks, with the things that the configuration names."""
-    users = ShopUsers(world.target, world.deployment)
+def _things(world: World) -> None:
+    """What the configuration names: an order whose goods are on their way back, and one that may still be cancelled."""
+    users, writes = ShopUsers(world.target, world.deployment), AfterSaleWrites(world)
     for email in (CUSTOMER, STAFF_MEMBER):
         users.create(email)
     users.make_staff(STAFF_MEMBER)
     for sku in ("walk-sku-1", "walk-sku-2"):
         world.seed(sku, 1000)
-    return customer_id_of(users.sign_in_anew(CUSTOMER).text)
-
-
-@pytest.fixture
-def _orders(world: World, walker: str) -> None:
-    """One was delivered, and goods are on their way back; the other may still be cancelled."""
-    writes = AfterSaleWrites(world)
-    delivered, placed = (
+    walker = customer_id_of(users.sign_in_anew(CUSTOMER).text)
+    returned, placed = (
         replace(new_order("walk-sku-1"), order_id=f"walk-order-{number}", customer_id=walker) for number in (1, 2)
     )
-    writes.delivered(delivered)
-    writes.do(writes.request_return(delivered, "walk-return-1"), writes.place(placed))
+    with world.paused("order-service"), world.paused("payment-service"), world.paused("fulfilment-service"):
+        writes.delivered(returned)
+        writes.do(writes.request_return(returned, "walk-return-1"), writes.place(placed))
 
 
-@pytest.mark.usefixtures("_orders")
+@pytest.mark.usefixtures("_things")
 def test_the_api_answers_as_its_document_says(world: World, pytestconfig: pytest.Config) -> None:
     seconds = pytestconfig.getoption("--walk-seconds")
     seed = pytestconfig.getoption("--walk-seed") or secrets.randbelow(_SEEDS) + 1
