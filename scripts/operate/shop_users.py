@@ -1,5 +1,6 @@
 """The users of the shop: customers and staff, as its user pool knows them."""
 
+import base64
 import json
 import re
 import secrets
@@ -21,6 +22,13 @@ class AccessToken:
     text: str
     lifetime_seconds: int
 
+    @property
+    def customer_id(self) -> str:
+        """Of its bearer. The token is our own, so its signature is not checked."""
+        payload = self.text.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return str(claims["customer_id"])
+
 
 class ShopUsers:
     def __init__(self, target: Target, deployment: Deployment) -> None:
@@ -39,6 +47,16 @@ class ShopUsers:
         except self._cognito.exceptions.UsernameExistsException:
             return False
         return True
+
+    def sign_up(self, name: str) -> AccessToken:
+        """Make the user of a made-up address unless there is one, and sign in. No mail is sent."""
+        email = email_of(name)
+        self.create(email)
+        return self.sign_in_anew(email)
+
+    def remove(self, name: str) -> None:
+        """Remove the user of a made-up address."""
+        self._cognito.admin_delete_user(UserPoolId=self._pool.id, Username=email_of(name))
 
     def make_staff(self, email: str) -> None:
         self._cognito.admin_add_user_to_group(UserPoolId=self._pool.id, Username=email, GroupName=STAFF)
