@@ -45,7 +45,7 @@ class ColdStart:
     clients_ms: float
     first_response_ms: float
     reference_ms: float
-    """Import of botocore and pydantic, and the same clients."""
+    """Import of botocore and pydantic, and the same clients; for an API, import of Powertools' event handler too."""
     clients: Sequence[str]
     first_invocation_ms: float
     second_invocation_ms: float
@@ -113,7 +113,7 @@ class Measuring:
         first = self._probe(asked, environment)
         if first["error"]:
             raise UserError(f"{config.name} does not start: {first['error']}")
-        reference = {"folder": str(folder), "clients": first["clients"]}
+        reference = {"folder": str(folder), "clients": first["clients"], "serves": config.serves}
         starts, references = [], []
         for number in range(self._repeat):
             out.print(f"{config.name}: cold start {number + 1} of {self._repeat} …", markup=False)
