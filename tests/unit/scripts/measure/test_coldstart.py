@@ -58,3 +58,18 @@ def test_the_probe_tells_how_a_handler_failed(tmp_path: Path) -> None:
 
 def test_the_reference_makes_the_clients_it_is_told(tmp_path: Path) -> None:
     assert float(str(probe(tmp_path, clients=["sqs"])["import_ms"])) > 0
+
+
+def test_the_reference_of_an_api_has_an_event_handler_too() -> None:
+    code = (
+        "import json, sys; from scripts.measure import cold_probe; cold_probe.reference([], serves=SERVES);"
+        "print(any('event_handler' in name for name in sys.modules))"
+    )
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", code.replace("SERVES", serves)], capture_output=True, text=True, check=True
+        ).stdout
+        for serves in ("True", "False")
+    ]
+
+    assert found == ["True\n", "False\n"]
