@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import secrets
+import shlex
 from dataclasses import dataclass
 
 from scripts.cli.console import err, out
@@ -81,7 +82,7 @@ class ShopUsers:
         return AccessToken(result["AccessToken"], result["ExpiresIn"])
 
 
-def make(target: Target, user: str, *, staff: bool, as_json: bool = False) -> None:
+def make(target: Target, user: str, *, staff: bool, as_json: bool = False, for_shell: bool = False) -> None:
     """Make the user unless there is one, and print a token. Only somebody's own address keeps its password."""
     email = email_of(user)
     deployment = Deployment.of(target)
@@ -93,7 +94,11 @@ def make(target: Target, user: str, *, staff: bool, as_json: bool = False) -> No
     err.print(f"{email} {'is new' if is_new else 'exists already'}: {what} of {target.environment}", markup=False)
     if not is_new and not email.endswith(f"@{_MADE_UP}"):
         raise UserError(f"{email} may be somebody's own account: its password was not replaced, so there is no token")
-    _show(email, users.sign_in_anew(email), deployment.shop_url(target), as_json=as_json)
+    token, url = users.sign_in_anew(email), deployment.shop_url(target)
+    if for_shell:
+        out.print(f"export SHOP={shlex.quote(url)} TOKEN={shlex.quote(token.text)}", markup=False)
+        return
+    _show(email, token, url, as_json=as_json)
 
 
 def email_of(user: str) -> str:
