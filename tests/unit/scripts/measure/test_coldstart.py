@@ -20,9 +20,9 @@ def test_import_times_are_added_up_by_package_and_ours_by_service() -> None:
 
 
 def test_the_ratio_is_that_of_import_and_clients_to_the_reference() -> None:
-    start = ColdStart("f", 1, 300, 100, 500, 200, ("dynamodb",), 900, 10, {})
+    start = ColdStart("f", 1, 300, 100, 500, 200, 300, 100, ("dynamodb",), 900, 10, {})
 
-    assert start.ratio == 2
+    assert (start.ratio, start.cpu_ratio) == (2, 3)
 
 
 def probe(folder: Path, **asked: object) -> dict[str, object]:
@@ -47,6 +47,7 @@ def test_the_probe_names_the_clients_that_a_handler_makes_and_hides_what_it_prin
 
     assert answer["clients"] == ["sqs"]
     assert answer["error"] == ""
+    assert 0 < float(str(answer["cpu_ms"])) < 60_000
     assert not list(tmp_path.rglob("*.pyc"))
 
 
