@@ -39,8 +39,9 @@ _PATIENCE = Backoff(attempts=6, first_pause_seconds=0.1, longest_pause_seconds=1
 _LOST_ANSWERS = 0.15
 """The share of the answers that never reach the caller, who repeats the request."""
 _MOST_UNITS = 3
-_CANCEL_SHARE = 0.5
+_CANCEL_SHARE = 0.7
 _DECISION_SECONDS = 10
+_DECISION_LOOK_SECONDS = 0.05
 _LOOK_SECONDS = 0.1
 _NEW_TOKEN_AFTER = 0.6
 
@@ -211,6 +212,7 @@ class Tab(Hand):
                 if OrderAction.CANCEL in seen.content.actions:
                     self._send(commands.cancel(self._person.customer_id, order_id))
                 return
+            sleep(_DECISION_LOOK_SECONDS)
 
     def _follow_an_order(self) -> None:
         """Bring it further, and send some of it back once it is delivered."""

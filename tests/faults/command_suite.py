@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from time import monotonic, sleep
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -13,15 +14,20 @@ from scripts.cli.console import out
 from scripts.deploy.deployment import Deployment
 from scripts.ledger.audit.auditor import Auditor
 from scripts.ledger.log_reader import read_commits
+from scripts.operate.order_client import OrderClient
 from scripts.operate.seeding import Seeder, SeedProduct
-from scripts.operate.use_cases import fulfilment
+from scripts.operate.use_cases import after_sale, fulfilment
+from services.shared.causes import Cause
+from services.shared.commits import order_id_of
+from services.shared.order_lifecycle import PAID, RESERVED, UNPAID
+from services.shared.order_state import Order, RefundStatus
 from tests.faults.callers import Budget, Desk, Hand, Person, Tab
-from tests.faults.chaos import Killer
+from tests.faults.chaos import Killer, Sweeping, repeated
 from tests.faults.command_report import CommandReport
 from tests.faults.commands import Log, Request
 from tests.faults.crashes import Crashes
 from tests.faults.evidence import Evidence
-from tests.faults.queues import waiting
+from tests.faults.queues import redrive, waiting
 from tests.faults.suite import FaultDeployment
 
 _SERVICES = ("cart-service-api", "order-service-api", "catalog-service-api")
@@ -35,6 +41,9 @@ _COMMANDS_PER_KILL = 25
 _QUIET_SECONDS = 3
 _SETTLE_SECONDS = 180
 _POLL_SECONDS = 0.5
+_SWEEP_SECONDS = 10
+_PAYING = {RESERVED, PAID, UNPAID}
+"""The phases of an order in which something is still to come of its payment."""
 
 
 def run_command_suite(
@@ -53,6 +62,9 @@ class _Run:
         deployment = Deployment.of(target)
         self._target, self._deployment, self._seed = target, deployment, seed
         self._sqs = target.client("sqs")
+        self._orders = OrderClient(target, deployment)
+        self._after_sale = after_sale(target.client("dynamodb"), deployment)
+        self._sweeping = Sweeping(target, deployment)
         self._budget = Budget(commands, until, self._on_command)
         self._log = Log()
         functions = [deployment.functions[name].name for name in _SERVICES]
@@ -126,13 +138,28 @@ class _Run:
             self._proxy.answer_instead = None
 
     def _settle(self) -> None:
-        """Wait until nothing has been under way for a while: then the log has all that follows from the commands."""
-        quiet_since, until = monotonic(), monotonic() + _SETTLE_SECONDS
-        with out.status("waiting until nothing is under way"):
-            while monotonic() < min(until, quiet_since + _QUIET_SECONDS):
-                sleep(_POLL_SECONDS)
-                if any(waiting(self._sqs, queue.url, in_flight=True) for queue in self._deployment.queues.values()):
-                    quiet_since = monotonic()
+        """Wait until nothing is under way, so that the log has all that follows from the commands.
+
+        Gateway and carrier fail here too: what they refused or failed is asked for again.
+        """
+        until = monotonic() + _SETTLE_SECONDS
+        with out.status("waiting until nothing is under way"), repeated(self._sweeping.sweep, _SWEEP_SECONDS):
+            while self._is_busy_until_quiet(until) and monotonic() < until:
+                redrive(self._sqs, self._deployment)
+
+    def _is_busy_until_quiet(self, until: float) -> bool:
+        """Wait until the queues have been empty for a while; return whether orders are left that are not done."""
+        quiet_since = monotonic()
+        while monotonic() < min(until, quiet_since + _QUIET_SECONDS):
+            sleep(_POLL_SECONDS)
+            if any(waiting(self._sqs, queue.url, in_flight=True) for queue in self._deployment.queues.values()):
+                quiet_since = monotonic()
+        orders = [history.order for history in self._orders.histories(self._log.order_ids()).values()]
+        refused = [(order, refund) for order in orders if order for refund in _refused(order)]
+        for order, refund_id in refused:
+            order_id = order_id_of(order.history[0].stream_id)
+            self._after_sale.retry_refund(order_id, refund_id, Cause(refund_id, refund_id, datetime.now(UTC)))
+        return bool(refused) or any(order is None or order.state.phase in _PAYING for order in orders)
 
     def _audit(self) -> dict[str, list[str]]:
         audit = Auditor(self._target.client("dynamodb"), self._deployment).audit()
@@ -147,6 +174,11 @@ def _all_at_once(tasks: Sequence[Callable[[], None]]) -> None:
     with ThreadPoolExecutor(len(tasks)) as threads:
         for task in [threads.submit(task) for task in tasks]:
             task.result()
+
+
+def _refused(order: Order) -> list[str]:
+    """The refunds of the order that the gateway refused."""
+    return [refund_id for refund_id, refund in order.refunds.items() if refund.status is RefundStatus.FAILED]
 
 
 def _product(sku: str) -> SeedProduct:

@@ -119,6 +119,11 @@ class Log:
         """How often which command was told what."""
         return Counter((one.request.name, one.outcome) for one in self.sent)
 
+    def order_ids(self) -> list[str]:
+        """The orders of the checkouts that were acknowledged."""
+        answers = (one.answer.content for one in self.sent if one.answer)
+        return [answer.order_id for answer in answers if isinstance(answer, CheckoutView)]
+
     def refusals(self) -> Counter[str]:
         """How often which command was refused for which reason."""
         return Counter(

@@ -16,14 +16,13 @@ from scripts.deploy.deployment import Deployment
 from scripts.deploy.own_deployment import own_deployment, with_settings
 from scripts.deploy.target import Target
 from scripts.measure.usage import SERVICES
-from scripts.operate.dead_letter_queues import move_back, queues
 from scripts.operate.order_client import OrderClient
 from scripts.operate.seeding import Seeder
 from services.shared.events.order import OrderPlaced
 from tests.faults.chaos import Deployer, Killer, Sweeping, repeated
 from tests.faults.people import ARRIVAL, People
 from tests.faults.proxy import FaultProxy
-from tests.faults.queues import waiting
+from tests.faults.queues import redrive, waiting
 from tests.faults.remains import Remains, dead_letters, is_explained
 from tests.faults.repeater import Repeater
 from tests.faults.report import Report
@@ -199,7 +198,7 @@ class _Run:
                 self._killer.kill()
             self._send(batch)
             if number % _BATCHES_PER_REDRIVE == _BATCHES_PER_REDRIVE - 1:
-                self._redriven += self._redrive()
+                self._redriven += redrive(self._sqs, self._deployment)
             if monotonic() > look_at:
                 look_at = self._look()
             began += self._hold_back()
@@ -265,14 +264,10 @@ class _Run:
 
     def _redrive_all(self) -> None:
         for _ in range(_REDRIVES):
-            self._redriven += self._redrive()
+            self._redriven += redrive(self._sqs, self._deployment)
             self._settle(_GIVE_UP_SECONDS)
             if all(is_explained(letter) for letter in dead_letters(self._sqs, self._deployment)):
                 break
-
-    def _redrive(self) -> int:
-        sources = [queue for queue in queues(self._deployment) if queue.source_url]
-        return sum(move_back(self._sqs, queue).moved for queue in sources)
 
     def _report(self, seconds: float) -> Report:
         with out.status("auditing"):
