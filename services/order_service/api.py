@@ -98,6 +98,7 @@ def get_order(
     ] = None,
 ) -> Response[OrderView]:
     """Read an order. A customer finds their own, staff everybody's."""
+    api.log(order_id=order_id)
     caller, now = api.caller, api.cause.at
     whose = customer_id if caller.is_staff and customer_id else caller.customer_id
     found = _application().orders.find(order_id, whose, is_staff=caller.is_staff)
@@ -115,6 +116,7 @@ def get_order(
 )
 def cancel_order(order_id: OrderId, key: IdempotencyKey, version: IfMatchOrAny = None) -> Response[OrderView]:
     """Cancel an order whose fulfilment has not started. Whatever was paid is given back."""
+    api.log(order_id=order_id)
     caller = api.caller.customer_id
     with _known_to(order_id, caller):
         commit = _application().after_sale.cancel(order_id, caller, api.cause, Request(api.command_of(key), version))
@@ -133,6 +135,7 @@ def request_return(
     order_id: OrderId, body: RequestReturn, key: IdempotencyKey, version: IfMatchOrAny = None
 ) -> Response[ReturnView]:
     """Announce to send delivered goods back."""
+    api.log(order_id=order_id)
     caller, command = api.caller.customer_id, api.command_of(key, body)
     announced = ReturnRequested(
         order_id=order_id,
@@ -165,6 +168,7 @@ def receive_return(
     version: IfMatchOrAny = None,
 ) -> Response[ReturnView]:
     """Close a return with the goods that came back. They are refunded, and those fit for sale are in stock again."""
+    api.log(order_id=order_id)
     goods = ReceivedGoods(order_id, return_id, _stock_lines(body.lines), _stock_lines(body.restock))
     with _known_to(order_id, api.caller.customer_id, is_staff=True):
         request = Request(api.command_of(key, body), version)

@@ -255,6 +255,7 @@ _INDEXES = {
     ("event-store", "categories", "category_parent"): {CATALOG_API},
 }
 """Who queries an index, by its table, its name and its hash key."""
+_SENDERS = {"order": {SWEEPER}, "fulfilment": {SWEEPER}, "cart": {SWEEPER}}
 """Who sends straight to a queue."""
 _GIVING_UP = {"relay": {RELAY}}
 """Who sends to dead letters that are of no queue."""

@@ -223,6 +223,10 @@ _PUBLIC = {
     "GET /metrics": "the function compares the caller's bearer token",
     "GET /v1/health": "says nothing",
     "POST /v1/carrier-events": "the function checks the carrier's signature",
+    "GET /v1/categories": "everyone may see what there is to buy",
+    "GET /v1/categories/{categoryId}": "everyone may see what there is to buy",
+    "GET /v1/products": "everyone may see what there is to buy",
+    "GET /v1/products/{sku}": "everyone may see what there is to buy",
 }
 
 
@@ -364,6 +368,7 @@ def test_no_secret_passes_through_terraform(resources: list[Resource]) -> None:
     assert secret == {
         "CARRIER_SECRET_PARAMETER",
         "METRICS_TOKEN_PARAMETER",
+        "CURSOR_SECRET_PARAMETER",
         "SLACK_WEBHOOK_PARAMETER",
         "TEAMS_WEBHOOK_PARAMETER",
     }

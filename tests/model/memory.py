@@ -2,7 +2,7 @@
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import cast
@@ -46,6 +46,11 @@ class MemoryEventStore(EventStore):
     def read(self, stream_id: str) -> tuple[Commit, ...]:
         stream = self._streams.get(stream_id, {})
         return tuple(stream[version] for version in sorted(stream))
+
+    def read_back(self, stream_id: str, until: Callable[[Commit], bool]) -> tuple[Commit, ...]:
+        commits = self.read(stream_id)
+        first = next((place for place in reversed(range(len(commits))) if until(commits[place])), 0)
+        return commits[first:]
 
     def read_versions(self, stream_ids: Sequence[str], versions: Sequence[int]) -> dict[str, tuple[Commit, ...]]:
         found = {
@@ -124,6 +129,9 @@ class MemoryInventory(InventoryTable):
     def read(self, skus: Iterable[str]) -> dict[str, StockItem]:
         return {sku: self._store.stock[sku] for sku in skus if sku in self._store.stock}
 
+    def unlisted(self, skus: Iterable[str]) -> set[str]:  # noqa: ARG002 - all are listed from the beginning
+        return set()
+
 
 class _InventoryClient(InventoryTable):
     """Reads its arguments once, so that the SDK can repeat the request."""
@@ -133,6 +141,9 @@ class _InventoryClient(InventoryTable):
 
     def read(self, skus: Iterable[str]) -> dict[str, StockItem]:
         return self._inventory.read(list(skus))
+
+    def unlisted(self, skus: Iterable[str]) -> set[str]:
+        return self._inventory.unlisted(list(skus))
 
 
 class MemoryGateway(PaymentGateway):

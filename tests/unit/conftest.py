@@ -32,6 +32,7 @@ from services.libs.store.commit_items import CATEGORY_PARENT
 from services.libs.store.event_store import EventStore, Tables
 from services.libs.store.inventory_table import LISTED, InventoryTable
 from services.shared.events.event import Bus
+from tests import quick_moto
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 # A busy machine is slow: that is no fault of the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+quick_moto.answer_without_search()
 
 REGION = "eu-west-2"
 # Made once: what a session costs is to find and read the services' models.

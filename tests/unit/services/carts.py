@@ -34,8 +34,7 @@ def abandoned_carts(aws: Aws, store: EventStore | None = None) -> AbandonedCarts
 def seed(aws: Aws, sku: str = "prod-001", **product: str | int) -> None:
     """Set the product as it is from now on, with ten units of it."""
     version = aws.store.latest_version(sku_stream(sku)) + 1
-    delta = 10 if version == 1 else 0
-    aws.store.append(seeding(sku, version=version, delta=delta, **product))  # type: ignore[arg-type]
+    aws.store.append(seeding(sku, 10, version, 10 if version == 1 else 0, **product))
 
 
 def deadlines(aws: Aws) -> list[DeadlineGroup]:

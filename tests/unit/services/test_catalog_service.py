@@ -1,16 +1,17 @@
 """The catalogue's use cases, and what they leave in the log and the inventory."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 
 from services.catalog_service.service import CatalogService
 from services.libs.store.event_store import ContentionError, EventStore
+from services.libs.store.inventory_table import InventoryTable
 from services.order_service.service import OrderService
 from services.shared.commits import Command, Commit
 from services.shared.events.catalog import CategoryCreated, ProductCreated, ProductInventoryUpdated, ProductUpdated
 from services.shared.events.order import OrderValidated
-from services.shared.inventory import Product
+from services.shared.inventory import Product, StockItem
 from services.shared.refusals import Refusal, RefusedError
 from tests.factories import CAUSE, PAYMENT_TIMEOUT, place, placed_order, seeding
 from tests.unit.conftest import AT_ONCE, TABLES, Aws
@@ -252,6 +253,29 @@ def test_a_price_that_comes_right_before_the_stock_is_set_stays(aws: Aws, catalo
     CatalogService(store, aws.inventory).set_stock("prod-001", 20, CAUSE)
 
     assert store.attempts == 2
+    assert _product(aws).price_minor == 1500
+    assert aws.stock() == (20, 0, 20)
+
+
+class _ReadThen(InventoryTable):
+    """An inventory after whose first reading something else happens."""
+
+    def __init__(self, aws: Aws, other: Callable[[], object]) -> None:
+        super().__init__(aws.dynamodb, TABLES.inventory)
+        self._others = iter([other])
+
+    def read(self, skus: Iterable[str]) -> dict[str, StockItem]:
+        items = super().read(skus)
+        next(self._others, lambda: None)()
+        return items
+
+
+def test_a_price_that_comes_while_the_stock_is_read_stays(aws: Aws, catalogue: CatalogService) -> None:
+    aws.store.append(seeding(stock=10))
+    reading = _ReadThen(aws, lambda: catalogue.update_product("prod-001", {"price_minor": 1500}, CAUSE))
+
+    CatalogService(aws.store, reading).set_stock("prod-001", 20, CAUSE)
+
     assert _product(aws).price_minor == 1500
     assert aws.stock() == (20, 0, 20)
 

@@ -537,3 +537,13 @@ def test_a_fault_is_to_come_again(aws: Aws, path: str, body: object, claims: Map
 
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert EVENT_STORE_TABLE not in str(answer.content)
+
+
+def test_the_log_names_the_order_and_nobody(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    _write(aws, concluded())
+
+    _post(CANCELLATION)
+
+    logged = capsys.readouterr().out
+    assert '"order_id": "order-1"' in logged
+    assert "customer-1" not in logged
