@@ -14,6 +14,7 @@ from scripts.cli.console import out
 from scripts.deploy.deployment import Deployment
 from scripts.ledger.audit.auditor import Auditor
 from scripts.ledger.log_reader import read_commits
+from scripts.operate.mappings import Mappings
 from scripts.operate.order_client import OrderClient
 from scripts.operate.seeding import Seeder, SeedProduct
 from scripts.operate.use_cases import after_sale, fulfilment
@@ -31,13 +32,15 @@ from tests.faults.queues import redrive, waiting
 from tests.faults.suite import FaultDeployment
 
 _SERVICES = ("cart-service-api", "order-service-api", "catalog-service-api")
-_CUSTOMERS = 3
+_CUSTOMERS = 2
 _TABS = 2
 _DESKS = 1
 _SKUS = 8
 _STOCK = 1_000_000
-_COMMANDS_PER_KILL = 25
+_COMMANDS_PER_KILL = 40
 """Beside those that die at a call."""
+_COMMANDS_PER_SHIFT = 100
+"""The warehouse works every other shift: before its first there are orders to cancel, and then some to return."""
 _QUIET_SECONDS = 3
 _SETTLE_SECONDS = 180
 _POLL_SECONDS = 0.5
@@ -64,6 +67,7 @@ class _Run:
         self._sqs = target.client("sqs")
         self._orders = OrderClient(target, deployment)
         self._after_sale = after_sale(target.client("dynamodb"), deployment)
+        self._warehouse = Mappings(target, deployment, ["fulfilment-service"])
         self._sweeping = Sweeping(target, deployment)
         self._budget = Budget(commands, until, self._on_command)
         self._log = Log()
@@ -126,6 +130,8 @@ class _Run:
 
     def _on_command(self, number: int) -> None:
         self._progress.advance(self._bar)
+        if number % _COMMANDS_PER_SHIFT == 0:
+            self._warehouse.switch(enabled=number // _COMMANDS_PER_SHIFT % 2 == 1)
         if number % _COMMANDS_PER_KILL == _COMMANDS_PER_KILL - 1:
             self._killer.kill()
 
@@ -142,6 +148,7 @@ class _Run:
 
         Gateway and carrier fail here too: what they refused or failed is asked for again.
         """
+        self._warehouse.switch(enabled=True)
         until = monotonic() + _SETTLE_SECONDS
         with out.status("waiting until nothing is under way"), repeated(self._sweeping.sweep, _SWEEP_SECONDS):
             while self._is_busy_until_quiet(until) and monotonic() < until:

@@ -15,7 +15,7 @@ from tests.faults.proxy import FaultProxy
 _COMMIT = "DynamoDB_20120810.TransactWriteItems"
 # Dealt like cards, so that a short run has each kind too: of the commits, and of the other calls.
 _COMMITS_PER_DECK = 12
-_OTHERS_PER_DECK = 60
+_OTHERS_PER_DECK = 80
 
 
 class Moment(StrEnum):
