@@ -1,15 +1,15 @@
 """What the event store says about the commands of a run."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
 
 from services.cart_service.domain import Cart, closes
 from services.shared.cart_lifecycle import CART_PREFIX, checkout_order_id, customer_id_of
-from services.shared.commits import Commit
+from services.shared.commits import Commit, order_stream
 from services.shared.events.cart import CartCheckoutInitiated
 from services.shared.events.event import Event
 from services.shared.events.order import OrderPlaced
-from services.shared.refusals import Refusal
 from tests.faults.commands import Log, Repetition, Sent
 
 
@@ -61,8 +61,7 @@ class Evidence:
 
     def _may_be_refused(self, sent: Sent, commit: Commit) -> bool:
         """A command without a key is not recognized; nor is one of a cart that has been closed since."""
-        assert sent.problem is not None
-        is_stale = sent.problem.reason == Refusal.STALE or sent.problem.status == 412
+        is_stale = sent.problem is not None and sent.problem.status == HTTPStatus.PRECONDITION_FAILED
         return is_stale and (sent.request.command is None or self._is_closed_since(commit))
 
     def _is_closed_since(self, commit: Commit) -> bool:
@@ -108,9 +107,7 @@ class Evidence:
         counts = Counter(commit.command.key for commit in self._commits if commit.command)
         for key, count in counts.items():
             if count > 1:
-                places = [
-                    str((one.stream_id, one.version)) for one in self._commits if one.command and one.command.key == key
-                ]
+                places = [_place(one) for one in self._commits if one.command and one.command.key == key]
                 yield f"the key {key} is in {' and '.join(places)}"
 
     def _bad_checkouts(self) -> Iterator[str]:
@@ -120,7 +117,7 @@ class Evidence:
             checkout, order = commit.find(CartCheckoutInitiated), commit.find(OrderPlaced)
             if not checkout and not order:
                 continue
-            where = f"{commit.stream_id} version {commit.version}"
+            where = _place(commit)
             if not checkout or not order:
                 yield f"{where} is half a checkout"
                 continue
@@ -128,18 +125,18 @@ class Evidence:
             due = checkout_order_id(customer_id_of(commit.stream_id), commit.version)
             if {checkout.order_id, order.order_id} != {due}:
                 yield f"{where} places {order.order_id}, not {due}"
-            answer = self._order_of(due)
-            if not answer:
+            if not self._by_stream[order_stream(due)]:
                 yield f"{where}: the order {due} was never decided"
         yield from (f"{order_id} is placed {count} times" for order_id, count in placed.items() if count > 1)
-
-    def _order_of(self, order_id: str) -> Sequence[Commit]:
-        return self._by_stream[f"order#{order_id}"]
 
 
 def _says(event: Event, fields: Mapping[str, object]) -> bool:
     said = event.model_dump(mode="json")
     return all(said.get(name) == value for name, value in fields.items())
+
+
+def _place(commit: Commit) -> str:
+    return f"{commit.stream_id} version {commit.version}"
 
 
 def _named(sent: Sent) -> str:
