@@ -60,5 +60,5 @@ class CommandReport:
             **{f"killed {moment}": self.crashes[moment] for moment in Moment},
             "killed at a random time": self.killed,
             "repetitions of acknowledged commands": self.repeated,
-            **{name: len(subjects) for name, subjects in self.failures.items()},
+            **{f"wrong: {name}": len(subjects) for name, subjects in self.failures.items()},
         }
