@@ -56,7 +56,6 @@ def _bill(package: Path, carried: list[Distribution], wheels: Mapping[str, str])
 def _component(distribution: Distribution, wheel: str | None) -> Component:
     name, version = canonicalize_name(distribution.name), distribution.version
     purl = PackageURL("pypi", name=name, version=version)
-    licences = distribution.metadata.get_all("License-Expression") or []
     return Component(
         name=name,
         version=version,
@@ -64,8 +63,14 @@ def _component(distribution: Distribution, wheel: str | None) -> Component:
         bom_ref=purl.to_string(),
         purl=purl,
         hashes=[_sha256(wheel)] if wheel else [],
-        licenses=[LicenseFactory().make_from_string(licence) for licence in licences],
+        licenses=[LicenseFactory().make_from_string(licence) for licence in licences(distribution)],
     )
+
+
+def licences(distribution: Distribution) -> list[str]:
+    """As its metadata names them: in the field of today, or else in the one that went before."""
+    metadata = distribution.metadata
+    return metadata.get_all("License-Expression") or metadata.get_all("License") or []
 
 
 def _sha256(digest: str) -> HashType:

@@ -37,14 +37,14 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "TRACKING_INTERVAL_SECONDS": "3600",
         "REFUND_FAILURE_RATE": "0",
         "GATEWAY_FAULT_RATE": "0",
+        "CARRIER_SECRET_PARAMETER": "/test/carrier-secret",
         "CURSOR_SECRET_PARAMETER": "/test/cursor-secret",
         "BUS_NAMES": json.dumps({bus: f"test-{bus}-bus" for bus in Bus}),
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    for module in (config.load() for config in LAMBDAS):
-        if hasattr(module, "_application"):
-            module._application.cache_clear()  # noqa: SLF001
+    for config in LAMBDAS:
+        config.load()._application.cache_clear()  # noqa: SLF001
 
 
 @pytest.fixture
