@@ -7,6 +7,8 @@ import pytest
 from scripts.measure.usage import SERVICES
 from services.shared.cancel_reasons import CancelReason
 from services.shared.events import every
+from services.shared.events.cart import CartCheckoutInitiated, CartCleared, CartItemAdded, CartItemRemoved
+from services.shared.events.catalog import CategoryCreated, ProductUpdated
 from services.shared.events.event import known_events, type_names
 from services.shared.events.order import OrderConfirmed, OrderValidated
 from services.shared.events.payment import PaymentProcessed, PaymentRequested
@@ -31,6 +33,10 @@ _ENDS = {
     "refunds asked_again",
 }
 EVENTS = every.MODULES
+# Of the front door: the command suite leads to them, and repeats the commands instead of the events.
+_BY_COMMANDS = type_names(
+    (CartItemAdded, CartItemRemoved, CartCleared, CartCheckoutInitiated, CategoryCreated, ProductUpdated)
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +56,7 @@ def test_nothing_is_lost_or_oversold_under_faults(deployed: FaultDeployment) -> 
     assert report.redriven > 0
     assert report.faults_by_kind.keys() == set(Fault)
     assert report.faults_by_kind.total() > 20
-    assert report.duplicates.keys() >= set(type_names(known_events()))
+    assert report.duplicates.keys() >= set(type_names(known_events())) - set(_BY_COMMANDS)
     for passed in type_names((OrderValidated, PaymentRequested, PaymentProcessed, OrderConfirmed)):
         assert report.duplicates[passed] >= 2 * report.confirmed
     assert report.outcomes.keys() == _ENDS
