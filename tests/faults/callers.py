@@ -18,7 +18,8 @@ from pydantic import BaseModel
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.operate.shop_client import Answer, ProblemError, ShopClient
+from scripts.operate.shop_client import ShopClient
+from scripts.operate.shop_requests import Answer, ProblemError
 from scripts.operate.shop_users import ShopUsers
 from services.cart_service.api import CartView
 from services.catalog_service.api import ProductView

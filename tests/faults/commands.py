@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel
 
-from scripts.operate.shop_client import Answer, ProblemError
+from scripts.operate.shop_requests import Answer, ProblemError
 from services.cart_service.api import AddItem, CartView, ChangeItem, Checkout, CheckoutView
 from services.catalog_service.api import (
     CategoryView,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from scripts.operate.shop_client import Answer, ProblemError
+from scripts.operate.shop_requests import Answer, ProblemError
 from services.cart_service.api import CartLineView, CartView
 from services.cart_service.domain import Cart, Request, Total, add, check_out, next_commit
 from services.shared.cart_lifecycle import checkout_order_id
