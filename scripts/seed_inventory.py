@@ -14,15 +14,20 @@ from scripts.operate.post_deploy_suite import load_suite
 from scripts.operate.seeding import CATALOGUE, Seeder, SeedProduct
 from services.shared.inventory import StockItem
 
+_MOST_NAMED = 5
+
 
 def check_currency(products: Sequence[SeedProduct], inventory: Sequence[StockItem]) -> None:
     """Raise UserError where the catalogue would have two currencies; products of the post-deploy test do not count."""
     left_out = {product.sku for product in (*products, *load_suite().inventory)}
-    others = {item.product.currency for item in inventory if item.sku not in left_out} - {products[0].currency}
+    currency = products[0].currency
+    others = [item for item in inventory if item.sku not in left_out and item.product.currency != currency]
     if others:
+        named = ", ".join(f"{item.sku} in {item.product.currency}" for item in others[:_MOST_NAMED])
+        more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
         raise UserError(
-            f"the inventory is priced in {', '.join(sorted(others))} and the file in {products[0].currency}: "
-            "an order over both could not be charged; nothing was changed"
+            f"the file is priced in {currency}, but the inventory has {named}{more}: an order over both could not be "
+            "charged; nothing was changed. Name these products in the file, or change their currency by the shop API"
         )
 
 
