@@ -132,7 +132,9 @@ def set_cart_item(sku: Annotated[Sku, Path()], body: ChangeItem, version: IfMatc
     return _cart(_application().carts.set_quantity(api.caller.customer_id, sku, body.quantity, request))
 
 
-@api.route("DELETE", "/v1/cart/items/{sku}", Access.CUSTOMER, refusals=(Refusal.NOT_FOUND, Refusal.STALE))
+@api.route(
+    "DELETE", "/v1/cart/items/{sku}", Access.CUSTOMER, refusals=(Refusal.NOT_FOUND, Refusal.TOO_MUCH, Refusal.STALE)
+)
 def remove_cart_item(sku: Annotated[Sku, Path()], version: IfMatch) -> Response[CartView]:
     """Remove a product from the cart."""
     return _cart(_application().carts.remove(api.caller.customer_id, sku, Request(version, api.cause)))

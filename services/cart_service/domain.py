@@ -18,6 +18,8 @@ from services.shared.refusals import Refusal, RefusedError
 MOST_SKUS = 50
 MOST_UNITS = 10_000
 """Of one SKU."""
+MOST_CHANGES = 500
+"""Of one cart: each request reads all of them."""
 _LONGEST_INTERVAL = timedelta(hours=1)
 
 Events = tuple[Event, ...]
@@ -82,14 +84,17 @@ class Cart:
     lines: Mapping[str, CartLine]
     """By SKU; empty if no cart is open."""
     last: Commit | None
+    changes: int = 0
+    """The commits since it was opened; 0 if none is open."""
 
     @classmethod
     def of(cls, customer_id: str, history: Sequence[Commit]) -> Self:
         """Fold the stream from a commit that ended a cart on, or from its first."""
         lines: dict[str, CartLine] = {}
+        changes = 0
         for commit in history:
-            lines = {} if closes(commit) else _changed(lines, commit.events)
-        return cls(customer_id, lines, history[-1] if history else None)
+            lines, changes = ({}, 0) if closes(commit) else (_changed(lines, commit.events), changes + 1)
+        return cls(customer_id, lines, history[-1] if history else None, changes)
 
     @property
     def stream_id(self) -> str:
@@ -127,6 +132,7 @@ def set_quantity(cart: Cart, sku: str, quantity: int, stock: Stock) -> Events:
     if quantity > present:
         return add(cart, sku, quantity - present, stock)
     if quantity < present:
+        _require_changeable(cart)
         return (CartItemRemoved(customer_id=cart.customer_id, sku=sku, quantity=present - quantity),)
     return ()
 
@@ -139,6 +145,7 @@ def add(cart: Cart, sku: str, quantity: int, stock: Stock) -> Events:
         raise RefusedError(Refusal.TOO_MUCH, f"a cart holds at most {MOST_SKUS} products: remove one, or check out")
     if sku in cart.lines and cart.lines[sku].quantity + quantity > MOST_UNITS:
         raise RefusedError(Refusal.TOO_MUCH, f"a cart holds at most {MOST_UNITS:,} units of a product")
+    _require_changeable(cart)
     product = stock[sku].product
     added = CartItemAdded(
         customer_id=cart.customer_id,
@@ -152,9 +159,10 @@ def add(cart: Cart, sku: str, quantity: int, stock: Stock) -> Events:
 
 
 def remove(cart: Cart, sku: str) -> Events:
-    """Raise RefusedError (NOT_FOUND) for a SKU that is not in the cart."""
+    """Raise RefusedError: NOT_FOUND for a SKU that is not in the cart, TOO_MUCH for more changes than a cart takes."""
     if sku not in cart.lines:
         raise RefusedError(Refusal.NOT_FOUND, f"there is no product {sku} in the cart")
+    _require_changeable(cart)
     return (CartItemRemoved(customer_id=cart.customer_id, sku=sku, quantity=cart.lines[sku].quantity),)
 
 
@@ -206,6 +214,11 @@ def next_check(stream_id: str, touched_at: datetime, abandoned_after: timedelta)
     """When to look whether a cart that was changed then is abandoned: rounded up, so that repetitions merge."""
     interval = min(_LONGEST_INTERVAL, max(MINUTE, abandoned_after / 10))
     return next_look(stream_id, touched_at + abandoned_after, interval)
+
+
+def _require_changeable(cart: Cart) -> None:
+    if cart.changes >= MOST_CHANGES:
+        raise RefusedError(Refusal.TOO_MUCH, f"a cart takes at most {MOST_CHANGES} changes: check out, or clear it")
 
 
 def _require_orderable(cart: Cart, stock: Stock) -> None:

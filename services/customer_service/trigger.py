@@ -49,7 +49,7 @@ class _Application:
                 UserAttributes=[{"Name": ATTRIBUTE, "Value": customer_id}],
             )
         except (BotoCoreError, ClientError):
-            logger.exception("customer id not kept", extra={"customer_id": customer_id})
+            logger.exception("customer id not kept")
             return ErrorType.DEPENDENCY_ERROR
         return None
 

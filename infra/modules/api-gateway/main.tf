@@ -18,8 +18,8 @@ resource "aws_apigatewayv2_api" "this" {
     content {
       allow_origins  = cors_configuration.value
       allow_methods  = ["DELETE", "GET", "PATCH", "POST", "PUT"]
-      allow_headers  = ["authorization", "content-type", "idempotency-key", "if-match"]
-      expose_headers = ["etag", "location", "retry-after"]
+      allow_headers  = ["authorization", "content-type", "idempotency-key", "if-match", "x-correlation-id"]
+      expose_headers = ["etag", "location", "retry-after", "x-correlation-id"]
       max_age        = 600 # seconds
     }
   }

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.cart_service import domain
 from services.cart_service.domain import MOST_SKUS, MOST_UNITS, Cart, CartLine, PriceChangedError, Request, Total
 from services.cart_service.service import CartService
 from services.shared.cart_lifecycle import CART, EMPTY, OPEN, checkout_order_id, checkout_version
@@ -92,6 +93,30 @@ def test_setting_a_quantity_commits_the_difference(
 
     assert (cart.version, cart.lines["prod-001"].quantity) == (2, quantity)
     assert aws.store.read(STREAM)[-1].events == (event,)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        COMMANDS["add"],
+        COMMANDS["remove"],
+        COMMANDS["set"],
+        lambda service, request: service.set_quantity(CUSTOMER, "prod-001", 1, request),
+    ],
+)
+def test_a_cart_that_was_changed_too_often_can_only_be_closed(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, act: Act
+) -> None:
+    monkeypatch.setattr(domain, "MOST_CHANGES", 2)
+    filled(aws)
+    carts(aws).clear(CUSTOMER, request(1))
+    filled(aws)
+    filled(aws)
+
+    assert "check out, or clear it" in _refused(Refusal.TOO_MUCH, lambda: act(carts(aws), request(4)))
+
+    assert checked_out(aws, 4 * 500)
+    assert filled(aws).changes == 1
 
 
 def test_setting_the_same_quantity_changes_nothing(aws: Aws) -> None:

@@ -105,6 +105,12 @@ def test_a_sku_that_exists_is_refused(key: str, status: int) -> None:
     assert refused.status == status
 
 
+def test_a_key_is_remembered_with_its_product() -> None:
+    assert _create("/v1/products", _CUP, "key-1").status == 201
+    assert _create("/v1/products", _CUP | {"sku": "prod-002"}, "key-1").status == 201
+    assert _create("/v1/products", _CUP | {"name": "Mug"}, "key-1").status == 422
+
+
 def test_a_change_takes_the_version_that_was_read_and_tells_the_new_one(aws: Aws) -> None:
     _create("/v1/products", _CUP)
 

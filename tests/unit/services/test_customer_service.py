@@ -1,6 +1,5 @@
 """The customer service: whose a token is."""
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -75,8 +74,7 @@ def test_an_id_that_cannot_be_kept_keeps_nobody_out(users: Stubber, capsys: pyte
     claims = _claims(_event())
 
     assert claims == {"accessTokenGeneration": {"claimsToAddOrOverride": {"customer_id": CUSTOMER}}}
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["customer_id"] for line in lines if line.get("message") == "customer id not kept"] == [CUSTOMER]
+    assert "customer id not kept" in capsys.readouterr().out
 
 
 def test_nothing_of_the_person_is_logged(users: Stubber, capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,7 +82,7 @@ def test_nothing_of_the_person_is_logged(users: Stubber, capsys: pytest.CaptureF
 
     handler(_event(), Context())
 
-    assert not re.search(f"ada|{SUB}", capsys.readouterr().out)
+    assert not re.search(f"ada|{SUB}|{CUSTOMER}", capsys.readouterr().out)
 
 
 def test_what_came_is_given_back_with_the_claims(users: Stubber) -> None:

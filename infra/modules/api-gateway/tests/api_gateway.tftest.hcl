@@ -92,8 +92,8 @@ run "an_api_may_have_an_authorizer_and_admit_a_page" {
   assert {
     condition = (
       aws_apigatewayv2_api.this.cors_configuration[0].allow_origins == toset(["https://shop.example"]) &&
-      contains(aws_apigatewayv2_api.this.cors_configuration[0].allow_headers, "idempotency-key") &&
-      contains(aws_apigatewayv2_api.this.cors_configuration[0].expose_headers, "etag")
+      aws_apigatewayv2_api.this.cors_configuration[0].allow_headers == toset(["authorization", "content-type", "idempotency-key", "if-match", "x-correlation-id"]) &&
+      aws_apigatewayv2_api.this.cors_configuration[0].expose_headers == toset(["etag", "location", "retry-after", "x-correlation-id"])
     )
     error_message = "A page of the named origin cannot call the API, or not as the API wants it."
   }
