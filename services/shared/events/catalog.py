@@ -87,7 +87,7 @@ class ProductInventoryUpdated(Event):
     category_id: Identifier | None = None
     """None leaves the SKU in its category."""
     described_at: Stored[Count | None] = None
-    """The version that states the description, 0 if none does: it is found in one step. None in the commits of tools."""
+    """The version that states the description, 0 if none does: it is found in one step. None in tools' commits."""
 
     def adjustment(self) -> StockChange:
         product = Product(self.name, self.price_minor, self.currency, self.warehouse, self.category_id)
