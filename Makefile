@@ -26,8 +26,8 @@ test: $(READY) ## run all tests, beside a demo if there is one
 monitoring-tools: $(READY) ## get Prometheus and Alertmanager, without root
 	@$(INVOKE) monitor.tools
 
-test-long: $(READY) ## run a million random operations, 10,000 orders under faults, three environments in one account, upgrades, and another service
-	@$(INVOKE) test.soak test.environments test.upgrade test.growth --deployed test.faults --orders 10000
+test-long: $(READY) ## run a million random operations, 10,000 orders under faults, 10,000 commands to functions that are killed, ten minutes through the shop API, three environments in one account, upgrades, and another service
+	@$(INVOKE) test.soak test.api test.environments test.upgrade test.growth --deployed test.faults --orders 10000 test.commands --commands 10000
 
 lint: $(READY)
 	@$(INVOKE) lint typecheck

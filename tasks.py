@@ -41,7 +41,8 @@ DAILY = {
 NAMESPACES = {
     "test": (
         *(test.all_suites, test.model, test.soak, test.infra, test.wiring, test.monitoring, test.faults),
-        *(test.metrics, test.environments, test.upgrade, test.growth, test.delivery, test.deployed),
+        *(test.commands, test.metrics, test.api, test.environments, test.upgrade, test.growth),
+        *(test.delivery, test.deployed),
     ),
     "check": (test.check_infra, develop.scan_infra, develop.openapi, develop.dependencies, develop.lock),
     "recover": (recover.relay_catchup, recover.replay_orders, recover.refund_lost),

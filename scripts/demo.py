@@ -1,8 +1,9 @@
-"""A lively run: many orders of mixed size, some sent twice, each with a whole life; then a summary and an audit."""
+"""A lively run: orders by event, some sent twice, and by customers at the front door; then a summary and an audit."""
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from statistics import quantiles
 from time import monotonic, sleep
@@ -26,6 +27,8 @@ from scripts.monitor import monitoring
 from scripts.operate.lives import Lives
 from scripts.operate.order_client import History, OrderClient, Until, is_concluded
 from scripts.operate.seeding import CATALOGUE
+from scripts.operate.shoppers import CUSTOMERS, Shoppers, Visits
+from services.order_service.after_sale import accepted
 from services.shared.order_lifecycle import CANCELLED, DELIVERED, IN_FULFILMENT, SHIPPED
 from services.shared.order_state import Order
 
@@ -50,18 +53,19 @@ class Run:
     sent_at: Mapping[str, datetime]
     repeated: int
     """How many of them were sent twice."""
+    visits: Visits = field(default_factory=Visits)
+    """The orders that customers placed at the front door are among the orders of the run."""
 
     @property
     def stuck(self) -> list[str]:
         return [order_id for order_id, history in self.histories.items() if not has_ended(history)]
 
-    @property
-    def milliseconds(self) -> list[float]:
-        """How long each order took from its event to its confirmation or cancellation."""
+    def milliseconds(self, *, by_door: bool) -> list[float]:
+        """How long each order took from its event or its checkout to its confirmation or cancellation."""
         return [
             (history.concluded.cause.at - self.sent_at[order_id]).total_seconds() * 1000
             for order_id, history in self.histories.items()
-            if history.concluded
+            if history.concluded and (order_id in self.visits.placed) is by_door
         ]
 
 
@@ -70,7 +74,7 @@ class Stage(NamedTuple):
 
     name: str
     is_reached: Until
-    go_on: Callable[[Lives, Sequence[Order]], None] | None = None
+    go_on: Callable[[Lives, Shoppers, Sequence[Order]], None] | None = None
 
 
 def is_packed(history: History) -> bool:
@@ -87,16 +91,30 @@ def has_ended(history: History) -> bool:
     return history.order is not None and history.order.state.is_final
 
 
+def _deliver(lives: Lives, _: Shoppers, orders: Sequence[Order]) -> None:
+    lives.deliver(orders)
+
+
+def _take_back(lives: Lives, shoppers: Shoppers, orders: Sequence[Order]) -> None:
+    """One order comes back through the front door, and some of the others by the use cases."""
+    delivered = [order for order in orders if order.state.phase == DELIVERED]
+    returned = shoppers.return_one([accepted(order).order_id for order in delivered])
+    lives.take_back([order for order in delivered if accepted(order).order_id != returned])
+
+
 STAGES = (
     Stage("concluded", is_concluded),
-    Stage("packed", is_packed, Lives.deliver),
-    Stage("arrived", has_arrived, Lives.take_back),
+    Stage("packed", is_packed, _deliver),
+    Stage("arrived", has_arrived, _take_back),
     Stage("ended", has_ended),
 )
 
 
 def run_demo(target: Target, orders: int) -> None:
-    """Place `orders` orders; raise UserError where one stays without a final state or the audit finds a difference."""
+    """Place `orders` orders by event, and let customers place theirs at the shop API.
+
+    Raises UserError where one stays without a final state, or the audit finds a difference.
+    """
     deployment = Deployment.of(target)
     if target.is_local:  # elsewhere the deployment has its own
         monitoring.up_if_possible(target)  # before the first order, which Prometheus would not count otherwise
@@ -115,15 +133,19 @@ def run_demo(target: Target, orders: int) -> None:
 
 
 def _live(target: Target, deployment: Deployment, run_id: str, count: int) -> Run:
-    """Place the orders at a steady pace, cancel some, deliver and return the others, and wait until each has ended."""
-    details = make_orders(run_id, count)
+    """Place the orders at a steady pace while customers shop; cancel some, deliver and return others, until all end."""
+    skus = [product.sku for product in load_json(SEED_FILE, CATALOGUE)]
+    details = make_orders(run_id, count, skus)
     events = _with_repetitions(details)
     client = OrderClient(target, deployment)
     lives = Lives.of(target, deployment)
     cancelled = details[::_CANCELLED_EVERY]
-    with _progress() as progress:
+    shoppers = Shoppers.of(target, deployment, run_id, skus)
+    out.print(f"{CUSTOMERS} customers sign up at the shop API …")
+    with shoppers, ThreadPoolExecutor(1) as beside, _progress() as progress:
+        shopping = beside.submit(shoppers.shop)
         sending = progress.add_task("sent", total=len(events))
-        shown = {stage: progress.add_task(stage.name, total=count) for stage in STAGES}
+        shown = {stage: progress.add_task(stage.name, total=count + CUSTOMERS) for stage in STAGES}
         sent_at: dict[str, datetime] = {}
         began = monotonic()
         for start in range(0, len(events), _BATCH):
@@ -136,6 +158,8 @@ def _live(target: Target, deployment: Deployment, run_id: str, count: int) -> Ru
             progress.advance(sending, len(batch))
             sleep(max(0, began + (start + _BATCH) / _EVENTS_PER_SECOND - monotonic()))
 
+        visits = shopping.result()
+        sent_at |= visits.placed
         until = monotonic() + _TIMEOUT_SECONDS
         for stage in STAGES:
 
@@ -144,13 +168,12 @@ def _live(target: Target, deployment: Deployment, run_id: str, count: int) -> Ru
 
             histories = client.wait(sent_at, until - monotonic(), show, stage.is_reached)
             if stage.go_on:
-                stage.go_on(lives, [order for history in histories.values() if (order := history.order)])
-    return Run(run_id, histories, sent_at, len(events) - count)
+                stage.go_on(lives, shoppers, [order for history in histories.values() if (order := history.order)])
+    return Run(run_id, histories, sent_at, len(events) - count, visits)
 
 
-def make_orders(run_id: str, count: int) -> list[dict[str, object]]:
+def make_orders(run_id: str, count: int, skus: Sequence[str]) -> list[dict[str, object]]:
     """Make the details of `OrderPlaced` events; their order ids are this run's own."""
-    skus = [product.sku for product in load_json(SEED_FILE, CATALOGUE)]
     dice = random.Random(run_id)  # noqa: S311 - no secret
     return [
         {
@@ -182,7 +205,9 @@ def _summarise(run: Run, audit: Audit) -> None:
     print_table(stock_table(audit.ledger, "Stock, after all runs on this deployment", mine))
     revenue = ", ".join(money(amount, currency) for currency, amount in sorted(mine.revenue_minor.items()))
     out.print(f"\nthis run           demo-{run.run_id}")
-    out.print(f"orders placed      {len(run.histories)}, and {run.repeated} of them sent twice")
+    placed, visits = len(run.histories), run.visits
+    out.print(f"orders placed      {placed - len(visits.placed)} by event, and {run.repeated} of them sent twice")
+    out.print(f"                   {len(visits.placed)} by customers at the shop API{_happened(visits)}")
     out.print(
         f"confirmed          {mine.confirmed}, of which {mine.shipped} were shipped and {mine.delivered} delivered"
     )
@@ -191,16 +216,24 @@ def _summarise(run: Run, audit: Audit) -> None:
     refunded = ", ".join(money(amount, currency) for currency, amount in sorted(mine.refunded_minor.items()))
     out.print(f"returned           {mine.returned} orders")
     out.print(f"revenue            {revenue or 'none'}, after refunds of {refunded or 'none'}")
-    if len(run.milliseconds) > 1:
-        percentiles = quantiles(run.milliseconds, n=100, method="inclusive")
-        out.print(
-            f"event to confirmed p50 {percentiles[49]:.0f} ms, p99 {percentiles[98]:.0f} ms,"
-            f" at {_EVENTS_PER_SECOND} events per second"
-        )
+    pace = f"at {_EVENTS_PER_SECOND} events per second"
+    _print_latency("event to confirmed", run.milliseconds(by_door=False), pace)
+    _print_latency("cart to confirmed", run.milliseconds(by_door=True), "from the request to check out")
+    _print_latency("shop API", visits.command_ms, "from request to answer of a command")
     if audit.moved:
         out.print(f"others write too   {moved_text(audit)}", style="yellow", markup=False)
     for text, holds in checks(audit).items():
         out.print(f"[{'green' if holds else 'red'}]{'ok' if holds else 'FAILED':<18}[/] {text}")
+
+
+def _happened(visits: Visits) -> str:
+    return "".join(f", {count} {what}" for what, count in visits.told.items())
+
+
+def _print_latency(what: str, milliseconds: Sequence[float], condition: str) -> None:
+    if len(milliseconds) > 1:
+        percentiles = quantiles(milliseconds, n=100, method="inclusive")
+        out.print(f"{what:<18} p50 {percentiles[49]:.0f} ms, p99 {percentiles[98]:.0f} ms, {condition}")
 
 
 def checks(audit: Audit) -> dict[str, bool]:

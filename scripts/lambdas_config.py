@@ -43,6 +43,11 @@ class LambdaConfig:
         """The service that it is a part of, such as order-service."""
         return self.module.split(".")[1].replace("_", "-")
 
+    @property
+    def serves(self) -> bool:
+        """Whether requests come to it by routes of the shop API."""
+        return self.module.endswith(".api")
+
     def load(self) -> ModuleType:
         return import_module(self.module)
 

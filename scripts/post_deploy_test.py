@@ -1,8 +1,7 @@
-"""Check a deployment from outside: send orders through EventBridge and look at everything they should have changed."""
+"""Check a deployment from outside: order by event and at the shop API, and look at everything that should change."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from itertools import count
@@ -21,8 +20,9 @@ from scripts.ledger.gateway_ledger import read_entries
 from scripts.ledger.log_reader import read_commit, read_stream
 from scripts.ledger.order_history import reason_of
 from scripts.monitor.metrics_audit import business_counters, read_page
+from scripts.operate.customer_checks import CustomerChecks
 from scripts.operate.order_client import History, OrderClient
-from scripts.operate.post_deploy_suite import Case, Suite, load_suite
+from scripts.operate.post_deploy_suite import Case, Check, Suite, load_suite
 from scripts.operate.seeding import Seeder
 from services.libs.store.inventory_table import InventoryTable
 from services.payment_service.simulated_gateway import accepts
@@ -33,20 +33,6 @@ from services.shared.shipment_lifecycle import shipment_stream
 # What a function failed at comes again after a minute: time for two of that.
 _TIMEOUT_SECONDS = 180
 _POLL_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One expectation of one order, and the value seen."""
-
-    case: str
-    subject: str
-    expected: object
-    seen: object
-
-    @property
-    def holds(self) -> bool:
-        return self.expected == self.seen
 
 
 def check_deployment(target: Target) -> None:
@@ -73,6 +59,7 @@ class _PostDeployTest:
         self._orders = OrderClient(target, deployment)
         self._inventory = InventoryTable(self._dynamodb, deployment.tables.inventory)
         self._skus = [product.sku for product in suite.inventory]
+        self._customer = CustomerChecks(target, deployment, suite.shop_sku)
 
     def checks(self) -> Iterator[Check]:
         refused = [change for change in self._seeder.seed(self._suite.inventory) if change.refused]
@@ -91,6 +78,7 @@ class _PostDeployTest:
             yield from self._gateway_checks(case, order_id)
             yield from self._parcel_checks(case, order_id)
             yield from self._log_checks(case, order_id, started)
+        yield from self._customer.checks()
         yield from self._stock_checks(before)
         yield from self._metrics_checks(counted_before)
 
@@ -140,7 +128,7 @@ class _PostDeployTest:
 
     def _stock_checks(self, before: Mapping[str, StockItem]) -> Iterator[Check]:
         after = self._inventory.read(self._skus)
-        sold: Counter[str] = Counter()
+        sold = Counter(self._customer.sold)
         for case in self._cases:
             sold.update(case.expect.sold)
         for sku in self._skus:

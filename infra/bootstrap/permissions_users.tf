@@ -46,4 +46,21 @@ data "aws_iam_policy_document" "users" {
       values   = [var.environment]
     }
   }
+
+  # The post-deploy test's customer. Whoever may set passwords may be any customer: so not where there are real ones.
+  dynamic "statement" {
+    for_each = contains(["staging", "prod"], var.environment) ? [] : [true]
+
+    content {
+      sid       = "TestAsCustomer"
+      actions   = ["cognito-idp:AdminCreateUser", "cognito-idp:AdminDeleteUser", "cognito-idp:AdminSetUserPassword"]
+      resources = [local.pools_arn]
+
+      condition {
+        test     = "StringEquals"
+        variable = "aws:ResourceTag/Environment"
+        values   = [var.environment]
+      }
+    }
+  }
 }

@@ -9,7 +9,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from scripts.cli.errors import UserError
-from services.shared.validation_errors import causes
+from services.shared.validation_errors import causes, message_of
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ def load_json(path: Path, adapter: TypeAdapter[T]) -> T:
         return adapter.validate_json(text)
     except ValidationError as error:
         lines = [
-            f"{path}, line {_line(text, problem['loc'])}, {_field(problem['loc'])}: {problem['msg']}"
+            f"{path}, line {_line(text, problem['loc'])}, {_field(problem['loc'])}: {message_of(problem)}"
             for problem in causes(error)[:10]
         ]
         raise UserError("\n".join(lines)) from error

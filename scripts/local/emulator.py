@@ -147,6 +147,8 @@ def _server_environment(environ: Mapping[str, str], port: int, region: str, temp
         # The region of work that no signed request starts: schedules, polling of streams.
         "MINISTACK_REGION": region,
         "TMPDIR": str(temporary),
+        # Its user pools' keys.
+        "STATE_DIR": str(temporary / "state"),
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }

@@ -6,6 +6,10 @@ import threading
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+
+client_port: ContextVar[int] = ContextVar("client_port")
+"""The port from which the request that is answered now was sent."""
 
 
 class Proxy:
@@ -70,6 +74,7 @@ class Proxy:
         # asyncio itself keeps only weak references to its tasks.
         task = asyncio.current_task()
         self._connections.add(task)
+        client_port.set(writer.get_extra_info("peername")[1])
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while reply := await self.answer(await read_message(reader)):
                 writer.write(reply)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,15 @@ class Worker:
             raise self._ended()
         return int(found[1]) / 1024
 
+    def has_socket(self, inode: str) -> bool:
+        """Whether the process has this socket open; False once it has ended."""
+        with suppress(OSError):
+            for descriptor in (_PROCESSES / str(self.pid) / "fd").iterdir():
+                with suppress(OSError):
+                    if str(descriptor.readlink()) == f"socket:[{inode}]":
+                        return True
+        return False
+
     def _read(self, file: str) -> str:
         try:
             return (_PROCESSES / str(self.pid) / file).read_text(encoding="utf-8")
@@ -55,3 +64,19 @@ def workers(emulator: Emulator, function_name: str = "") -> Iterator[Worker]:
         with suppress(OSError):
             if str((process / "cwd").readlink()).startswith(folder):
                 yield Worker(int(process.name))
+
+
+def worker_at(port: int, server_port: int, candidates: Iterable[Worker]) -> Worker | None:
+    """Find the worker that sends from this port of this machine to that one; None if it is none of the candidates.
+
+    The table of connections: https://docs.kernel.org/networking/proc_net_tcp.html.
+    """
+    for line in (_PROCESSES / "net" / "tcp").read_text(encoding="utf-8").splitlines()[1:]:
+        _, local, remote, *_, inode = line.split()[:10]
+        if (_port(local), _port(remote)) == (port, server_port):
+            return next((worker for worker in candidates if worker.has_socket(inode)), None)
+    return None
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2], 16)

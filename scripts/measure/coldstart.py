@@ -45,7 +45,10 @@ class ColdStart:
     clients_ms: float
     first_response_ms: float
     reference_ms: float
-    """Import of botocore and pydantic, and the same clients."""
+    """Import of botocore and pydantic, and the same clients; for an API, import of Powertools' event handler too."""
+    cpu_ms: float
+    """Processor time of import and clients, and below of the reference: other work on the machine delays neither."""
+    reference_cpu_ms: float
     clients: Sequence[str]
     first_invocation_ms: float
     second_invocation_ms: float
@@ -55,6 +58,10 @@ class ColdStart:
     @property
     def ratio(self) -> float:
         return (self.import_ms + self.clients_ms) / self.reference_ms
+
+    @property
+    def cpu_ratio(self) -> float:
+        return self.cpu_ms / self.reference_cpu_ms
 
 
 def measure_cold_starts(repeat: int, json_file: Path | None, *, compiled: bool = False) -> None:
@@ -69,7 +76,7 @@ def measure_cold_starts(repeat: int, json_file: Path | None, *, compiled: bool =
     print_table(_starts_table(starts, how))
     print_table(_modules_table(starts))
     if json_file:
-        functions = [asdict(start) | {"ratio": start.ratio} for start in starts]
+        functions = [asdict(start) | {"ratio": start.ratio, "cpu_ratio": start.cpu_ratio} for start in starts]
         document = {"repeat": repeat, "compiled": compiled, "functions": functions}
         write_whole(json_file, json.dumps(document, indent=2) + "\n")
 
@@ -90,13 +97,14 @@ class Measuring:
         with _unpacked(package) as folder:
             starts, references, modules = self.start_in_interpreter(config, folder)
         invocations = [self._invoke_twice(config, package, number) for number in range(self._repeat)]
-        parts = {name: median(start[name] for start in starts) for name in ("import_ms", "clients_ms")}
+        parts = {name: median(start[name] for start in starts) for name in ("import_ms", "clients_ms", "cpu_ms")}
         return ColdStart(
             function=config.name,
             zip_kb=package.stat().st_size / 1024,
             **parts,
             first_response_ms=median(start["first_response_ms"] for start in starts),
             reference_ms=median(reference["import_ms"] for reference in references),
+            reference_cpu_ms=median(reference["cpu_ms"] for reference in references),
             clients=starts[0]["clients"],
             first_invocation_ms=median(first for first, _ in invocations),
             second_invocation_ms=median(second for _, second in invocations),
@@ -113,7 +121,7 @@ class Measuring:
         first = self._probe(asked, environment)
         if first["error"]:
             raise UserError(f"{config.name} does not start: {first['error']}")
-        reference = {"folder": str(folder), "clients": first["clients"]}
+        reference = {"folder": str(folder), "clients": first["clients"], "serves": config.serves}
         starts, references = [], []
         for number in range(self._repeat):
             out.print(f"{config.name}: cold start {number + 1} of {self._repeat} …", markup=False)
@@ -183,14 +191,25 @@ def _run_probe(
 
 
 def _starts_table(starts: Sequence[ColdStart], how: str) -> Table:
-    numbers = ("zip KB", "import", "clients", "first response", "import + clients", "reference", "ratio", "1st", "2nd")
+    numbers = (
+        "zip KB",
+        "import",
+        "clients",
+        "first response",
+        "import + clients",
+        "reference",
+        "ratio",
+        "in CPU",
+        "1st",
+        "2nd",
+    )
     title = f"Cold starts in ms, {how}; 1st and 2nd invocation on the embedded AWS"
     shown = table("function", *numbers, title=title, numbers=numbers)
     for start in starts:
         parts = (start.import_ms, start.clients_ms, start.first_response_ms, start.import_ms + start.clients_ms)
         before = (f"{figure:.0f}" for figure in (start.zip_kb, *parts, start.reference_ms))
         after = (f"{figure:.0f}" for figure in (start.first_invocation_ms, start.second_invocation_ms))
-        shown.add_row(start.function, *before, f"{start.ratio:.2f}", *after)
+        shown.add_row(start.function, *before, f"{start.ratio:.2f}", f"{start.cpu_ratio:.2f}", *after)
     return shown
 
 

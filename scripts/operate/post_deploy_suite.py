@@ -1,10 +1,26 @@
 """The orders of the post-deploy test, and the outcome that each must have."""
 
+from dataclasses import dataclass
+
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from scripts.cli.json_files import load_json
 from scripts.cli.paths import ORDER_EVENTS_FILE
 from scripts.operate.seeding import Catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One expectation of one order, and the value seen."""
+
+    case: str
+    subject: str
+    expected: object
+    seen: object
+
+    @property
+    def holds(self) -> bool:
+        return self.expected == self.seen
 
 
 class _Model(BaseModel):
@@ -36,6 +52,8 @@ class Case(_Model):
 class Suite(_Model):
     inventory: Catalogue
     """Products of the test alone: no part of the shop's catalogue."""
+    shop_sku: str = Field(alias="shopSku")
+    """What its customer orders at the shop API."""
     cases: list[Case]
 
 

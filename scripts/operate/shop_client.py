@@ -1,159 +1,143 @@
-"""A client of the shop API: it repeats what may succeed later, and reads answers as the services' own models."""
+"""A client of the shop API: a method for each route, named as its function in the service."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
-from uuid import uuid4
+import time
+from collections.abc import Mapping
+from typing import Self
+from urllib.parse import quote
 
-import requests
-from pydantic import BaseModel
-
-from scripts.cli.web import TIMEOUT_SECONDS, checked_url, session, unreachable
-from services.libs.http.field_problems import FieldProblem
-from services.libs.http.headers import etag
+from scripts.deploy.deployment import Deployment
+from scripts.deploy.target import Target
+from scripts.operate.shop_requests import Answer, ShopRequests, as_json
+from services.cart_service.api import AddItem, CartView, ChangeItem, Checkout, CheckoutView, TotalView
+from services.catalog_service.api import (
+    CategoryList,
+    CategoryView,
+    NewCategory,
+    NewProduct,
+    NewStock,
+    ProductChanges,
+    ProductList,
+    ProductView,
+    StockView,
+)
+from services.fulfilment_service.api import CarrierAnswer, CarrierMessage
 from services.libs.http.health import Health
-from services.libs.http.problems import CONTENT_TYPE, Problem
-from services.libs.runtime.backoff import Backoff
-
-Content = TypeVar("Content", bound=BaseModel)
-
-_PATIENCE = Backoff(attempts=6, first_pause_seconds=0.2, longest_pause_seconds=5)
-_LONGEST_RETRY_AFTER_SECONDS = 10
-_ERRORS = 400
-_TRY_AGAIN = {429, 502, 503, 504}
-_CRASHED = 500
+from services.libs.http.signatures import SIGNATURE_HEADER, signature
+from services.order_service.api import ReceiveReturn, RequestReturn, ReturnLine
+from services.order_service.order_views import OrderView, ReturnView
 
 
-class ProblemError(Exception):
-    """The API refused the request."""
+class ShopClient(ShopRequests):
+    """Acts for the bearer of its token, or for nobody without one.
 
-    def __init__(
+    `version` is that of the answer which the change is meant for, `key` the Idempotency-Key: a new one unless given.
+    Every method raises ProblemError where the API refuses, and UserError if no answer comes.
+    """
+
+    @classmethod
+    def of(cls, target: Target, deployment: Deployment, token: str | None = None) -> Self:
+        return cls(deployment.shop_url(target), token)
+
+    def get_health(self) -> Answer[Health]:
+        return self.request("GET", "/v1/health", Health)
+
+    def list_categories(
+        self, parent: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> Answer[CategoryList]:
+        query = {"parent": parent, "limit": limit, "cursor": cursor}
+        return self.request("GET", "/v1/categories", CategoryList, query=query)
+
+    def get_category(self, category_id: str) -> Answer[CategoryView]:
+        return self.request("GET", _path("categories", category_id), CategoryView)
+
+    def create_category(self, new: NewCategory, key: str | None = None) -> Answer[CategoryView]:
+        return self.request("POST", "/v1/categories", CategoryView, body=new, key=key)
+
+    def list_products(
         self,
-        status: int,
-        detail: str,
-        errors: Sequence[FieldProblem] = (),
-        kind: str = "about:blank",
-        extensions: Mapping[str, object] | None = None,
-    ) -> None:
-        super().__init__(f"{status}: {detail}")
-        self.status = status
-        self.detail = detail
-        self.errors = tuple(errors)
-        self.reason = kind.rpartition(":")[2] if kind.startswith("urn:") else ""
-        """Such as `not_yet`; empty if the status says it all."""
-        self.extensions = dict(extensions or {})
+        category: str | None = None,
+        name: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Answer[ProductList]:
+        query = {"category": category, "name": name, "limit": limit, "cursor": cursor}
+        return self.request("GET", "/v1/products", ProductList, query=query)
 
+    def get_product(self, sku: str) -> Answer[ProductView]:
+        return self.request("GET", _path("products", sku), ProductView)
 
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[Content]):
-    status: int
-    content: Content
-    version: int | None
-    """By the ETag: a change of it takes this."""
-    location: str | None
-    retry_after_seconds: int | None
-    correlation_id: str | None
+    def create_product(self, new: NewProduct, key: str | None = None) -> Answer[ProductView]:
+        return self.request("POST", "/v1/products", ProductView, body=new, key=key)
 
+    def change_product(self, sku: str, changes: ProductChanges, version: int) -> Answer[ProductView]:
+        """Change the fields of the product that are set."""
+        return self.request("PATCH", _path("products", sku), ProductView, body=changes, version=version)
 
-class ShopClient:
-    """`base_url` ends in the stage, as the deployment's output does; `token` is an access token."""
+    def set_stock(self, sku: str, stock: int) -> Answer[StockView]:
+        return self.request("PUT", _path("products", sku, "stock"), StockView, body=NewStock(stock=stock))
 
-    def __init__(self, base_url: str, token: str | None = None, patience: Backoff = _PATIENCE) -> None:
-        self._base_url = checked_url("the shop API", base_url)
-        self._session = session(self._base_url)
-        self._patience = patience
-        if token:
-            self._session.headers["Authorization"] = f"Bearer {token}"
+    def get_cart(self) -> Answer[CartView]:
+        return self.request("GET", "/v1/cart", CartView)
 
-    def health(self) -> Health:
-        return self.request("GET", "/v1/health", Health).content
+    def add_cart_item(self, sku: str, quantity: int, version: int, key: str | None = None) -> Answer[CartView]:
+        body = AddItem(sku=sku, quantity=quantity)
+        return self.request("POST", "/v1/cart/items", CartView, body=body, version=version, key=key)
 
-    def request(  # noqa: PLR0913 - the parts of a request
-        self,
-        method: str,
-        path: str,
-        answered_as: type[Content],
-        *,
-        body: BaseModel | Mapping[str, object] | None = None,
-        query: Mapping[str, str | int] | None = None,
-        version: int | None = None,
-        key: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer[Content]:
-        """Send one request, and repeat it with the same Idempotency-Key where that may help.
+    def set_cart_item(self, sku: str, quantity: int, version: int) -> Answer[CartView]:
+        body = ChangeItem(quantity=quantity)
+        return self.request("PUT", _path("cart", "items", sku), CartView, body=body, version=version)
 
-        A POST without a `key` gets a new one. `version` goes into If-Match. Raises ProblemError for a refusal, and
-        UserError if no answer comes. A PUT whose first answer was lost may be refused with 412: its change was made.
-        """
-        sent = dict(headers or {})
-        if method == "POST":
-            sent["Idempotency-Key"] = key or uuid4().hex
-        if version is not None:
-            sent["If-Match"] = etag(version)
-        content: Any = body
-        if isinstance(body, BaseModel):
-            content = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        url, send = self._base_url + path, self._session.request
-        response = self._answer(
-            lambda: send(method, url, headers=sent, json=content, params=query, timeout=TIMEOUT_SECONDS)
+    def remove_cart_item(self, sku: str, version: int) -> Answer[CartView]:
+        return self.request("DELETE", _path("cart", "items", sku), CartView, version=version)
+
+    def clear_cart(self, version: int) -> Answer[CartView]:
+        return self.request("DELETE", "/v1/cart", CartView, version=version)
+
+    def check_out_cart(self, shown: TotalView, version: int, key: str | None = None) -> Answer[CheckoutView]:
+        """Order what is in the cart, for no more than `shown`."""
+        body = Checkout(totalMinor=shown.amount_minor, currency=shown.currency)
+        return self.request("POST", "/v1/cart/checkout", CheckoutView, body=body, version=version, key=key)
+
+    def get_order(self, order_id: str, customer_id: str | None = None) -> Answer[OrderView]:
+        return self.request("GET", _path("orders", order_id), OrderView, query={"customerId": customer_id})
+
+    def cancel_order(self, order_id: str, key: str | None = None, version: int | None = None) -> Answer[OrderView]:
+        return self.request("POST", _path("orders", order_id, "cancellation"), OrderView, key=key, version=version)
+
+    def request_return(
+        self, order_id: str, units: Mapping[str, int], key: str | None = None, version: int | None = None
+    ) -> Answer[ReturnView]:
+        """Announce to send these units back, by SKU."""
+        body = RequestReturn(lines=_lines(units))
+        return self.request(
+            "POST", _path("orders", order_id, "returns"), ReturnView, body=body, key=key, version=version
         )
-        if response.status_code >= _ERRORS:
-            raise _problem(response)
-        return _read(response, answered_as)
 
-    def _answer(self, send: Callable[[], requests.Response]) -> requests.Response:
-        """Return the first answer that a repetition cannot better, or the last."""
-        for attempt in range(1, self._patience.attempts + 1):
-            is_last = attempt == self._patience.attempts
-            try:
-                response = send()
-            except (requests.exceptions.ConnectionError, requests.exceptions.Timeout) as error:
-                if is_last or isinstance(error, requests.exceptions.SSLError):
-                    raise unreachable("the shop API", self._base_url, error) from error
-                self._patience.pause(attempt)
-                continue
-            if is_last or not _may_be_better_later(response):
-                return response
-            self._wait(response, attempt)
-        raise AssertionError("the last attempt returns or raises")
+    def receive_return(  # noqa: PLR0913 - the parts of the command
+        self,
+        order_id: str,
+        return_id: str,
+        units: Mapping[str, int],
+        restock: Mapping[str, int],
+        *,
+        key: str | None = None,
+        version: int | None = None,
+    ) -> Answer[ReturnView]:
+        """Close a return with the units that came back, by SKU; `restock` are those fit for sale."""
+        path = _path("orders", order_id, "returns", return_id, "receipt")
+        body = ReceiveReturn(lines=_lines(units), restock=_lines(restock))
+        return self.request("POST", path, ReturnView, body=body, key=key, version=version)
 
-    def _wait(self, response: requests.Response, attempt: int) -> None:
-        seconds = _seconds(response)
-        if seconds is None:
-            self._patience.pause(attempt)
-        else:
-            self._patience.sleep(min(seconds, _LONGEST_RETRY_AFTER_SECONDS))
+    def record_carrier_event(self, message: CarrierMessage, secret: str) -> Answer[CarrierAnswer]:
+        """Tell how far a parcel is, signed with the secret of carriers."""
+        body = as_json(message)
+        headers = {SIGNATURE_HEADER: signature(secret.encode(), body, int(time.time()))}
+        return self.request("POST", "/v1/carrier-events", CarrierAnswer, body=body, headers=headers)
 
 
-def _may_be_better_later(response: requests.Response) -> bool:
-    # A 500 of the gateway's own making is a function that died; one of a service is a defect, and stays.
-    died = response.status_code == _CRASHED and not _is_problem(response)
-    return died or response.status_code in _TRY_AGAIN
+def _path(*parts: str) -> str:
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
-def _is_problem(response: requests.Response) -> bool:
-    return response.headers.get("Content-Type", "").startswith(CONTENT_TYPE)
-
-
-def _problem(response: requests.Response) -> ProblemError:
-    if not _is_problem(response):
-        return ProblemError(response.status_code, f"{response.reason}, answered by the gateway")
-    problem = Problem.model_validate_json(response.content)
-    return ProblemError(problem.status, problem.detail, problem.errors, problem.type, problem.model_extra)
-
-
-def _read(response: requests.Response, answered_as: type[Content]) -> Answer[Content]:
-    tag = response.headers.get("ETag", "").strip('"')
-    return Answer(
-        status=response.status_code,
-        content=answered_as.model_validate_json(response.content),
-        version=int(tag) if tag else None,
-        location=response.headers.get("Location"),
-        retry_after_seconds=_seconds(response),
-        correlation_id=response.headers.get("X-Correlation-Id"),
-    )
-
-
-def _seconds(response: requests.Response) -> int | None:
-    value: Any = response.headers.get("Retry-After", "")
-    return int(value) if value.isdecimal() else None
+def _lines(units: Mapping[str, int]) -> tuple[ReturnLine, ...]:
+    return tuple(ReturnLine(sku=sku, quantity=quantity) for sku, quantity in units.items())

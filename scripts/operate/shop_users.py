@@ -1,8 +1,10 @@
 """The users of the shop: customers and staff, as its user pool knows them."""
 
+import base64
 import json
 import re
 import secrets
+import shlex
 from dataclasses import dataclass
 
 from scripts.cli.console import err, out
@@ -20,6 +22,13 @@ _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 class AccessToken:
     text: str
     lifetime_seconds: int
+
+    @property
+    def customer_id(self) -> str:
+        """Of its bearer. The token is our own, so its signature is not checked."""
+        payload = self.text.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return str(claims["customer_id"])
 
 
 class ShopUsers:
@@ -39,6 +48,16 @@ class ShopUsers:
         except self._cognito.exceptions.UsernameExistsException:
             return False
         return True
+
+    def sign_up(self, name: str) -> AccessToken:
+        """Make the user of a made-up address unless there is one, and sign in. No mail is sent."""
+        email = email_of(name)
+        self.create(email)
+        return self.sign_in_anew(email)
+
+    def remove(self, name: str) -> None:
+        """Remove the user of a made-up address."""
+        self._cognito.admin_delete_user(UserPoolId=self._pool.id, Username=email_of(name))
 
     def make_staff(self, email: str) -> None:
         self._cognito.admin_add_user_to_group(UserPoolId=self._pool.id, Username=email, GroupName=STAFF)
@@ -63,7 +82,7 @@ class ShopUsers:
         return AccessToken(result["AccessToken"], result["ExpiresIn"])
 
 
-def make(target: Target, user: str, *, staff: bool, as_json: bool = False) -> None:
+def make(target: Target, user: str, *, staff: bool, as_json: bool = False, for_shell: bool = False) -> None:
     """Make the user unless there is one, and print a token. Only somebody's own address keeps its password."""
     email = email_of(user)
     deployment = Deployment.of(target)
@@ -75,7 +94,11 @@ def make(target: Target, user: str, *, staff: bool, as_json: bool = False) -> No
     err.print(f"{email} {'is new' if is_new else 'exists already'}: {what} of {target.environment}", markup=False)
     if not is_new and not email.endswith(f"@{_MADE_UP}"):
         raise UserError(f"{email} may be somebody's own account: its password was not replaced, so there is no token")
-    _show(email, users.sign_in_anew(email), deployment.shop_url(target), as_json=as_json)
+    token, url = users.sign_in_anew(email), deployment.shop_url(target)
+    if for_shell:
+        out.print(f"export SHOP={shlex.quote(url)} TOKEN={shlex.quote(token.text)}", markup=False)
+        return
+    _show(email, token, url, as_json=as_json)
 
 
 def email_of(user: str) -> str:

@@ -17,9 +17,10 @@ from scripts.tasks.command import OWN_DEPLOYMENT, TARGET, command, count, path, 
 
 @command(
     {
-        "scenario": "scenarios, separated by commas: single, three, hot, half-out, duplicates, paced; all by default",
+        "scenario": "scenarios, separated by commas: single, three, hot, half-out, duplicates, paced; all by default. "
+        "Or shop alone: requests of a customer at the shop API",
         "direct": "invoke the functions with batches of these sizes, such as 1,10,50, in place of the scenarios",
-        "orders": "orders per run",
+        "orders": "orders per run; of shop, how often each request is measured",
         "skus": "SKUs per order, where functions are invoked directly",
         "batch_size": "messages per invocation, 10 at most",
         "concurrency": "concurrent invocations per function",
@@ -55,12 +56,18 @@ def bench(
     """
     options = dict(locals())
     from scripts.measure import bench as benchmark
+    from scripts.measure import front_door
     from scripts.measure.scenarios import chosen
 
     if ci or update_baseline:
         if others := _differing(bench.body, options) - {"ci", "update_baseline"}:
             raise UserError(f"--ci and --update-baseline make a run of their own: leave out {_listed(others)}")
         benchmark.check(update=update_baseline)
+        return
+    if scenario == front_door.SCENARIO:
+        if others := _differing(bench.body, options) - {"scenario", "orders", "json"}:
+            raise UserError(f"--scenario shop takes --orders and --json alone: leave out {_listed(others)}")
+        front_door.measure_front_door(count("orders", orders), path(json))
         return
     settings = benchmark.Settings(
         scenarios=chosen("" if direct and not scenario else scenario or "all"),

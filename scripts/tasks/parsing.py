@@ -1,5 +1,7 @@
-"""How command lines are read: by invoke's parser, apart from `--help` and from what is missing."""
+"""How command lines are read: by invoke's parser, apart from `--help`, and from what is missing or misspelt."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from invoke.exceptions import ParseError
@@ -22,7 +24,19 @@ class _Machine(parser.ParseMachine):
             for argument in context.missing_positional_args:
                 argument.value = ""
         else:
+            self._token = token
             super().handle(token)
+
+    def error(self, _: str) -> None:
+        """Called for a token that is neither a task nor an option, nor wanted as a value."""
+        context: ParserContext | None = self.context
+        task = context.name if context else None
+        if task and self._token.startswith("-"):
+            close = _did_you_mean(self._token, context.flags)
+            raise ParseError(f"{task} has no option {self._token}: {close}see `invoke {task} --help`", context)
+        options = f", or `invoke {task} --help`" if task else ""
+        close = _did_you_mean(self._token, self.contexts)
+        raise ParseError(f"there is no task {self._token}: {close}see `invoke --list`{options}", context)
 
     def complete_context(self) -> None:
         context: ParserContext | None = self.context
@@ -38,6 +52,11 @@ class _Machine(parser.ParseMachine):
             option = f"--{self.flag.names[0].replace('_', '-')}"
             raise ParseError(f"{option} needs a value: `invoke {self.context.name} --help` says which", self.context)
         super().complete_flag()
+
+
+def _did_you_mean(token: str, names: Iterable[str]) -> str:
+    close = get_close_matches(token, list(names), n=1)
+    return f"did you mean {close[0]}? Otherwise " if close else ""
 
 
 # Its metaclass inherits neither.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
+from scripts.cli.errors import UserError
 from scripts.cli.paths import SEED_FILE
 from scripts.tasks.command import DEPLOYMENT, TARGET, command, count, path, target_of
 
@@ -159,24 +160,29 @@ def refund_retry(_: Context, order: str, refund: str | None = None, target: str 
         "target": TARGET,
         "staff": "make a member of the staff, who may change products and take goods back",
         "json": "print one JSON object",
+        "shell": "print the API's URL and the token as the variables SHOP and TOKEN, for a shell to take",
     },
     needs=DEPLOYMENT,
     example="shop-user ada --staff",
     positional=["user"],
 )
-def shop_user(_: Context, user: str, target: str = "local", staff: bool = False, json: bool = False) -> None:
+def shop_user(
+    _: Context, user: str, target: str = "local", staff: bool = False, json: bool = False, shell: bool = False
+) -> None:
     """Make a customer, and print an access token.
 
     The shop API takes the token for a quarter of an hour. Run the task again for a new one.
     """
     from scripts.operate import shop_users
 
-    shop_users.make(target_of(target), user, staff=staff, as_json=json)
+    if json and shell:
+        raise UserError("--json and --shell are two forms of one answer: leave one out")
+    shop_users.make(target_of(target), user, staff=staff, as_json=json, for_shell=shell)
 
 
 @command({"target": TARGET, "orders": "how many orders, 1 or more"}, needs=f"{DEPLOYMENT}; a seeded inventory")
 def demo(_: Context, target: str = "local", orders: str = "200") -> None:
-    """Send orders; show orders, stock and money."""
+    """Order by event and at the shop API; show the result."""
     from scripts import demo
 
     demo.run_demo(target_of(target), count("orders", orders))

@@ -96,10 +96,38 @@ def monitoring(_: Context) -> None:
 def faults(_: Context, orders: str = "1000", seed: str = "1", minutes: str | None = None) -> None:
     """Run orders while workers die and API calls fail."""
     from scripts.cli.errors import UserError
-    from tests.faults.suite import run_fault_suite
+    from tests.faults.suite import fault_deployment, run_fault_suite
 
+    number, seed_number = count("orders", orders), count("seed", seed)
     most_seconds = 60 * count("minutes", minutes) if minutes else float("inf")
-    report = run_fault_suite(count("orders", orders), seed=count("seed", seed), most_seconds=most_seconds)
+    with fault_deployment(seed_number) as deployed:
+        report = run_fault_suite(deployed, number, seed=seed_number, most_seconds=most_seconds)
+    report.print()
+    if report.failures:
+        raise UserError(", ".join(f"{len(subjects)} {name}" for name, subjects in report.failures.items()))
+
+
+@command(
+    {
+        "commands": "how many commands",
+        "seed": "the seed of the random numbers; customers and staff act at once, so no two runs are the same",
+        "minutes": "after which no more commands are sent; none by default",
+    },
+    needs=OWN_DEPLOYMENT,
+)
+def commands(_: Context, commands: str = "1000", seed: str = "1", minutes: str | None = None) -> None:
+    """Send commands while the API's functions are killed.
+
+    Each that is acknowledged must be in the event store once.
+    """
+    from scripts.cli.errors import UserError
+    from tests.faults.command_suite import run_command_suite
+    from tests.faults.suite import fault_deployment
+
+    number, seed_number = count("commands", commands), count("seed", seed)
+    most_seconds = 60 * count("minutes", minutes) if minutes else float("inf")
+    with fault_deployment(seed_number) as deployed:
+        report = run_command_suite(deployed, number, seed=seed_number, most_seconds=most_seconds)
     report.print()
     if report.failures:
         raise UserError(", ".join(f"{len(subjects)} {name}" for name, subjects in report.failures.items()))
@@ -112,6 +140,21 @@ def metrics(_: Context) -> None:
     It does so while workers are killed, too.
     """
     _pytest_deployed("tests/metrics")
+
+
+@command(
+    {"seconds": "how long", "seed": "the seed that a walk named when it failed; a new one by default"},
+    needs=OWN_DEPLOYMENT,
+)
+def api(_: Context, seconds: str = "600", seed: str | None = None) -> None:
+    """Walk at random through the deployed shop API.
+
+    Schemathesis makes up requests and compares each answer with docs/openapi.yaml.
+    """
+    arguments = ["--walk-seconds", str(count("seconds", seconds))]
+    if seed:
+        arguments += ["--walk-seed", str(count("seed", seed))]
+    _pytest_deployed("tests/integration/test_walk.py", *arguments)
 
 
 @command(needs=OWN_DEPLOYMENT)

@@ -38,7 +38,7 @@ class CatalogService:
         A category is created after its parent and never moves. So the categories are a tree.
         """
         if category.parent_id == category.category_id:
-            raise RefusedError(Refusal.INVALID, "parentId: a category cannot be its own parent")
+            raise RefusedError(Refusal.INVALID, "parentId: a category cannot be its own parent", "parentId")
         self._require_category("parentId", category.parent_id)
         stream = category_stream(category.category_id)
         return self._create(Commit(stream, 1, (category,), cause, command=command), f"category {category.category_id}")
@@ -124,7 +124,7 @@ class CatalogService:
         try:
             self.category(category_id)
         except RefusedError as refused:
-            raise RefusedError(Refusal.INVALID, f"{field}: {refused}") from None
+            raise RefusedError(Refusal.INVALID, f"{field}: {refused}", field) from None
 
     def _create(self, commit: Commit, name: str) -> Commit:
         try:

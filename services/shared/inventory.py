@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 MAIN_WAREHOUSE = "main"
+TEST_PREFIX = "test-"
+"""Of the SKUs that the post-deploy test orders: no list of the catalogue has them."""
 
 
 class Product(NamedTuple):

@@ -6,7 +6,7 @@ import random
 import signal
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from scripts.cli.paths import DIST
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.local.workers import workers
+from scripts.local.workers import Worker, workers
 
 
 @contextmanager
@@ -37,18 +37,22 @@ def repeated(action: Callable[[], None], seconds: float) -> Iterator[None]:
 
 
 class Killer:
-    """Kills one worker process at a time, by its id."""
+    """Kills one worker process at a time, by its id: of these functions, or of all."""
 
-    def __init__(self, target: Target, dice: random.Random) -> None:
+    def __init__(self, target: Target, dice: random.Random, functions: Sequence[str] = ("",)) -> None:
         self.killed = 0
         self._emulator = target.emulator
         self._dice = dice
+        self._functions = functions
 
     def kill(self) -> None:
-        if found := list(workers(self._emulator)):
-            with suppress(ProcessLookupError):
-                os.kill(self._dice.choice(found).pid, signal.SIGKILL)
-                self.killed += 1
+        if found := [worker for name in self._functions for worker in workers(self._emulator, name)]:
+            self.kill_one(self._dice.choice(found))
+
+    def kill_one(self, worker: Worker) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(worker.pid, signal.SIGKILL)
+            self.killed += 1
 
 
 class Deployer:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from scripts.local.proxy import Proxy, headers_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from types_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 # Longer than the functions' clients wait for an answer: services/libs/runtime/aws_clients.py.
@@ -44,12 +46,17 @@ class FaultProxy(Proxy):
         """Calls that will still have their effect, although nobody waits for them any more."""
         self.published: SimpleQueue[PutEventsRequestEntryTypeDef] = SimpleQueue()
         """What the functions put on a bus and the bus took, whether they were told so or not."""
+        self.answer_instead: Callable[[bytes], Awaitable[bytes | None]] | None = None
+        """Set by another suite on this deployment, for as long as it runs."""
         self._rate = rate
         self._deck: list[Fault] = []
         self._dice = random.Random(seed)  # noqa: S311 - no secret
         self._outlasting: dict[str, Fault] = {}
 
     async def answer(self, request: bytes) -> bytes | None:
+        return await (self.answer_instead or self._answer_or_spoil)(request)
+
+    async def _answer_or_spoil(self, request: bytes) -> bytes | None:
         headers = headers_of(request)
         action = headers.get("x-amz-target", "")
         self.calls += 1

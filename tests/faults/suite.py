@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import monotonic, sleep
+from typing import NamedTuple
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -15,13 +16,13 @@ from scripts.deploy.deployment import Deployment
 from scripts.deploy.own_deployment import own_deployment, with_settings
 from scripts.deploy.target import Target
 from scripts.measure.usage import SERVICES
-from scripts.operate.dead_letter_queues import move_back, queues
 from scripts.operate.order_client import OrderClient
 from scripts.operate.seeding import Seeder
 from services.shared.events.order import OrderPlaced
 from tests.faults.chaos import Deployer, Killer, Sweeping, repeated
 from tests.faults.people import ARRIVAL, People
 from tests.faults.proxy import FaultProxy
+from tests.faults.queues import redrive, waiting
 from tests.faults.remains import Remains, dead_letters, is_explained
 from tests.faults.repeater import Repeater
 from tests.faults.report import Report
@@ -77,13 +78,15 @@ _SETTLE_SECONDS, _SETTLE_SECONDS_PER_ORDER = 600, 0.2
 _REDRIVES = 5
 
 
-def run_fault_suite(
-    orders: int, seed: int, fault_rate: float = _FAULT_RATE, most_seconds: float = float("inf")
-) -> Report:
-    """Deploy to an embedded AWS of its own, run `orders` orders through it with faults on, and look at what is left.
+class FaultDeployment(NamedTuple):
+    """The system on an embedded AWS of its own; its functions call AWS by way of the proxy."""
 
-    After `most_seconds` no more are sent; those that were are followed to their end.
-    """
+    target: Target
+    proxy: FaultProxy
+
+
+@contextmanager
+def fault_deployment(seed: int, fault_rate: float = _FAULT_RATE) -> Iterator[FaultDeployment]:
     proxy = FaultProxy(fault_rate, seed)
     settings = with_settings(
         {**_SETTINGS, "PULSEQUEUE_WORKER_ENDPOINT": proxy.url},
@@ -101,7 +104,16 @@ def run_fault_suite(
     # The proxy's thread waits for no other thread of this process longer than a call takes.
     sys.setswitchinterval(_SWITCH_SECONDS)
     with proxy.running(), own_deployment(settings, proxy.forward_to) as target:
-        return _Run(target, Deployment.of(target), proxy, orders, seed).run(most_seconds)
+        yield FaultDeployment(target, proxy)
+
+
+def run_fault_suite(deployed: FaultDeployment, orders: int, seed: int, most_seconds: float = float("inf")) -> Report:
+    """Run `orders` orders through a deployment where nothing ran before, with faults on, and look at what is left.
+
+    After `most_seconds` no more are sent; those that were are followed to their end.
+    """
+    target, proxy = deployed
+    return _Run(target, Deployment.of(target), proxy, orders, seed).run(most_seconds)
 
 
 class _Run:
@@ -186,7 +198,7 @@ class _Run:
                 self._killer.kill()
             self._send(batch)
             if number % _BATCHES_PER_REDRIVE == _BATCHES_PER_REDRIVE - 1:
-                self._redriven += self._redrive()
+                self._redriven += redrive(self._sqs, self._deployment)
             if monotonic() > look_at:
                 look_at = self._look()
             began += self._hold_back()
@@ -220,7 +232,7 @@ class _Run:
     def _hold_back(self) -> float:
         """Wait while the functions lag behind; return for how long."""
         began = monotonic()
-        while max(self._waiting(url) for url in self._queues.values()) > _BACKLOG:
+        while max(waiting(self._sqs, url) for url in self._queues.values()) > _BACKLOG:
             if monotonic() - began > _STANDSTILL_SECONDS:
                 raise UserError(f"the functions did not catch up within {_STANDSTILL_SECONDS} s")
             sleep(0.5)
@@ -248,23 +260,14 @@ class _Run:
     def _is_busy(self) -> bool:
         if self._proxy.hanging or self._repeater.waiting:
             return True
-        return any(self._waiting(url, in_flight=True) for url in self._queues.values())
-
-    def _waiting(self, queue_url: str, *, in_flight: bool = False) -> int:
-        attributes = self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
-        hidden = int(attributes["ApproximateNumberOfMessagesNotVisible"]) if in_flight else 0
-        return int(attributes["ApproximateNumberOfMessages"]) + hidden
+        return any(waiting(self._sqs, url, in_flight=True) for url in self._queues.values())
 
     def _redrive_all(self) -> None:
         for _ in range(_REDRIVES):
-            self._redriven += self._redrive()
+            self._redriven += redrive(self._sqs, self._deployment)
             self._settle(_GIVE_UP_SECONDS)
             if all(is_explained(letter) for letter in dead_letters(self._sqs, self._deployment)):
                 break
-
-    def _redrive(self) -> int:
-        sources = [queue for queue in queues(self._deployment) if queue.source_url]
-        return sum(move_back(self._sqs, queue).moved for queue in sources)
 
     def _report(self, seconds: float) -> Report:
         with out.status("auditing"):

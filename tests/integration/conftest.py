@@ -21,6 +21,11 @@ _FUNCTION_TIMEOUT_SECONDS = 5
 _SLOW_CARRIER = {"carrier_speed": 1, "tracking_interval_seconds": 6 * 3600}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--walk-seconds", type=int, default=20, help="how long to walk through the shop API")
+    parser.addoption("--walk-seed", type=int, help="the seed of the walk; a new one by default")
+
+
 @pytest.fixture(scope="session")
 def proxy() -> Iterator[CountingProxy]:
     proxy = CountingProxy()

@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from scripts.operate.shop_client import ProblemError, ShopClient
+from scripts.operate.shop_client import ShopClient
+from scripts.operate.shop_requests import ProblemError
 from scripts.operate.shop_users import ShopUsers
-from services.catalog_service.api import CategoryList, CategoryView, ProductList, ProductView, StockView
+from services.catalog_service.api import NewCategory, NewProduct, ProductChanges, ProductList
 from tests.integration.world import World, eventually
 
 
@@ -29,32 +30,32 @@ def staff(world: World) -> ShopClient:
     return ShopClient(world.deployment.shop_url(world.target), users.sign_in_anew(email).text)
 
 
-def _pages(client: ShopClient, **query: str | int) -> Iterator[ProductList]:
+def _pages(client: ShopClient, **query: str) -> Iterator[ProductList]:
+    cursor = None
     while True:
-        page = client.request("GET", "/v1/products", ProductList, query=query).content
+        page = client.list_products(**query, limit=2, cursor=cursor).content
         yield page
-        if page.next_cursor is None:
+        cursor = page.next_cursor
+        if cursor is None:
             return
-        query["cursor"] = page.next_cursor
 
 
 def test_staff_makes_a_catalogue_and_everyone_reads_it(everyone: ShopClient, staff: ShopClient) -> None:
     run = uuid4().hex[:8]
-    category = staff.request("POST", "/v1/categories", CategoryView, body={"name": f"Kitchen {run}"}).content
-    part = {"name": "Cups", "parentId": category.category_id}
-    cups = staff.request("POST", "/v1/categories", CategoryView, body=part).content
+    category = staff.create_category(NewCategory(name=f"Kitchen {run}")).content
+    cups = staff.create_category(NewCategory(name="Cups", parentId=category.category_id)).content
     names = [f"{run} 煎茶 🍵", f'{run} "Mug"', f"{run} cup"]
     for number, name in enumerate(names):
         new = {"sku": f"{run}-{number}", "name": name, "priceMinor": 1400, "currency": "GBP"}
-        staff.request("POST", "/v1/products", ProductView, body=new | {"categoryId": cups.category_id})
-    product = f"/v1/products/{run}-0"
+        staff.create_product(NewProduct.model_validate(new | {"categoryId": cups.category_id}))
+    sku = f"{run}-0"
 
-    stocked = staff.request("PUT", f"{product}/stock", StockView, body={"stock": 5})
-    changed = staff.request("PATCH", product, ProductView, body={"priceMinor": 1500}, version=stocked.version)
+    stocked = staff.set_stock(sku, 5)
+    changed = staff.change_product(sku, ProductChanges.model_validate({"priceMinor": 1500}), stocked.version)
     with pytest.raises(ProblemError, match="412"):
-        staff.request("PATCH", product, ProductView, body={"priceMinor": 1}, version=stocked.version)
+        staff.change_product(sku, ProductChanges.model_validate({"priceMinor": 1}), stocked.version)
 
-    found = everyone.request("GET", product, ProductView)
+    found = everyone.get_product(sku)
     assert found.content == changed.content
     assert (found.version, found.content.available, found.content.price_minor) == (3, 5, 1500)
     assert found.content.name == names[0]
@@ -62,10 +63,10 @@ def test_staff_makes_a_catalogue_and_everyone_reads_it(everyone: ShopClient, sta
         pages = eventually(partial(_whole, everyone, query), "all three products in the list")
         assert [len(page.products) for page in pages] == [2, 1]
         assert [one.name for page in pages for one in page.products] == sorted(names)
-    parts = everyone.request("GET", "/v1/categories", CategoryList, query={"parent": category.category_id}).content
+    parts = everyone.list_categories(parent=category.category_id).content
     assert parts.categories == (cups,)
 
 
 def _whole(client: ShopClient, query: dict[str, str]) -> list[ProductList] | None:
-    pages = list(_pages(client, **query, limit=2))
+    pages = list(_pages(client, **query))
     return pages if sum(len(page.products) for page in pages) == 3 else None

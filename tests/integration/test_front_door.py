@@ -1,8 +1,8 @@
-"""The front door: who gets in, and as whom. The embedded AWS makes the tokens, checks them, and runs the trigger."""
+"""Users of the shop sign up and in, and are who they are. The embedded AWS makes the tokens and runs the trigger."""
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 from scripts.operate import shop_users
 from scripts.operate.shop_users import AccessToken, ShopUsers
 from services.customer_service.domain import customer_id_of
-from tests.integration.plans import Resource, all_of
 from tests.integration.world import World
 
 _PASSWORD = "a-Password-of-1-test"  # noqa: S105 - of users that end with the embedded AWS
@@ -55,47 +54,10 @@ def _get(world: World, path: str, token: str = "") -> requests.Response:
     return requests.get(f"{world.deployment.shop_url(world.target)}{path}", headers=headers, timeout=30)
 
 
-@pytest.fixture(scope="module")
-def signed_in_route(world: World, resources: list[Resource]) -> Iterator[str]:
-    """A route for those who are signed in, with the function of the catalogue behind it."""
-    api = world.deployment.shop_api.id
-    (authorizer,) = all_of(resources, "aws_apigatewayv2_authorizer")
-    (health,) = [one for one in all_of(resources, "aws_apigatewayv2_route") if one["route_key"] == "GET /v1/health"]
-    gateway: Any = world.target.session().client("apigatewayv2", endpoint_url=world.target.endpoint_url)
-    path = "/v1/for-those-who-are-signed-in"
-    route = gateway.create_route(
-        ApiId=api,
-        RouteKey=f"GET {path}",
-        Target=health["target"],
-        AuthorizationType="JWT",
-        AuthorizerId=authorizer["id"],
-    )
-    yield path
-    gateway.delete_route(ApiId=api, RouteId=route["RouteId"])
-
-
-def test_the_api_says_that_it_is_there_to_anybody(world: World) -> None:
-    response = _get(world, "/v1/health")
-
-    assert (response.status_code, response.json()) == (200, {"status": "ok"})
-
-
-@pytest.mark.parametrize("token", ["", "garbage", "e30.e30.e30"])
-def test_nobody_passes_without_a_token_of_the_pool(world: World, signed_in_route: str, token: str) -> None:
-    assert _get(world, signed_in_route, token).status_code == 401
-
-
-def test_a_token_whose_content_was_changed_is_refused(world: World, users: ShopUsers, signed_in_route: str) -> None:
-    head, _, signature = users.sign_in(_sign_up(world).email, _PASSWORD).text.split(".")
-    forged = base64.urlsafe_b64encode(json.dumps({"customer_id": "c-victim"}).encode()).decode().rstrip("=")
-
-    assert _get(world, signed_in_route, f"{head}.{forged}.{signature}").status_code == 401
-
-
-def test_who_signs_up_and_in_passes(world: World, users: ShopUsers, signed_in_route: str) -> None:
+def test_who_signs_up_and_in_passes(world: World, users: ShopUsers) -> None:
     token = users.sign_in(_sign_up(world).email, _PASSWORD)
 
-    assert _get(world, signed_in_route, token.text).status_code == 200
+    assert _get(world, "/v1/cart", token.text).status_code == 200
     assert token.lifetime_seconds == 15 * 60
 
 
@@ -149,12 +111,10 @@ def test_nobody_chooses_the_id_of_another(world: World, users: ShopUsers) -> Non
         )
 
 
-def test_the_task_makes_staff_who_pass_too(
-    world: World, signed_in_route: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_task_makes_staff_who_pass_too(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
         shop_users.make(world.target, "ada", staff=True)
 
         token = capsys.readouterr().out.strip()
         assert _claims(AccessToken(token, 0))["cognito:groups"] == ["staff"]
-        assert _get(world, signed_in_route, token).status_code == 200
+        assert _get(world, "/v1/cart", token).status_code == 200

@@ -9,6 +9,7 @@ from scripts.cli.paths import REPO_ROOT
 from services.libs.store.inventory_table import stock_update
 from services.shared.inventory import Move, StockLine, StockMove
 from tests.integration.plans import Resource, all_of, as_list, statements
+from tests.integration.routes import every_route
 from tests.integration.wiring import permissions, refusal_of_plain_http
 from tests.integration.world import World
 from tests.unit.monitoring.rules import Selector, rules, selectors
@@ -219,33 +220,46 @@ def test_every_route_of_an_api_has_limits(resources: list[Resource]) -> None:
         assert not stage["route_settings"]
 
 
-_PUBLIC = {
-    "GET /metrics": "the function compares the caller's bearer token",
-    "GET /v1/health": "says nothing",
-    "POST /v1/carrier-events": "the function checks the carrier's signature",
-    "GET /v1/categories": "everyone may see what there is to buy",
-    "GET /v1/categories/{categoryId}": "everyone may see what there is to buy",
-    "GET /v1/products": "everyone may see what there is to buy",
-    "GET /v1/products/{sku}": "everyone may see what there is to buy",
-}
-
-
-def test_only_routes_with_a_reason_are_public_and_all_others_want_a_token_of_the_pool(
-    resources: list[Resource],
-) -> None:
+def test_the_routes_are_those_of_the_document_and_want_a_token_where_it_says_so(resources: list[Resource]) -> None:
+    """test_access.py says who may call each of them."""
     (authorizer,), (client,) = (
         all_of(resources, "aws_apigatewayv2_authorizer"),
         all_of(resources, "aws_cognito_user_pool_client"),
     )
     (pool,) = all_of(resources, "aws_cognito_user_pool")
-    routes = all_of(resources, "aws_apigatewayv2_route")
+    wanted = {
+        key: ("JWT", authorizer["id"]) if each.needs_token else ("NONE", "") for key, each in every_route().items()
+    }
 
-    assert {route["route_key"] for route in routes if route["authorization_type"] == "NONE"} == _PUBLIC.keys()
-    for route in routes:
-        if route["route_key"] not in _PUBLIC:
-            assert (route["authorization_type"], route["authorizer_id"]) == ("JWT", authorizer["id"])
+    planned = {
+        route["route_key"]: (route["authorization_type"], route["authorizer_id"] or "")
+        for route in all_of(resources, "aws_apigatewayv2_route")
+    }
+
+    # The function behind the metrics compares the caller's bearer token.
+    assert planned == wanted | {"GET /metrics": ("NONE", "")}
     (accepted,) = authorizer["jwt_configuration"]
     assert accepted == {"issuer": f"https://{pool['endpoint']}", "audience": [client["id"]]}
+    assert authorizer["identity_sources"] == ["$request.header.Authorization"]
+
+
+_LOGGED_OF_A_REQUEST = {
+    "$context.requestId",
+    "$context.requestTime",
+    "$context.routeKey",
+    "$context.status",
+    "$context.responseLength",
+    "$context.responseLatency",
+    "$context.integrationStatus",
+    "$context.integrationErrorMessage",
+}
+"""None is of the caller, or has ids as a path does. The error is Lambda's, not the function's."""
+
+
+def test_an_access_log_says_nothing_of_who_called_and_about_what(resources: list[Resource]) -> None:
+    for stage in all_of(resources, "aws_apigatewayv2_stage"):
+        (log,) = stage["access_log_settings"]
+        assert set(re.findall(r"\$[\w.]+", log["format"])) <= _LOGGED_OF_A_REQUEST
 
 
 def test_no_page_of_another_origin_may_call_an_api(resources: list[Resource]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from invoke.exceptions import ParseError
 from invoke.parser import Parser
 from invoke.parser.context import ParserContext
@@ -90,3 +91,12 @@ def test_a_page_names_rarer_tasks_in_full_and_only_those_that_there_are(page: Pa
 @pytest.mark.parametrize("entry", _RUNBOOK.split("\n## ")[1:], ids=lambda entry: entry.partition("\n")[0])
 def test_each_entry_of_the_runbook_says_what_it_means_what_to_look_at_and_what_to_run(entry: str) -> None:
     assert re.findall(r"^\*\*(.+)\.\*\* ?", entry, re.MULTILINE) == ["What it means", "What to look at", "What to run"]
+
+
+def test_the_page_on_the_api_lists_every_route() -> None:
+    section = (REPO_ROOT / "docs" / "api.md").read_text("utf-8").partition("\n## Routes\n")[2].partition("\n## ")[0]
+    paths = yaml.safe_load((REPO_ROOT / "docs" / "openapi.yaml").read_text("utf-8"))["paths"]
+
+    listed = re.findall(r"`(GET|POST|PUT|PATCH|DELETE) ([^`?]+)`", section)
+
+    assert sorted(listed) == sorted((method.upper(), path) for path, methods in paths.items() for method in methods)

@@ -70,6 +70,35 @@ run "a_repository_gets_one_role_to_plan_and_one_that_deploys_and_writes_few_item
   }
 }
 
+run "only_where_no_customers_are_real_may_a_deployment_make_one_to_test_as" {
+  command = plan
+
+  variables {
+    github_repository = "us/shop"
+    environment       = "dev"
+  }
+
+  assert {
+    condition = flatten([
+      for statement in data.aws_iam_policy_document.users.statement : statement.actions if statement.sid == "TestAsCustomer"
+    ]) == ["cognito-idp:AdminCreateUser", "cognito-idp:AdminDeleteUser", "cognito-idp:AdminSetUserPassword"]
+    error_message = "The post-deploy test cannot sign in as a customer."
+  }
+}
+
+run "a_deployment_of_staging_may_be_no_customer" {
+  command = plan
+
+  variables {
+    github_repository = "us/shop"
+  }
+
+  assert {
+    condition     = !anytrue([for statement in data.aws_iam_policy_document.users.statement : statement.sid == "TestAsCustomer"])
+    error_message = "Whoever deploys could set a customer's password."
+  }
+}
+
 run "a_provider_and_a_key_that_the_account_has_are_used" {
   command = plan
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from scripts.check.api_document.links import add_links
 from scripts.check.api_document.operations import (
     CARRIER_SIGNATURE,
     SCHEMA,
@@ -80,6 +81,7 @@ def document(apis: Mapping[str, ShopApi]) -> Document:
         _add_paths(paths, api.routes, described["paths"])
         _add_schemas(schemas, function, described.get("components", {}).get("schemas", {}))
     _check_names(paths)
+    add_links(paths)
     whole = {
         "openapi": "3.1.0",
         "info": {"title": "PulseQueue", "version": _version(), "description": _ABOUT},

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from services.shared.validation_errors import message_of
+
 _MOST_NAMED = 20
 _SHOWN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _HEADERS = {"if-match": "If-Match", "idempotency-key": "Idempotency-Key"}
@@ -24,7 +26,7 @@ def field_problems(errors: Sequence[Mapping[str, Any]]) -> list[FieldProblem]:
     """Take the errors of pydantic; those that only follow from others are left out."""
     around = {one["loc"][:depth] for one in errors for depth in range(len(one["loc"]))}
     named = [one for one in errors if one["loc"] not in around][:_MOST_NAMED]
-    return [FieldProblem(field=_name(one["loc"]), message=_message(one)) for one in named]
+    return [FieldProblem(field=_name(one["loc"]), message=message_of(one)) for one in named]
 
 
 def _name(place: tuple[str | int, ...]) -> str:
@@ -33,11 +35,3 @@ def _name(place: tuple[str | int, ...]) -> str:
         return _HEADERS.get(path[0], path[0])
     # An unknown field has a name of the client's own making.
     return ".".join(part if _SHOWN_NAME.fullmatch(part) else "?" for part in path) or where
-
-
-def _message(error: Mapping[str, Any]) -> str:
-    if error["type"] == "extra_forbidden":
-        return "there is no such field: leave it out"
-    if error["type"] == "missing":
-        return "it is required"
-    return str(error["msg"])

@@ -87,7 +87,7 @@ class ShopApi:
         self.resolver = APIGatewayHttpResolver(
             enable_validation=True,
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
-            json_body_deserializer=parse_object,
+            json_body_deserializer=self._parsed,
             debug=False,
         )
         self.resolver.use([self._admission()])
@@ -198,6 +198,14 @@ class ShopApi:
             caller = self.caller
             if route.access is Access.STAFF:
                 require_staff(caller)
+
+    def _parsed(self, text: str) -> dict[str, object]:
+        """Parse the body, which comes before admission: who may not call a route is told nothing of it."""
+        try:
+            return parse_object(text)
+        except ProblemError:
+            self._admit()
+            raise
 
     def _failed(self, error: Exception) -> Response[Any]:
         """Log a fault of ours, and answer without its details."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from services.libs.store.dynamodb_items import Item, batch_get, from_item, to_item
-from services.shared.inventory import MAIN_WAREHOUSE, Product, StockChange, StockItem
+from services.shared.inventory import MAIN_WAREHOUSE, TEST_PREFIX, Product, StockChange, StockItem
 from services.shared.json_types import Json, integer, text
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class InventoryTable:
 
     def unlisted(self, skus: Iterable[str]) -> set[str]:
         """The SKUs that are in no list yet: nothing has stated their product since there are lists."""
-        keys = [to_item({"item_id": sku}) for sku in skus]
+        keys = [to_item({"item_id": sku}) for sku in skus if not sku.startswith(TEST_PREFIX)]
         return {item["item_id"]["S"] for item in batch_get(self._client, self._table, keys) if LISTED not in item}
 
 
@@ -83,8 +83,9 @@ def _product_attributes(sku: str, product: Product) -> dict[str, Json]:
         "currency": product.currency,
         "warehouse": product.warehouse,
         "name_key": f"{folded(product.name)}#{sku}",
-        LISTED: EVERY,
     }
+    if not sku.startswith(TEST_PREFIX):
+        attributes[LISTED] = EVERY
     return attributes | ({"category_id": product.category_id} if product.category_id else {})
 
 

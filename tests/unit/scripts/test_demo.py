@@ -1,3 +1,5 @@
+from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
@@ -13,6 +15,7 @@ from scripts.ledger.audit.findings import Audit
 from scripts.local.emulator import Emulator
 from scripts.monitor import monitoring
 from scripts.operate.order_client import History
+from scripts.operate.shoppers import Visits
 from services.libs.store.dynamodb_items import to_item
 from tests.factories import NOW
 from tests.unit.conftest import EVENT_STORE_TABLE, INVENTORY_TABLE, Aws
@@ -28,7 +31,7 @@ def _run(aws: Aws, *order_ids: str) -> Run:
 
 
 def test_two_runs_share_no_order() -> None:
-    one, other = (make_orders(run_id, 20) for run_id in ("1", "2"))
+    one, other = (make_orders(run_id, 20, ("a", "b", "c")) for run_id in ("1", "2"))
 
     assert not {order["orderId"] for order in one} & {order["orderId"] for order in other}
     assert [order["items"] for order in one] != [order["items"] for order in other]
@@ -42,15 +45,31 @@ def test_a_run_tells_its_own_orders_and_revenue_beside_the_stock_of_all_runs(
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert lines[1] == "SKU seeded sold stock reserved available sold in this run"
     assert lines[2] == "prod-001 100 4 96 2 94 2"
-    assert lines[4:10] == [
+    assert lines[4:11] == [
         "this run demo-1",
-        "orders placed 2, and 0 of them sent twice",
+        "orders placed 2 by event, and 0 of them sent twice",
+        "0 by customers at the shop API",
         "confirmed 1, of which 0 were shipped and 0 delivered",
         "cancelled 1 (payment_failed)",
         "returned 0 orders",
         "revenue 10.00 GBP, after refunds of none",
     ]
     assert [line.split()[0] for line in lines[-3:]] == ["ok", "ok", "ok"]
+
+
+def test_orders_of_customers_at_the_shop_api_are_told_apart_from_those_by_event(
+    busy: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = _run(busy, "paid", "declined", "expired", "settled")
+    visits = Visits(dict.fromkeys(("paid", "declined"), NOW), [10.0, 20.0], Counter({"cancelled": 1}))
+
+    demo._summarise(replace(run, visits=visits), _audit(busy))  # noqa: SLF001
+
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "orders placed 2 by event, and 0 of them sent twice" in lines
+    assert "2 by customers at the shop API, 1 cancelled" in lines
+    assert "cart to confirmed p50 0 ms, p99 0 ms, from the request to check out" in lines
+    assert "shop API p50 15 ms, p99 20 ms, from request to answer of a command" in lines
 
 
 def test_a_wrong_stock_and_an_item_that_is_no_commit_fail_their_checks(busy: Aws) -> None:

@@ -10,6 +10,7 @@ from scripts.deploy.target import Target
 from scripts.operate.post_deploy_suite import load_suite
 from scripts.operate.seeding import CATALOGUE, Seeder, SeedProduct
 from scripts.seed_inventory import seed
+from services.libs.store.catalogue_index import CatalogueIndex
 from services.libs.store.dynamodb_items import to_item
 from tests.factories import decide, inventory, placed_order, seeding, stock_item
 from tests.unit.conftest import EVENT_STORE_TABLE, Aws
@@ -111,3 +112,14 @@ def test_a_seeding_below_the_reserved_units_is_refused_and_fails(
     assert "refused: 6 units are reserved" in capsys.readouterr().out
     assert aws.stock() == (10, 6, 4)
     assert aws.inventory.read(["prod-002"])["prod-002"].stock == 5
+
+
+def test_the_products_of_the_post_deploy_test_are_in_no_list_of_the_catalogue(aws: Aws) -> None:
+    seeder = Seeder.of(cast("Target", SimpleNamespace(client=lambda _: aws.dynamodb)), aws.deployment)
+    products = [*load_suite().inventory, _product()]
+
+    seeded, again = ([change.text for change in seeder.seed(products)] for _ in range(2))
+
+    listed = CatalogueIndex(aws.dynamodb, aws.deployment.store_tables).products(100).products
+    assert [product.sku for product in listed] == ["prod-001"]
+    assert (set(seeded), set(again)) == ({"created"}, {"unchanged"})

@@ -222,6 +222,31 @@ def test_what_is_missing_is_named_with_an_example(
     assert capsys.readouterr().err.startswith(missing)
 
 
+@pytest.mark.parametrize(
+    ("given", "answer"),
+    [
+        (
+            ["ordershow", "order-1"],
+            "there is no task ordershow: did you mean order-show? Otherwise see `invoke --list`\n",
+        ),
+        (["xyz"], "there is no task xyz: see `invoke --list`\n"),
+        (
+            ["put-order", "--itme", "a=1"],
+            "put-order has no option --itme: did you mean --item? Otherwise see `invoke put-order --help`\n",
+        ),
+        (["put-order", "a=1"], "there is no task a=1: see `invoke --list`, or `invoke put-order --help`\n"),
+    ],
+)
+def test_a_name_that_is_misspelt_is_answered_with_the_closest(
+    given: list[str], answer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        Program(namespace=registered.namespace).run(["invoke", *given])
+
+    assert exit_.value.code == 1
+    assert capsys.readouterr().err == answer
+
+
 def test_the_help_of_a_task_ends_with_what_it_needs() -> None:
     assert str(inspect.getdoc(operate.audit)).endswith(f"\n\nNeeds {DEPLOYMENT}.")
 

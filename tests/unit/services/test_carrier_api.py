@@ -126,6 +126,7 @@ def test_a_message_that_cannot_be_is_refused_by_its_field(aws: Aws, message: obj
 
     assert answer.status == 422
     assert field in answer.content["detail"]
+    assert field in answer.wrong
     assert parcel_phase(aws) == CREATED
 
 

@@ -239,6 +239,8 @@ def test_an_unknown_category_is_refused(path: str, body: object, detail: str) ->
     refused = _create(path, body)
 
     assert (refused.status, refused.content["detail"]) == (422, detail)
+    field, message = detail.split(": ")
+    assert refused.wrong == {field: message}
 
 
 @pytest.mark.parametrize(

@@ -273,6 +273,7 @@ def test_an_order_that_is_not_decided_yet_is_there(aws: Aws) -> None:
     assert (answer.content["shownTotalMinor"], answer.content["currency"]) == (1000, "GBP")
     assert answer.content["lines"] == [{"sku": "prod-001", "quantity": 2, "unitPriceMinor": None}]
     assert answer.content["times"]["placedAt"]
+    assert answer.content["customerId"] is None
 
 
 @pytest.mark.parametrize(("minutes", "status", "again"), [(14, "placed", "1"), (16, "stalled", "60")])
@@ -476,6 +477,7 @@ def test_a_return_of_what_was_not_ordered_names_it(aws: Aws) -> None:
 
     assert answer.status == 422
     assert "prod-009 is not among the goods" in answer.content["detail"]
+    assert list(answer.wrong) == ["lines"]
 
 
 def test_a_receipt_of_an_unknown_return_is_not_found(aws: Aws) -> None:

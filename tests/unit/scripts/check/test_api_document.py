@@ -125,6 +125,27 @@ def test_an_operation_says_who_may_call_it_and_how_it_may_be_answered() -> None:
     assert {"ETag", "Location"} <= create["responses"]["201"]["headers"].keys()
 
 
+def test_every_change_of_a_version_is_linked_from_the_answer_that_tells_it() -> None:
+    paths: dict[str, dict[str, Any]] = yaml.safe_load(API_DOCUMENT.read_text("utf-8"))["paths"]
+    operations = [one for methods in paths.values() for one in methods.values()]
+    changes = {
+        one["operationId"]
+        for one in operations
+        if any(each["name"] == "If-Match" for each in one.get("parameters", []))
+    }
+
+    links = {
+        name: link["parameters"]
+        for one in operations
+        for answer in one["responses"].values()
+        for name, link in answer.get("links", {}).items()
+    }
+
+    assert links.keys() == changes
+    assert links["addCartItem"] == {"header.If-Match": "$response.header.ETag"}
+    assert links["changeProduct"] == {"path.sku": "$request.path.sku", "header.If-Match": "$response.header.ETag"}
+
+
 def test_two_services_may_not_declare_one_route() -> None:
     with pytest.raises(UserError, match="POST /v1/boxes is declared twice"):
         document({"a": _box_api(), "b": _box_api()})

@@ -20,9 +20,9 @@ def test_import_times_are_added_up_by_package_and_ours_by_service() -> None:
 
 
 def test_the_ratio_is_that_of_import_and_clients_to_the_reference() -> None:
-    start = ColdStart("f", 1, 300, 100, 500, 200, ("dynamodb",), 900, 10, {})
+    start = ColdStart("f", 1, 300, 100, 500, 200, 300, 100, ("dynamodb",), 900, 10, {})
 
-    assert start.ratio == 2
+    assert (start.ratio, start.cpu_ratio) == (2, 3)
 
 
 def probe(folder: Path, **asked: object) -> dict[str, object]:
@@ -47,6 +47,7 @@ def test_the_probe_names_the_clients_that_a_handler_makes_and_hides_what_it_prin
 
     assert answer["clients"] == ["sqs"]
     assert answer["error"] == ""
+    assert 0 < float(str(answer["cpu_ms"])) < 60_000
     assert not list(tmp_path.rglob("*.pyc"))
 
 
@@ -58,3 +59,18 @@ def test_the_probe_tells_how_a_handler_failed(tmp_path: Path) -> None:
 
 def test_the_reference_makes_the_clients_it_is_told(tmp_path: Path) -> None:
     assert float(str(probe(tmp_path, clients=["sqs"])["import_ms"])) > 0
+
+
+def test_the_reference_of_an_api_has_an_event_handler_too() -> None:
+    code = (
+        "import json, sys; from scripts.measure import cold_probe; cold_probe.reference([], serves=SERVES);"
+        "print(any('event_handler' in name for name in sys.modules))"
+    )
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", code.replace("SERVES", serves)], capture_output=True, text=True, check=True
+        ).stdout
+        for serves in ("True", "False")
+    ]
+
+    assert found == ["True\n", "False\n"]

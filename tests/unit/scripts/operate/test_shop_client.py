@@ -1,198 +1,102 @@
-"""The client of the shop API against a server on this machine that answers as it is told."""
+"""The client against the services' own declarations: it has every route, and sends each as it is declared."""
 
-import json
-from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from typing import Any, NamedTuple
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import pytest
-from pydantic import StrictInt
+import requests
 
-from scripts.cli.errors import UserError
-from scripts.operate.shop_client import ProblemError, ShopClient
-from services.libs.http.bodies import RequestBody, ResponseBody
-from services.libs.http.problems import CONTENT_TYPE
-from services.libs.runtime.backoff import Backoff
+from scripts.operate.shop_client import ShopClient
+from services.cart_service.api import TotalView
+from services.cart_service.api import api as cart
+from services.catalog_service.api import NewCategory, NewProduct, ProductChanges
+from services.catalog_service.api import api as catalog
+from services.fulfilment_service.api import CarrierMessage
+from services.fulfilment_service.api import api as fulfilment
+from services.libs.http.signatures import SIGNATURE_HEADER, Signatures
+from services.order_service.api import api as orders
 
-_STALE = {
-    "type": "urn:pulsequeue:problem:stale",
-    "title": "Precondition Failed",
-    "status": 412,
-    "detail": "read it again",
-    "errors": [{"field": "If-Match", "message": "another version"}],
-    "currentVersion": 4,
+ROUTES = {route.function.__name__: route for api in (cart, catalog, fulfilment, orders) for route in api.routes}
+PRODUCT = NewProduct(sku="a.b", name="Cup", priceMinor=100, currency="GBP")
+MESSAGE = CarrierMessage(shipmentId="p-1", carrierEventId="e-1", state="delivered", at="2026-01-01T12:00:00Z")
+
+CALLS: Mapping[str, Callable[[ShopClient], object]] = {
+    "get_health": lambda shop: shop.get_health(),
+    "list_categories": lambda shop: shop.list_categories("top", 5, "next"),
+    "get_category": lambda shop: shop.get_category("cups"),
+    "create_category": lambda shop: shop.create_category(NewCategory(name="Cups")),
+    "list_products": lambda shop: shop.list_products("cups", "Cup", 5, "next"),
+    "get_product": lambda shop: shop.get_product("a.b"),
+    "create_product": lambda shop: shop.create_product(PRODUCT),
+    "change_product": lambda shop: shop.change_product("a.b", ProductChanges.model_validate({"priceMinor": 1}), 7),
+    "set_stock": lambda shop: shop.set_stock("a.b", 5),
+    "get_cart": lambda shop: shop.get_cart(),
+    "add_cart_item": lambda shop: shop.add_cart_item("a.b", 1, 7),
+    "set_cart_item": lambda shop: shop.set_cart_item("a.b", 2, 7),
+    "remove_cart_item": lambda shop: shop.remove_cart_item("a.b", 7),
+    "clear_cart": lambda shop: shop.clear_cart(7),
+    "check_out_cart": lambda shop: shop.check_out_cart(TotalView(amount_minor=100, currency="GBP"), 7),
+    "get_order": lambda shop: shop.get_order("o-1", "c-1"),
+    "cancel_order": lambda shop: shop.cancel_order("o-1", version=7),
+    "request_return": lambda shop: shop.request_return("o-1", {"a": 1}),
+    "receive_return": lambda shop: shop.receive_return("o-1", "r-1", {"a": 1}, {}),
+    "record_carrier_event": lambda shop: shop.record_carrier_event(MESSAGE, "secret"),
 }
 
 
-class AddItem(RequestBody):
-    line_quantity: StrictInt
+class _SentError(Exception):
+    """Ends a call once its request is known."""
 
 
-class Cart(ResponseBody):
-    line_count: int
+def _sent(monkeypatch: pytest.MonkeyPatch, name: str) -> dict[str, Any]:
+    sent: dict[str, Any] = {}
+
+    def request(_: requests.Session, method: str, url: str, **rest: object) -> None:
+        sent.update(rest, method=method, path=url.removeprefix("http://127.0.0.1:9/dev"))
+        raise _SentError
+
+    monkeypatch.setattr(requests.Session, "request", request)
+    with pytest.raises(_SentError):
+        CALLS[name](ShopClient("http://127.0.0.1:9/dev"))
+    return sent
 
 
-class Received(NamedTuple):
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: str
+def test_every_route_has_a_method() -> None:
+    assert set(CALLS) == set(ROUTES)
 
 
-class Reply(NamedTuple):
-    status: int = 200
-    content: object = {"lineCount": 1}
-    headers: Mapping[str, str] = {}
+@pytest.mark.parametrize("name", CALLS)
+def test_a_method_sends_what_its_route_declares(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    sent, route = _sent(monkeypatch, name), ROUTES[name]
 
-
-DROPPED = Reply(0)
-"""The connection ends without an answer."""
-
-
-class Shop:
-    def __init__(self) -> None:
-        self.replies: list[Reply] = []
-        self.received: list[Received] = []
-        self.pauses: list[float] = []
-        shop = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def _handle(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                shop.received.append(Received(self.command, self.path, dict(self.headers), body))
-                reply = shop.replies.pop(0) if shop.replies else Reply()
-                if reply is DROPPED:
-                    return
-                content = json.dumps(reply.content).encode()
-                self.send_response(reply.status)
-                for name, value in {"Content-Length": str(len(content)), **reply.headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(content)
-
-            do_GET = do_POST = do_PUT = _handle  # noqa: N815 - the names that the base class looks for
-
-            def log_message(self, format: str, *_: object) -> None:  # noqa: A002
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/dev"
-        self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def client(self, token: str | None = None) -> ShopClient:
-        return ShopClient(self.url, token, Backoff(attempts=3, first_pause_seconds=0.1, sleep=self.pauses.append))
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    opened = Shop()
-    yield opened
-    opened.close()
-
-
-def _problem(content: Mapping[str, Any] = _STALE, **headers: str) -> Reply:
-    return Reply(content["status"], content, {"Content-Type": CONTENT_TYPE, **headers})
-
-
-def test_health_is_asked_without_a_token(shop: Shop) -> None:
-    shop.replies = [Reply(content={"status": "ok"})]
-
-    assert shop.client().health().status == "ok"
-    assert "Authorization" not in shop.received[0].headers
-
-
-def test_an_answer_is_read_as_the_services_model_with_its_headers(shop: Shop) -> None:
-    headers = {"ETag": '"7"', "Location": "/v1/orders/c7", "Retry-After": "2", "X-Correlation-Id": "abc"}
-    shop.replies = [Reply(202, {"lineCount": 3, "unknown": True}, headers)]
-
-    answer = shop.client("token").request("GET", "/v1/cart", Cart, query={"limit": 5})
-
-    assert (answer.status, answer.content, answer.version) == (202, Cart(line_count=3), 7)
-    assert (answer.location, answer.retry_after_seconds, answer.correlation_id) == ("/v1/orders/c7", 2, "abc")
-    assert (shop.received[0].path, shop.received[0].headers["Authorization"]) == (
-        "/dev/v1/cart?limit=5",
-        "Bearer token",
-    )
-
-
-def test_a_command_names_the_version_it_is_for_and_its_fields_as_on_the_wire(shop: Shop) -> None:
-    shop.client().request("PUT", "/v1/cart/items/a", Cart, body=AddItem(lineQuantity=2), version=7)
-
-    assert shop.received[0].headers["If-Match"] == '"7"'
-    assert json.loads(shop.received[0].body) == {"lineQuantity": 2}
-    assert "Idempotency-Key" not in shop.received[0].headers
+    assert sent["method"] == route.method
+    assert re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route.path), sent["path"])
+    parameters = cast("Mapping[str, object]", route.function.__annotations__)
+    assert ("Idempotency-Key" in sent["headers"]) >= ("key" in parameters)
+    assert ("body" in parameters) is (sent["data"] is not None)
+    if "version" in parameters and "None" not in str(parameters["version"]):
+        assert sent["headers"]["If-Match"] == '"7"'
 
 
 @pytest.mark.parametrize(
-    "first", [Reply(429), Reply(503), Reply(502), DROPPED, Reply(500, {"message": "Internal Server Error"})]
+    ("name", "query"),
+    [
+        ("list_categories", {"parent": "top", "limit": 5, "cursor": "next"}),
+        ("list_products", {"category": "cups", "name": "Cup", "limit": 5, "cursor": "next"}),
+        ("get_order", {"customerId": "c-1"}),
+    ],
 )
-def test_a_command_is_repeated_with_its_key_until_it_is_answered(shop: Shop, first: Reply) -> None:
-    shop.replies = [first]
-
-    assert shop.client().request("POST", "/v1/cart/items", Cart, body={"lineQuantity": 1}).status == 200
-
-    keys = [received.headers["Idempotency-Key"] for received in shop.received]
-    assert len(keys) == 2
-    assert keys[0] == keys[1]
+def test_a_query_has_the_names_of_the_wire(
+    monkeypatch: pytest.MonkeyPatch, name: str, query: dict[str, object]
+) -> None:
+    assert _sent(monkeypatch, name)["params"] == query
 
 
-def test_two_commands_have_two_keys_unless_one_is_given(shop: Shop) -> None:
-    for key in (None, None, "mine"):
-        shop.client().request("POST", "/v1/cart/items", Cart, key=key)
+def test_a_carriers_message_is_signed_as_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = _sent(monkeypatch, "record_carrier_event")
+    secret = cast("Any", type("Secret", (), {"current": lambda _: b"secret"})())
+    request = cast("Any", type("R", (), {"headers": {SIGNATURE_HEADER.lower(): sent["headers"][SIGNATURE_HEADER]}})())
+    request.body = lambda: sent["data"]
 
-    first, second, third = (received.headers["Idempotency-Key"] for received in shop.received)
-    assert first != second
-    assert third == "mine"
-
-
-def test_it_waits_for_as_long_as_the_answer_says(shop: Shop) -> None:
-    shop.replies = [Reply(503, headers={"Retry-After": "2"}), Reply(429, headers={"Retry-After": "3600"})]
-
-    shop.client().request("GET", "/v1/cart", Cart)
-
-    assert shop.pauses == [2, 10]
-
-
-def test_a_refusal_is_raised_with_all_it_says_and_is_not_repeated(shop: Shop) -> None:
-    shop.replies = [_problem()]
-
-    with pytest.raises(ProblemError, match="412: read it again") as refused:
-        shop.client().request("PUT", "/v1/cart/items/a", Cart, version=3)
-
-    assert (refused.value.status, refused.value.reason) == (412, "stale")
-    assert refused.value.errors[0].field == "If-Match"
-    assert refused.value.extensions == {"currentVersion": 4}
-    assert len(shop.received) == 1
-
-
-def test_a_defect_of_a_service_is_not_repeated(shop: Shop) -> None:
-    shop.replies = [_problem({"type": "about:blank", "title": "", "status": 500, "detail": "logged"})]
-
-    with pytest.raises(ProblemError, match="500: logged"):
-        shop.client().request("GET", "/v1/cart", Cart)
-
-
-def test_the_last_refusal_is_raised_when_no_repetition_helps(shop: Shop) -> None:
-    shop.replies = [Reply(503)] * 3
-
-    with pytest.raises(ProblemError, match=r"503: .*answered by the gateway"):
-        shop.client().request("GET", "/v1/cart", Cart)
-
-    assert len(shop.received) == 3
-
-
-def test_an_api_that_cannot_be_reached_is_named() -> None:
-    closed = Shop()
-    closed.close()
-
-    with pytest.raises(UserError, match="the shop API cannot be reached at"):
-        closed.client().health()
-
-    assert len(closed.pauses) == 2
+    Signatures(secret).check(request)

@@ -101,3 +101,9 @@ def test_a_second_factor_is_named(cognito: MagicMock) -> None:
 def test_what_is_no_address_is_refused(user: str) -> None:
     with pytest.raises(UserError, match="is no e-mail address and no name"):
         _make(user)
+
+
+def test_a_shell_takes_the_url_and_the_token(cognito: MagicMock, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ARG001
+    _make("ada", for_shell=True)
+
+    assert capsys.readouterr().out == f"export SHOP=https://shop.example/test TOKEN={ACCESS}\n"

@@ -1,0 +1,115 @@
+"""The command suite finds what went wrong with a command."""
+
+from dataclasses import replace
+
+import pytest
+
+from scripts.operate.shop_requests import Answer, ProblemError
+from services.cart_service.api import CartLineView, CartView
+from services.cart_service.domain import Cart, Request, Total, add, check_out, next_commit
+from services.shared.cart_lifecycle import checkout_order_id
+from services.shared.commits import Command, Commit, order_stream
+from tests.factories import CAUSE, PAYMENT_TIMEOUT, decide, inventory, placed_order, stock_item
+from tests.faults.commands import AnyAnswer, CartCommands, Log, Repetition, Sent
+from tests.faults.evidence import Evidence
+
+_STOCK = {"mug": stock_item("mug")}
+_REQUEST = CartCommands("ada").add("mug", 2, version=0)
+_STALE = ProblemError(412, "the cart is at version 1", kind="urn:pulsequeue:stale")
+
+
+def _added(version: int = 1) -> Commit:
+    cause = replace(CAUSE, event_id=f"request-{_REQUEST.correlation_id}")
+    cart = Cart.of("ada", ())
+    commit = next_commit(cart, add(cart, "mug", 2, _STOCK), Request(0, cause, _REQUEST.command), PAYMENT_TIMEOUT)
+    assert commit
+    return replace(commit, version=version)
+
+
+def _checked_out() -> Commit:
+    cart = Cart.of("ada", [_added()])
+    commit = next_commit(cart, check_out(cart, Total(1000, "GBP"), _STOCK), Request(1, CAUSE), PAYMENT_TIMEOUT)
+    assert commit
+    return commit
+
+
+def _answer(quantity: int = 2, version: int = 1) -> AnyAnswer:
+    line = CartLineView(sku="mug", name="Product mug", quantity=quantity, unit_price_minor=500, currency="GBP")
+    return Answer(200, CartView(lines=(line,), totals=()), version, None, None, _REQUEST.correlation_id)
+
+
+def _decided() -> Commit:
+    stream_id = order_stream(checkout_order_id("ada", 2))
+    return replace(decide(placed_order(), inventory(stock_item())), stream_id=stream_id)
+
+
+def _failures(log: Log, *commits: Commit) -> dict[str, list[str]]:
+    return Evidence(log, commits).failures()
+
+
+def test_a_command_that_is_stored_as_it_was_acknowledged_is_right() -> None:
+    sent = Sent(_REQUEST, _answer())
+    log = Log([sent], [Repetition(sent, sent), Repetition(sent, Sent(_REQUEST))])
+
+    assert _failures(log, _added(), _checked_out(), _decided()) == {}
+
+
+@pytest.mark.parametrize("problem", [None, ProblemError(503, "contention")])
+def test_a_command_without_an_answer_may_be_stored_or_not(problem: ProblemError | None) -> None:
+    log = Log([Sent(_REQUEST, problem=problem)])
+
+    assert _failures(log) == _failures(log, _added()) == {}
+    assert Evidence(log, [_added()]).unacknowledged() == {"not answered, stored": 1}
+
+
+@pytest.mark.parametrize(
+    ("answer", "stored"),
+    [
+        (_answer(), []),
+        (_answer(), [_added(), _added(version=2)]),
+        (_answer(), [replace(_added(), stream_id="cart#bob")]),
+        (_answer(), [replace(_added(), command=None)]),
+        (_answer(), [replace(_added(), command=Command("key", "content"))]),
+        (_answer(version=2), [_added()]),
+        (_answer(quantity=3), [_added()]),
+        (None, [_added(), _added(version=2)]),
+        (None, [replace(_added(), events=_checked_out().events)]),
+    ],
+)
+def test_a_command_is_stored_once_and_as_it_was_acknowledged(answer: AnyAnswer | None, stored: list[Commit]) -> None:
+    assert _failures(Log([Sent(_REQUEST, answer)]), *stored)["commands"]
+
+
+def test_a_defect_of_a_service_is_no_missing_answer() -> None:
+    assert _failures(Log([Sent(_REQUEST, problem=ProblemError(500, "something went wrong"))]))["commands"]
+
+
+def test_a_refused_command_is_not_stored_unless_its_cart_was_closed_since() -> None:
+    log = Log([Sent(_REQUEST, problem=_STALE)])
+
+    assert _failures(log, _added())["commands"]
+    assert _failures(log, _added(), _checked_out(), _decided()) == {}
+
+
+def test_a_repetition_gets_the_same_answer() -> None:
+    sent = Sent(_REQUEST, _answer())
+
+    for again in (Sent(_REQUEST, _answer(quantity=3)), Sent(_REQUEST, problem=_STALE)):
+        assert _failures(Log([sent], [Repetition(sent, again)]), _added())["repetitions"]
+
+
+def test_a_key_is_in_one_commit_of_the_whole_log() -> None:
+    assert _failures(Log(), _added(), replace(_added(), stream_id="cart#bob"))["keys"]
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        [replace(_checked_out(), events=_checked_out().events[:1]), _decided()],
+        [replace(_checked_out(), events=_checked_out().events[1:]), _decided()],
+        [_checked_out(), replace(_checked_out(), version=3), _decided()],
+        [_checked_out()],
+    ],
+)
+def test_a_checkout_is_whole_and_places_one_order_which_is_decided(stored: list[Commit]) -> None:
+    assert _failures(Log(), *stored)["checkouts"]
