@@ -16,13 +16,17 @@ from services.shared.inventory import StockItem
 
 
 def check_currency(products: Sequence[SeedProduct], inventory: Sequence[StockItem]) -> None:
-    """Raise UserError where the catalogue would have two currencies; products of the post-deploy test do not count."""
-    left_out = {product.sku for product in (*products, *load_suite().inventory)}
-    others = {item.product.currency for item in inventory if item.sku not in left_out} - {products[0].currency}
-    if others:
+    """Raise UserError for a currency that the catalogue does not have; products of the post-deploy test do not count.
+
+    Staff may create products in several by the API.
+    """
+    suite = {product.sku for product in load_suite().inventory}
+    present = {item.sku: item.product.currency for item in inventory if item.sku not in suite}
+    currency = products[0].currency
+    if present.keys() - {product.sku for product in products} and currency not in present.values():
         raise UserError(
-            f"the inventory is priced in {', '.join(sorted(others))} and the file in {products[0].currency}: "
-            "an order over both could not be charged; nothing was changed"
+            f"the inventory is priced in {', '.join(sorted({*present.values()}))} and the file in {currency}: "
+            "an order over both would be cancelled; nothing was changed"
         )
 
 

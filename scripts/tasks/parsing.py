@@ -31,7 +31,7 @@ class _Machine(parser.ParseMachine):
         """Called for a token that is neither a task nor an option, nor wanted as a value."""
         context: ParserContext | None = self.context
         task = context.name if context else None
-        if context and self._token.startswith("-"):
+        if context and task and self._token.startswith("-"):
             close = _did_you_mean(self._token, context.flags)
             raise ParseError(f"{task} has no option {self._token}: {close}see `invoke {task} --help`", context)
         options = f", or `invoke {task} --help`" if task else ""

@@ -315,6 +315,19 @@ def test_a_price_that_comes_while_the_stock_is_read_stays(aws: Aws, catalogue: C
     assert aws.stock() == (20, 0, 20)
 
 
+def test_a_price_that_comes_while_the_product_is_read_makes_what_was_read_stale(
+    aws: Aws, catalogue: CatalogService
+) -> None:
+    aws.store.append(seeding(stock=10))
+    reading = _ReadThen(aws, lambda: catalogue.update_product("prod-001", {"price_minor": 1500}, CAUSE))
+
+    found = CatalogService(aws.store, reading).product("prod-001")
+
+    assert found.item.product.price_minor != 1500
+    with pytest.raises(RefusedError, match="read it again"):
+        catalogue.update_product("prod-001", {"name": "Mug"}, CAUSE, found.version)
+
+
 def test_a_stock_that_others_set_all_the_time_is_handed_back(aws: Aws, catalogue: CatalogService) -> None:
     aws.store.append(seeding(stock=10))
     others = [lambda stock=stock: catalogue.set_stock("prod-001", stock, CAUSE) for stock in range(100, 120)]
