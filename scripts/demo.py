@@ -261,6 +261,7 @@ def _say_what_next(target: Target) -> None:
         "  source .venv/bin/activate\n"
         f"  export ENVIRONMENT={target.environment}{_instance(target)}\n"
         "  invoke put-order --item prod-005=2       place an order and watch it\n"
+        '  eval "$(invoke shop-user ada --shell)"    sign up at the shop API: sets $SHOP and $TOKEN, see docs/api.md\n'
         "  invoke seed-inventory                    fill the shelves again\n"
         "  invoke --list                            everything else\n"
         "  invoke local-down                        stop it"

@@ -14,19 +14,24 @@ from scripts.operate.post_deploy_suite import load_suite
 from scripts.operate.seeding import CATALOGUE, Seeder, SeedProduct
 from services.shared.inventory import StockItem
 
+_MOST_NAMED = 5
+
 
 def check_currency(products: Sequence[SeedProduct], inventory: Sequence[StockItem]) -> None:
     """Raise UserError for a currency that the catalogue does not have; products of the post-deploy test do not count.
 
-    Staff may create products in several by the API.
+    Staff may create products in several currencies by the shop API.
     """
     suite = {product.sku for product in load_suite().inventory}
-    present = {item.sku: item.product.currency for item in inventory if item.sku not in suite}
+    priced = {item.sku: item.product.currency for item in inventory if item.sku not in suite}
     currency = products[0].currency
-    if present.keys() - {product.sku for product in products} and currency not in present.values():
+    others = sorted(priced.keys() - {product.sku for product in products})
+    if others and currency not in priced.values():
+        named = ", ".join(f"{sku} in {priced[sku]}" for sku in others[:_MOST_NAMED])
+        more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
         raise UserError(
-            f"the inventory is priced in {', '.join(sorted({*present.values()}))} and the file in {currency}: "
-            "an order over both would be cancelled; nothing was changed"
+            f"the file is priced in {currency}, but the inventory has {named}{more}: an order over both would be "
+            "cancelled; nothing was changed. Name these products in the file, or change their currency by the shop API"
         )
 
 

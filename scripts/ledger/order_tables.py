@@ -20,7 +20,7 @@ from services.shared.events.payment import RefundMode
 from services.shared.order_state import Order, Refund, RefundStatus
 from services.shared.shipment_lifecycle import SHIPMENT
 
-_ID_WIDTH = 24
+_ID_WIDTH = 26
 """An id is folded beyond, so that the rest has room."""
 
 

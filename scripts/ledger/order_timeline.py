@@ -10,6 +10,7 @@ from rich.table import Table
 from scripts.cli.console import table
 from scripts.cli.money import money
 from scripts.ledger.order_history import reason_of
+from services.shared.causes import request_cause
 from services.shared.commits import Commit
 from services.shared.events.cart import CartCheckoutInitiated
 from services.shared.events.payment import PaymentProcessed, RefundFailed, RefundMode, RefundProcessed, RefundRequested
@@ -27,6 +28,8 @@ def timeline(order_id: str, history: Sequence[Commit], event_names: Mapping[str,
     `event_names` are those of the events, by id, that may have caused the commits.
     """
     first = history[0].cause
+    # The title has the id of the request that placed the order.
+    names = {**event_names, request_cause(first.correlation_id): "the request"}
     shown = table(
         "time",
         "after",
@@ -40,7 +43,7 @@ def timeline(order_id: str, history: Sequence[Commit], event_names: Mapping[str,
         column.no_wrap = True
     for commit in history:
         reason = reason_of(commit)
-        cause = event_names.get(commit.cause.event_id, commit.cause.event_id)
+        cause = names.get(commit.cause.event_id, commit.cause.event_id)
         lines = [event.type_name() for event in commit.events] + ([f"({reason})"] if reason else [])
         shown.add_row(
             commit.cause.occurred_at,

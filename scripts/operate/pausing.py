@@ -95,7 +95,7 @@ def _stands_still(mapping: "EventSourceMappingConfigurationTypeDef", ended: date
 @one_at_a_time
 def pause(target: Target) -> None:
     PauseSwitch(target, Deployment.of(target)).pause()
-    out.print("paused: until `invoke resume` orders wait in their queues, and APIs that write refuse requests")
+    out.print("paused: until `invoke resume` orders wait in their queues, and the shop API refuses every request")
 
 
 @one_at_a_time

@@ -17,6 +17,11 @@ class Cause:
         return timestamp(self.at)
 
 
+def request_cause(correlation_id: str) -> str:
+    """What stands for an event where a request led to a commit."""
+    return f"request-{correlation_id}"
+
+
 def timestamp(time: datetime) -> str:
     """A time as text in events and store: UTC to the millisecond, with a Z. The texts sort as the times do."""
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

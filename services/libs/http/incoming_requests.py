@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from services.libs.http.bodies import LARGEST_BODY_BYTES
 from services.libs.http.problems import ProblemError
-from services.shared.causes import Cause
+from services.shared.causes import Cause, request_cause
 
 CORRELATION_HEADER = "x-correlation-id"
 
@@ -47,7 +47,7 @@ class IncomingRequest:
 
     def cause(self) -> Cause:
         """The request as the cause of a commit, now."""
-        return Cause(f"request-{self.correlation_id}", self.correlation_id, datetime.now(UTC))
+        return Cause(request_cause(self.correlation_id), self.correlation_id, datetime.now(UTC))
 
     def body(self) -> bytes:
         """The body as it was sent, empty without one; raise ProblemError for one that is too large."""

@@ -211,7 +211,7 @@ def test_the_program_in_the_document_signs_as_it_has_to(aws: Aws, monkeypatch: p
 
     monkeypatch.setattr(urllib.request, "urlopen", take)
     monkeypatch.setenv("CARRIER_SECRET", SECRET)
-    monkeypatch.setenv("SHOP_URL", "https://shop.example/test")
+    monkeypatch.setenv("SHOP", "https://shop.example/test")
 
     exec(program.replace("order-123-1", PARCEL), {})  # noqa: S102 - of our own document
 

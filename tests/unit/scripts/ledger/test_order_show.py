@@ -188,6 +188,18 @@ def test_an_order_of_which_no_item_is_a_commit_is_named_with_the_gateways_entry(
     assert "has an entry that cannot be read" in capsys.readouterr().out
 
 
+def test_the_id_of_the_request_that_placed_the_order_is_in_the_title_alone(
+    aws: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = _Shop(aws)
+    place(shop.orders, placed_order(_ID, {"prod-001": 2}), Cause("request-basket-1", "basket-1", NOW))
+
+    lines = _shown(aws, capsys)
+
+    assert lines[0] == "Order order-1, correlation id basket-1"
+    assert lines[4] == "by the request"
+
+
 @pytest.mark.usefixtures("wide_terminal")
 @pytest.mark.parametrize("sku", ["prod-001", "s" * 64])
 def test_the_timeline_is_at_most_120_columns_wide(aws: Aws, capsys: pytest.CaptureFixture[str], sku: str) -> None:

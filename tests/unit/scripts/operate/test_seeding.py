@@ -171,7 +171,9 @@ def test_a_second_currency_is_refused_and_nothing_is_changed(
 ) -> None:
     _seed(aws, _product())
 
-    with pytest.raises(UserError, match=r"priced in GBP and the file in JPY: .* nothing was changed"):
+    with pytest.raises(
+        UserError, match=r"priced in JPY, but the inventory has prod-001 in GBP.*: .* nothing was changed"
+    ):
         _seed_file(aws, tmp_path, monkeypatch, "prod-002", "JPY")
 
     assert aws.inventory.read(["prod-002"]) == {}
