@@ -289,6 +289,7 @@ class _Run:
             oversold=sorted(remains.oversold),
             stuck=[order_id for order_id in self._watch.open if order_id not in lost],
             imbalances=remains.imbalances(self._seeded),
+            broken_promises=self._people.broken_promises(remains.orders),
             differences=remains.differences,
             seconds=seconds,
         )
