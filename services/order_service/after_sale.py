@@ -199,8 +199,7 @@ def retry_refund(order: Order | None, order_id: str, failed_id: str, cause: Caus
         return None
     if failed.status is not RefundStatus.FAILED:
         raise RefusedError(Refusal.NOT_ALLOWED, f"refund {failed_id} is {failed.status}: it has not failed")
-    again = refund_id(order_id, "again", failed_id.removeprefix(f"{order_id}-"))
-    requested = failed.requested.model_copy(update={"refund_id": again, "retry_of": failed_id})
+    requested = failed.requested.model_copy(update={"refund_id": order.id_of_retry(failed_id), "retry_of": failed_id})
     return _next(order, (requested,), cause)
 
 
