@@ -49,7 +49,7 @@ def _consistent(products: list[SeedProduct]) -> list[SeedProduct]:
         raise ValueError(f"listed more than once: {', '.join(sorted(twice))}")
     currencies = {product.currency for product in products}
     if len(currencies) > 1:
-        # An order over both would be cancelled (`mixed_currencies`).
+        # An order over both would be cancelled.
         raise ValueError(f"one catalogue has one currency, not {', '.join(sorted(currencies))}")
     return products
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+from urllib.parse import urljoin
 from uuid import uuid4
 
 import requests
@@ -50,6 +51,7 @@ class Answer(Generic[Content]):
     content: Content
     tag: int | None
     location: str | None
+    """A whole URL."""
     retry_after_seconds: int | None
     correlation_id: str | None
 
@@ -159,7 +161,7 @@ def _read(response: requests.Response, answered_as: type[Content]) -> Answer[Con
         status=response.status_code,
         content=answered_as.model_validate_json(response.content),
         tag=int(tag) if tag else None,
-        location=response.headers.get("Location"),
+        location=urljoin(response.url, location) if (location := response.headers.get("Location")) else None,
         retry_after_seconds=_seconds(response),
         correlation_id=response.headers.get("X-Correlation-Id"),
     )

@@ -22,15 +22,15 @@ from services.cart_service.domain import (
 )
 from services.libs.observability.structured_logging import logger
 from services.libs.store.deadline_table import DeadlineTable
+from services.libs.store.due_streams import look_at_each
 from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import InventoryTable
-from services.libs.store.next_commit import History, write_next
+from services.libs.store.next_commit import History, write_command, write_next
 from services.shared.cart_lifecycle import cart_stream, customer_id_of
-from services.shared.commands import find_repeat
 from services.shared.commits import Commit
-from services.shared.deadlines import MINUTE, DeadlineGroup
+from services.shared.deadlines import DeadlineGroup
 from services.shared.events.cart import CartCheckoutInitiated
-from services.shared.faults import SecondsLeft, is_out_of_time, no_hurry
+from services.shared.faults import SecondsLeft, no_hurry
 
 
 class CartService:
@@ -77,15 +77,11 @@ class CartService:
         """Find the commit of a repeated command, or else decide and write it."""
 
         def decided(history: History) -> Commit | None:
-            if request.command and find_repeat(history, request.command):
-                return None
             cart = Cart.of(customer_id, history)
             require_version(cart, request.version)
             return next_commit(cart, decide(cart), request, self._abandoned_after)
 
-        history, commit = write_next(self._store, lambda: _read(self._store, customer_id), decided)
-        if commit is None and request.command:
-            commit = find_repeat(history, request.command)
+        history, commit = write_command(self._store, lambda: _read(self._store, customer_id), request.command, decided)
         if commit is None:
             return Cart.of(customer_id, history)
         before = [earlier for earlier in history if earlier.version < commit.version]
@@ -107,17 +103,13 @@ class AbandonedCarts:
 
         Return the failures by stream: these have no deadline, as their message comes again.
         """
-        failures: dict[str, Exception] = {}
-        streams = list(dict.fromkeys(stream_ids))
-        for number, stream_id in enumerate(streams):
-            if is_out_of_time(seconds_left):
-                # In a minute the rest comes first: as a failed message it would come behind the same carts again.
-                self._deadlines.write(DeadlineGroup(tuple(streams[number:]), now + MINUTE, now))
-                break
-            try:
-                self._clear(customer_id_of(stream_id), now)
-            except Exception as error:  # noqa: BLE001 - no fault of one cart may fail the others
-                failures[stream_id] = error
+        failures = look_at_each(
+            stream_ids,
+            lambda stream_id: self._clear(customer_id_of(stream_id), now),
+            self._deadlines,
+            now,
+            seconds_left,
+        )
         if failures:
             logger.warning("carts could not be looked at", extra={"carts": len(failures)})
         return failures

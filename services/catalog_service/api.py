@@ -6,7 +6,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from services.catalog_service.domain import category_id_of
 from services.catalog_service.service import CatalogService
@@ -37,6 +37,8 @@ FUNCTION = function_name(__name__)
 api = ShopApi()
 
 _REFUSED = (Refusal.INVALID, Refusal.CONFLICT, Refusal.KEY_REUSED)
+NewSku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=64)]
+"""A Sku that is not all dots: clients resolve `.` and `..` in a path, so they would never reach the product."""
 Limit = Annotated[int, Query(ge=1, le=100)]
 Cursor = Annotated[str | None, Query(max_length=2048)]
 
@@ -84,7 +86,7 @@ class CategoryList(ResponseBody):
 
 
 class NewProduct(RequestBody):
-    sku: Sku
+    sku: NewSku
     name: Name
     description: Description = ""
     category_id: Identifier | None = None

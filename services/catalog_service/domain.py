@@ -1,12 +1,12 @@
 """The decisions of the catalogue: its categories, what a product is and costs, and its stock on hand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from services.shared.causes import Cause
 from services.shared.commits import Command, Commit, sku_stream
 from services.shared.events.catalog import ProductCreated, ProductInventoryUpdated, ProductUpdated
 from services.shared.inventory import Move, Product, StockItem, StockMove
-from services.shared.product_state import ProductState
+from services.shared.product_state import ProductState, described_at
 from services.shared.refusals import Refusal, RefusedError
 
 _ADJUST = StockMove(Move.ADJUST)
@@ -46,14 +46,19 @@ def update_product(
     return Commit(sku_stream(sku), state.version + 1, (updated,), cause, _ADJUST)
 
 
-def set_stock(item: StockItem, stock: int, version: int, cause: Cause) -> Commit | None:
-    """Set the stock on hand, as this version of the SKU; None if it is so already. Raises RefusedError."""
+def set_stock(item: StockItem, stock: int, history: Sequence[Commit], cause: Cause) -> Commit | None:
+    """Set the stock on hand; None if it is so already. `history` are the SKU's last commits. Raises RefusedError."""
     if stock < item.reserved:
         raise RefusedError(Refusal.NOT_ALLOWED, f"{item.reserved} units are reserved for orders")
     if stock == item.stock:
         return None
-    event = stock_set(item.sku, item.product, stock, stock - item.stock)
-    return Commit(sku_stream(item.sku), version, (event,), cause, _ADJUST)
+    described = described_at(history[0]) or 0 if history else 0
+    event = stock_set(item.sku, item.product, stock, stock - item.stock).model_copy(update={"described_at": described})
+    return Commit(sku_stream(item.sku), version_of(history) + 1, (event,), cause, _ADJUST)
+
+
+def version_of(history: Sequence[Commit]) -> int:
+    return history[-1].version if history else 0
 
 
 def stock_set(sku: str, product: Product, stock: int, delta: int) -> ProductInventoryUpdated:

@@ -14,7 +14,7 @@ from services.shared.commands import find_repeat
 from services.shared.commits import Command, Commit, sku_stream
 from services.shared.events.catalog import CategoryCreated, ProductCreated
 from services.shared.inventory import StockItem
-from services.shared.product_state import fold, states_description
+from services.shared.product_state import described_at, fold, says_description
 from services.shared.refusals import Refusal, RefusedError
 
 # Orders and other members of staff write to the same SKU.
@@ -38,7 +38,7 @@ class CatalogService:
         A category is created after its parent and never moves. So the categories are a tree.
         """
         if category.parent_id == category.category_id:
-            raise RefusedError(Refusal.INVALID, "parentId: a category cannot be its own parent")
+            raise RefusedError(Refusal.INVALID, "parentId: a category cannot be its own parent", "parentId")
         self._require_category("parentId", category.parent_id)
         stream = category_stream(category.category_id)
         return self._create(Commit(stream, 1, (category,), cause, command=command), f"category {category.category_id}")
@@ -71,11 +71,11 @@ class CatalogService:
         """
         for _ in range(_ATTEMPTS):
             # The version first: a price that is written after it makes this write fail, instead of being undone.
-            version = self._store.latest_version(sku_stream(sku))
+            history = self._last_commits(sku)
             item = self._item(sku)
-            commit = domain.set_stock(item, stock, version + 1, cause)
+            commit = domain.set_stock(item, stock, history, cause)
             if commit is None:
-                return version, item
+                return domain.version_of(history), item
             try:
                 self._store.append(commit)
             except (VersionTakenError, StockRefusedError):
@@ -99,8 +99,17 @@ class CatalogService:
             return commit.get(CategoryCreated)
         raise RefusedError(Refusal.NOT_FOUND, f"there is no category {category_id}")
 
+    def _last_commits(self, sku: str) -> History:
+        return self._store.read_back(sku_stream(sku), says_description)
+
     def _described(self, sku: str) -> History:
-        return self._store.read_back(sku_stream(sku), states_description)
+        """The commit that states the description, and the last ones."""
+        history = self._last_commits(sku)
+        described = described_at(history[0]) if history else None
+        if not described or described == history[0].version:
+            return history
+        stream = sku_stream(sku)
+        return (*self._store.read_versions([stream], [described])[stream], *history)
 
     def _item(self, sku: str) -> StockItem:
         items = self._inventory.read([sku])
@@ -115,7 +124,7 @@ class CatalogService:
         try:
             self.category(category_id)
         except RefusedError as refused:
-            raise RefusedError(Refusal.INVALID, f"{field}: {refused}") from None
+            raise RefusedError(Refusal.INVALID, f"{field}: {refused}", field) from None
 
     def _create(self, commit: Commit, name: str) -> Commit:
         try:

@@ -57,8 +57,9 @@ def carrier_event(event_id: str, state: str, at: str | datetime) -> CarrierEvent
     try:
         message = _Message.model_validate({"event_id": event_id, "at": at})
     except ValidationError as error:
-        wrong = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in causes(error))
-        raise RefusedError(Refusal.INVALID, wrong) from None
+        problems = causes(error)
+        wrong = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in problems)
+        raise RefusedError(Refusal.INVALID, wrong, str(problems[0]["loc"][0])) from None
     return CarrierEvent(message.event_id, CARRIER_STATES[state], message.at)
 
 

@@ -97,10 +97,11 @@ def check_time(history: Sequence[Commit], message: CarrierEvent, now: datetime) 
     shipment, created = history[0].get(ShipmentCreated).shipment_id, history[0].cause
     if message.at < created.at - _BEHIND:
         raise RefusedError(
-            Refusal.INVALID, f"at: parcel {shipment} was created at {created.occurred_at}, after this message"
+            Refusal.INVALID, f"at: parcel {shipment} was created at {created.occurred_at}, after this message", "at"
         )
     if message.at > now + _AHEAD:
-        raise RefusedError(Refusal.INVALID, f"at: the message about parcel {shipment} is of more than a day to come")
+        text = f"at: the message about parcel {shipment} is of more than a day to come"
+        raise RefusedError(Refusal.INVALID, text, "at")
 
 
 def _plan(order: OrderValidated, warehouses: Mapping[str, str]) -> tuple[PlannedShipment, ...]:

@@ -15,13 +15,14 @@ from services.fulfilment_service.domain import (
 )
 from services.libs.observability.structured_logging import logger
 from services.libs.store.deadline_table import DeadlineTable
+from services.libs.store.due_streams import look_at_each
 from services.libs.store.event_store import ContentionError, EventStore, GroupRefusedError
 from services.libs.store.inventory_table import InventoryTable
 from services.libs.store.next_commit import History, write_next
 from services.shared.causes import Cause
 from services.shared.commits import Commit, order_stream
-from services.shared.deadlines import MINUTE, DeadlineGroup, next_look
-from services.shared.faults import SecondsLeft, is_out_of_time, no_hurry
+from services.shared.deadlines import DeadlineGroup, next_look
+from services.shared.faults import SecondsLeft, no_hurry
 from services.shared.order_state import Order
 from services.shared.refusals import Refusal, RefusedError
 from services.shared.rejections import RejectedError, RejectionReason
@@ -84,17 +85,9 @@ class FulfilmentService:
         Each has its next deadline when this returns, with a commit or without; a carrier that does not answer has no
         news. Return the failures by stream: these have no deadline, as their message comes again.
         """
-        failures: dict[str, Exception] = {}
-        streams = list(dict.fromkeys(stream_ids))
-        for number, stream_id in enumerate(streams):
-            if is_out_of_time(seconds_left):
-                # In a minute the rest comes first: as a failed message it would come behind the same parcels again.
-                self._deadlines.write(DeadlineGroup(tuple(streams[number:]), now + MINUTE, now))
-                break
-            try:
-                self._track(stream_id, now)
-            except Exception as error:  # noqa: BLE001 - no fault of one parcel may fail the others
-                failures[stream_id] = error
+        failures = look_at_each(
+            stream_ids, lambda stream_id: self._track(stream_id, now), self._deadlines, now, seconds_left
+        )
         if failures:
             logger.warning("parcels could not be tracked", extra={"shipment_ids": [*map(shipment_id_of, failures)]})
         return failures

@@ -163,7 +163,7 @@ def receive_return(order: Order | None, goods: ReceivedGoods, cause: Cause) -> C
     if not lines:
         raise RefusedError(Refusal.INVALID, "say which units came back: a return without any is closed by its deadline")
     _check_lines(lines, dict(known.requested.stock_lines), f"were announced in return {return_id}")
-    _check_lines(fit, dict(lines), "came back")
+    _check_lines(fit, dict(lines), "came back", "restock")
     event = _received(order, return_id, lines, fit)
     refund = _refund(order, order.amount_of(lines), RefundReason.RETURNED, "return", return_id)
     return _next(order, (event, refund), cause, StockMove(Move.RESTOCK, fit) if fit else NO_MOVE)
@@ -199,8 +199,7 @@ def retry_refund(order: Order | None, order_id: str, failed_id: str, cause: Caus
         return None
     if failed.status is not RefundStatus.FAILED:
         raise RefusedError(Refusal.NOT_ALLOWED, f"refund {failed_id} is {failed.status}: it has not failed")
-    again = refund_id(order_id, "again", failed_id.removeprefix(f"{order_id}-"))
-    requested = failed.requested.model_copy(update={"refund_id": again, "retry_of": failed_id})
+    requested = failed.requested.model_copy(update={"refund_id": order.id_of_retry(failed_id), "retry_of": failed_id})
     return _next(order, (requested,), cause)
 
 
@@ -281,10 +280,10 @@ def _check_customer(order: Order, order_id: str, customer_id: str) -> None:
         raise RefusedError(Refusal.NOT_FOUND, f"customer {customer_id} has no order {order_id}")
 
 
-def _check_lines(lines: Iterable[StockLine], left: Mapping[str, int], what: str) -> None:
+def _check_lines(lines: Iterable[StockLine], left: Mapping[str, int], what: str, field: str = "lines") -> None:
     for sku, quantity in lines:
         if sku not in left:
-            raise RefusedError(Refusal.INVALID, f"{sku} is not among the goods that {what}")
+            raise RefusedError(Refusal.INVALID, f"{sku} is not among the goods that {what}", field)
         if quantity > left[sku]:
             raise RefusedError(Refusal.TOO_MUCH, f"{sku}: {quantity} units are more than the {left[sku]} that {what}")
 

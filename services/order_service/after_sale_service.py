@@ -128,9 +128,10 @@ class AfterSale:
             return self._store.read(stream)
 
         if request:
-            return write_command(
+            _, commit = write_command(
                 self._store, read, request.command, lambda history: _of(request, decide(_folded(history)))
             )
+            return commit
         history, commit = write_next(self._store, read, lambda history: decide(_folded(history)))
         if commit and history:
             observe_progress(Order.of(history), commit)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.libs.store.event_store import EventStore
-from services.shared.cart_lifecycle import cart_stream, checkout_version
+from services.shared.cart_lifecycle import cart_stream, checkout_version, is_checkout_id
 from services.shared.commits import Commit, order_stream
 from services.shared.events.order import FulfilmentStarted, OrderPlaced
 from services.shared.order_state import Order
@@ -36,7 +36,8 @@ class OrderReader:
                 return order
         elif undecided := self._checked_out(order_id, customer_id):
             return undecided
-        raise RefusedError(Refusal.NOT_FOUND, f"there is no order {order_id}")
+        asked = ", or it is not decided yet: send `customerId` too" if is_staff and is_checkout_id(order_id) else ""
+        raise RefusedError(Refusal.NOT_FOUND, f"there is no order {order_id}{asked}")
 
     def as_of(self, order_id: str, commit: Commit | None) -> Order:
         """The order as the commit, which is its own, left it; as it is now without one."""

@@ -18,7 +18,7 @@ from services.shared.events.order import (
     ReturnReceived,
     ReturnRequested,
 )
-from services.shared.events.payment import RefundFailed, RefundProcessed, RefundRequested
+from services.shared.events.payment import RefundFailed, RefundProcessed, RefundRequested, refund_id
 from services.shared.inventory import StockLine
 from services.shared.lifecycle import State
 from services.shared.order_lifecycle import ORDER
@@ -102,6 +102,14 @@ class Order:
         for one in self.returns.values():
             units.subtract(_units((one.received or one.requested).stock_lines))
         return units
+
+    def id_of_retry(self, failed_id: str) -> str:
+        """The id under which a failed refund is asked for again: numbered from the second time on, so never long."""
+        first, number = self.refunds[failed_id].requested, 1
+        while first.retry_of:
+            first, number = self.refunds[first.retry_of].requested, number + 1
+        subject = first.refund_id.removeprefix(f"{first.order_id}-")
+        return refund_id(first.order_id, "again", *([str(number)] if number > 1 else []), subject)
 
     def _add_goods(self, event: object, commit: Commit) -> None:
         match event:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.shared.commits import Commit
-from services.shared.events.catalog import ProductCreated, ProductUpdated
+from services.shared.events.catalog import ProductCreated, ProductInventoryUpdated, ProductUpdated
 from services.shared.inventory import Product
 
 
@@ -16,13 +16,21 @@ class ProductState(NamedTuple):
     description: str
 
 
-def states_description(commit: Commit) -> bool:
-    """Whether the state of a product follows from this commit and those after it."""
-    return bool(commit.find(ProductUpdated) or commit.find(ProductCreated))
+def described_at(commit: Commit) -> int | None:
+    """The version that states the product's description, 0 for none, as the commit says; None if it does not."""
+    if commit.find(ProductUpdated) or commit.find(ProductCreated):
+        return commit.version
+    stocked = commit.find(ProductInventoryUpdated)
+    return stocked.described_at if stocked else None
+
+
+def says_description(commit: Commit) -> bool:
+    """Whether no commit before it is needed to find the description."""
+    return described_at(commit) is not None
 
 
 def fold(history: Sequence[Commit]) -> ProductState | None:
-    """Fold the commits of a SKU, from the last one that states its description on; None if there are none."""
+    """Fold the last commits of a SKU, behind the one that states its description; None if there are none."""
     product, description = None, ""
     for commit in history:
         (change,) = commit.stock_changes()

@@ -26,8 +26,12 @@ class Refusal(StrEnum):
 
 
 class RefusedError(Exception):
-    """The text says what is wrong and, where something helps, what to do."""
+    """The text says what is wrong and, where something helps, what to do.
 
-    def __init__(self, reason: Refusal, text: str) -> None:
+    `field` is the wrong field of a request, as it is named on the wire; empty if it is none.
+    """
+
+    def __init__(self, reason: Refusal, text: str, field: str = "") -> None:
         super().__init__(text)
         self.reason = reason
+        self.field = field

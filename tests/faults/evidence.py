@@ -50,6 +50,8 @@ class Evidence:
 
     def _wrong(self, sent: Sent) -> Iterator[str]:
         stored = self._of(sent)
+        if sent.problem and sent.problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            yield "answered 500 in each attempt"
         if len(stored) > 1:
             yield f"stored {len(stored)} times"
         if sent.answer and not stored:

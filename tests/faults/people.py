@@ -2,9 +2,10 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import NamedTuple
 from uuid import uuid4
 
 from services.fulfilment_service.carrier import CarrierEvent
@@ -13,7 +14,7 @@ from services.shared.causes import Cause
 from services.shared.events.fulfilment import ParcelStatus
 from services.shared.events.order import ReturnRequested, order_lines
 from services.shared.inventory import StockLine
-from services.shared.order_lifecycle import DELIVERED
+from services.shared.order_lifecycle import CANCELLED, DELIVERED
 from services.shared.order_state import Order, RefundStatus
 from services.shared.refusals import Refusal, RefusedError
 from services.shared.shipment_lifecycle import CREATED, SHIPMENT, UNDER_WAY, shipment_stream
@@ -40,6 +41,14 @@ ARRIVAL = timedelta(seconds=6)
 _LATEST_ARRIVAL_SECONDS = 1.2 * ARRIVAL.total_seconds()
 
 
+class Promise(NamedTuple):
+    """What somebody was told is done, and how the order shows it."""
+
+    order_id: str
+    what: str
+    is_kept: Callable[[Order], bool]
+
+
 class People:
     """Everybody does the same in each run with the same seed; when they come to it is up to the run."""
 
@@ -49,17 +58,24 @@ class People:
         self._seed = seed
         self._known: set[str] = set()
         self._refusals: list[str] = []
+        self._promises: list[Promise] = []
 
     @property
     def refusals(self) -> Counter[str]:
         return Counter(self._refusals)
+
+    def broken_promises(self, orders: Mapping[str, Order]) -> list[str]:
+        """What somebody was told is done, and is not, in the orders by id as they are at the end."""
+        broken = (promise for promise in self._promises if not promise.is_kept(orders[promise.order_id]))
+        return [f"{promise.order_id}: {promise.what}" for promise in broken]
 
     def place(self, order_id: str, customer_id: str) -> None:
         """The customer may want to cancel soon."""
         dice = self._dice(order_id)
         if dice.random() < _CANCEL_SHARE:
             cancel = partial(self._use_cases.after_sale.cancel, order_id, customer_id)
-            self._add(order_id, dice.expovariate(1 / _CANCEL_SECONDS), partial(self._ask, "cancel", cancel))
+            promise = Promise(order_id, "cancel", lambda order: order.state.phase == CANCELLED)
+            self._add(order_id, dice.expovariate(1 / _CANCEL_SECONDS), partial(self._ask, "cancel", cancel, promise))
 
     def see(self, order: Order) -> None:
         """Begin what follows from the state that the order is in."""
@@ -73,9 +89,13 @@ class People:
             self._bring_back(order_id, order.validated.customer_id, order.returnable())
         for refund_id, refund in order.refunds.items():
             if refund.status is RefundStatus.FAILED and self._is_new(refund_id):
-                retry = partial(self._use_cases.after_sale.retry_refund, order_id, refund_id)
-                for _ in range(2):
-                    self._add(order_id, 0, partial(self._ask, "retry", retry))
+                self._retry(order_id, refund_id)
+
+    def _retry(self, order_id: str, refund_id: str) -> None:
+        retry = partial(self._use_cases.after_sale.retry_refund, order_id, refund_id)
+        promise = Promise(order_id, "retry", lambda order: order.refunds[refund_id].status is RefundStatus.ASKED_AGAIN)
+        for _ in range(2):
+            self._add(order_id, 0, partial(self._ask, "retry", retry, promise))
 
     def _carry(self, order_id: str, shipment_id: str) -> None:
         dice = self._dice(shipment_id)
@@ -114,20 +134,25 @@ class People:
         except RefusedError as refused:
             self._note("return", refused)
             return None
-        dice = self._dice(f"{announced.order_id} {announced.return_id}")
+        order_id, return_id = announced.order_id, announced.return_id
+        self._promises.append(Promise(order_id, "return", lambda order: return_id in order.returns))
+        dice = self._dice(f"{order_id} {return_id}")
         if goods := _arrived(announced, dice):
             receive = partial(self._use_cases.after_sale.receive_return, goods)
+            promise = Promise(order_id, "receive", lambda order: _has_received(order, goods))
             seconds = dice.uniform(0, _LATEST_ARRIVAL_SECONDS)
-            self._add(announced.order_id, seconds, partial(self._ask, "receive", receive))
+            self._add(order_id, seconds, partial(self._ask, "receive", receive, promise))
         return None
 
-    def _ask(self, what: str, ask: Callable[[Cause], object]) -> float | None:
+    def _ask(self, what: str, ask: Callable[[Cause], object], promise: Promise | None = None) -> float | None:
         try:
             ask(_cause())
         except RefusedError as refused:
             if refused.reason is Refusal.NOT_YET:
                 return _ASK_AGAIN_SECONDS
             self._note(what, refused)
+        else:
+            self._promises += [promise] if promise else []
         return None
 
     def _note(self, what: str, refused: RefusedError) -> None:
@@ -161,6 +186,11 @@ def _arrived(announced: ReturnRequested, dice: random.Random) -> ReceivedGoods |
     fit = tuple(StockLine(line.sku, dice.randint(0, line.quantity)) for line in lines)
     goods = ReceivedGoods(announced.order_id, announced.return_id, lines, tuple(line for line in fit if line.quantity))
     return goods if lines else None
+
+
+def _has_received(order: Order, goods: ReceivedGoods) -> bool:
+    received = order.returns[goods.return_id].received
+    return received is not None and dict(received.stock_lines) == dict(goods.lines)
 
 
 def _cause() -> Cause:

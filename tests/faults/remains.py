@@ -12,6 +12,7 @@ from scripts.ledger.gateway_ledger import REFUNDED, read_gateway
 from scripts.ledger.log_reader import histories, read_commits, read_inventory
 from scripts.operate.dead_letter_queues import QueueReading, queues
 from scripts.operate.dead_letters import DeadLetter
+from services.shared.order_state import Order
 from services.shared.rejections import RejectionReason
 from tests.faults.balance import Balance
 from tests.faults.workload import STRAY
@@ -48,6 +49,10 @@ class Remains:
     @property
     def outcomes(self) -> Mapping[str, int]:
         return self._balance.counts()
+
+    @property
+    def orders(self) -> Mapping[str, Order]:
+        return self._balance.orders
 
     def imbalances(self, seeded: Mapping[str, int]) -> list[str]:
         """What of the `seeded` units, by SKU, and of the money is not where it must be."""

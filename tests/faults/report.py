@@ -37,6 +37,8 @@ class Report:
     oversold: Sequence[str]
     stuck: Sequence[str]
     imbalances: Sequence[str]
+    broken_promises: Sequence[str]
+    """What customers and staff were told is done, and is not."""
     differences: Sequence[str]
     seconds: float
 
@@ -48,6 +50,7 @@ class Report:
             "oversold": self.oversold,
             "stuck": self.stuck,
             "goods or money out of balance": self.imbalances,
+            "promises broken": self.broken_promises,
             "unexplained differences": self.differences,
         }
         return {name: subjects for name, subjects in found.items() if subjects}
@@ -93,6 +96,7 @@ class Report:
             "oversold": len(self.oversold),
             "stuck": len(self.stuck),
             "goods or money out of balance": len(self.imbalances),
+            "promises broken": len(self.broken_promises),
             "unexplained differences": len(self.differences),
         }
 

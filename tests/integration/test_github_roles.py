@@ -31,6 +31,7 @@ _NOT_OWN = {
     "CreateTaggedUserPools": "bound by the environment's tag",
     "TagNewUserPools": "bound by the environment's tag",
     "WriteTaggedUserPools": "bound by the environment's tag",
+    "TestAsCustomer": "bound by the environment's tag",
     "ReadUserPools": "AWS makes up the ids of user pools; how a pool is set is no secret, and users are not read",
     "ReadKeys": "AWS makes up the ids of keys; how a key is set is no secret",
     "TagNewKeys": "bound by the environment's tag, and to keys without an alias",
@@ -178,7 +179,7 @@ def test_what_bears_no_name_is_bound_by_the_environments_tag(policies: Mapping[s
     assert conditions["GrantTaggedKeys"] == {**has, "Bool": {"kms:GrantIsForAWSResource": "true"}}
     assert conditions["TagNewKeys"] == {**new, "Null": {"kms:ResourceAliases": "true"}}
     assert conditions["CreateTaggedApis"] == conditions["TagNewUserPools"] == new
-    assert conditions["WriteTaggedUserPools"] == has
+    assert conditions["WriteTaggedUserPools"] == conditions["TestAsCustomer"] == has
     assert conditions["WriteApiParts"] == {"StringEqualsIfExists": {"aws:ResourceTag/Environment": _ENVIRONMENT}}
 
 

@@ -80,6 +80,10 @@ def test_a_command_is_stored_once_and_as_it_was_acknowledged(answer: AnyAnswer |
     assert _failures(Log([Sent(_REQUEST, answer)]), *stored)["commands"]
 
 
+def test_a_defect_of_a_service_is_no_missing_answer() -> None:
+    assert _failures(Log([Sent(_REQUEST, problem=ProblemError(500, "something went wrong"))]))["commands"]
+
+
 def test_a_refused_command_is_not_stored_unless_its_cart_was_closed_since() -> None:
     log = Log([Sent(_REQUEST, problem=_STALE)])
 

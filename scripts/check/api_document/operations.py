@@ -45,7 +45,7 @@ _DESCRIPTIONS = _BY_GATEWAY | {
 _CORRELATION: Document = {"X-Correlation-Id": {"$ref": "#/components/headers/CorrelationId"}}
 _OPTIONAL: Document = {
     "ETag": {"description": "The version that the answer tells of.", "schema": {"type": "string"}},
-    "Location": {"description": "Where it can be read.", "schema": {"type": "string"}},
+    "Location": {"description": "Where it can be read, relative to the request's URL.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds.", "schema": {"type": "string"}},
 }
 

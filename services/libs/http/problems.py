@@ -95,7 +95,7 @@ def problem_of(error: Exception) -> ProblemError:
         case RefusedError(reason=Refusal.NOT_YET):
             return ProblemError(status_of(error.reason), str(error), error.reason, headers=_retry_after())
         case RefusedError():
-            return ProblemError(status_of(error.reason), str(error), error.reason)
+            return ProblemError(status_of(error.reason), str(error), error.reason, errors=_wrong(error))
         case RequestValidationError():
             return invalid(field_problems(error.errors()))
         case _ if isinstance(error, FAULTS):
@@ -103,6 +103,11 @@ def problem_of(error: Exception) -> ProblemError:
             return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, "unavailable", headers=_retry_after())
         case _:
             return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error: it is logged")
+
+
+def _wrong(refused: RefusedError) -> list[FieldProblem]:
+    message = str(refused).removeprefix(f"{refused.field}: ")
+    return [FieldProblem(field=refused.field, message=message)] if refused.field else []
 
 
 def _retry_after() -> dict[str, str]:

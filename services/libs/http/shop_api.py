@@ -134,6 +134,8 @@ class ShopApi:
                 response = _built(self._failed(error))
             self._batch.fields["status"] = response["statusCode"]
         headers = {name.lower(): value for name, value in response["headers"].items()}
+        if "location" in headers:
+            headers["location"] = _from(self.request.path, headers["location"])
         return {
             "statusCode": response["statusCode"],
             "headers": _ALWAYS | headers | {CORRELATION_HEADER: self.request.correlation_id},
@@ -235,6 +237,11 @@ class ShopApi:
             return self._failed(ProblemError(HTTPStatus.NOT_FOUND, "there is nothing at this path"))
         detail, headers = f"this path takes {', '.join(allowed)}", {"allow": ", ".join(allowed)}
         return self._failed(ProblemError(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers=headers))
+
+
+def _from(path: str, target: str) -> str:
+    """The target as a reference that is relative to the path: only the client knows what stands before `/v1/`."""
+    return "../" * (path.count("/") - 1) + target.removeprefix("/")
 
 
 def _built(response: Response[str]) -> HttpResponse:

@@ -36,12 +36,16 @@ def write_next(
     raise ContentionError(f"others wrote to the stream in each of {_ATTEMPTS} attempts")
 
 
-def write_command(store: EventStore, read: Callable[[], History], command: Command, decide: Decide) -> Commit | None:
-    """Like `write_next`, for a request: return the commit that it led to, now or before; None if it changes nothing.
+def write_command(
+    store: EventStore, read: Callable[[], History], command: Command | None, decide: Decide
+) -> tuple[History, Commit | None]:
+    """Like `write_next`, for a request: the commit is the one that it led to, now or before.
 
-    Raises RefusedError (KEY_REUSED) too.
+    `command` is None for a request without a key. Raises RefusedError (KEY_REUSED) too.
     """
+    if command is None:
+        return write_next(store, read, decide)
     history, commit = write_next(
         store, read, lambda history: None if find_repeat(history, command) else decide(history)
     )
-    return commit or find_repeat(history, command)
+    return history, commit or find_repeat(history, command)

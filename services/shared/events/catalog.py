@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
-from services.shared.events.event import Bus, Count, Currency, Event, Identifier, Sku
+from services.shared.events.event import Bus, Count, Currency, Event, Identifier, Sku, Stored
 from services.shared.inventory import MAIN_WAREHOUSE, Product, StockChange, adjust
 
 Name = Annotated[
@@ -86,6 +86,8 @@ class ProductInventoryUpdated(Event):
     warehouse: Identifier = MAIN_WAREHOUSE
     category_id: Identifier | None = None
     """None leaves the SKU in its category."""
+    described_at: Stored[Count | None] = None
+    """The version that states the description, 0 if none does: it is found in one step. None in tools' commits."""
 
     def adjustment(self) -> StockChange:
         product = Product(self.name, self.price_minor, self.currency, self.warehouse, self.category_id)

@@ -3,11 +3,13 @@
 import os
 import time
 from typing import Any, cast
+from urllib.parse import urljoin
 
 import requests
 import schemathesis
 from requests.auth import AuthBase
 from schemathesis import AuthContext, Case, HookContext
+from schemathesis.core.transport import Response
 
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.generated_secrets import CARRIER_SECRET, required
@@ -63,3 +65,10 @@ def before_load_schema(context: HookContext, raw_schema: dict[str, Any]) -> None
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:  # noqa: ARG001 - a hook's
     if case.operation.path == _WEBHOOK:
         kwargs["auth"] = _Signed()
+
+
+@schemathesis.hook
+def after_call(context: HookContext, case: Case[Any], response: Response) -> None:  # noqa: ARG001 - a hook's
+    """Make a `Location` a whole URL: Schemathesis learns nothing from one that is relative to the request's."""
+    if locations := response.headers.get("location"):
+        response.headers["location"] = [urljoin(str(response.request.url), locations[0])]

@@ -162,7 +162,7 @@ _NEW = ProductCreated(
 )
 _PRODUCT_CREATED = create_product(_NEW, CAUSE, _COMMAND)
 _PRODUCT_UPDATED = _some(update_product(fold((_PRODUCT_CREATED,)), "s" * 20, {"price_minor": 9_000}, CAUSE))
-_STOCKED = _some(set_stock(StockItem("s" * 20, _NEW.product, 0, 0, 0), 10, 3, CAUSE))
+_STOCKED = _some(set_stock(StockItem("s" * 20, _NEW.product, 0, 0, 0), 10, (_PRODUCT_UPDATED,), CAUSE))
 _SEEDED_WHOLE = create_product(_NEW, CAUSE, stock=10)
 
 COMMITS = {

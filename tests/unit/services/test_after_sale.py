@@ -636,6 +636,17 @@ def test_a_refund_that_fails_again_is_asked_for_once_more() -> None:
     assert _retry((*twice, commit), "order-1-again-cancelled") is None
 
 
+def test_a_refund_can_be_asked_for_again_however_often_it_fails() -> None:
+    history, ids = _failed(), ["order-1-cancelled"]
+    while len(ids) < 60:
+        commit = some(_retry(history, ids[-1]))
+        history = refund_failed((*history, commit))
+        ids.append(commit.get(RefundRequested).refund_id)
+
+    assert ids[1:3] == ["order-1-again-cancelled", "order-1-again-2-cancelled"]
+    assert ids[-1] == "order-1-again-59-cancelled"
+
+
 @pytest.mark.parametrize(
     ("history", "refund_id", "reason", "text"),
     [

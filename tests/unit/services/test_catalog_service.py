@@ -1,6 +1,6 @@
 """The catalogue's use cases, and what they leave in the log and the inventory."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pytest
 
@@ -32,6 +32,23 @@ class _Meeting(EventStore):
         self.attempts += 1
         next(self._others, lambda: None)()
         super().append(commit)
+
+
+class _Counted(EventStore):
+    """A store that tells which versions were read for good."""
+
+    def __init__(self, aws: Aws) -> None:
+        super().__init__(aws.dynamodb, TABLES)
+        self.versions_read: list[int] = []
+
+    def read_back(self, stream_id: str, until: Callable[[Commit], bool]) -> tuple[Commit, ...]:
+        history = super().read_back(stream_id, until)
+        self.versions_read += [commit.version for commit in history]
+        return history
+
+    def read_versions(self, stream_ids: Sequence[str], versions: Sequence[int]) -> dict[str, tuple[Commit, ...]]:
+        self.versions_read += versions
+        return super().read_versions(stream_ids, versions)
 
 
 @pytest.fixture
@@ -214,6 +231,24 @@ def test_the_stock_is_set_and_keeps_what_is_reserved(aws: Aws, catalogue: Catalo
     assert (event.stock, event.stock_delta, event.name, event.price_minor) == (6, -4, "Cup", 1400)
 
 
+@pytest.mark.parametrize(("description", "described_at"), [("Of stoneware.", 2), ("", 0)])
+def test_a_product_is_read_at_one_price_however_often_its_stock_was_set(
+    aws: Aws, description: str, described_at: int
+) -> None:
+    aws.store.append(seeding(stock=10))
+    catalogue = CatalogService(aws.store, aws.inventory)
+    if description:
+        catalogue.update_product("prod-001", {"description": description}, CAUSE)
+    for stock in range(3):
+        version, _ = catalogue.set_stock("prod-001", stock, CAUSE)
+    store = _Counted(aws)
+
+    found = CatalogService(store, aws.inventory).product("prod-001")
+
+    assert (found.version, found.description) == (version, description)
+    assert store.versions_read == [version, *[described_at] * bool(described_at)]
+
+
 def test_the_stock_is_never_set_below_what_is_reserved(
     aws: Aws, catalogue: CatalogService, orders: OrderService
 ) -> None:
@@ -278,6 +313,19 @@ def test_a_price_that_comes_while_the_stock_is_read_stays(aws: Aws, catalogue: C
 
     assert _product(aws).price_minor == 1500
     assert aws.stock() == (20, 0, 20)
+
+
+def test_a_price_that_comes_while_the_product_is_read_makes_what_was_read_stale(
+    aws: Aws, catalogue: CatalogService
+) -> None:
+    aws.store.append(seeding(stock=10))
+    reading = _ReadThen(aws, lambda: catalogue.update_product("prod-001", {"price_minor": 1500}, CAUSE))
+
+    found = CatalogService(aws.store, reading).product("prod-001")
+
+    assert found.item.product.price_minor != 1500
+    with pytest.raises(RefusedError, match="read it again"):
+        catalogue.update_product("prod-001", {"name": "Mug"}, CAUSE, found.version)
 
 
 def test_a_stock_that_others_set_all_the_time_is_handed_back(aws: Aws, catalogue: CatalogService) -> None:

@@ -179,6 +179,17 @@ def test_a_second_currency_is_refused_and_nothing_is_changed(
     assert aws.inventory.read(["prod-002"]) == {}
 
 
+def test_a_product_of_another_currency_does_not_keep_the_others_from_being_seeded(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _seed(aws, _product())
+    _seed(aws, SeedProduct(sku="prod-002", name="Mug", stock=10, priceMinor=500, currency="EUR"))
+
+    _seed_file(aws, tmp_path, monkeypatch, "prod-003", "GBP")
+
+    assert aws.inventory.read(["prod-003"])["prod-003"].product.currency == "GBP"
+
+
 def test_a_file_that_names_every_sku_may_change_the_currency(
     aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

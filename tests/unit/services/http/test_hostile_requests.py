@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from scripts.check.api_document.document import document
+from services.libs.http.bodies import parse_object
+from services.libs.http.problems import ProblemError
 from tests.unit.services.http.shop import CLAIMS, STAFF_CLAIMS, Answer, ask, request, shelf_api
 
 _API = shelf_api()
@@ -122,6 +124,17 @@ def test_a_body_that_parsers_disagree_about_is_refused(body: str, status: int) -
     answer = _answered(request("POST", "/v1/shelves", body, claims=CLAIMS, headers={"idempotency-key": "k"}))
 
     assert answer.status == status
+
+
+@pytest.mark.parametrize("number", [2**53 - 1, 1 - 2**53])
+def test_an_integer_is_taken_as_far_as_every_parser_reads_it(number: int) -> None:
+    assert parse_object(f'{{"number": {number}}}') == {"number": number}
+
+
+@pytest.mark.parametrize("number", [2**53, -(2**53)])
+def test_a_larger_integer_is_refused(number: int) -> None:
+    with pytest.raises(ProblemError, match="an integer beyond"):
+        parse_object(f'{{"number": {number}}}')
 
 
 def test_a_body_may_come_as_base64_and_must_be_utf_8() -> None:

@@ -1,3 +1,5 @@
+from urllib.parse import urljoin
+
 import pytest
 
 from tests.unit.services.http.shop import CLAIMS, STAFF_CLAIMS, ask, request, shelf_api
@@ -17,7 +19,14 @@ def test_a_command_is_answered_with_status_etag_and_location() -> None:
 
     assert answer.status == 201
     assert answer.content["owner"] == "customer-1"
-    assert answer.headers.items() >= {"etag": '"1"', "location": "/v1/shelves/1"}.items()
+    assert answer.headers.items() >= {"etag": '"1"', "location": "../v1/shelves/1"}.items()
+
+
+@pytest.mark.parametrize("base", ["https://api.example/dev", "https://shop.example", "https://shop.example/a/b"])
+def test_a_location_leads_there_wherever_the_api_begins(base: str) -> None:
+    answer = ask(shelf_api(), request("POST", "/v1/shelves", _SHELF, claims=CLAIMS, headers=_KEY))
+
+    assert urljoin(f"{base}/v1/shelves", answer.headers["location"]) == f"{base}/v1/shelves/1"
 
 
 @pytest.mark.parametrize("path", ["/dev/v1/shelves/s-1", "/v1/shelves/s-1"])
