@@ -1,6 +1,7 @@
 """What the documents tell people to type, against the tasks that there are."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,3 +101,13 @@ def test_the_page_on_the_api_lists_every_route() -> None:
     listed = re.findall(r"`(GET|POST|PUT|PATCH|DELETE) ([^`?]+)`", section)
 
     assert sorted(listed) == sorted((method.upper(), path) for path, methods in paths.items() for method in methods)
+
+
+@pytest.mark.parametrize("page", [*_PAGES, REPO_ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_no_long_line_is_there_twice(page: Path) -> None:
+    """A merge of two branches that change the same lines may keep both."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    # Tables may have the same heading.
+    long = [line for line in lines if len(line) > 60 and not line.startswith("|")]
+
+    assert [line for line, times in Counter(long).items() if times > 1] == []
