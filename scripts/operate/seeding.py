@@ -111,8 +111,7 @@ class Seeder:
     def seed(self, products: Sequence[SeedProduct]) -> Iterable[Change]:
         paths = {product.category for product in products if product.category}
         categories = SeedCategories(self._store, self._commits.cause).create(paths)
-        standing = self._inventory.read(product.sku for product in products)
-        unlisted = self._inventory.unlisted(standing)
+        standing, unlisted = self._inventory.read_unlisted(product.sku for product in products)
         for product in products:
             wanted = product.product(categories[product.category] if product.category else None)
             yield self._set(product, wanted, standing.get(product.sku), unlisted=product.sku in unlisted)

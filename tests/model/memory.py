@@ -129,8 +129,8 @@ class MemoryInventory(InventoryTable):
     def read(self, skus: Iterable[str]) -> dict[str, StockItem]:
         return {sku: self._store.stock[sku] for sku in skus if sku in self._store.stock}
 
-    def unlisted(self, skus: Iterable[str]) -> set[str]:  # noqa: ARG002 - all are listed from the beginning
-        return set()
+    def read_unlisted(self, skus: Iterable[str]) -> tuple[dict[str, StockItem], set[str]]:
+        return self.read(skus), set()
 
 
 class _InventoryClient(InventoryTable):
@@ -142,8 +142,8 @@ class _InventoryClient(InventoryTable):
     def read(self, skus: Iterable[str]) -> dict[str, StockItem]:
         return self._inventory.read(list(skus))
 
-    def unlisted(self, skus: Iterable[str]) -> set[str]:
-        return self._inventory.unlisted(list(skus))
+    def read_unlisted(self, skus: Iterable[str]) -> tuple[dict[str, StockItem], set[str]]:
+        return self._inventory.read_unlisted(list(skus))
 
 
 class MemoryGateway(PaymentGateway):

@@ -37,10 +37,12 @@ class InventoryTable:
         items = (stock_item(item) for item in batch_get(self._client, self._table, keys))
         return {item.sku: item for item in items}
 
-    def unlisted(self, skus: Iterable[str]) -> set[str]:
-        """The SKUs that are in no list yet: nothing has stated their product since there are lists."""
-        keys = [to_item({"item_id": sku}) for sku in skus if not sku.startswith(TEST_PREFIX)]
-        return {item["item_id"]["S"] for item in batch_get(self._client, self._table, keys) if LISTED not in item}
+    def read_unlisted(self, skus: Iterable[str]) -> tuple[dict[str, StockItem], set[str]]:
+        """Like `read`, and the SKUs that are in no list yet: nothing has stated their product since there are lists."""
+        found = list(batch_get(self._client, self._table, [to_item({"item_id": sku}) for sku in skus]))
+        listless = (item["item_id"]["S"] for item in found if LISTED not in item)
+        unlisted = {sku for sku in listless if not sku.startswith(TEST_PREFIX)}
+        return {item["item_id"]["S"]: stock_item(item) for item in found}, unlisted
 
 
 def stock_item(item: Item) -> StockItem:
