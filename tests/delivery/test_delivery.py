@@ -20,10 +20,10 @@ from scripts.deploy.terraform import Terraform
 SYSTEM = "module.pulsequeue"
 QUEUE = f"{SYSTEM}.module.order_service.module.queue[0].aws_sqs_queue.this"
 TARGET = f'{SYSTEM}.module.order_service.module.rule["order-placed"].aws_cloudwatch_event_target.this'
-ROLE_POLICY = f"{SYSTEM}.module.order_service.module.function.aws_iam_role_policy.this"
-ROLE = f"{SYSTEM}.module.payment_service.module.function.aws_iam_role.this"
+ROLE_POLICY = f"{SYSTEM}.module.order_service.module.handler[0].aws_iam_role_policy.this"
+ROLE = f"{SYSTEM}.module.payment_service.module.handler[0].aws_iam_role.this"
 LOG_GROUP = f"{SYSTEM}.module.metrics_api.aws_cloudwatch_log_group.this"
-FUNCTION = f"{SYSTEM}.module.order_service.module.function.aws_lambda_function.this"
+FUNCTION = f"{SYSTEM}.module.order_service.module.handler[0].aws_lambda_function.this"
 
 
 def drift_of(target: Target, monkeypatch: pytest.MonkeyPatch) -> tuple[int, set[tuple[str, str, str, str]]]:

@@ -16,8 +16,10 @@ _ENVIRONMENTS = ("dev", "staging", "prod")
 _DIFFERENCES = {
     "aws_cloudwatch_event_archive.retention_days": {(30, 30, 365)},
     "aws_cloudwatch_log_group.retention_in_days": {(14, 30, 365)},
+    "aws_cognito_user_pool.deletion_protection": {("INACTIVE", "INACTIVE", "ACTIVE")},
     "aws_dynamodb_table.deletion_protection_enabled": {(False, False, True)},
     "aws_lambda_event_source_mapping.scaling_config.0.maximum_concurrency": {(2, 10, 10)},
+    "aws_lambda_function.environment.0.variables.TRACKING_INTERVAL_SECONDS": {("60", "21600", "21600")},
     "deployment.allow_forced_payment_result": {(True, False, False)},
 }
 

@@ -17,6 +17,7 @@ import requests
 from scripts.cli.errors import UserError
 from scripts.cli.waiting import wait_until
 from scripts.deploy.generated_secrets import METRICS_TOKEN, required
+from scripts.lambdas_config import LAMBDAS
 from scripts.ledger.log_reader import Ledger, read_commits
 from scripts.measure.usage import SERVICES
 from scripts.monitor.metrics_audit import declared_series, read_page
@@ -92,7 +93,10 @@ def _logged_histograms(world: World) -> dict[tuple[str, str], list[float]]:
 
 
 def _writers(world: World) -> list[str]:
-    return [service for service, function in world.deployment.functions.items() if function.writes_commits]
+    """The functions that write commits and have to do with orders that come by event."""
+    functions = world.deployment.functions
+    consumers = [config.function for config in LAMBDAS if getattr(config.load(), "CONSUMES", ())]
+    return [function for function in consumers if functions[function].writes_commits]
 
 
 def _buckets(durations: list[float]) -> dict[str, int]:
