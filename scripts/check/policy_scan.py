@@ -15,6 +15,8 @@ from scripts.cli.paths import INFRA, LOCAL_FOLDER, REPO_ROOT, REQUIREMENTS
 from scripts.local.tool_environment import tool_python
 
 _REQUIREMENTS = REQUIREMENTS / "checkov.txt"
+_SCANNED_ENVIRONMENT = "prod"
+"""Every root is one call of the same module, so the scan of one finds everything, in a third of the time."""
 # Checkov's text for a skip without a reason.
 _NO_REASON = "No comment provided"
 
@@ -73,6 +75,9 @@ def _scan(framework: str, folder: Path) -> str:
     """Run checkov offline: it downloads no rules, and looks for no newer version."""
     python = tool_python(_REQUIREMENTS, LOCAL_FOLDER, tool="checkov")
     options = ["--directory", str(folder), "--framework", framework, "--output", "json", "--compact", "--skip-download"]
+    for root in sorted(folder.glob("envs/*")):
+        if root.name != _SCANNED_ENVIRONMENT:
+            options += ["--skip-path", str(root.relative_to(REPO_ROOT))]
     result = subprocess.run(
         [str(python), "-m", "checkov.main", *options],
         cwd=REPO_ROOT,
