@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.shared.commits import Commit
-from services.shared.events.catalog import ProductCreated, ProductInventoryUpdated, ProductUpdated
+from services.shared.events.catalog import ProductCreated, ProductInventoryUpdated, ProductUpdated, WholeProduct
 from services.shared.inventory import Product
 
 
@@ -18,7 +18,7 @@ class ProductState(NamedTuple):
 
 def described_at(commit: Commit) -> int | None:
     """The version that states the product's description, 0 for none, as the commit says; None if it does not."""
-    if commit.find(ProductUpdated) or commit.find(ProductCreated):
+    if _whole_product(commit):
         return commit.version
     stocked = commit.find(ProductInventoryUpdated)
     return stocked.described_at if stocked else None
@@ -36,6 +36,10 @@ def fold(history: Sequence[Commit]) -> ProductState | None:
         (change,) = commit.stock_changes()
         if change.product:
             product = change.product.over(product)
-        if described := commit.find(ProductUpdated) or commit.find(ProductCreated):
+        if described := _whole_product(commit):
             description = described.description
     return ProductState(history[-1].version, product, description) if product else None
+
+
+def _whole_product(commit: Commit) -> WholeProduct | None:
+    return commit.find(ProductUpdated) or commit.find(ProductCreated)

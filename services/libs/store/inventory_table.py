@@ -33,16 +33,17 @@ class InventoryTable:
 
     def read(self, skus: Iterable[str]) -> dict[str, StockItem]:
         """The items of these SKUs, as of now, without the SKUs that do not exist."""
-        keys = [to_item({"item_id": sku}) for sku in skus]
-        items = (stock_item(item) for item in batch_get(self._client, self._table, keys))
-        return {item.sku: item for item in items}
+        return {item.sku: item for item in map(stock_item, self._items(skus))}
 
     def read_unlisted(self, skus: Iterable[str]) -> tuple[dict[str, StockItem], set[str]]:
         """Like `read`, and the SKUs that are in no list yet: nothing has stated their product since there are lists."""
-        found = list(batch_get(self._client, self._table, [to_item({"item_id": sku}) for sku in skus]))
+        found = list(self._items(skus))
         listless = (item["item_id"]["S"] for item in found if LISTED not in item)
         unlisted = {sku for sku in listless if not sku.startswith(TEST_PREFIX)}
         return {item["item_id"]["S"]: stock_item(item) for item in found}, unlisted
+
+    def _items(self, skus: Iterable[str]) -> Iterable[Item]:
+        return batch_get(self._client, self._table, [to_item({"item_id": sku}) for sku in skus])
 
 
 def stock_item(item: Item) -> StockItem:

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
-from services.shared.events.event import Bus, Count, Currency, Event, Identifier, Sku, Stored
+from services.shared.events.event import Bus, Count, Currency, Event, EventPart, Identifier, Sku, Stored
 from services.shared.inventory import MAIN_WAREHOUSE, Product, StockChange, adjust
 
 Name = Annotated[
@@ -29,11 +29,8 @@ class CategoryCreated(Event):
     parent_id: Identifier | None = None
 
 
-class ProductCreated(Event):
-    """A product is for sale, at first without stock."""
-
-    BUS: ClassVar[Bus] = Bus.SHOP
-    NO_CONSUMER: ClassVar[str] = "the inventory changes with its commit; others may keep a catalogue"
+class WholeProduct(EventPart):
+    """Everything that is known of a product, its stock aside."""
 
     sku: Sku
     name: str
@@ -47,28 +44,26 @@ class ProductCreated(Event):
     def product(self) -> Product:
         return Product(self.name, self.price_minor, self.currency, self.warehouse, self.category_id)
 
+
+class ProductCreated(WholeProduct, Event):
+    """A product is for sale, at first without stock."""
+
+    BUS: ClassVar[Bus] = Bus.SHOP
+    NO_CONSUMER: ClassVar[str] = "the inventory changes with its commit; others may keep a catalogue"
+
     def adjustment(self) -> StockChange:
         return adjust(self.sku, 0, stock_after=0, product=self.product)
 
 
-class ProductUpdated(Event):
+class ProductUpdated(WholeProduct, Event):
     """The product as it is from now on: orders that are accepted keep their prices, and stock is not touched."""
 
     BUS: ClassVar[Bus] = Bus.SHOP
     NO_CONSUMER: ClassVar[str] = "the inventory changes with its commit; others may keep a catalogue"
 
-    sku: Sku
-    name: str
-    description: Description = ""
-    category_id: Identifier | None = None
-    price_minor: Count
-    currency: Currency
-    warehouse: Identifier = MAIN_WAREHOUSE
-
     def adjustment(self) -> StockChange:
-        product = Product(self.name, self.price_minor, self.currency, self.warehouse, self.category_id)
         # It expects no stock: on a SKU that sells, that condition would fail again and again.
-        return StockChange(self.sku, stock=0, reserved=0, available=0, product=product)
+        return StockChange(self.sku, stock=0, reserved=0, available=0, product=self.product)
 
 
 class ProductInventoryUpdated(Event):
