@@ -28,6 +28,8 @@ class Deployment(Part):
     metrics_api: HttpApi
     shop_api: HttpApi
     user_pool: UserPool
+    wrapping_key_arn: str
+    """The KMS key that wraps customers' keys."""
     alarm_topic_arn: str
     runbook_url: str
     allow_forced_payment_result: bool
@@ -45,7 +47,7 @@ class Deployment(Part):
     @property
     def store_tables(self) -> Tables:
         names = self.tables
-        return Tables(names.event_store, names.inventory, names.metrics, deadlines=names.deadline)
+        return Tables(names.event_store, names.inventory, names.metrics, names.deadline, names.customer_key)
 
     def metrics_url(self, target: Target) -> str:
         """Where Prometheus scrapes."""

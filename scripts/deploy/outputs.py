@@ -46,6 +46,7 @@ class TableNames(Part):
     metrics: str
     simulated_gateway: str
     deadline: str
+    customer_key: str
 
     def by_name(self) -> dict[str, str]:
         """Every table, such as `event-store`, and its name in AWS."""

@@ -21,6 +21,8 @@ class Refusal(StrEnum):
     """It was changed since the caller read it."""
     PRICE_CHANGED = "price_changed"
     """It costs more than the customer was shown."""
+    ERASED = "erased"
+    """The customer was erased, and nothing begins for them any more."""
     INVALID = "invalid"
     """The command itself is malformed, such as a quantity of 0."""
 

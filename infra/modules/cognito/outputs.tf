@@ -12,3 +12,8 @@ output "issuer" {
   description = "URL that the tokens name as their issuer."
   value       = "https://${aws_cognito_user_pool.this.endpoint}"
 }
+
+output "pool_arn" {
+  description = "ARN of the pool."
+  value       = aws_cognito_user_pool.this.arn
+}

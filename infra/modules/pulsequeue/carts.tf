@@ -4,8 +4,10 @@ module "cart_service" {
   system = local.system
   name   = "cart-service"
 
-  has_queue = true
-  owns      = ["cart"]
+  owns = ["cart"]
+  listens_to = {
+    customer-gone = { bus = local.bus.shop, events = ["CustomerErased"] }
+  }
 
   serves = {
     api = local.shop_api
@@ -19,7 +21,7 @@ module "cart_service" {
     ]
   }
 
-  commits = { store = local.store, have_deadlines = true, count = false }
+  commits = { store = local.store, have_deadlines = true, count = false, of_customers = true }
 
   told     = { CART_ABANDONED_AFTER_HOURS = var.settings.cart_abandoned_after_hours }
   api_told = { CART_ABANDONED_AFTER_HOURS = var.settings.cart_abandoned_after_hours }

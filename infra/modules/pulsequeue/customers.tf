@@ -4,7 +4,59 @@ module "customer_service" {
   system = local.system
   name   = "customer-service"
 
-  trigger = {}
+  has_queue = true
+  listens_to = {
+    customer-erased = { bus = local.bus.shop, events = ["CustomerErased"] }
+  }
+
+  serves = {
+    api       = local.shop_api
+    signed_in = ["GET /v1/me", "PATCH /v1/me", "DELETE /v1/me"]
+  }
+
+  commits = { store = local.store, of_customers = true }
+
+  told     = { CUSTOMER_KEY_TABLE = module.customer_key_table.table_name, USER_POOL_ID = module.user_pool.pool_id }
+  api_told = { WRAPPING_KEY_ARN = module.wrapping_key.key_arn }
+
+  may = {
+    FindErased = { actions = ["dynamodb:GetItem", "dynamodb:UpdateItem"], resources = [module.customer_key_table.table_arn] }
+    RemoveUser = { actions = ["cognito-idp:AdminDeleteUser"], resources = [module.user_pool.pool_arn] }
+  }
+
+  api_may = {
+    ReadEvents    = { actions = ["dynamodb:Query"], resources = [local.store.event_store.table_arn] }
+    KeepKeys      = { actions = ["dynamodb:GetItem", "dynamodb:PutItem"], resources = [module.customer_key_table.table_arn] }
+    DestroyKeys   = { actions = ["dynamodb:UpdateItem"], resources = [module.customer_key_table.table_arn] }
+    WrapAndUnwrap = { actions = ["kms:Decrypt", "kms:GenerateDataKey"], resources = [module.wrapping_key.key_arn] }
+  }
+
+  trigger = {
+    told = { WRAPPING_KEY_ARN = module.wrapping_key.key_arn }
+    may = {
+      ReadEvents = { actions = ["dynamodb:Query"], resources = [local.store.event_store.table_arn] }
+      KeepKeys   = { actions = ["dynamodb:GetItem", "dynamodb:PutItem"], resources = [module.customer_key_table.table_arn] }
+      WrapKeys   = { actions = ["kms:Decrypt", "kms:GenerateDataKey"], resources = [module.wrapping_key.key_arn] }
+    }
+  }
+}
+
+# Each customer's key, wrapped. A key that is destroyed must not come back: there is no recovery, and no backup has it.
+module "customer_key_table" {
+  source = "../dynamodb/table"
+
+  name                   = "${var.environment}-customer-key-table"
+  hash_key               = { name = "customer_id", type = "S" }
+  point_in_time_recovery = false
+  deletion_protection    = var.settings.deletion_protection
+  kms_key_arn            = local.kms_key_arn
+}
+
+module "wrapping_key" {
+  source = "../kms-key"
+
+  name        = "${var.environment}-customer-keys"
+  description = "Wraps the keys of the customers of ${var.environment}."
 }
 
 module "user_pool" {

@@ -16,6 +16,17 @@ module "event_store_table" {
       range_key = { name = "stream_id", type = "S" }
       includes  = ["body"]
     }
+    # As sparse: the first commit of a ticket has these keys.
+    tickets = {
+      hash_key  = { name = "ticket_list", type = "S" }
+      range_key = { name = "committed_at", type = "S" }
+      includes  = ["events"]
+    }
+    tickets-by-customer = {
+      hash_key  = { name = "ticket_customer", type = "S" }
+      range_key = { name = "committed_at", type = "S" }
+      includes  = ["events"]
+    }
   }
 }
 
@@ -57,5 +68,6 @@ locals {
     inventory   = module.inventory_table
     metrics     = module.metrics_table
     deadline    = module.deadline_table
+    keys        = module.customer_key_table
   }
 }

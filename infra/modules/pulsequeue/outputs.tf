@@ -12,6 +12,7 @@ output "deployment" {
       module.inventory_table,
       module.metrics_table,
       module.deadline_table,
+      module.customer_key_table,
       module.simulated_gateway_table,
     ] : trimsuffix(trimprefix(table.table_name, "${var.environment}-"), "-table") => table.table_name }
 
@@ -20,6 +21,7 @@ output "deployment" {
     metrics_api                 = { id = module.metrics_api.api_id, url = local.metrics_url }
     shop_api                    = { id = module.shop_api.api_id, url = module.shop_api.stage_url }
     user_pool                   = { id = module.user_pool.pool_id, client_id = module.user_pool.client_id, issuer = module.user_pool.issuer }
+    wrapping_key_arn            = module.wrapping_key.key_arn
     alarm_topic_arn             = module.cloudwatch.topic_arn
     runbook_url                 = var.settings.runbook_url
     allow_forced_payment_result = var.settings.allow_forced_payment_result

@@ -25,6 +25,7 @@ locals {
     module.catalog_service.service,
     module.cart_service.service,
     module.customer_service.service,
+    module.support_service.service,
     module.event_relay.service,
     module.notification_service.service,
   ] : service.name => service }

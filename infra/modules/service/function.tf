@@ -19,6 +19,7 @@ locals {
       METRICS_TABLE     = commits.store.metrics.table_name
     }],
     [for commits in var.commits[*] : { DEADLINE_TABLE = commits.store.deadline.table_name } if commits.have_deadlines],
+    [for commits in var.commits[*] : { CUSTOMER_KEY_TABLE = commits.store.keys.table_name } if commits.of_customers],
   )...)
 
   # A transaction needs the right to each put and update in it.
@@ -43,6 +44,11 @@ locals {
       actions   = ["dynamodb:PutItem"]
       resources = [commits.store.deadline.table_arn]
     } if commits.have_deadlines],
+    [for commits in var.commits[*] : {
+      sid       = "CheckCustomers"
+      actions   = ["dynamodb:ConditionCheckItem"]
+      resources = [commits.store.keys.table_arn]
+    } if commits.of_customers],
   )
 
   environment = merge(local.known_to_all, local.commit_environment, var.told, [for queue in local.rejects : { DEAD_LETTER_QUEUE_URL = queue.url }]...)
@@ -120,7 +126,8 @@ module "trigger" {
   memory_mb          = var.system.memory_mb
   timeout_seconds    = local.trigger_timeout_seconds
   log_retention_days = var.system.log_retention_days
-  environment        = merge(local.known_to_all, var.trigger.told)
+  environment        = merge(local.known_to_all, local.commit_environment, var.trigger.told)
+  policy_statements  = concat(local.commit_statements, [for sid, statement in var.trigger.may : merge(statement, { sid = sid })])
 
   permissions_boundary_arn = var.system.permissions_boundary_arn
   kms_key_arn              = var.system.kms_key_arn

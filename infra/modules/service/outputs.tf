@@ -36,7 +36,7 @@ output "service" {
           queue           = null
           schedule        = null
           serves          = false
-          writes_commits  = false
+          writes_commits  = var.commits != null
         }
       } : {},
     )

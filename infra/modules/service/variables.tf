@@ -93,23 +93,36 @@ variable "serves_by_handler" {
 }
 
 variable "trigger" {
-  description = "That Cognito calls the service, and the environment variables of the function -trigger beyond those of every function. Not by default."
-  type        = object({ told = optional(map(string), {}) })
-  default     = null
+  description = "That Cognito calls the service, the environment variables of the function -trigger beyond those that follow from the rest, and what its role may do beyond its commits: as of may. Not by default."
+  type = object({
+    told = optional(map(string), {})
+    may = optional(map(object({
+      actions   = list(string)
+      resources = list(string)
+      conditions = optional(list(object({
+        test     = string
+        variable = string
+        values   = list(string)
+      })), [])
+    })), {})
+  })
+  default = null
 }
 
 variable "commits" {
-  description = "The store that the service writes commits to, and whether a business counter counts them, and whether they move stock or have deadlines: it is told the tables, and may do what such a transaction does. None by default."
+  description = "The store that the service writes commits to, whether a business counter counts them, whether they move stock or have deadlines, and whether an erased customer can have them no more: it is told the tables, and may do what such a transaction does. None by default."
   type = object({
     store = object({
       event_store = object({ table_name = string, table_arn = string })
       inventory   = object({ table_name = string, table_arn = string })
       metrics     = object({ table_name = string, table_arn = string })
       deadline    = object({ table_name = string, table_arn = string })
+      keys        = object({ table_name = string, table_arn = string })
     })
     count          = optional(bool, true)
     move_stock     = optional(bool, false)
     have_deadlines = optional(bool, false)
+    of_customers   = optional(bool, false)
   })
   default = null
 }

@@ -36,6 +36,8 @@ class Access(StrEnum):
 class Caller:
     customer_id: str
     is_staff: bool = False
+    username: str = ""
+    """Their user in the pool."""
 
 
 def caller_of(event: Mapping[str, Any]) -> Caller:
@@ -51,7 +53,8 @@ def caller_of(event: Mapping[str, Any]) -> Caller:
         customer_id = _CUSTOMER_ID.validate_python(claims.get("customer_id"))
     except ValidationError:
         raise _unauthorized("the token names no customer: sign in again") from None
-    return Caller(customer_id, is_staff=STAFF in _groups(claims.get("cognito:groups")))
+    is_staff = STAFF in _groups(claims.get("cognito:groups"))
+    return Caller(customer_id, is_staff, username=str(claims.get("username", "")))
 
 
 def require_staff(caller: Caller) -> None:

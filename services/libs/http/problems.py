@@ -22,6 +22,7 @@ _KIND = "urn:pulsequeue:problem:"
 _NO_EXTENSIONS: Mapping[str, object] = {}
 _STATUSES = {
     Refusal.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    Refusal.ERASED: HTTPStatus.GONE,
     Refusal.STALE: HTTPStatus.PRECONDITION_FAILED,
     Refusal.KEY_REUSED: HTTPStatus.UNPROCESSABLE_ENTITY,
     Refusal.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,

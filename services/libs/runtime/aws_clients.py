@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from types_boto3_cognito_idp import CognitoIdentityProviderClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_events import EventBridgeClient
+    from types_boto3_kms import KMSClient
     from types_boto3_sqs import SQSClient
     from types_boto3_ssm import SSMClient
 
@@ -56,6 +57,11 @@ def dynamodb() -> "DynamoDBClient":
 @cache
 def events() -> "EventBridgeClient":
     return cast("EventBridgeClient", session().create_client("events", config=_CONFIG))
+
+
+@cache
+def kms() -> "KMSClient":
+    return cast("KMSClient", session().create_client("kms", config=_CONFIG))
 
 
 @cache

@@ -3,7 +3,7 @@
 `body` holds the fields of all its events, each name once. `stock_move` says what happens to the stock of `stock_lines`,
 or of the body's `items` where there are no such lines. `schema_versions` is there only where one is not 1.
 `command_key` and `command_content` are of the request that led to it. `category_parent` is the key of the index of
-categories.
+categories, `ticket_list` and `ticket_customer` are those of the indexes of tickets.
 """
 
 from datetime import datetime
@@ -14,6 +14,7 @@ from services.shared.causes import Cause, timestamp
 from services.shared.commits import Command, Commit
 from services.shared.events.catalog import CategoryCreated
 from services.shared.events.event import Event, event_type
+from services.shared.events.support import SupportTicketCreated
 from services.shared.inventory import Move, StockLine, StockMove
 from services.shared.json_types import Json, JsonObject, integer, objects, text
 
@@ -28,6 +29,11 @@ CATEGORY_PARENT = "category_parent"
 """The attribute that the index of categories has as its hash key: only the commits of categories have it."""
 TOP = "#top"
 """The parent of the categories at the top; no category has such an id."""
+
+
+TICKET_LIST, TICKET_CUSTOMER = "ticket_list", "ticket_customer"
+"""The hash keys of the indexes of tickets: only the first commits of tickets have them."""
+ALL_TICKETS = "all"
 
 
 def commit_to_item(commit: Commit) -> Item:
@@ -55,6 +61,8 @@ def commit_to_item(commit: Commit) -> Item:
         values["command_key"], values["command_content"] = commit.command
     if category := commit.find(CategoryCreated):
         values[CATEGORY_PARENT] = category.parent_id or TOP
+    if ticket := commit.find(SupportTicketCreated):
+        values[TICKET_LIST], values[TICKET_CUSTOMER] = ALL_TICKETS, ticket.customer_id
     return to_item(values)
 
 

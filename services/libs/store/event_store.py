@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Required, TypedDict, cast
+from copy import copy
+from typing import TYPE_CHECKING, NamedTuple, Required, Self, TypedDict, cast
 
 from services.libs.runtime.backoff import Backoff
 from services.libs.store.commit_items import commit_from_item, commit_to_item
@@ -15,11 +16,13 @@ from services.shared.counters import counter_increments
 from services.shared.deadlines import DeadlineGroup
 from services.shared.faults import DependencyError
 from services.shared.inventory import StockChange, StockItem, merged
+from services.shared.refusals import Refusal, RefusedError
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import (
         BatchStatementRequestTypeDef,
+        ConditionCheckTypeDef,
         PutTypeDef,
         TransactWriteItemTypeDef,
     )
@@ -48,6 +51,16 @@ class Tables(NamedTuple):
     metrics: str
     deadlines: str | None = None
     """None for a writer whose commits have no deadline."""
+    customer_keys: str | None = None
+    """None for a writer whose commits are no matter of erased customers."""
+
+
+class Attached(NamedTuple):
+    """What a commit's transaction does to, or checks of, an item of another table."""
+
+    item: "TransactWriteItemTypeDef"
+    refused: Exception
+    """Raised if the item's condition does not hold."""
 
 
 class VersionTakenError(Exception):
@@ -91,6 +104,20 @@ class EventStore:
         self._backoff = backoff
         self._counters = CounterWriter(tables.metrics)
         self._deadlines = DeadlineWriter(tables.deadlines) if tables.deadlines else None
+        self._customer_keys = tables.customer_keys
+        self._attached: tuple[Attached, ...] = ()
+
+    def for_customer(self, customer_id: str) -> Self:
+        """The same store, for commits that an erased customer can have no more: an append raises RefusedError then."""
+        if self._customer_keys is None:
+            raise ValueError("commits for a customer need the table of their keys, and their writer was given none")
+        return self.attaching(not_erased(self._customer_keys, customer_id))
+
+    def attaching(self, *attached: Attached) -> Self:
+        """The same store, for commits that are written together with this, or not at all."""
+        store = copy(self)
+        store._attached = (*self._attached, *attached)  # noqa: SLF001 - it is one of its own class
+        return store
 
     def read(self, stream_id: str) -> tuple[Commit, ...]:
         """All commits of a stream as of now, oldest first."""
@@ -182,7 +209,7 @@ class EventStore:
 
         Raises VersionTakenError, StockRefusedError, or ContentionError once its attempts are used up.
         """
-        if not commit.stock_changes() and not counter_increments(commit) and not commit.due_at:
+        if not (commit.stock_changes() or counter_increments(commit) or commit.due_at or self._attached):
             return self._put(commit)
         try:
             self.append_group([commit])
@@ -199,11 +226,12 @@ class EventStore:
         changes = merged(change for commit in commits for change in commit.stock_changes())
         items: list[TransactWriteItemTypeDef] = [{"Put": self._put_request(commit)} for commit in commits]
         items += [{"Update": stock_update(self._inventory, change)} for change in changes]
-        items += [*self._counting(commits), *self._deadline(commits)]
+        items += [*self._counting(commits), *self._deadline(commits), *(one.item for one in self._attached)]
         for _ in self._backoff.tries():
             reasons = self._transact(items)
             if reasons is None:
                 return
+            self._raise_if_detached(reasons)
             _raise_if_final(commits, changes, reasons)
         raise ContentionError(f"{self._backoff.attempts} attempts each met another transaction")
 
@@ -212,6 +240,8 @@ class EventStore:
 
         A version that exists stays as it is, and is no failure.
         """
+        if self._attached:
+            raise ValueError("commits that are inserted by themselves have nothing attached")
         failures: dict[str, DependencyError] = {}
         waiting = list(commits)
         for _ in self._backoff.tries():
@@ -259,6 +289,12 @@ class EventStore:
             return cast("Mapping[str, Sequence[_CancellationReason]]", cancelled.response)["CancellationReasons"]
         return None
 
+    def _raise_if_detached(self, reasons: "Sequence[_CancellationReason]") -> None:
+        # They come last, so their reasons do.
+        for one, reason in zip(reversed(self._attached), reversed(reasons), strict=False):
+            if reason["Code"] == _REFUSED:
+                raise one.refused
+
     def _put_request(self, commit: Commit) -> "PutTypeDef":
         return {
             "TableName": self._table,
@@ -287,6 +323,16 @@ class EventStore:
             raise ValueError(f"{next(iter(due))} has a deadline, and its writer was given no table for it")
         written_at = min(commit.cause.at for commit in commits)
         yield {"Put": self._deadlines.put(DeadlineGroup(tuple(due), max(due.values()), written_at))}
+
+
+def not_erased(customer_keys: str, customer_id: str) -> Attached:
+    """The check that a customer is not erased: their key's item is no tombstone, or there is none yet."""
+    check: ConditionCheckTypeDef = {
+        "TableName": customer_keys,
+        "Key": to_item({"customer_id": customer_id}),
+        "ConditionExpression": "attribute_not_exists(erased_at)",
+    }
+    return Attached({"ConditionCheck": check}, RefusedError(Refusal.ERASED, "the customer was erased"))
 
 
 def first_group(commits: Sequence[Commit]) -> Sequence[Commit]:

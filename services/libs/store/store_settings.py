@@ -13,6 +13,15 @@ class StoreSettings(Settings):
     deadline_table: str | None = None
     """None for a service whose commits have no deadline."""
 
+    customer_key_table: str | None = None
+    """None for a service that commits nothing of a customer's own."""
+
     @property
     def tables(self) -> Tables:
-        return Tables(self.event_store_table, self.inventory_table, self.metrics_table, self.deadline_table)
+        return Tables(
+            self.event_store_table,
+            self.inventory_table,
+            self.metrics_table,
+            self.deadline_table,
+            self.customer_key_table,
+        )

@@ -54,6 +54,8 @@ ShipmentId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_
 RefundId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=300)]
 """An order's id and the subject of the refund, which may be a return's id."""
 Sku = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$", max_length=64)]
+Sealed = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+=*$")]
+"""Ciphertext, in base64: only its customer's key opens it."""
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 # A model is built on its first use: a function does not use every event that it imports.

@@ -71,6 +71,12 @@ variable "stream_enabled" {
   default     = false
 }
 
+variable "point_in_time_recovery" {
+  description = "Whether the table can be restored as of any second of the last 35 days."
+  type        = bool
+  default     = true
+}
+
 variable "deletion_protection" {
   description = "Whether the table refuses to be deleted."
   type        = bool
