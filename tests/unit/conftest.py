@@ -56,7 +56,8 @@ INVENTORY_TABLE = "test-inventory-table"
 METRICS_TABLE = "test-metrics-table"
 DEADLINE_TABLE = "test-deadline-table"
 GATEWAY_TABLE = "test-simulated-gateway-table"
-TABLES = Tables(EVENT_STORE_TABLE, INVENTORY_TABLE, METRICS_TABLE, DEADLINE_TABLE)
+CUSTOMER_KEY_TABLE = "test-customer-key-table"
+TABLES = Tables(EVENT_STORE_TABLE, INVENTORY_TABLE, METRICS_TABLE, DEADLINE_TABLE, CUSTOMER_KEY_TABLE)
 AT_ONCE = Backoff(attempts=5, first_pause_seconds=0, sleep=lambda _: None)
 """As many attempts as there are, without a pause."""
 
@@ -84,6 +85,7 @@ def make_deployment(
             "metrics": METRICS_TABLE,
             "simulated-gateway": GATEWAY_TABLE,
             "deadline": DEADLINE_TABLE,
+            "customer-key": CUSTOMER_KEY_TABLE,
         },
         "functions": {name: _function(name) | differing for name, differing in functions.items()},
         "metrics_api": {"id": "api", "url": "https://api.example/test/metrics"},
@@ -229,6 +231,7 @@ def _make_tables_and_buses() -> None:
     lists = {BY_CATEGORY: ("category_id", "name_key"), BY_NAME: (LISTED, "name_key")}
     _create_table(dynamodb, INVENTORY_TABLE, lists, item_id="S")
     _create_table(dynamodb, GATEWAY_TABLE, order_id="S")
+    _create_table(dynamodb, CUSTOMER_KEY_TABLE, customer_id="S")
     for bus in Bus:
         events.create_event_bus(Name=f"test-{bus}-bus")
 
@@ -287,8 +290,10 @@ def _key_schema(keys: Iterable[str]) -> "list[KeySchemaElementTypeDef]":
 def _forget_clients() -> None:
     for cached in (
         aws_clients.cloudwatch,
+        aws_clients.cognito,
         aws_clients.dynamodb,
         aws_clients.events,
+        aws_clients.kms,
         aws_clients.sqs,
         aws_clients.ssm,
     ):
