@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.libs.personal.sealing import CustomerKey
+from services.libs.personal.sealing import CustomerKey, UnreadableError
 from services.libs.store.dynamodb_items import Item, from_item, to_item
 from services.libs.store.event_store import Attached
 from services.shared.causes import timestamp
@@ -41,16 +41,22 @@ class CustomerKeys:
         self._wrapping_key = wrapping_key
 
     def find(self, customer_id: str) -> CustomerKey | None:
-        """The customer's key as of now, None if there is none yet. Raises RefusedError (ERASED)."""
+        """The customer's key as of now, None if there is none yet.
+
+        Raises RefusedError (ERASED), and UnreadableError for a key that KMS did not wrap for this customer.
+        """
         item = self._read(customer_id)
         if item is None:
             return None
         if "wrapped_key" not in item:
             raise RefusedError(Refusal.ERASED, "the customer was erased")
         wrapped = base64.b64decode(text(from_item(item), "wrapped_key"))
-        answer = self._kms.decrypt(
-            CiphertextBlob=wrapped, KeyId=self._wrapping_key, EncryptionContext=_context(customer_id)
-        )
+        try:
+            answer = self._kms.decrypt(
+                CiphertextBlob=wrapped, KeyId=self._wrapping_key, EncryptionContext=_context(customer_id)
+            )
+        except self._kms.exceptions.InvalidCiphertextException as error:
+            raise UnreadableError(f"the key of customer {customer_id}") from error
         return CustomerKey(customer_id, answer["Plaintext"])
 
     def create(self, customer_id: str, username: str) -> tuple[CustomerKey, Attached]:
