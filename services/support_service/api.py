@@ -41,7 +41,7 @@ Subject = Annotated[
 ]
 """One line."""
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000)]
-_COMMAND = (Refusal.NOT_FOUND, Refusal.NOT_ALLOWED, Refusal.KEY_REUSED, Refusal.ERASED)
+_COMMAND = (Refusal.NOT_FOUND, Refusal.NOT_ALLOWED, Refusal.KEY_REUSED, Refusal.ERASED, Refusal.UNREADABLE)
 
 
 class SupportSettings(StoreSettings):
@@ -165,7 +165,7 @@ def list_tickets(
     "/v1/tickets",
     Access.CUSTOMER,
     status=201,
-    refusals=(Refusal.INVALID, Refusal.KEY_REUSED, Refusal.ERASED),
+    refusals=(Refusal.INVALID, Refusal.KEY_REUSED, Refusal.ERASED, Refusal.UNREADABLE),
 )
 def create_ticket(body: CreateTicket, key: IdempotencyKey) -> Response[TicketView]:
     """Ask for help, perhaps with an order."""

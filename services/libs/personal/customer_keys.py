@@ -43,7 +43,7 @@ class CustomerKeys:
     def find(self, customer_id: str) -> CustomerKey | None:
         """The customer's key as of now, None if there is none yet.
 
-        Raises RefusedError (ERASED), and UnreadableError for a key that KMS did not wrap for this customer.
+        Raises RefusedError (ERASED), and UnreadableError for a key that was wrapped for another customer.
         """
         item = self._read(customer_id)
         if item is None:
@@ -55,8 +55,8 @@ class CustomerKeys:
             answer = self._kms.decrypt(
                 CiphertextBlob=wrapped, KeyId=self._wrapping_key, EncryptionContext=_context(customer_id)
             )
-        except self._kms.exceptions.InvalidCiphertextException as error:
-            raise UnreadableError(f"the key of customer {customer_id}") from error
+        except self._kms.exceptions.InvalidCiphertextException:
+            raise UnreadableError("the wrapped key") from None
         return CustomerKey(customer_id, answer["Plaintext"])
 
     def create(self, customer_id: str, username: str) -> tuple[CustomerKey, Attached]:
