@@ -30,7 +30,8 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "METRICS_TABLE": METRICS_TABLE,
         "DEADLINE_TABLE": DEADLINE_TABLE,
         "CUSTOMER_KEY_TABLE": CUSTOMER_KEY_TABLE,
-        "WRAPPING_KEY_ARN": "key",
+        "WRAPPING_KEY_ARN": aws.wrapping_key,
+        "USER_POOL_ID": "eu-west-2_pool",
         "WRITER_TIMEOUT_SECONDS": "30",
         "PAYMENT_TIMEOUT_SECONDS": "900",
         "RETURN_WINDOW_DAYS": "30",
@@ -58,9 +59,8 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def support(aws: Aws, environment: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - first of all
-    """What the support service needs beyond its environment: a key that wraps those of customers, and a secret."""
-    monkeypatch.setenv("WRAPPING_KEY_ARN", aws.wrapping_key)
+def cursor_secret(aws: Aws) -> None:
+    """The secret that signs the cursors of lists."""
     aws.ssm.put_parameter(Name="/test/cursor-secret", Value="secret", Type="SecureString")
 
 

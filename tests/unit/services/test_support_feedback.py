@@ -29,7 +29,7 @@ PATH = "/v1/orders/order-1/feedback"
 WORDS = "The parcel was soaked."
 GIVEN = {"rating": 2, "text": WORDS}
 
-pytestmark = pytest.mark.usefixtures("environment", "support")
+pytestmark = pytest.mark.usefixtures("environment", "cursor_secret")
 
 
 def _order(aws: Aws, history: History) -> None:

@@ -15,7 +15,7 @@ from tests.unit.services.support import ANOTHER, STAFF, ask, erase, open_ticket,
 DONE: BatchResponse = {"batchItemFailures": []}
 ERASED = event_body("CustomerErased", customerId="customer-1")
 
-pytestmark = pytest.mark.usefixtures("environment", "support")
+pytestmark = pytest.mark.usefixtures("environment", "cursor_secret")
 
 
 def _closed(aws: Aws, ticket_id: str) -> SupportTicketClosed | None:

@@ -40,7 +40,7 @@ from tests.unit.services.support import (
 
 ANSWER, AGAIN = "A new one is on its way.", "It is broken too."
 
-pytestmark = pytest.mark.usefixtures("environment", "support")
+pytestmark = pytest.mark.usefixtures("environment", "cursor_secret")
 
 STEPS: Mapping[str, tuple[str, object, Mapping[str, object]]] = {
     "resolve": ("resolution", {"text": ANSWER}, STAFF),
