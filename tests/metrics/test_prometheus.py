@@ -22,7 +22,8 @@ from scripts.ledger.log_reader import Ledger, read_commits
 from scripts.measure.usage import SERVICES
 from scripts.monitor.metrics_audit import declared_series, read_page
 from scripts.operate.dead_letter_queues import redrive
-from services.libs.observability.metrics import BUCKETS_SECONDS
+from services.libs.observability.metrics import BUCKETS_SECONDS, DECLARATIONS
+from services.shared.counters import counter
 from tests.integration.world import World, eventually
 from tests.metrics.prometheus import JOBS, Prometheus
 from tests.metrics.scrapes import HoldingProxy, callers
@@ -223,11 +224,7 @@ def _shown_counters(prometheus: Prometheus, job: str) -> dict[str, int]:
 
 
 def _series(name: str, texts: Mapping[str, str]) -> str:
-    return next(
-        series
-        for series in declared_series()
-        if series.startswith(f"{name}|") and dict(part.split("=") for part in series.split("|")[1:]) == texts
-    )
+    return counter(name, **{label: texts[label] for label in DECLARATIONS[name].labels})
 
 
 def _all_declared(counted: Mapping[str, int]) -> dict[str, int]:
