@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
 from threading import Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -23,7 +25,12 @@ from scripts.measure.usage import SERVICES
 from scripts.monitor.metrics_audit import declared_series, read_page
 from scripts.operate.dead_letter_queues import redrive
 from services.libs.observability.metrics import BUCKETS_SECONDS, DECLARATIONS
+from services.libs.store.event_store import EventStore
+from services.shared.causes import Cause
+from services.shared.commits import Commit
 from services.shared.counters import counter
+from services.shared.events.support import CustomerFeedback
+from services.shared.support_lifecycle import feedback_stream
 from tests.integration.world import World, eventually
 from tests.metrics.prometheus import JOBS, Prometheus
 from tests.metrics.scrapes import HoldingProxy, callers
@@ -252,7 +259,16 @@ def test_no_sample_of_any_counter_is_lower_than_the_one_before(prometheus: Prome
 def test_every_panel_of_every_dashboard_has_data(world: World, prometheus: Prometheus) -> None:
     """Once the last refresh is scraped, and as long as the rates' windows of 4 minutes reach back to the orders."""
     environment = world.target.environment
+    _rate_an_order(world)
     eventually(lambda: not without_data(prometheus.url, environment), "data in every panel", _REFRESH_SECONDS)
+
+
+def _rate_an_order(world: World) -> None:
+    """Commit feedback as the support service does: there is no average of no ratings."""
+    order_id = f"order-{uuid4().hex[:12]}"
+    feedback = CustomerFeedback(order_id=order_id, customer_id="customer-1", rating=4)
+    commit = Commit(feedback_stream(order_id), 1, (feedback,), Cause("event-1", "correlation-1", datetime.now(UTC)))
+    EventStore(world.target.client("dynamodb"), world.deployment.store_tables).append(commit)
 
 
 def test_every_series_was_there_at_0_before_its_first_event(prometheus: Prometheus) -> None:
