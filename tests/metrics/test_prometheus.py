@@ -19,9 +19,8 @@ import requests
 from scripts.cli.errors import UserError
 from scripts.cli.waiting import wait_until
 from scripts.deploy.generated_secrets import METRICS_TOKEN, required
-from scripts.lambdas_config import LAMBDAS
 from scripts.ledger.log_reader import Ledger, read_commits
-from scripts.measure.usage import SERVICES
+from scripts.measure.usage import CONSUMERS, SERVICES
 from scripts.monitor.metrics_audit import declared_series, read_page
 from scripts.operate.dead_letter_queues import redrive
 from services.libs.observability.metrics import BUCKETS_SECONDS, DECLARATIONS
@@ -102,9 +101,7 @@ def _logged_histograms(world: World) -> dict[tuple[str, str], list[float]]:
 
 def _writers(world: World) -> list[str]:
     """The functions that write commits and have to do with orders that come by event."""
-    functions = world.deployment.functions
-    consumers = [config.function for config in LAMBDAS if getattr(config.load(), "CONSUMES", ())]
-    return [function for function in consumers if functions[function].writes_commits]
+    return [function for function in CONSUMERS if world.deployment.functions[function].writes_commits]
 
 
 def _buckets(durations: list[float]) -> dict[str, int]:
