@@ -23,7 +23,7 @@ CONSUMERS = {
     for service, events in declared_consumers().items()
     if any(event.BUS is not Bus.SHOP for event in events)
 }
-"""The events that each function takes from its queue, of those that work for orders: the shop's bus has none of these."""
+"""The events that each function takes from its queue, of those that work for orders: no shop events alone."""
 RELAY = "event-relay"
 SERVICES = (*CONSUMERS, RELAY)
 """The functions that an order passes in its life. Others, such as the sweeper, are no part of its cost."""
