@@ -16,9 +16,14 @@ from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.measure.calls import Call, CountingProxy, access_key, owner
 from scripts.measure.units import Key, UnitRules, Units, item_bytes
+from services.shared.events.event import Bus
 
-CONSUMERS = {service: events for service, events in declared_consumers().items() if events}
-"""The events that each function takes from its queue."""
+CONSUMERS = {
+    service: events
+    for service, events in declared_consumers().items()
+    if any(event.BUS is not Bus.SHOP for event in events)
+}
+"""The events that each function takes from its queue, of those that work for orders: no shop events alone."""
 RELAY = "event-relay"
 SERVICES = (*CONSUMERS, RELAY)
 """The functions that an order passes in its life. Others, such as the sweeper, are no part of its cost."""

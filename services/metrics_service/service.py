@@ -12,6 +12,7 @@ from services.metrics_service.checkpoints import Checkpoints
 from services.metrics_service.cloudwatch_reader import CALL_SECONDS, CloudWatchReader
 from services.metrics_service.domain import Checkpoint
 from services.metrics_service.exposition import Values
+from services.shared.counters import tickets_waiting
 from services.shared.faults import DependencyError, SecondsLeft, no_hurry
 
 # An execution environment without a write for so long is taken for gone, and its counters are folded.
@@ -46,14 +47,16 @@ class MetricsService:
     def read(self, now: datetime, seconds_left: SecondsLeft = no_hurry) -> Values:
         """Read CloudWatch if it is due, and everything else in any case; raise the fault of any other source."""
         checkpoint = self._refreshed(now, lambda: seconds_left() - _RESERVE_SECONDS)
+        counters = self._counters.read()
         gauges: dict[str, Mapping[str, float]] = {
+            "support_tickets_waiting": {"": tickets_waiting(counters)},
             "queue_oldest_message_age_seconds": checkpoint.gauges,
             "pulsequeue_metrics_last_refresh_timestamp_seconds": {"": checkpoint.read_at},
         }
         for reader in self._gauges:
             gauges |= reader.read()
         errors = {"pulsequeue_metrics_refresh_errors_total": self._checkpoints.errors()}
-        return Values(checkpoint.totals() | self._counters.read() | errors, gauges)
+        return Values(checkpoint.totals() | counters | errors, gauges)
 
     def _refreshed(self, now: datetime, seconds_left: SecondsLeft) -> Checkpoint:
         """Read CloudWatch if this reader gets the turn; otherwise, and after a fault, return the last checkpoint."""

@@ -1,7 +1,10 @@
 """The business counters: each commit states its increments, so that the counters always equal the log."""
 
+from collections.abc import Mapping
+
 from services.shared.cancel_reasons import CancelReason
 from services.shared.commits import Commit
+from services.shared.events.customer import CustomerErased, CustomerLogin, CustomerRegistered
 from services.shared.events.event import Event
 from services.shared.events.fulfilment import ParcelStatus, ShipmentCreated, ShipmentDelivered, ShipmentTracked
 from services.shared.events.order import OrderCancelled, OrderValidated, ReturnReceived, ReturnRequested
@@ -12,6 +15,13 @@ from services.shared.events.payment import (
     RefundMode,
     RefundProcessed,
     RefundRequested,
+)
+from services.shared.events.support import (
+    CustomerFeedback,
+    SupportTicketClosed,
+    SupportTicketCreated,
+    SupportTicketReopened,
+    SupportTicketResolved,
 )
 from services.shared.inventory import Move
 
@@ -38,7 +48,13 @@ def counter_increments(commit: Commit) -> dict[str, int]:
                 added |= _payment(commit, "failure", event.reason)
             case _:
                 pass
-    return added | _after_sale(commit)
+    return added | _after_sale(commit) | {series: 1 for event in commit.events if (series := _of_customer(event))}
+
+
+def tickets_waiting(counters: Mapping[str, int]) -> int:
+    """How many tickets wait for support, by the values of all series."""
+    signs = {"created": 1, "reopened": 1, "resolved": -1, "closed_unresolved": -1}
+    return sum(sign * counters.get(_tickets(status), 0) for status, sign in signs.items())
 
 
 def _order(refused: CancelReason | None, skus: int) -> dict[str, int]:
@@ -75,6 +91,27 @@ def _step(event: Event) -> tuple[str, str] | None:
             return "returns_total", "received" if event.lines else "not_received"
         case _:
             return None
+
+
+def _of_customer(event: Event) -> str | None:
+    """The series that counts what a customer did, or what support did for them."""
+    match event:
+        case CustomerRegistered() | CustomerErased():
+            return counter("customers_total", status=event.type_name().removeprefix("Customer").lower())
+        case CustomerLogin():
+            return counter("customer_logins_total")
+        case SupportTicketClosed(resolved=False):
+            return _tickets("closed_unresolved")
+        case SupportTicketCreated() | SupportTicketResolved() | SupportTicketReopened() | SupportTicketClosed():
+            return _tickets(event.type_name().removeprefix("SupportTicket").lower())
+        case CustomerFeedback():
+            return counter("customer_feedback_total", rating=str(event.rating))
+        case _:
+            return None
+
+
+def _tickets(status: str) -> str:
+    return counter("support_tickets_total", status=status)
 
 
 def _payment(commit: Commit, status: str, error_type: str) -> dict[str, int]:

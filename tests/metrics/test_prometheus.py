@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
 from threading import Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -17,12 +19,17 @@ import requests
 from scripts.cli.errors import UserError
 from scripts.cli.waiting import wait_until
 from scripts.deploy.generated_secrets import METRICS_TOKEN, required
-from scripts.lambdas_config import LAMBDAS
 from scripts.ledger.log_reader import Ledger, read_commits
-from scripts.measure.usage import SERVICES
+from scripts.measure.usage import CONSUMERS, SERVICES
 from scripts.monitor.metrics_audit import declared_series, read_page
 from scripts.operate.dead_letter_queues import redrive
-from services.libs.observability.metrics import BUCKETS_SECONDS
+from services.libs.observability.metrics import BUCKETS_SECONDS, DECLARATIONS
+from services.libs.store.event_store import EventStore
+from services.shared.causes import Cause
+from services.shared.commits import Commit
+from services.shared.counters import counter
+from services.shared.events.support import CustomerFeedback
+from services.shared.support_lifecycle import feedback_stream
 from tests.integration.world import World, eventually
 from tests.metrics.prometheus import JOBS, Prometheus
 from tests.metrics.scrapes import HoldingProxy, callers
@@ -94,9 +101,7 @@ def _logged_histograms(world: World) -> dict[tuple[str, str], list[float]]:
 
 def _writers(world: World) -> list[str]:
     """The functions that write commits and have to do with orders that come by event."""
-    functions = world.deployment.functions
-    consumers = [config.function for config in LAMBDAS if getattr(config.load(), "CONSUMES", ())]
-    return [function for function in consumers if functions[function].writes_commits]
+    return [function for function in CONSUMERS if world.deployment.functions[function].writes_commits]
 
 
 def _buckets(durations: list[float]) -> dict[str, int]:
@@ -223,11 +228,7 @@ def _shown_counters(prometheus: Prometheus, job: str) -> dict[str, int]:
 
 
 def _series(name: str, texts: Mapping[str, str]) -> str:
-    return next(
-        series
-        for series in declared_series()
-        if series.startswith(f"{name}|") and dict(part.split("=") for part in series.split("|")[1:]) == texts
-    )
+    return counter(name, **{label: texts[label] for label in DECLARATIONS[name].labels})
 
 
 def _all_declared(counted: Mapping[str, int]) -> dict[str, int]:
@@ -255,7 +256,16 @@ def test_no_sample_of_any_counter_is_lower_than_the_one_before(prometheus: Prome
 def test_every_panel_of_every_dashboard_has_data(world: World, prometheus: Prometheus) -> None:
     """Once the last refresh is scraped, and as long as the rates' windows of 4 minutes reach back to the orders."""
     environment = world.target.environment
+    _rate_an_order(world)
     eventually(lambda: not without_data(prometheus.url, environment), "data in every panel", _REFRESH_SECONDS)
+
+
+def _rate_an_order(world: World) -> None:
+    """Commit feedback as the support service does: there is no average of no ratings."""
+    order_id = f"order-{uuid4().hex[:12]}"
+    feedback = CustomerFeedback(order_id=order_id, customer_id="customer-1", rating=4)
+    commit = Commit(feedback_stream(order_id), 1, (feedback,), Cause("event-1", "correlation-1", datetime.now(UTC)))
+    EventStore(world.target.client("dynamodb"), world.deployment.store_tables).append(commit)
 
 
 def test_every_series_was_there_at_0_before_its_first_event(prometheus: Prometheus) -> None:

@@ -81,7 +81,7 @@ class AdapterSystem:
         added: Counter[str] = Counter()
         for item in map(from_item, self._scan(METRICS_TABLE)):
             if text(item, "id").startswith("counters#"):
-                added.update({name: integer(item, name) for name in item if "|" in name})
+                added.update({name: integer(item, name) for name in item.keys() - {"id", "updated_at", "writes"}})
         return added
 
     def ledger(self) -> dict[str, Charged]:

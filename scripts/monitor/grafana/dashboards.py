@@ -13,6 +13,7 @@ from scripts.cli.files import write_whole
 from scripts.cli.paths import DASHBOARDS
 from scripts.monitor.grafana.after_sale_dashboard import after_sale
 from scripts.monitor.grafana.business_dashboards import business, inventory, orders, payments
+from scripts.monitor.grafana.customers_dashboard import customers
 from scripts.monitor.grafana.operations_dashboards import functions, queues
 
 _DASHBOARDS: Mapping[str, Callable[[], Dashboard]] = {
@@ -21,6 +22,7 @@ _DASHBOARDS: Mapping[str, Callable[[], Dashboard]] = {
     "payments": payments,
     "inventory": inventory,
     "after-the-sale": after_sale,
+    "customers-and-support": customers,
     "lambda-performance": functions,
     "queues": queues,
 }

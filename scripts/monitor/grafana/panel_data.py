@@ -39,6 +39,14 @@ class Query:
     legend: str
     instant: bool
 
+    def filled_in(self, environment: str, minutes: int) -> str:
+        """The expression with its variables replaced, as Grafana does for a range of so many minutes."""
+        return (
+            self.expression.replace(f"${ENVIRONMENT}", environment)
+            .replace("$__rate_interval", f"{_RATE_SECONDS}s")
+            .replace("$__range", f"{minutes * 60}s")
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Panel:
@@ -89,11 +97,7 @@ class Prometheus:
         self._session = session(self._url)
 
     def answer(self, query: Query, window: Window) -> list[Series]:
-        expression = (
-            query.expression.replace(f"${ENVIRONMENT}", self._environment)
-            .replace("$__rate_interval", f"{_RATE_SECONDS}s")
-            .replace("$__range", f"{window.minutes * 60}s")
-        )
+        expression = query.filled_in(self._environment, window.minutes)
         if query.instant:
             found = self._get("query", {"query": expression, "time": window.end})
         else:

@@ -52,6 +52,7 @@ class Source(StrEnum):
     INVENTORY = "inventory"
     QUEUES = "queues"
     METRICS_SERVICE = "metrics_service"
+    """Its own, or derived from the counters of the same page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,30 @@ REFUNDS = _counter(
     "Refunds that were requested, refused for good and then asked for again by staff, or made.",
     Source.LEDGER,
     {"status": ("requested", "failed", "asked_again", "processed")},
+)
+CUSTOMERS = _counter(
+    "customers_total",
+    "Customers who were registered, and those who were erased, registered before or not.",
+    Source.LEDGER,
+    {"status": ("registered", "erased")},
+)
+CUSTOMER_LOGINS = _counter("customer_logins_total", "Sign-ins, at most one a minute and customer.", Source.LEDGER)
+SUPPORT_TICKETS = _counter(
+    "support_tickets_total",
+    "Steps of tickets: created, resolved, reopened, closed after an answer, or closed without one.",
+    Source.LEDGER,
+    {"status": ("created", "resolved", "reopened", "closed", "closed_unresolved")},
+)
+CUSTOMER_FEEDBACK = _counter(
+    "customer_feedback_total",
+    "Feedback on delivered orders, by its rating: 1 is worst, 5 is best.",
+    Source.LEDGER,
+    {"rating": tuple(str(rating) for rating in range(1, 6))},
+)
+SUPPORT_TICKETS_WAITING = _gauge(
+    "support_tickets_waiting",
+    "Tickets that wait for support: created or reopened, and since neither resolved nor closed.",
+    Source.METRICS_SERVICE,
 )
 
 LAMBDA_REQUESTS = _counter(

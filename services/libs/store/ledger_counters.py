@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _PREFIX = "counters#"
 _FOLDED = f"{_PREFIX}folded"
+_NO_SERIES = frozenset({"id", "foldings", "updated_at", "writes"})
+"""What else an item has."""
 _MOST_FOLDED_AT_ONCE = 20
 _ATTEMPTS = 5
 
@@ -134,8 +136,7 @@ class _Adding:
 
 
 def _counts(item: "Mapping[str, AttributeValueTypeDef]") -> dict[str, int]:
-    """The series of an item, which are all that have a `|` in their names."""
-    return {name: _number(item, name) for name in item if "|" in name}
+    return {name: _number(item, name) for name in item.keys() - _NO_SERIES}
 
 
 def _is_readable(item: "Mapping[str, AttributeValueTypeDef]") -> bool:

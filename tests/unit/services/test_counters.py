@@ -7,7 +7,25 @@ from services.libs.store.ledger_counters import LedgerCounters
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
-from services.shared.counters import counter_increments
+from services.shared.commits import Commit
+from services.shared.counters import counter_increments, tickets_waiting
+from services.shared.customer_lifecycle import customer_stream
+from services.shared.events.customer import (
+    CustomerErased,
+    CustomerLogin,
+    CustomerProfileUpdated,
+    CustomerRegistered,
+    ProfileField,
+)
+from services.shared.events.event import Event
+from services.shared.events.support import (
+    ClosedBy,
+    CustomerFeedback,
+    SupportTicketClosed,
+    SupportTicketCreated,
+    SupportTicketReopened,
+    SupportTicketResolved,
+)
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, pay, place, placed_order, seeding
 from tests.unit.conftest import GATEWAY_TABLE, METRICS_TABLE, Aws
 from tests.unit.services.every_commit import COMMITS
@@ -105,3 +123,71 @@ def test_every_outcome_is_counted_in_the_transaction_of_its_commit(aws: Aws) -> 
 )
 def test_each_step_after_the_sale_is_counted_once(name: str, added: dict[str, int]) -> None:
     assert counter_increments(COMMITS[name]) == added
+
+
+_WHOSE = {"customer_id": "customer-1"}
+_TICKET = {**_WHOSE, "ticket_id": "t-1"}
+_CREATED = SupportTicketCreated(**_TICKET, sealed_subject="c3Vi", sealed_text="dGV4")
+_RESOLVED = SupportTicketResolved(**_TICKET, sealed_text="dGV4")
+_REOPENED = SupportTicketReopened(**_TICKET, sealed_text="dGV4")
+
+
+def _closed(*, resolved: bool) -> SupportTicketClosed:
+    return SupportTicketClosed(**_TICKET, closed_by=ClosedBy.ERASURE, resolved=resolved)
+
+
+def _counted(*events: Event) -> Counter[str]:
+    commits = (Commit("stream#1", version, (event,), CAUSE) for version, event in enumerate(events, start=1))
+    return sum((Counter(counter_increments(commit)) for commit in commits), Counter[str]())
+
+
+@pytest.mark.parametrize(
+    ("event", "series"),
+    [
+        (CustomerRegistered(**_WHOSE), "customers_total|status=registered"),
+        (CustomerErased(**_WHOSE), "customers_total|status=erased"),
+        (CustomerLogin(**_WHOSE), "customer_logins_total"),
+        (_CREATED, "support_tickets_total|status=created"),
+        (_RESOLVED, "support_tickets_total|status=resolved"),
+        (_REOPENED, "support_tickets_total|status=reopened"),
+        (_closed(resolved=True), "support_tickets_total|status=closed"),
+        (_closed(resolved=False), "support_tickets_total|status=closed_unresolved"),
+        (CustomerFeedback(**_WHOSE, order_id="order-1", rating=1), "customer_feedback_total|rating=1"),
+        (CustomerFeedback(**_WHOSE, order_id="order-1", rating=5), "customer_feedback_total|rating=5"),
+    ],
+)
+def test_what_a_customer_does_is_counted_once(event: Event, series: str) -> None:
+    assert _counted(event) == {series: 1}
+
+
+def test_a_changed_profile_is_not_counted() -> None:
+    assert _counted(CustomerProfileUpdated(**_WHOSE, fields=(ProfileField.NAME,), sealed_profile="cHJv")) == {}
+
+
+@pytest.mark.parametrize(
+    ("steps", "waiting"),
+    [
+        ((), 0),
+        ((_CREATED,), 1),
+        ((_CREATED, _RESOLVED), 0),
+        ((_CREATED, _closed(resolved=False)), 0),
+        ((_CREATED, _RESOLVED, _closed(resolved=True)), 0),
+        ((_CREATED, _RESOLVED, _REOPENED), 1),
+        ((_CREATED, _RESOLVED, _REOPENED, _closed(resolved=False)), 0),
+        ((_CREATED, _RESOLVED, _REOPENED, _RESOLVED, _closed(resolved=True)), 0),
+    ],
+)
+def test_a_ticket_waits_from_each_question_to_its_answer_or_its_end(steps: tuple[Event, ...], waiting: int) -> None:
+    assert tickets_waiting(_counted(*steps)) == waiting
+
+
+def test_a_sign_in_is_counted_in_its_commits_transaction(aws: Aws) -> None:
+    """Its series is the only one without a label."""
+    for version in (1, 2):
+        login = CustomerLogin(**_WHOSE)
+        aws.store.append(Commit(customer_stream("customer-1"), version, (login,), CAUSE))
+
+    counters = LedgerCounters(aws.dynamodb, METRICS_TABLE)
+
+    assert counters.read() == {"customer_logins_total": 2}
+    assert counters.read() == Ledger.of(read_commits(aws.dynamodb, aws.deployment, [])).counters

@@ -50,6 +50,18 @@ def test_items_that_are_idle_become_one_and_the_sum_stays(aws: Aws, counters: Le
     assert counters.fold(idle_since=NOW + timedelta(seconds=1)) == 0
 
 
+def test_a_series_without_a_label_is_folded_and_replaced_as_the_others(aws: Aws, counters: LedgerCounters) -> None:
+    for _ in range(2):
+        update = CounterWriter(METRICS_TABLE).update({"a": 2, "b|status=success": 1}, NOW)
+        aws.dynamodb.transact_write_items(TransactItems=[{"Update": update}])
+
+    assert counters.fold(idle_since=_LATER) == 2
+    assert counters.read() == Counter({"a": 4, "b|status=success": 2})
+
+    counters.replace({"a": 7})
+    assert counters.read() == Counter({"a": 7})
+
+
 def test_what_was_written_at_the_very_time_is_not_idle(aws: Aws, counters: LedgerCounters) -> None:
     _count(aws, CounterWriter(METRICS_TABLE), a=2)
 

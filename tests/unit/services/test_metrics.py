@@ -16,6 +16,11 @@ def test_the_names_types_and_labels_are_those_that_others_rely_on() -> None:
         "shipments_total": ("counter", ("status",)),
         "returns_total": ("counter", ("status",)),
         "refunds_total": ("counter", ("status",)),
+        "customers_total": ("counter", ("status",)),
+        "customer_logins_total": ("counter", ()),
+        "support_tickets_total": ("counter", ("status",)),
+        "customer_feedback_total": ("counter", ("rating",)),
+        "support_tickets_waiting": ("gauge", ()),
         "lambda_requests_total": ("counter", ("function_name", "status")),
         "lambda_errors_total": ("counter", ("function_name", "error_type")),
         "lambda_request_duration_seconds": ("histogram", ("function_name",)),
@@ -31,6 +36,13 @@ def test_the_names_types_and_labels_are_those_that_others_rely_on() -> None:
         "pulsequeue_metrics_refresh_errors_total": ("counter", ()),
         "pulsequeue_metrics_last_refresh_timestamp_seconds": ("gauge", ()),
     }
+
+
+def test_no_id_is_ever_a_label() -> None:
+    """A person's id in a metric would outlive their erasure, and each id is a series that somebody pays for."""
+    labels = {label for declaration in DECLARATIONS.values() for label in declaration.labels}
+
+    assert labels == {"status", "error_type", "operation_type", "rating", "function_name", "sku", "queue"}
 
 
 def test_what_a_commit_counts_is_a_declared_series() -> None:

@@ -139,6 +139,18 @@ def test_a_histogram_has_its_real_buckets(new_service: NewService, cloudwatch: C
     assert (_sample(samples, f"{name}_count"), _sample(samples, f"{name}_sum")) == (4, 40.5)
 
 
+def test_the_tickets_that_wait_are_those_that_the_counters_of_the_page_leave(new_service: NewService, aws: Aws) -> None:
+    steps = {"created": 6, "reopened": 2, "resolved": 4, "closed": 3, "closed_unresolved": 1}
+    counted = {counter("support_tickets_total", status=status): count for status, count in steps.items()}
+    aws.dynamodb.put_item(TableName=METRICS_TABLE, Item=to_item({"id": "counters#1", "writes": 1, **counted}))
+
+    values = new_service(refresh=timedelta(hours=1)).read(NOW)
+
+    samples = _rendered(values)
+    assert _sample(samples, "support_tickets_waiting") == 6 + 2 - 4 - 1
+    assert _sample(samples, "support_tickets_total", status="closed") == 3
+
+
 def test_cloudwatch_is_asked_once_a_minute_however_many_scrape(new_service: NewService, cloudwatch: CloudWatch) -> None:
     asked: list[object] = []
     cloudwatch.meta.events.register("before-call.cloudwatch.GetMetricData", lambda **_: asked.append(1))

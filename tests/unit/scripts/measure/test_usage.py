@@ -47,6 +47,10 @@ def test_an_event_that_two_queues_get_is_two_messages(monkeypatch: pytest.Monkey
     assert (usage.events, usage.messages) == (1, 2)
 
 
+def test_a_customers_erasure_is_no_part_of_an_orders_life() -> None:
+    assert CONSUMERS.keys() == {"fulfilment-service", "order-service", "payment-service"}
+
+
 def test_a_message_to_a_service_that_is_not_metered_is_none_of_its_messages() -> None:
     usage = Usage()
     call = Call("event-relay", "events", "PutEvents", 200, {"Entries": [entry("OrderConfirmed")]})

@@ -162,7 +162,7 @@ def test_writing_dashboards_says_what_changed_and_removes_what_is_no_dashboard_a
 
     said = capsys.readouterr().out
     assert "queues.json: changed" in said
-    assert "3 of 7 dashboards changed" in said
+    assert "3 of 8 dashboards changed" in said
     assert dashboards.stale(tmp_path) == {}
 
 
