@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.libs.store.event_store import EventStore
-from services.shared.cart_lifecycle import cart_stream, checkout_version, is_checkout_id
+from services.shared.cart_lifecycle import cart_stream, checkout_version
 from services.shared.commits import Commit, order_stream
 from services.shared.events.order import FulfilmentStarted, OrderPlaced
 from services.shared.order_state import Order
@@ -36,7 +36,7 @@ class OrderReader:
                 return order
         elif undecided := self._checked_out(order_id, customer_id):
             return undecided
-        asked = ", or it is not decided yet: send `customerId` too" if is_staff and is_checkout_id(order_id) else ""
+        asked = ", or it is not decided yet: send `customerId` too" if is_staff and checkout_version(order_id) else ""
         raise RefusedError(Refusal.NOT_FOUND, f"there is no order {order_id}{asked}")
 
     def as_of(self, order_id: str, commit: Commit | None) -> Order:
@@ -51,7 +51,7 @@ class OrderReader:
         return [self._store.read(shipment_stream(shipment.shipment_id)) for shipment in planned]
 
     def _checked_out(self, order_id: str, customer_id: str) -> Undecided | None:
-        version = checkout_version(order_id, customer_id)
+        version = checkout_version(order_id)
         if version is None:
             return None
         stream = cart_stream(customer_id)
