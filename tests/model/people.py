@@ -132,7 +132,7 @@ class People:
         credible = parcel and parcel.created_at <= message.at <= self._clock() + timedelta(days=1)
         self._ask(
             "carrier",
-            lambda cause: self._shop.fulfilment.record(shipment_id, message, cause),
+            lambda cause: self._shop.carrier_messages.record(shipment_id, message, cause),
             may=bool(credible),
             never=parcel is None or message.at > self._clock() + timedelta(days=1),
             done=lambda: self._truth.parcels[shipment_id].status != "created",
