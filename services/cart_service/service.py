@@ -81,11 +81,8 @@ class CartService:
             require_version(cart, request.version)
             return next_commit(cart, decide(cart), request, self._abandoned_after)
 
-        history, commit = write_command(self._store, lambda: _read(self._store, customer_id), request.command, decided)
-        if commit is None:
-            return Cart.of(customer_id, history)
-        before = [earlier for earlier in history if earlier.version < commit.version]
-        return Cart.of(customer_id, [*before, commit])
+        history, _ = write_command(self._store, lambda: _read(self._store, customer_id), request.command, decided)
+        return Cart.of(customer_id, history)
 
 
 class AbandonedCarts:

@@ -39,11 +39,6 @@ class OrderReader:
         asked = ", or it is not decided yet: send `customerId` too" if is_staff and checkout_version(order_id) else ""
         raise RefusedError(Refusal.NOT_FOUND, f"there is no order {order_id}{asked}")
 
-    def as_of(self, order_id: str, commit: Commit | None) -> Order:
-        """The order as the commit, which is its own, left it; as it is now without one."""
-        history = self._store.read(order_stream(order_id))
-        return Order.of(history[: commit.version] if commit else history)
-
     def parcels(self, order: Order) -> Sequence[tuple[Commit, ...]]:
         """The commits of each parcel, by a read each: an order has no more parcels than SKUs, so 50 at most."""
         started = next((event for commit in order.history if (event := commit.find(FulfilmentStarted))), None)

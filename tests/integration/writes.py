@@ -83,7 +83,7 @@ class Writes:
         self.do(self.place(*orders), self.pay(*orders), *(self.conclude(order, CAUSE) for order in orders))
 
     def cancel(self, order: PlacedOrder, request: Request | None = None) -> Write:
-        return lambda client: self._after_sale(client).cancel(order.order_id, order.customer_id, CAUSE, request)
+        return lambda client: self._after_sale(client).cancel(order.order_id, order.customer_id, CAUSE, request).commit
 
     def start(self, order: PlacedOrder) -> Write:
         return lambda client: self._fulfilment(client).start(order.order_id, CAUSE)

@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Self
 from uuid import uuid4
@@ -46,8 +46,10 @@ class IncomingRequest:
         )
 
     def cause(self) -> Cause:
-        """The request as the cause of a commit, now."""
-        return Cause(request_cause(self.correlation_id), self.correlation_id, datetime.now(UTC))
+        """The request as the cause of a commit, now; to the millisecond, as the store keeps it."""
+        now = datetime.now(UTC)
+        now -= timedelta(microseconds=now.microsecond % 1000)
+        return Cause(request_cause(self.correlation_id), self.correlation_id, now)
 
     def body(self) -> bytes:
         """The body as it was sent, empty without one; raise ProblemError for one that is too large."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.libs.store.event_store import EventStore
 from services.order_service import api
 from services.order_service.domain import expire
 from services.order_service.order_reader import OrderReader, Undecided
@@ -15,6 +16,7 @@ from services.shared.cart_lifecycle import cart_stream
 from services.shared.commits import Commit
 from services.shared.events.cart import CartCheckoutInitiated
 from services.shared.events.order import FulfilmentStarted, OrderPlaced
+from services.shared.order_state import Order
 from services.shared.shipment_lifecycle import BOOKED, LOST, PICKED_UP
 from services.shared.shipment_lifecycle import DELIVERED as AT_HOME
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, Context, seeding
@@ -400,11 +402,30 @@ def _set_up(aws: Aws, path: str) -> None:
 
 def _move_on(aws: Aws) -> None:
     """Write what other writers would: refunds are made, and a return is closed."""
-    for one in api._application().orders.as_of("order-1", None).returns.values():  # noqa: SLF001
+    for one in Order.of(_commits(aws)).returns.values():
         if not one.received:
             _append(aws, received(_commits(aws), goods(one.requested.return_id, prod_001=1))[-1:])
-    while api._application().orders.as_of("order-1", None).open_refunds:  # noqa: SLF001
+    while Order.of(_commits(aws)).open_refunds:
         _append(aws, refund_made(_commits(aws))[-1:])
+
+
+@pytest.mark.parametrize(("path", "body", "claims"), COMMANDS)
+def test_a_command_reads_its_order_once(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, path: str, body: object, claims: Mapping[str, object]
+) -> None:
+    _set_up(aws, path)
+    read, streams = EventStore.read, list[str]()
+
+    def counted(store: EventStore, stream_id: str) -> History:
+        streams.append(stream_id)
+        return read(store, stream_id)
+
+    monkeypatch.setattr(EventStore, "read", counted)
+
+    answer = _post(path, body, claims)
+
+    assert answer.status in {200, 201}
+    assert streams.count(STREAM) == 1
 
 
 @pytest.mark.parametrize(("path", "body", "claims"), COMMANDS)
