@@ -7,8 +7,8 @@ from botocore.config import Config
 
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.operate.use_cases import fulfilment
-from services.fulfilment_service.service import FulfilmentService
+from scripts.operate.use_cases import carrier_messages
+from services.fulfilment_service.carrier_messages import CarrierMessages
 from services.libs.messaging.deadline_notices import DeadlineNotices
 from services.libs.store.event_store import EventStore
 from services.order_service.after_sale_service import AfterSale, ReturnTimes
@@ -21,7 +21,7 @@ _CONFIG = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard",
 class UseCases(NamedTuple):
     store: EventStore
     after_sale: AfterSale
-    fulfilment: FulfilmentService
+    carrier_messages: CarrierMessages
     notices: DeadlineNotices
 
     @classmethod
@@ -34,4 +34,4 @@ class UseCases(NamedTuple):
         store = EventStore(client, deployment.store_tables)
         after_sale = AfterSale(store, ReturnTimes(_WINDOW, arrival))
         notices = DeadlineNotices(target.client("sqs"), {"shipment": deployment.queues["fulfilment"].url})
-        return cls(store, after_sale, fulfilment(client, deployment), notices)
+        return cls(store, after_sale, carrier_messages(client, deployment), notices)

@@ -9,7 +9,7 @@ from scripts.deploy.deployment import Deployment
 from scripts.ledger.log_reader import readable_commits
 from services.libs.store.dynamodb_items import batch_get, to_item
 from services.libs.store.event_store import EventStore
-from services.shared.cart_lifecycle import CART_PREFIX, is_checkout_id
+from services.shared.cart_lifecycle import CART_PREFIX, checkout_version
 from services.shared.commits import Commit, order_stream
 from services.shared.events.cart import CartCheckoutInitiated
 from services.shared.order_lifecycle import DECISION
@@ -66,7 +66,7 @@ def checkout_of(
             return None
         keys = [to_item({"stream_id": stream_id, "version": int(version)})]
         items = batch_get(client, deployment.tables.event_store, keys)
-    elif is_checkout_id(order_id):
+    elif checkout_version(order_id):
         pages = client.get_paginator("scan").paginate(
             TableName=deployment.tables.event_store,
             FilterExpression="begins_with(stream_id, :cart) AND body.orderId = :order_id",

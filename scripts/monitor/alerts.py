@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
 
 _SET_WEBHOOK = "`invoke monitor.set-webhook slack`"
+_WITHOUT_DATA = "INSUFFICIENT_DATA"
 _OWN_LABELS = frozenset({"alertname", "environment", "severity", "notified_by"})
 
 
@@ -138,8 +139,14 @@ def receivers_of(alert: Alert, channels: Sequence[str]) -> str:
 def _print_alarms(alarms: Sequence[Alarm]) -> None:
     shown = table("alarm", "state", "since", title="\nCloudWatch alarms")
     for alarm in alarms:
-        shown.add_row(alarm.name, alarm.state, _time(alarm.since))
-    out.print(shown if alarms else "\nthere is no CloudWatch alarm")
+        if alarm.state != _WITHOUT_DATA:
+            shown.add_row(alarm.name, alarm.state, _time(alarm.since))
+    if shown.row_count:
+        out.print(shown)
+    if without_data := len(alarms) - shown.row_count:
+        out.print(f"\nCloudWatch alarms that have no data yet: {without_data}")
+    if not alarms:
+        out.print("\nthere is no CloudWatch alarm")
 
 
 def _named(services: Sequence[str]) -> str:

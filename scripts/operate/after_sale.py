@@ -103,7 +103,7 @@ def cancel_order(target: Target, order_id: str, customer_id: str | None, *, wait
     desk = _Desk(target, order_id)
     wait_until(desk.is_decided, _UNTIL_DECIDED_SECONDS, _DECISION_POLL_SECONDS)
     with _refusals_explained():
-        commit = desk.after_sale.cancel(order_id, customer_id or desk.customer(), _cause("order-cancel"))
+        _, commit = desk.after_sale.cancel(order_id, customer_id or desk.customer(), _cause("order-cancel"))
     _print(f"order {order_id} is cancelled", commit)
     _finish(desk, [commit], wait=wait)
 
@@ -125,7 +125,7 @@ def request_return(
                 "lines": [line._asdict() for line in lines],
             }
         )
-        commit = desk.after_sale.request_return(announced, _cause("return-request"))
+        _, commit = desk.after_sale.request_return(announced, _cause("return-request"))
     _print(f"return {announced.return_id} of order {order_id} is open", commit)
     if commit and commit.due_at:
         out.print(f"it is closed without a refund if nothing arrives by {commit.due_at:%Y-%m-%d %H:%M} UTC")
@@ -147,7 +147,7 @@ def receive_return(  # noqa: PLR0913 - the options of the command
     desk = _Desk(target, order_id)
     with _refusals_explained():
         goods = ReceivedGoods(order_id, return_id, lines, fit)
-        commit = desk.after_sale.receive_return(goods, _cause("return-receive"))
+        _, commit = desk.after_sale.receive_return(goods, _cause("return-receive"))
     _print(f"return {return_id} of order {order_id} is received", commit)
     _finish(desk, [commit], wait=wait)
 

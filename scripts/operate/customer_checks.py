@@ -19,10 +19,11 @@ from scripts.operate.shop_client import ShopClient
 from scripts.operate.shop_requests import ProblemError
 from scripts.operate.shop_users import ShopUsers
 from services.cart_service.api import CartLineView
+from services.libs.store.event_store import EventStore
 from services.order_service.order_statuses import OrderStatus
 from services.order_service.order_views import OrderLineView
 from services.payment_service.simulated_gateway import accepts
-from services.shared.cart_lifecycle import checkout_order_id
+from services.shared.cart_lifecycle import cart_stream, checkout_order_id
 from services.shared.events.order import OrderConfirmed
 from services.shared.refusals import Refusal
 
@@ -50,6 +51,7 @@ class CustomerChecks:
         self._sku, self._one = sku, [f"1 {sku}"]
         self._users = ShopUsers(target, deployment)
         self._orders = OrderClient(target, deployment)
+        self._store = EventStore(target.client("dynamodb"), deployment.store_tables)
 
     def checks(self) -> Iterator[Check]:
         """Check what anybody may do, and what a customer does, where these credentials may make one."""
@@ -107,9 +109,9 @@ class CustomerChecks:
         """Fill the cart and check it out; return the order's id."""
         client = customer.client
         version = client.add_cart_item(self._sku, 1, client.get_cart().version).version
-        # The simulated gateway decides by the order's id, which follows from the cart's version.
+        # The simulated gateway decides by the order's id, which follows from the cart's last commit.
         units = 1
-        while not self._is_paid(customer, version + 1) or units != 1:
+        while not self._is_paid(customer) or units != 1:
             units = 3 - units
             version = client.set_cart_item(self._sku, units, version).version
         cart = client.get_cart().content
@@ -118,8 +120,10 @@ class CustomerChecks:
         yield Check(_CASE, "status of the checkout", HTTPStatus.ACCEPTED, placed.status)
         return placed.content.order_id
 
-    def _is_paid(self, customer: Customer, version: int) -> bool:
-        return accepts(checkout_order_id(customer.customer_id, version), self._deployment.payment_success_rate)
+    def _is_paid(self, customer: Customer) -> bool:
+        """Whether the gateway will charge the order of the cart as it is."""
+        last = self._store.read(cart_stream(customer.customer_id))[-1]
+        return accepts(checkout_order_id(last), self._deployment.payment_success_rate)
 
 
 def _goods(lines: Iterable[CartLineView | OrderLineView]) -> list[str]:

@@ -9,9 +9,9 @@ from uuid import uuid4
 
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.operate.use_cases import after_sale, fulfilment
+from scripts.operate.use_cases import after_sale, carrier_messages
 from services.fulfilment_service.carrier import CarrierEvent
-from services.fulfilment_service.service import FulfilmentService
+from services.fulfilment_service.carrier_messages import CarrierMessages
 from services.order_service.after_sale import ReceivedGoods, accepted
 from services.order_service.after_sale_service import AfterSale
 from services.shared.causes import Cause
@@ -32,14 +32,14 @@ _RETURNED_EVERY = 12
 class Lives:
     """Acts as customers, carrier and warehouse staff, by the use cases that the services have for them."""
 
-    def __init__(self, after_sale: AfterSale, fulfilment: FulfilmentService) -> None:
+    def __init__(self, after_sale: AfterSale, carrier_messages: CarrierMessages) -> None:
         self._after_sale = after_sale
-        self._fulfilment = fulfilment
+        self._carrier_messages = carrier_messages
 
     @classmethod
     def of(cls, target: Target, deployment: Deployment) -> Self:
         client = target.client("dynamodb")
-        return cls(after_sale(client, deployment), fulfilment(client, deployment))
+        return cls(after_sale(client, deployment), carrier_messages(client, deployment))
 
     def cancel(self, order_id: str, customer_id: str) -> None:
         """Cancel the order as soon as it is decided; its fulfilment may have started before."""
@@ -74,7 +74,7 @@ class Lives:
 
     def _tell(self, shipment_id: str, status: ParcelStatus | None) -> None:
         told = CarrierEvent(f"demo-{uuid4().hex}", status, datetime.now(UTC))
-        self._fulfilment.record(shipment_id, told, _cause(shipment_id))
+        self._carrier_messages.record(shipment_id, told, _cause(shipment_id))
 
     def _return(self, order: Order) -> None:
         lines = tuple(StockLine(sku, units) for sku, units in sorted(order.returnable().items()) if units)

@@ -4,11 +4,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from scripts.deploy.deployment import Deployment
-from services.fulfilment_service.service import FulfilmentService
-from services.fulfilment_service.simulated_carrier import SimulatedCarrier
-from services.libs.store.deadline_table import DeadlineTable
+from services.fulfilment_service.carrier_messages import CarrierMessages
 from services.libs.store.event_store import EventStore
-from services.libs.store.inventory_table import InventoryTable
 from services.order_service.after_sale_service import AfterSale, ReturnTimes
 
 if TYPE_CHECKING:
@@ -23,12 +20,5 @@ def after_sale(client: "DynamoDBClient", deployment: Deployment) -> AfterSale:
     return AfterSale(EventStore(client, deployment.store_tables), times)
 
 
-def fulfilment(client: "DynamoDBClient", deployment: Deployment) -> FulfilmentService:
-    """For the carrier's own messages: a tool asks no carrier."""
-    return FulfilmentService(
-        EventStore(client, deployment.store_tables),
-        InventoryTable(client, deployment.tables.inventory),
-        DeadlineTable(client, deployment.tables.deadline),
-        SimulatedCarrier(),
-        _TRACKING_INTERVAL,
-    )
+def carrier_messages(client: "DynamoDBClient", deployment: Deployment) -> CarrierMessages:
+    return CarrierMessages(EventStore(client, deployment.store_tables), _TRACKING_INTERVAL)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from services.libs.store.event_store import EventStore, VersionTakenError
-from services.shared.cart_lifecycle import cart_stream, checkout_version
+from services.shared.cart_lifecycle import cart_stream, checkout_order_id, checkout_version
 from services.shared.causes import Cause
 from services.shared.commits import Commit
 from services.shared.events.cart import CartCheckoutInitiated
@@ -14,15 +14,18 @@ from services.shared.events.order import OrderPlaced
 def commit_again(store: EventStore, placed: Iterable[OrderPlaced]) -> list[str]:
     """Commit each checkout whose cart is as it was before it; leave orders that no cart placed.
 
-    Return the orders whose carts have lost more than the checkout, and so may hold their goods once more.
+    Return the orders whose carts have lost more than the checkout, or were changed since: they may hold their goods
+    once more.
     """
     left: list[str] = []
     for order in placed:
-        version = checkout_version(order.order_id, order.customer_id)
-        latest = store.latest_version(cart_stream(order.customer_id)) if version else 0
-        if version is None or latest >= version:
+        version = checkout_version(order.order_id)
+        if version is None:
             continue
-        if latest < version - 1:
+        last = store.read_back(cart_stream(order.customer_id), lambda _: True)
+        if last and last[0].version >= version:
+            continue
+        if not last or checkout_order_id(last[0]) != order.order_id:
             left.append(order.order_id)
             continue
         try:

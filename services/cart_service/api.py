@@ -29,6 +29,7 @@ from services.shared.refusals import Refusal
 
 FUNCTION = function_name(__name__)
 _DECIDED_AFTER_SECONDS = 1
+_REFUSED = (Refusal.NOT_FOUND, Refusal.TOO_MUCH, Refusal.STALE, Refusal.ERASED)
 
 api = ShopApi()
 
@@ -111,36 +112,21 @@ def get_cart() -> Response[CartView]:
     return _cart(*_application().carts.read(api.caller.customer_id))
 
 
-@api.route(
-    "POST",
-    "/v1/cart/items",
-    Access.CUSTOMER,
-    refusals=(Refusal.NOT_FOUND, Refusal.TOO_MUCH, Refusal.STALE, Refusal.KEY_REUSED, Refusal.ERASED),
-)
+@api.route("POST", "/v1/cart/items", Access.CUSTOMER, refusals=(*_REFUSED, Refusal.KEY_REUSED))
 def add_cart_item(body: AddItem, version: IfMatch, key: IdempotencyKey) -> Response[CartView]:
     """Add units of a product to the cart, at its price of now."""
     request = Request(version, api.cause, api.command_of(key, body))
     return _cart(_application().carts.add(api.caller.customer_id, body.sku, body.quantity, request))
 
 
-@api.route(
-    "PUT",
-    "/v1/cart/items/{sku}",
-    Access.CUSTOMER,
-    refusals=(Refusal.NOT_FOUND, Refusal.TOO_MUCH, Refusal.STALE, Refusal.ERASED),
-)
+@api.route("PUT", "/v1/cart/items/{sku}", Access.CUSTOMER, refusals=_REFUSED)
 def set_cart_item(sku: Annotated[Sku, Path()], body: ChangeItem, version: IfMatch) -> Response[CartView]:
     """Set the quantity of a product in the cart."""
     request = Request(version, api.cause)
     return _cart(_application().carts.set_quantity(api.caller.customer_id, sku, body.quantity, request))
 
 
-@api.route(
-    "DELETE",
-    "/v1/cart/items/{sku}",
-    Access.CUSTOMER,
-    refusals=(Refusal.NOT_FOUND, Refusal.TOO_MUCH, Refusal.STALE, Refusal.ERASED),
-)
+@api.route("DELETE", "/v1/cart/items/{sku}", Access.CUSTOMER, refusals=_REFUSED)
 def remove_cart_item(sku: Annotated[Sku, Path()], version: IfMatch) -> Response[CartView]:
     """Remove a product from the cart."""
     return _cart(_application().carts.remove(api.caller.customer_id, sku, Request(version, api.cause)))
@@ -169,9 +155,7 @@ def check_out_cart(body: Checkout, version: IfMatch, key: IdempotencyKey) -> Res
         raise _price_changed(changed) from changed
     api.log(order_id=checkout.order_id)
     return answered(
-        CheckoutView(
-            order_id=checkout.order_id, shown_total_minor=checkout.shown_total_minor, currency=checkout.currency
-        ),
+        CheckoutView(**checkout.model_dump()),
         status=HTTPStatus.ACCEPTED,
         version=cart.version,
         location=f"/v1/orders/{checkout.order_id}",
@@ -196,7 +180,7 @@ def _line(line: CartLine, stock: Stock | None) -> CartLineView:
 
 
 def _totals(totals: Iterable[Total]) -> tuple[TotalView, ...]:
-    return tuple(TotalView(amount_minor=total.amount_minor, currency=total.currency) for total in totals)
+    return tuple(TotalView(**total._asdict()) for total in totals)
 
 
 def _price_changed(changed: PriceChangedError) -> ProblemError:

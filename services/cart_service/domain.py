@@ -177,14 +177,15 @@ def check_out(cart: Cart, shown: Total, stock: Stock) -> Events:
 
     Raises PriceChangedError, and RefusedError (NOT_ALLOWED) for a cart that cannot be ordered.
     """
+    if cart.last is None or not cart.lines:
+        raise RefusedError(Refusal.NOT_ALLOWED, "the cart is empty: there is nothing to check out")
     _require_orderable(cart, stock)
     (present,) = cart.totals(stock)
     if present.currency != shown.currency or present.amount_minor > shown.amount_minor:
         raise PriceChangedError(shown, present)
-    order_id = checkout_order_id(cart.customer_id, cart.version + 1)
     agreed = {
         "customer_id": cart.customer_id,
-        "order_id": order_id,
+        "order_id": checkout_order_id(cart.last),
         "shown_total_minor": shown.amount_minor,
         "currency": shown.currency,
     }
@@ -230,8 +231,6 @@ def _require_changeable(cart: Cart) -> None:
 
 
 def _require_orderable(cart: Cart, stock: Stock) -> None:
-    if not cart.lines:
-        raise RefusedError(Refusal.NOT_ALLOWED, "the cart is empty: there is nothing to check out")
     if gone := [line.sku for line in cart.lines.values() if line.present_price(stock) is None]:
         raise RefusedError(
             Refusal.NOT_ALLOWED, f"no longer for sale, or not in that currency: {_listed(gone)}: remove them first"

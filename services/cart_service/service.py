@@ -84,11 +84,8 @@ class CartService:
             return next_commit(cart, decide(cart), request, self._abandoned_after)
 
         store = self._store.for_customer(customer_id)
-        history, commit = write_command(store, lambda: _read(store, customer_id), request.command, decided)
-        if commit is None:
-            return Cart.of(customer_id, history)
-        before = [earlier for earlier in history if earlier.version < commit.version]
-        return Cart.of(customer_id, [*before, commit])
+        history, _ = write_command(store, lambda: _read(store, customer_id), request.command, decided)
+        return Cart.of(customer_id, history)
 
 
 class ErasedCustomers:

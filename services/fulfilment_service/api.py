@@ -9,8 +9,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from services.fulfilment_service.carrier import CARRIER_STATES, carrier_event
-from services.fulfilment_service.service import FulfilmentService
-from services.fulfilment_service.simulated_carrier import SimulatedCarrier
+from services.fulfilment_service.carrier_messages import CarrierMessages
 from services.libs.http.bodies import RequestBody, ResponseBody
 from services.libs.http.callers import Access
 from services.libs.http.incoming_requests import IncomingRequest
@@ -23,9 +22,7 @@ from services.libs.runtime import aws_clients
 from services.libs.runtime.function_name import function_name
 from services.libs.runtime.lambda_types import HttpRequest, HttpResponse, LambdaContext
 from services.libs.runtime.parameters import Parameters
-from services.libs.store.deadline_table import DeadlineTable
 from services.libs.store.event_store import EventStore
-from services.libs.store.inventory_table import InventoryTable
 from services.libs.store.store_settings import StoreSettings
 from services.shared.events.event import Identifier, ShipmentId
 from services.shared.refusals import Refusal
@@ -76,15 +73,10 @@ class CarrierAnswer(ResponseBody):
 class _Application:
     def __init__(self, settings: CarrierApiSettings) -> None:
         configure_logging(FUNCTION, settings.log_level)
-        client = aws_clients.dynamodb()
         self.metrics = RequestMetrics(FUNCTION, settings.environment)
         self.signatures = Signatures(SharedSecret(Parameters(aws_clients.ssm()), settings.carrier_secret_parameter))
-        self.fulfilment = FulfilmentService(
-            EventStore(client, settings.tables),
-            InventoryTable(client, settings.inventory_table),
-            DeadlineTable(client, settings.deadline_table),
-            SimulatedCarrier(),  # it is asked by the queue's function, never here
-            timedelta(seconds=settings.tracking_interval_seconds),
+        self.carrier_messages = CarrierMessages(
+            EventStore(aws_clients.dynamodb(), settings.tables), timedelta(seconds=settings.tracking_interval_seconds)
         )
 
 
@@ -112,6 +104,6 @@ def record_carrier_event(body: CarrierMessage) -> CarrierAnswer:
     """Take a carrier's message about a parcel. Late and repeated ones change nothing."""
     api.log(shipment_id=body.shipment_id)
     message = carrier_event(body.carrier_event_id, body.state, body.at)
-    commit = _application().fulfilment.record(body.shipment_id, message, api.cause)
+    commit = _application().carrier_messages.record(body.shipment_id, message, api.cause)
     outcome = CarrierOutcome.RECORDED if commit else CarrierOutcome.NOTHING_NEW
     return CarrierAnswer(shipment_id=body.shipment_id, carrier_event_id=body.carrier_event_id, outcome=outcome)

@@ -9,7 +9,6 @@ from services.fulfilment_service.domain import (
     advance,
     booked,
     booked_at,
-    check_time,
     is_unbooked,
     start,
 )
@@ -24,7 +23,6 @@ from services.shared.commits import Commit, order_stream
 from services.shared.deadlines import DeadlineGroup, next_look
 from services.shared.faults import SecondsLeft, no_hurry
 from services.shared.order_state import Order
-from services.shared.refusals import Refusal, RefusedError
 from services.shared.rejections import RejectedError, RejectionReason
 from services.shared.shipment_lifecycle import SHIPMENT, UNDER_WAY, shipment_id_of, shipment_stream
 
@@ -91,19 +89,6 @@ class FulfilmentService:
         if failures:
             logger.warning("parcels could not be tracked", extra={"shipment_ids": [*map(shipment_id_of, failures)]})
         return failures
-
-    def record(self, shipment_id: str, message: CarrierEvent, cause: Cause) -> Commit | None:
-        """Commit what the carrier tells by itself; None if it brings the parcel no further: it is late, or repeated.
-
-        Raises RefusedError: NOT_FOUND for an unknown parcel, INVALID for a time more than five minutes before the
-        parcel was created, or more than a day from now.
-        """
-        history = self._store.read(shipment_stream(shipment_id))
-        if not history:
-            raise RefusedError(Refusal.NOT_FOUND, f"there is no parcel {shipment_id}")
-        check_time(history, message, cause.at)
-        due_at = self._next_look(history[0].stream_id, cause.at)
-        return self._write(history, lambda history: advance(history, [message], cause, due_at))
 
     def _parcels(self, order_id: str, cause: Cause) -> list[Commit]:
         history = self._store.read(order_stream(order_id))

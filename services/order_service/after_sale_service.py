@@ -36,6 +36,13 @@ class Request(NamedTuple):
     version: int | None = None
 
 
+class Done(NamedTuple):
+    """The order as a use case left it, and the commit that this took; None if it was so already."""
+
+    order: Order
+    commit: Commit | None
+
+
 class AfterSale:
     """Each use case reads the order, decides, and writes; another writer's commit lets it read and decide again.
 
@@ -46,22 +53,22 @@ class AfterSale:
         self._store = store
         self._returns = returns
 
-    def cancel(self, order_id: str, customer_id: str, cause: Cause, request: Request | None = None) -> Commit | None:
-        """Cancel as the customer asks; None if that is done already. Raises RefusedError."""
-        return self._write(order_id, lambda order: after_sale.cancel(order, order_id, customer_id, cause), request)
+    def cancel(self, order_id: str, customer_id: str, cause: Cause, request: Request | None = None) -> Done:
+        """Cancel as the customer asks, unless that is done already. Raises RefusedError."""
+        return self._carry_out(order_id, lambda order: after_sale.cancel(order, order_id, customer_id, cause), request)
 
-    def request_return(self, announced: ReturnRequested, cause: Cause, request: Request | None = None) -> Commit | None:
-        """Open a return; None if it was opened before. Raises RefusedError."""
+    def request_return(self, announced: ReturnRequested, cause: Cause, request: Request | None = None) -> Done:
+        """Open a return, unless it was opened before. Raises RefusedError."""
         window, arrival = self._returns
-        return self._write(
+        return self._carry_out(
             announced.order_id,
             lambda order: after_sale.request_return(order, announced, cause, window=window, arrival=arrival),
             request,
         )
 
-    def receive_return(self, goods: ReceivedGoods, cause: Cause, request: Request | None = None) -> Commit | None:
-        """Close a return with the goods that came back; None if that was done before. Raises RefusedError."""
-        return self._write(goods.order_id, lambda order: after_sale.receive_return(order, goods, cause), request)
+    def receive_return(self, goods: ReceivedGoods, cause: Cause, request: Request | None = None) -> Done:
+        """Close a return with the goods that came back, unless that was done before. Raises RefusedError."""
+        return self._carry_out(goods.order_id, lambda order: after_sale.receive_return(order, goods, cause), request)
 
     def retry_refund(self, order_id: str, refund_id: str, cause: Cause) -> Commit | None:
         """Ask for a failed refund again; None if that was done before. Raises RefusedError."""
@@ -119,33 +126,34 @@ class AfterSale:
         }
         return after_sale.follow_parcels(order, parcels, cause)
 
-    def _write(
-        self, order_id: str, decide: Callable[[Order | None], Commit | None], request: Request | None = None
-    ) -> Commit | None:
-        stream = order_stream(order_id)
+    def _carry_out(
+        self, order_id: str, decide: Callable[[Order | None], Commit | None], request: Request | None
+    ) -> Done:
+        history, commit = write_command(
+            self._store,
+            lambda: self._store.read(order_stream(order_id)),
+            request.command if request else None,
+            lambda history: _of(request, decide(_folded(history))),
+        )
+        return Done(Order.of(history), commit)
 
-        def read() -> History:
-            return self._store.read(stream)
-
-        if request:
-            _, commit = write_command(
-                self._store, read, request.command, lambda history: _of(request, decide(_folded(history)))
-            )
-            return commit
-        history, commit = write_next(self._store, read, lambda history: decide(_folded(history)))
+    def _write(self, order_id: str, decide: Callable[[Order | None], Commit | None]) -> Commit | None:
+        history, commit = write_next(
+            self._store, lambda: self._store.read(order_stream(order_id)), lambda history: decide(_folded(history))
+        )
         if commit and history:
             observe_progress(Order.of(history), commit)
         return commit
 
 
-def _of(request: Request, commit: Commit | None) -> Commit | None:
+def _of(request: Request | None, commit: Commit | None) -> Commit | None:
     """The commit as the request's; raise RefusedError (STALE) if the order is at another version than it is meant for.
 
     Whoever may not change the order, or changes nothing, is not told of its version.
     """
-    if commit is None:
-        return None
-    if request.version is not None and request.version != commit.version - 1:
+    if commit is None or request is None:
+        return commit
+    if request.version not in {None, commit.version - 1}:
         raise RefusedError(
             Refusal.STALE, f"the order is at version {commit.version - 1} by now: read it again, and send its ETag"
         )

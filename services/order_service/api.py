@@ -120,8 +120,7 @@ def cancel_order(order_id: OrderId, key: IdempotencyKey, version: IfMatchOrAny =
     api.log(order_id=order_id)
     caller = api.caller.customer_id
     with _known_to(order_id, caller):
-        commit = _application().after_sale.cancel(order_id, caller, api.cause, Request(api.command_of(key), version))
-    order = _application().orders.as_of(order_id, commit)
+        order, _ = _application().after_sale.cancel(order_id, caller, api.cause, Request(api.command_of(key), version))
     return answered(_view(order, api.cause.at), version=order.state.version)
 
 
@@ -145,8 +144,7 @@ def request_return(
         lines=order_lines(_stock_lines(body.lines)),
     )
     with _known_to(order_id, caller):
-        commit = _application().after_sale.request_return(announced, api.cause, Request(command, version))
-    order = _application().orders.as_of(order_id, commit)
+        order, _ = _application().after_sale.request_return(announced, api.cause, Request(command, version))
     return answered(
         ReturnView.of(order.returns[announced.return_id]),
         status=201,
@@ -173,8 +171,7 @@ def receive_return(
     goods = ReceivedGoods(order_id, return_id, _stock_lines(body.lines), _stock_lines(body.restock))
     with _known_to(order_id, api.caller.customer_id, is_staff=True):
         request = Request(api.command_of(key, body), version)
-        commit = _application().after_sale.receive_return(goods, api.cause, request)
-    order = _application().orders.as_of(order_id, commit)
+        order, _ = _application().after_sale.receive_return(goods, api.cause, request)
     return answered(ReturnView.of(order.returns[return_id]), version=order.state.version)
 
 

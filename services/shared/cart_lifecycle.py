@@ -4,18 +4,17 @@ import hashlib
 import re
 from datetime import timedelta
 
+from services.shared.commits import Commit
 from services.shared.events.cart import CartCheckoutInitiated, CartCleared, CartItemAdded, CartItemRemoved
 from services.shared.events.order import OrderPlaced
 from services.shared.lifecycle import Lifecycle, Phase, Transition, Wait
 
 CART_PREFIX = "cart#"
-_CHECKOUT_ID = re.compile(r"c[0-9]+-[0-9a-f]{24}")
+_CHECKOUT_ID = re.compile(r"c([1-9][0-9]{0,14})-[0-9a-f]{24}")
+"""A version of more digits is made up, and no number that DynamoDB takes."""
 _CART_SERVICE = "cart-service"
 LONGEST_ABANDONED_AFTER = timedelta(days=30)
 """The longest time that a cart may be left alone before it is cleared."""
-
-_MOST_DIGITS = 15
-"""A version of more digits is made up, and no number that DynamoDB takes."""
 
 EMPTY = Phase("empty")
 OPEN = Phase("open", Wait("it waits for its customer", LONGEST_ABANDONED_AFTER + timedelta(days=1)))
@@ -40,24 +39,18 @@ def customer_id_of(stream_id: str) -> str:
     return stream_id.removeprefix(CART_PREFIX)
 
 
-def checkout_order_id(customer_id: str, version: int) -> str:
-    """The id of the order that version `version` of the customer's cart places.
+def checkout_order_id(last: Commit) -> str:
+    """The id of the order that a cart places by its next version; `last` is the cart's last commit.
 
-    It follows from the cart's version, so a version of a cart makes one order; and it names the version, so that the
-    checkout is found by the order's id.
+    It names that version, by which the checkout is found. It also follows from the time of `last`: a cart that lost
+    commits counts its versions again, and does not give its next orders the ids of those that were lost.
     """
-    digest = hashlib.sha256(f"{cart_stream(customer_id)}/{version}".encode()).hexdigest()
+    version = last.version + 1
+    digest = hashlib.sha256(f"{last.stream_id}/{version}/{last.cause.occurred_at}".encode()).hexdigest()
     return f"c{version}-{digest[:24]}"
 
 
-def is_checkout_id(order_id: str) -> bool:
-    """Whether an order's id has the form of those that checkouts give."""
-    return _CHECKOUT_ID.fullmatch(order_id) is not None
-
-
-def checkout_version(order_id: str, customer_id: str) -> int | None:
-    """The version of the customer's cart that placed the order; None if none of this customer's carts did."""
-    number = order_id.partition("-")[0].removeprefix("c")
-    if not number.isascii() or not number.isdecimal() or len(number) > _MOST_DIGITS:
-        return None
-    return int(number) if checkout_order_id(customer_id, int(number)) == order_id else None
+def checkout_version(order_id: str) -> int | None:
+    """The version of its customer's cart that placed the order, if a cart did; None for an id of another form."""
+    match = _CHECKOUT_ID.fullmatch(order_id)
+    return int(match[1]) if match else None

@@ -194,12 +194,10 @@ def _written(
     known: History | None = None,
 ) -> History:
     """The stream as the command's commit left it, now or before."""
-    history, commit = write_command(
+    history, _ = write_command(
         store, lambda: store.read(stream), command, lambda found: replace(decide(found), command=command), known
     )
-    if commit is None:
-        raise LookupError("a command without a commit")
-    return (*history[: commit.version - 1], commit)
+    return history
 
 
 def _seal(key: CustomerKey, stream: str) -> Seal:

@@ -24,7 +24,7 @@ from scripts.operate.shop_users import ShopUsers
 from services.cart_service.api import CartView
 from services.catalog_service.api import ProductView
 from services.fulfilment_service.carrier import CarrierEvent
-from services.fulfilment_service.service import FulfilmentService
+from services.fulfilment_service.carrier_messages import CarrierMessages
 from services.libs.http.incoming_requests import CORRELATION_HEADER
 from services.libs.runtime.backoff import Backoff
 from services.libs.store.event_store import ContentionError
@@ -160,7 +160,7 @@ class Tab(Hand):
         dice: random.Random,
         *,
         skus: list[str],
-        carrier: FulfilmentService,
+        carrier: CarrierMessages,
         returns: deque[Request],
         staff: Person,
     ) -> None:

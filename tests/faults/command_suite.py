@@ -17,7 +17,7 @@ from scripts.ledger.log_reader import read_commits
 from scripts.operate.mappings import Mappings
 from scripts.operate.order_client import OrderClient
 from scripts.operate.seeding import Seeder, SeedProduct
-from scripts.operate.use_cases import after_sale, fulfilment
+from scripts.operate.use_cases import after_sale, carrier_messages
 from services.shared.causes import Cause
 from services.shared.commits import order_id_of
 from services.shared.order_lifecycle import PAID, RESERVED, UNPAID
@@ -107,7 +107,7 @@ class _Run:
         staff = Person(self._target, self._deployment, is_staff=True)
         customers = [Person(self._target, self._deployment) for _ in range(_CUSTOMERS)]
         returns: deque[Request] = deque()
-        carrier = fulfilment(self._target.client("dynamodb"), self._deployment)
+        carrier = carrier_messages(self._target.client("dynamodb"), self._deployment)
         tabs = [
             Tab(
                 customer,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 
 from services.cart_service.domain import Cart, closes
-from services.shared.cart_lifecycle import CART_PREFIX, checkout_order_id, customer_id_of
+from services.shared.cart_lifecycle import CART_PREFIX, checkout_version
 from services.shared.commits import Commit, order_stream
 from services.shared.events.cart import CartCheckoutInitiated
 from services.shared.events.event import Event
@@ -124,11 +124,10 @@ class Evidence:
                 yield f"{where} is half a checkout"
                 continue
             placed[order.order_id] += 1
-            due = checkout_order_id(customer_id_of(commit.stream_id), commit.version)
-            if {checkout.order_id, order.order_id} != {due}:
-                yield f"{where} places {order.order_id}, not {due}"
-            if not self._by_stream[order_stream(due)]:
-                yield f"{where}: the order {due} was never decided"
+            if checkout.order_id != order.order_id or checkout_version(order.order_id) != commit.version:
+                yield f"{where} places {checkout.order_id} and {order.order_id}, not one order of this version"
+            if not self._by_stream[order_stream(order.order_id)]:
+                yield f"{where}: the order {order.order_id} was never decided"
         yield from (f"{order_id} is placed {count} times" for order_id, count in placed.items() if count > 1)
 
 

@@ -103,7 +103,7 @@ class People:
             self._add(order_id, _ENQUIRY_SECONDS, partial(self._enquire, shipment_stream(shipment_id)))
             return
         for message in _messages(shipment_id, dice):
-            tell = partial(self._use_cases.fulfilment.record, shipment_id, message)
+            tell = partial(self._use_cases.carrier_messages.record, shipment_id, message)
             for _ in range(dice.choice((1, 1, 2))):
                 self._add(order_id, dice.uniform(0, _CARRIER_SECONDS), partial(self._ask, "message", tell))
 

@@ -34,7 +34,7 @@ class AfterSaleWrites(Writes):
             return_id=return_id,
             lines=order_lines(StockLine(sku, quantity) for sku in order.quantities),
         )
-        return lambda client: self._after_sale(client).request_return(announced, CAUSE, request)
+        return lambda client: self._after_sale(client).request_return(announced, CAUSE, request).commit
 
     def receive_return(
         self, order: PlacedOrder, return_id: str, quantity: int = 1, request: Request | None = None
@@ -42,7 +42,7 @@ class AfterSaleWrites(Writes):
         """All of it is fit for sale."""
         lines = tuple(StockLine(sku, quantity) for sku in order.quantities)
         goods = ReceivedGoods(order.order_id, return_id, lines, lines)
-        return lambda client: self._after_sale(client).receive_return(goods, CAUSE, request)
+        return lambda client: self._after_sale(client).receive_return(goods, CAUSE, request).commit
 
     def close_overdue_returns(self, order: PlacedOrder) -> Write:
         """As if their deadlines had passed."""

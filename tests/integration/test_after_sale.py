@@ -46,7 +46,7 @@ class Shop:
         """Send the carrier's messages about a parcel; None is its delivery."""
         for status in statuses:
             message = CarrierEvent(f"carrier-{uuid4().hex}", status, datetime.now(UTC))
-            self.use_cases.fulfilment.record(parcel, message, _cause())
+            self.use_cases.carrier_messages.record(parcel, message, _cause())
 
     def until(self, order_id: str, phase: Phase) -> None:
         eventually(lambda: self.order(order_id).state.phase == phase, f"an order that is {phase}")

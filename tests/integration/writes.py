@@ -9,6 +9,7 @@ from scripts.operate.seeding import Seeder, SeedProduct
 from scripts.recovery.repair import Repair, Repairer
 from services.catalog_service.service import CatalogService
 from services.fulfilment_service.carrier import carrier_event
+from services.fulfilment_service.carrier_messages import CarrierMessages
 from services.fulfilment_service.service import FulfilmentService
 from services.fulfilment_service.simulated_carrier import SimulatedCarrier
 from services.libs.store.deadline_table import DeadlineTable
@@ -82,7 +83,7 @@ class Writes:
         self.do(self.place(*orders), self.pay(*orders), *(self.conclude(order, CAUSE) for order in orders))
 
     def cancel(self, order: PlacedOrder, request: Request | None = None) -> Write:
-        return lambda client: self._after_sale(client).cancel(order.order_id, order.customer_id, CAUSE, request)
+        return lambda client: self._after_sale(client).cancel(order.order_id, order.customer_id, CAUSE, request).commit
 
     def start(self, order: PlacedOrder) -> Write:
         return lambda client: self._fulfilment(client).start(order.order_id, CAUSE)
@@ -99,7 +100,9 @@ class Writes:
     def tell(self, order: PlacedOrder, state: str) -> Write:
         """Let the carrier tell it by itself."""
         message = carrier_event(f"{state}-1", state, CAUSE.at)
-        return lambda client: self._fulfilment(client).record(_parcel(order), message, CAUSE)
+        return lambda client: CarrierMessages(self.store(client), _TRACKING_INTERVAL).record(
+            _parcel(order), message, CAUSE
+        )
 
     def expire(self, order: PlacedOrder) -> Write:
         """As if its deadline had passed."""

@@ -42,7 +42,7 @@ class People:
         life = self._truth.life(order_id)
         self._ask(
             "cancel",
-            lambda cause: self._shop.after_sale.cancel(order_id, customer_id, cause),
+            lambda cause: self._shop.after_sale.cancel(order_id, customer_id, cause).commit,
             may=_may_cancel(life, customer_id),
             never=customer_id != CUSTOMER,
             done=lambda: _is_cancelled(self._truth.life(order_id)),
@@ -61,7 +61,7 @@ class People:
         )
         self._ask(
             "return",
-            lambda cause: self._shop.after_sale.request_return(announced, cause),
+            lambda cause: self._shop.after_sale.request_return(announced, cause).commit,
             may=allowed and in_time,
             never=customer != CUSTOMER or wrong in _NO_QUANTITY,
             done=lambda: self._truth.life(order_id).returns[return_id].announced == Counter(dict(lines)),
@@ -80,7 +80,7 @@ class People:
         goods = ReceivedGoods(order_id, return_id, tuple(lines), tuple(_lines(fit)))
         self._ask(
             "receive",
-            lambda cause: self._shop.after_sale.receive_return(goods, cause),
+            lambda cause: self._shop.after_sale.receive_return(goods, cause).commit,
             may=known is not None and known.received is None and not wrong,
             never=known is None or wrong in _NO_QUANTITY,
             done=lambda: self._truth.life(order_id).returns[return_id].holds(Counter(dict(lines)), fit),
@@ -132,7 +132,7 @@ class People:
         credible = parcel and parcel.created_at <= message.at <= self._clock() + timedelta(days=1)
         self._ask(
             "carrier",
-            lambda cause: self._shop.fulfilment.record(shipment_id, message, cause),
+            lambda cause: self._shop.carrier_messages.record(shipment_id, message, cause),
             may=bool(credible),
             never=parcel is None or message.at > self._clock() + timedelta(days=1),
             done=lambda: self._truth.parcels[shipment_id].status != "created",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from services.fulfilment_service.carrier import CarrierError
+from services.fulfilment_service.carrier_messages import CarrierMessages
 from services.fulfilment_service.service import FulfilmentService
 from services.libs.messaging.incoming_events import event_in
 from services.libs.messaging.incoming_events import order_id as order_id_of
@@ -45,6 +46,7 @@ class Shop:
         self.fulfilment = FulfilmentService(
             system.store, system.inventory, system.deadlines, system.carrier, _TRACKING_INTERVAL
         )
+        self.carrier_messages = CarrierMessages(system.store, _TRACKING_INTERVAL)
         self._handlers: Mapping[str, Callable[[Sequence[Message]], Outcomes]] = {
             "OrderPlaced": self._place,
             "PaymentProcessed": lambda messages: validated(messages, order_id_of, self._orders.conclude_all),

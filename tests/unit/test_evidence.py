@@ -7,8 +7,8 @@ import pytest
 from scripts.operate.shop_requests import Answer, ProblemError
 from services.cart_service.api import CartLineView, CartView
 from services.cart_service.domain import Cart, Request, Total, add, check_out, next_commit
-from services.shared.cart_lifecycle import checkout_order_id
 from services.shared.commits import Command, Commit, order_stream
+from services.shared.events.order import OrderPlaced
 from tests.factories import CAUSE, PAYMENT_TIMEOUT, decide, inventory, placed_order, stock_item
 from tests.faults.commands import AnyAnswer, CartCommands, Log, Repetition, Sent
 from tests.faults.evidence import Evidence
@@ -39,7 +39,7 @@ def _answer(quantity: int = 2, version: int = 1) -> AnyAnswer:
 
 
 def _decided() -> Commit:
-    stream_id = order_stream(checkout_order_id("ada", 2))
+    stream_id = order_stream(_checked_out().get(OrderPlaced).order_id)
     return replace(decide(placed_order(), inventory(stock_item())), stream_id=stream_id)
 
 
@@ -108,6 +108,7 @@ def test_a_key_is_in_one_commit_of_the_whole_log() -> None:
         [replace(_checked_out(), events=_checked_out().events[:1]), _decided()],
         [replace(_checked_out(), events=_checked_out().events[1:]), _decided()],
         [_checked_out(), replace(_checked_out(), version=3), _decided()],
+        [_checked_out(), replace(_checked_out(), stream_id="cart#bob"), _decided()],
         [_checked_out()],
     ],
 )

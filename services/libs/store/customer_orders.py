@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.libs.store.event_store import EventStore
-from services.shared.cart_lifecycle import cart_stream, checkout_version, is_checkout_id
+from services.shared.cart_lifecycle import cart_stream, checkout_version
 from services.shared.commits import order_stream
 from services.shared.events.order import OrderPlaced
 from services.shared.order_state import Order
@@ -30,12 +30,12 @@ def find_order(store: EventStore, order_id: str, customer_id: str, *, is_staff: 
             return order
     elif undecided := _checked_out(store, order_id, customer_id):
         return undecided
-    asked = ", or it is not decided yet: send `customerId` too" if is_staff and is_checkout_id(order_id) else ""
+    asked = ", or it is not decided yet: send `customerId` too" if is_staff and checkout_version(order_id) else ""
     raise RefusedError(Refusal.NOT_FOUND, f"there is no order {order_id}{asked}")
 
 
 def _checked_out(store: EventStore, order_id: str, customer_id: str) -> Undecided | None:
-    version = checkout_version(order_id, customer_id)
+    version = checkout_version(order_id)
     if version is None:
         return None
     stream = cart_stream(customer_id)

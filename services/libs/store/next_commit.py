@@ -43,13 +43,19 @@ def write_command(
     decide: Decide,
     known: History | None = None,
 ) -> tuple[History, Commit | None]:
-    """Like `write_next`, for a request: the commit is the one that it led to, now or before.
+    """Like `write_next`, for a request: return the commit that it led to, now or before, and the history up to that.
 
-    `command` is None for a request without a key. Raises RefusedError (KEY_REUSED) too.
+    All of the history where it led to none. `command` is None for a request without a key. Raises RefusedError
+    (KEY_REUSED) too.
     """
-    if command is None:
-        return write_next(store, read, decide, known)
     history, commit = write_next(
-        store, read, lambda history: None if find_repeat(history, command) else decide(history), known
+        store, read, lambda history: None if _repeated(history, command) else decide(history), known
     )
-    return history, commit or find_repeat(history, command)
+    if commit:
+        return (*history, commit), commit
+    before = _repeated(history, command)
+    return (tuple(one for one in history if one.version <= before.version) if before else history), before
+
+
+def _repeated(history: History, command: Command | None) -> Commit | None:
+    return find_repeat(history, command) if command else None

@@ -104,17 +104,17 @@ class Shop:
             self.move(shipment_id, None)
 
     def cancel(self, order_id: str) -> None:
-        assert self.after_sale.cancel(order_id, CUSTOMER, self.cause)
+        assert self.after_sale.cancel(order_id, CUSTOMER, self.cause).commit
 
     def announce(self, order_id: str, return_id: str, quantity: int, cause: Cause | None = None) -> None:
         lines = order_lines([StockLine("prod-001", quantity)])
         announced = ReturnRequested(order_id=order_id, customer_id=CUSTOMER, return_id=return_id, lines=lines)
-        assert self.after_sale.request_return(announced, cause or self.cause)
+        assert self.after_sale.request_return(announced, cause or self.cause).commit
 
     def receive(self, order_id: str, return_id: str, quantity: int, fit: int) -> None:
         restock = (StockLine("prod-001", fit),) if fit else ()
         goods = ReceivedGoods(order_id, return_id, (StockLine("prod-001", quantity),), restock)
-        assert self.after_sale.receive_return(goods, self.cause)
+        assert self.after_sale.receive_return(goods, self.cause).commit
 
     def refund(self, order_id: str) -> None:
         self.payments.refund(order_id, self.cause)

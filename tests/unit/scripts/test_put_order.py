@@ -85,6 +85,18 @@ def test_an_order_over_two_currencies_is_refused(aws: Aws, target: Target, bus: 
     assert bus.sent == []
 
 
+def test_an_unknown_sku_is_refused_with_those_that_there_are_but_not_those_of_tests(
+    aws: Aws, target: Target, bus: _Bus
+) -> None:
+    aws.store.append(seeding("test-cup"))
+
+    with pytest.raises(UserError) as refused:
+        _put(target, "prod-003=1")
+
+    assert str(refused.value) == "unknown SKU prod-003: nothing was sent. There are prod-001, prod-002"
+    assert bus.sent == []
+
+
 def test_an_order_without_a_final_state_in_time_is_a_failure(
     target: Target, bus: _Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:

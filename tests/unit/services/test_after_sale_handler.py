@@ -156,7 +156,7 @@ def test_parcels_that_no_time_is_left_for_come_again(aws: Aws, monkeypatch: pyte
 def _returning_since(aws: Aws, opened_at: datetime) -> None:
     _write(aws, delivered())
     after_sale = AfterSale(aws.store, ReturnTimes(timedelta(days=100_000), ARRIVAL))
-    assert after_sale.request_return(announced(), Cause("event-2", "correlation-2", opened_at))
+    assert after_sale.request_return(announced(), Cause("event-2", "correlation-2", opened_at)).commit
 
 
 def test_a_deadline_closes_a_return_and_expires_an_order_in_one_batch(aws: Aws) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from services.libs.store.dynamodb_items import to_item
 from services.libs.store.event_store import ContentionError, EventStore, VersionTakenError
-from services.order_service.after_sale_service import AfterSale, ReturnTimes
+from services.order_service.after_sale_service import AfterSale, Done, ReturnTimes
 from services.order_service.domain import NotDueError, expire
 from services.payment_service.domain import refund_refused, settlement
 from services.payment_service.gateway import Charge
@@ -123,12 +123,13 @@ def test_a_cancel_writes_stock_and_refund_with_it(aws: Aws, after_sale: AfterSal
     _write(aws, *concluded())
     assert _stocks(aws) == [(8, 0, 8), (7, 0, 7)]
 
-    commit = after_sale.cancel("order-1", "customer-1", CAUSE)
+    cancelled = after_sale.cancel("order-1", "customer-1", CAUSE)
 
-    assert _history(aws)[-1] == commit
+    assert _history(aws)[-1] == cancelled.commit
+    assert cancelled.order == Order.of(_history(aws))
     assert _events(aws, 3) == [OrderCancelled, RefundRequested]
     assert _stocks(aws) == [(10, 0, 10), (10, 0, 10)]
-    assert after_sale.cancel("order-1", "customer-1", CAUSE) is None
+    assert after_sale.cancel("order-1", "customer-1", CAUSE) == Done(cancelled.order, None)
     assert len(_history(aws)) == 4
 
 
@@ -154,7 +155,7 @@ def test_a_refused_cancel_changes_nothing(aws: Aws, after_sale: AfterSale) -> No
 def test_a_cancel_that_is_overtaken_gives_the_money_back(aws: Aws, before: History, other: Commit) -> None:
     _write(aws, *before)
 
-    commit = _overtaken(aws, lambda: aws.store.append(other)).cancel("order-1", "customer-1", CAUSE)
+    _, commit = _overtaken(aws, lambda: aws.store.append(other)).cancel("order-1", "customer-1", CAUSE)
 
     assert commit
     assert commit.version == other.version + 1
@@ -197,7 +198,7 @@ def test_two_cancels_are_one(aws: Aws, after_sale: AfterSale, before: History) -
     _write(aws, *before)
 
     first = lambda: after_sale.cancel("order-1", "customer-1", CAUSE)  # noqa: E731
-    assert _overtaken(aws, first).cancel("order-1", "customer-1", CAUSE) is None
+    assert _overtaken(aws, first).cancel("order-1", "customer-1", CAUSE).commit is None
 
     assert len(_history(aws)) == len(before) + 1
     assert _stocks(aws) == [(10, 0, 10), (10, 0, 10)]
@@ -369,14 +370,14 @@ def test_an_order_that_no_time_is_left_for_comes_again(aws: Aws, after_sale: Aft
 def test_a_return_is_opened_with_a_deadline_and_closed_with_stock_and_refund(aws: Aws, after_sale: AfterSale) -> None:
     _write(aws, *delivered())
 
-    opened = after_sale.request_return(announced(prod_001=2), CAUSE)
-    closed = after_sale.receive_return(goods(prod_001=2, restock=lines_of(prod_001=1)), CAUSE)
+    _, opened = after_sale.request_return(announced(prod_001=2), CAUSE)
+    _, closed = after_sale.receive_return(goods(prod_001=2, restock=lines_of(prod_001=1)), CAUSE)
 
     assert _history(aws)[6:] == (opened, closed)
     assert _deadlines(aws) == [["order#order-1"], ["order#order-1"]]
     assert _stocks(aws) == [(9, 0, 9), (7, 0, 7)]
-    assert after_sale.request_return(announced(prod_001=2), CAUSE) is None
-    assert after_sale.receive_return(goods(prod_001=2, restock=lines_of(prod_001=1)), CAUSE) is None
+    assert after_sale.request_return(announced(prod_001=2), CAUSE).commit is None
+    assert after_sale.receive_return(goods(prod_001=2, restock=lines_of(prod_001=1)), CAUSE).commit is None
 
 
 def _deadlines(aws: Aws) -> list[list[str]]:
@@ -394,7 +395,7 @@ def test_the_window_and_the_time_to_arrive_are_the_settings(aws: Aws) -> None:
     with pytest.raises(RefusedError, match="delivered more than 1 days ago"):
         own.request_return(announced(), _at(day + timedelta(seconds=1)))
 
-    opened = own.request_return(announced(), _at(day))
+    _, opened = own.request_return(announced(), _at(day))
     assert opened
     assert opened.due_at == NOW + 3 * day
 
@@ -403,7 +404,7 @@ def test_a_repeated_return_is_one(aws: Aws, after_sale: AfterSale) -> None:
     _write(aws, *delivered())
 
     first = lambda: after_sale.request_return(announced(), CAUSE)  # noqa: E731
-    assert _overtaken(aws, first).request_return(announced(), CAUSE) is None
+    assert _overtaken(aws, first).request_return(announced(), CAUSE).commit is None
 
     assert _events(aws, 6) == [ReturnRequested]
 
@@ -424,7 +425,7 @@ def test_a_return_that_two_receive_is_refunded_and_restocked_once(aws: Aws, afte
     after_sale.request_return(announced(prod_001=2), CAUSE)
 
     first = lambda: after_sale.receive_return(goods(prod_001=2), CAUSE)  # noqa: E731
-    assert _overtaken(aws, first).receive_return(goods(prod_001=2), CAUSE) is None
+    assert _overtaken(aws, first).receive_return(goods(prod_001=2), CAUSE).commit is None
 
     assert _events(aws, 7) == [ReturnReceived, RefundRequested]
     assert aws.stock("prod-001") == (10, 0, 10)
@@ -453,7 +454,7 @@ def test_goods_that_come_before_their_return_is_closed_are_refunded(aws: Aws, af
 
 def test_a_failed_refund_that_two_ask_for_again_is_one(aws: Aws, after_sale: AfterSale) -> None:
     _write(aws, *concluded())
-    cancelled = after_sale.cancel("order-1", "customer-1", CAUSE)
+    _, cancelled = after_sale.cancel("order-1", "customer-1", CAUSE)
     assert cancelled
     _write(aws, refund_refused(_history(aws), cancelled.get(RefundRequested), CAUSE))
 

@@ -1,6 +1,7 @@
 """Carts on the services' tables: what customers do, one after another, twice, and at once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -155,8 +156,7 @@ def test_a_checkout_places_the_order_of_the_cart_in_its_own_commit(aws: Aws) -> 
     order_id = checked_out(aws)
 
     commit = aws.store.read(STREAM)[-1]
-    assert order_id == checkout_order_id(CUSTOMER, 2)
-    assert checkout_version(order_id, CUSTOMER) == 2
+    assert checkout_version(order_id) == 2
     assert commit.events == (
         CartCheckoutInitiated(customer_id=CUSTOMER, order_id=order_id, shown_total_minor=1000, currency="GBP"),
         OrderPlaced(
@@ -175,7 +175,7 @@ def test_the_next_cart_makes_another_order(aws: Aws) -> None:
     first = checked_out(aws)
     filled(aws)
 
-    assert checked_out(aws, key="another") == checkout_order_id(CUSTOMER, 4) != first
+    assert checked_out(aws, key="another") != first
 
 
 def test_a_price_that_fell_is_passed_on_and_the_shown_total_stays_the_most_that_is_paid(aws: Aws) -> None:
@@ -345,12 +345,13 @@ def test_a_cart_is_read_back_to_the_end_of_the_last_one(aws: Aws) -> None:
 
 
 def test_carts_of_two_customers_have_nothing_in_common(aws: Aws) -> None:
-    filled(aws)
+    last = filled(aws).last
 
     other, _ = carts(aws).read("customer-2")
 
     assert (other.version, other.lines) == (0, {})
-    assert checkout_version(checkout_order_id(CUSTOMER, 2), "customer-2") is None
+    assert last
+    assert checkout_order_id(last) != checkout_order_id(replace(last, stream_id="cart#customer-2"))
 
 
 def test_every_commit_of_a_cart_keeps_the_command_that_led_to_it(aws: Aws) -> None:

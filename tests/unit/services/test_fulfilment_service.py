@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from services.fulfilment_service.carrier import CarrierEvent
+from services.fulfilment_service.carrier_messages import CarrierMessages
 from services.fulfilment_service.service import FulfilmentService
 from services.fulfilment_service.simulated_carrier import SimulatedCarrier
 from services.libs.observability.structured_logging import configure_logging
@@ -49,6 +51,11 @@ from tests.unit.services.parcels import (
 
 STREAM = shipment_stream(PARCEL)
 LATER = NOW + timedelta(hours=1)
+
+
+def record(aws: Aws, message: CarrierEvent, cause: Cause = CAUSE, store: EventStore | None = None) -> Commit | None:
+    """Let the carrier tell it of the parcel by itself."""
+    return CarrierMessages(store or aws.store, INTERVAL).record(PARCEL, message, cause)
 
 
 @pytest.fixture
@@ -235,8 +242,9 @@ def test_a_crash_between_label_and_commit_leaves_the_same_label(aws: Aws) -> Non
     assert len(aws.store.read(STREAM)) == 2
 
 
-def test_a_parcel_that_is_picked_up_while_it_is_booked_stays_picked_up(aws: Aws, service: FulfilmentService) -> None:
-    store = _Interrupted(aws, lambda: service.record(PARCEL, told("picked_up"), CAUSE))
+@pytest.mark.usefixtures("service")
+def test_a_parcel_that_is_picked_up_while_it_is_booked_stays_picked_up(aws: Aws) -> None:
+    store = _Interrupted(aws, lambda: record(aws, told("picked_up")))
 
     fulfilment(aws, store=store).book(PARCEL, CAUSE)
 
@@ -387,8 +395,9 @@ def test_a_parcel_that_two_messages_name_is_asked_about_once(aws: Aws) -> None:
     assert carrier.asked == [PARCEL]
 
 
-def test_a_message_of_the_carrier_moves_the_parcel(aws: Aws, booked: FulfilmentService) -> None:
-    commit = booked.record(PARCEL, told("picked_up", LATER), replace(CAUSE, at=LATER))
+@pytest.mark.usefixtures("booked")
+def test_a_message_of_the_carrier_moves_the_parcel(aws: Aws) -> None:
+    commit = record(aws, told("picked_up", LATER), replace(CAUSE, at=LATER))
 
     assert isinstance(commit, Commit)
     assert aws.store.read(STREAM)[-1] == commit
@@ -400,40 +409,41 @@ def test_a_message_about_a_parcel_without_a_label_has_it_looked_at_from_then_on(
     aws: Aws, service: FulfilmentService, away: timedelta
 ) -> None:
     """By the clock here, however wrong the carrier's is."""
-    assert service.record(PARCEL, told("picked_up", NOW + away), CAUSE)
+    assert record(aws, told("picked_up", NOW + away))
 
     assert deadlines(aws) == [((STREAM,), next_look(STREAM, NOW, INTERVAL))]
     assert service.track([STREAM], LATER) == {}
 
 
-def test_late_repeated_and_contradicting_messages_change_nothing(aws: Aws, booked: FulfilmentService) -> None:
-    booked.record(PARCEL, told("in_transit"), CAUSE)
+@pytest.mark.usefixtures("booked")
+def test_late_repeated_and_contradicting_messages_change_nothing(aws: Aws) -> None:
+    record(aws, told("in_transit"))
 
-    assert booked.record(PARCEL, told("picked_up"), CAUSE) is None
-    assert booked.record(PARCEL, told("in_transit"), CAUSE) is None
-    booked.record(PARCEL, told("delivered"), CAUSE)
-    assert [booked.record(PARCEL, told(state), CAUSE) for state in ("lost", "returned_to_sender", "delivered")] == [
-        None
-    ] * 3
+    assert record(aws, told("picked_up")) is None
+    assert record(aws, told("in_transit")) is None
+    record(aws, told("delivered"))
+    assert [record(aws, told(state)) for state in ("lost", "returned_to_sender", "delivered")] == [None] * 3
     assert parcel_phase(aws) == DELIVERED
     assert len(aws.store.read(STREAM)) == 4
 
 
-def test_a_message_that_another_comes_before_is_decided_again(aws: Aws, booked: FulfilmentService) -> None:
-    store = _Interrupted(aws, lambda: booked.record(PARCEL, told("delivered"), CAUSE))
+@pytest.mark.usefixtures("booked")
+def test_a_message_that_another_comes_before_is_decided_again(aws: Aws) -> None:
+    store = _Interrupted(aws, lambda: record(aws, told("delivered")))
 
-    assert fulfilment(aws, store=store).record(PARCEL, told("picked_up"), CAUSE) is None
+    assert record(aws, told("picked_up"), store=store) is None
 
     assert parcel_phase(aws) == DELIVERED
 
 
 def test_a_message_about_an_unknown_parcel_is_refused(aws: Aws) -> None:
-    with pytest.raises(RefusedError, match="there is no parcel order-9-1") as refused:
-        fulfilment(aws).record("order-9-1", told("picked_up"), CAUSE)
+    with pytest.raises(RefusedError, match=f"there is no parcel {PARCEL}") as refused:
+        record(aws, told("picked_up"))
 
     assert refused.value.reason is Refusal.NOT_FOUND
 
 
+@pytest.mark.usefixtures("booked")
 @pytest.mark.parametrize(
     ("away", "named"),
     [
@@ -441,30 +451,30 @@ def test_a_message_about_an_unknown_parcel_is_refused(aws: Aws) -> None:
         (timedelta(days=1, seconds=1), "is of more than a day to come"),
     ],
 )
-def test_a_message_of_a_time_that_cannot_be_is_refused(
-    aws: Aws, booked: FulfilmentService, away: timedelta, named: str
-) -> None:
+def test_a_message_of_a_time_that_cannot_be_is_refused(aws: Aws, away: timedelta, named: str) -> None:
     with pytest.raises(RefusedError, match=named) as refused:
-        booked.record(PARCEL, told("picked_up", NOW + away), CAUSE)
+        record(aws, told("picked_up", NOW + away))
 
     assert refused.value.reason is Refusal.INVALID
     assert parcel_phase(aws) == BOOKED
 
 
+@pytest.mark.usefixtures("booked")
 @pytest.mark.parametrize("away", [-timedelta(minutes=5), timedelta(), timedelta(days=1)])
-def test_a_message_of_a_time_that_a_wrong_clock_explains_is_taken(booked: FulfilmentService, away: timedelta) -> None:
-    assert booked.record(PARCEL, told("picked_up", NOW + away), CAUSE)
+def test_a_message_of_a_time_that_a_wrong_clock_explains_is_taken(aws: Aws, away: timedelta) -> None:
+    assert record(aws, told("picked_up", NOW + away))
 
 
 def _contention() -> None:
     raise ContentionError("each attempt met another transaction")
 
 
-def test_a_message_outlasts_others_that_come_before_it_again_and_again(aws: Aws, booked: FulfilmentService) -> None:
+@pytest.mark.usefixtures("booked")
+def test_a_message_outlasts_others_that_come_before_it_again_and_again(aws: Aws) -> None:
     states = ("picked_up", "in_transit", "out_for_delivery")
-    others = [lambda state=state: booked.record(PARCEL, told(state), CAUSE) for state in states]
+    others = [lambda state=state: record(aws, told(state)) for state in states]
 
-    commit = fulfilment(aws, store=_Interrupted(aws, *others)).record(PARCEL, told("lost"), CAUSE)
+    commit = record(aws, told("lost"), store=_Interrupted(aws, *others))
 
     assert commit
     assert (commit.version, parcel_phase(aws)) == (6, LOST)

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from services.libs.store.customer_orders import Undecided
+from services.libs.store.event_store import EventStore
 from services.order_service import api
 from services.order_service.domain import expire
 from services.order_service.order_reader import OrderReader
-from services.shared.cart_lifecycle import cart_stream, checkout_order_id
+from services.shared.cart_lifecycle import cart_stream
 from services.shared.commits import Commit
 from services.shared.events.cart import CartCheckoutInitiated
 from services.shared.events.order import FulfilmentStarted, OrderPlaced
+from services.shared.order_state import Order
 from services.shared.shipment_lifecycle import BOOKED, LOST, PICKED_UP
 from services.shared.shipment_lifecycle import DELIVERED as AT_HOME
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, Context, seeding
@@ -50,6 +52,8 @@ STREAM = "order#order-1"
 ONE = {"lines": [{"sku": "prod-001", "quantity": 1}]}
 CAME = {**ONE, "restock": []}
 COMMANDS = [(CANCELLATION, None, CLAIMS), (RETURNS, ONE, CLAIMS), (RECEIPT, CAME, STAFF_CLAIMS)]
+
+_HASH = "0" * 24
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -96,7 +100,7 @@ def _commits(aws: Aws) -> History:
 
 def _check_out(aws: Aws, ago: timedelta = timedelta(seconds=1)) -> str:
     """Check the customer's cart out as its second version; return the order's id."""
-    order_id = checkout_order_id("customer-1", 2)
+    order_id = f"c2-{_HASH}"
     checkout = CartCheckoutInitiated(
         customer_id="customer-1", order_id=order_id, shown_total_minor=1000, currency="GBP"
     )
@@ -310,11 +314,11 @@ def test_an_undecided_order_is_nobody_elses(aws: Aws) -> None:
     assert (by_staff.status, by_staff.content["customerId"]) == (200, "customer-1")
 
 
-@pytest.mark.parametrize("version", ["3", "0", "99999999999999999999999999999999999999999"])
-def test_a_made_up_order_of_the_own_cart_is_unknown(aws: Aws, version: str) -> None:
+@pytest.mark.parametrize("made_up", [f"c2-{'1' * 24}", f"c3-{_HASH}", f"c0-{_HASH}", f"c{'9' * 41}-{_HASH}"])
+def test_a_made_up_order_of_the_own_cart_is_unknown(aws: Aws, made_up: str) -> None:
     _check_out(aws)
 
-    assert _call("GET", f"/v1/orders/{checkout_order_id('customer-1', int(version))}").status == 404
+    assert _call("GET", f"/v1/orders/{made_up}").status == 404
 
 
 @pytest.mark.parametrize(("route", "body"), [("cancellation", None), ("returns", ONE)])
@@ -399,11 +403,30 @@ def _set_up(aws: Aws, path: str) -> None:
 
 def _move_on(aws: Aws) -> None:
     """Write what other writers would: refunds are made, and a return is closed."""
-    for one in api._application().orders.as_of("order-1", None).returns.values():  # noqa: SLF001
+    for one in Order.of(_commits(aws)).returns.values():
         if not one.received:
             _append(aws, received(_commits(aws), goods(one.requested.return_id, prod_001=1))[-1:])
-    while api._application().orders.as_of("order-1", None).open_refunds:  # noqa: SLF001
+    while Order.of(_commits(aws)).open_refunds:
         _append(aws, refund_made(_commits(aws))[-1:])
+
+
+@pytest.mark.parametrize(("path", "body", "claims"), COMMANDS)
+def test_a_command_reads_its_order_once(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, path: str, body: object, claims: Mapping[str, object]
+) -> None:
+    _set_up(aws, path)
+    read, streams = EventStore.read, list[str]()
+
+    def counted(store: EventStore, stream_id: str) -> History:
+        streams.append(stream_id)
+        return read(store, stream_id)
+
+    monkeypatch.setattr(EventStore, "read", counted)
+
+    answer = _post(path, body, claims)
+
+    assert answer.status in {200, 201}
+    assert streams.count(STREAM) == 1
 
 
 @pytest.mark.parametrize(("path", "body", "claims"), COMMANDS)

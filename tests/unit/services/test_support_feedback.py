@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from services.libs.http.commands import command_of
-from services.shared.cart_lifecycle import cart_stream, checkout_order_id
+from services.shared.cart_lifecycle import cart_stream
 from services.shared.commits import Commit
 from services.shared.events.order import OrderPlaced
 from services.shared.events.support import CustomerFeedback
@@ -88,7 +88,7 @@ def test_an_order_that_is_not_delivered_has_no_feedback(aws: Aws, history: Histo
 
 
 def test_feedback_on_an_order_that_is_not_decided_is_to_come_later(aws: Aws) -> None:
-    order_id = checkout_order_id("customer-1", 1)
+    order_id = f"c1-{'0' * 24}"
     lines = [{"sku": "prod-001", "quantity": 1}]
     placed = OrderPlaced.of({"orderId": order_id, "customerId": "customer-1", "items": lines})
     aws.store.append(Commit(cart_stream("customer-1"), 1, (placed,), CAUSE))

@@ -12,7 +12,7 @@ from services.libs.personal.sealing import CustomerKey, Place
 from services.libs.runtime import aws_clients
 from services.libs.store.dynamodb_items import to_item
 from services.libs.store.event_store import EventStore
-from services.shared.cart_lifecycle import cart_stream, checkout_order_id
+from services.shared.cart_lifecycle import cart_stream
 from services.shared.commits import Commit
 from services.shared.events.customer import CustomerRegistered
 from services.shared.events.order import OrderPlaced
@@ -254,7 +254,7 @@ def test_a_ticket_is_about_an_order_of_its_customer(aws: Aws) -> None:
 
 
 def test_a_ticket_may_be_about_an_order_that_is_not_decided(aws: Aws) -> None:
-    order_id = checkout_order_id("customer-1", 1)
+    order_id = f"c1-{'0' * 24}"
     lines = [{"sku": "prod-001", "quantity": 1}]
     placed = OrderPlaced.of({"orderId": order_id, "customerId": "customer-1", "items": lines})
     aws.store.append(Commit(cart_stream("customer-1"), 1, (placed,), CAUSE))

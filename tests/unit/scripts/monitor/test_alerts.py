@@ -87,7 +87,7 @@ def _set_webhook(channel: str) -> None:
     )
 
 
-def _make_alarm(name: str, state: Literal["OK", "ALARM"]) -> None:
+def _make_alarm(name: str, state: Literal["OK", "ALARM", "INSUFFICIENT_DATA"]) -> None:
     cloudwatch = boto3.client("cloudwatch", REGION)
     cloudwatch.put_metric_alarm(
         AlarmName=name,
@@ -158,6 +158,22 @@ def test_cloudwatch_alarms_are_shown_those_that_ring_first(
     assert "prod-C" not in text
     assert "the embedded AWS does not judge its alarms" in text
     assert "embedded" not in shown(AWS)
+
+
+def test_cloudwatch_alarms_without_data_are_a_number(
+    shown: Any,  # noqa: ANN401 - a function
+    alertmanager: _Alertmanager,  # noqa: ARG001 - it answers
+) -> None:
+    for name in ("dev-C", "dev-D"):
+        _make_alarm(name, "INSUFFICIENT_DATA")
+
+    _make_alarm("dev-A", "OK")
+
+    text = shown()
+
+    assert "dev-A OK" in text
+    assert "that have no data yet: 2" in text
+    assert "dev-C" not in text
 
 
 def test_without_an_alertmanager_the_alarms_are_shown_all_the_same(

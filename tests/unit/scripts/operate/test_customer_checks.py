@@ -15,8 +15,10 @@ from scripts.operate.post_deploy_suite import Check
 from scripts.operate.shop_client import ShopClient
 from scripts.operate.shop_requests import ProblemError
 from services.payment_service.simulated_gateway import accepts
-from services.shared.cart_lifecycle import checkout_order_id
+from services.shared.cart_lifecycle import cart_stream, checkout_order_id
+from services.shared.commits import Commit
 from services.shared.refusals import Refusal
+from tests.factories import CAUSE
 
 
 class Pool:
@@ -62,9 +64,13 @@ class Shop:
 
     def check_out_cart(self, _: object, version: int) -> object:
         assert (version, self.units) == (self.version, 1)
+        self.placed.append(checkout_order_id(self.read(cart_stream("c-1"))[-1]))
         self.version, self.units = version + 1, 0
-        self.placed.append(checkout_order_id("c-1", self.version))
         return SimpleNamespace(status=202, content=SimpleNamespace(order_id=self.placed[-1]))
+
+    def read(self, stream_id: str) -> list[Commit]:
+        """The last commit of the customer's cart, as the event store has it."""
+        return [Commit(stream_id, self.version, (), CAUSE)]
 
     def get_order(self, _: str) -> object:
         return _answer(SimpleNamespace(lines=[SimpleNamespace(sku="cup", quantity=1)]))
@@ -97,9 +103,11 @@ def _checks(
     orders = SimpleNamespace(wait=lambda ids, _: dict.fromkeys(ids, history))
     monkeypatch.setattr(customer_checks, "ShopUsers", lambda *_: pool)
     monkeypatch.setattr(customer_checks, "OrderClient", lambda *_: orders)
+    monkeypatch.setattr(customer_checks, "EventStore", lambda *_: shop)
     monkeypatch.setattr(ShopClient, "of", lambda *given: shop if len(given) > 2 else nobody)
-    deployment = cast("Deployment", SimpleNamespace(payment_success_rate=success_rate))
-    test = CustomerChecks(cast("Target", None), deployment, "cup")
+    deployment = cast("Deployment", SimpleNamespace(payment_success_rate=success_rate, store_tables=None))
+    target = cast("Target", SimpleNamespace(client=lambda _: None))
+    test = CustomerChecks(target, deployment, "cup")
     return list(test.checks()), test
 
 

@@ -14,13 +14,14 @@ from services.libs.messaging.event_publisher import event_detail
 from services.libs.store.dynamodb_items import to_item
 from services.order_service.domain import PlacedOrder
 from services.order_service.service import OrderService
+from services.shared.cart_lifecycle import checkout_version
 from services.shared.causes import Cause
 from services.shared.commits import Commit
 from services.shared.events.order import OrderPlaced
 from tests.factories import NOW, PAYMENT_TIMEOUT, place
 from tests.unit.conftest import DEADLINE_TABLE, EVENT_STORE_TABLE, Aws
 from tests.unit.scripts.recovery.test_after_sale_recovery import World
-from tests.unit.services.carts import STREAM, checked_out, deadlines, events, filled
+from tests.unit.services.carts import HOUR, STREAM, checked_out, deadlines, events, filled
 
 
 @pytest.fixture
@@ -115,6 +116,36 @@ def test_a_cart_that_its_customer_has_changed_since_the_loss_is_left(
 
     _replay(world, monkeypatch, checkout)
 
+    assert events(world.aws) == ["CartItemAdded", "CartItemAdded"]
+
+
+def test_a_checkout_after_a_loss_is_another_order_than_the_lost_one_of_its_version(world: World) -> None:
+    filled(world.aws)
+    world.back_up()
+    filled(world.aws)
+    lost = checked_out(world.aws, 2000)
+    world.restore()
+    filled(world.aws, at=NOW + HOUR)
+
+    placed = checked_out(world.aws, 2000)
+
+    assert checkout_version(placed) == checkout_version(lost) == 3
+    assert placed != lost
+
+
+def test_a_cart_that_was_filled_anew_up_to_the_lost_version_is_left_and_named(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled(world.aws)
+    filled(world.aws)
+    order_id = checked_out(world.aws, 2000)
+    checkout = world.aws.store.read(STREAM)[-1]
+    _lose(world.aws, STREAM, 2, 3)
+    filled(world.aws, sku="prod-002", at=NOW + HOUR)
+
+    _replay(world, monkeypatch, checkout)
+
+    assert f"their carts may hold the same goods: {order_id}" in " ".join(capsys.readouterr().out.split())
     assert events(world.aws) == ["CartItemAdded", "CartItemAdded"]
 
 
