@@ -13,6 +13,7 @@ from services.libs.store.commit_items import commit_from_item
 from services.shared.cart_lifecycle import CART, EMPTY
 from services.shared.category_lifecycle import CATEGORY
 from services.shared.commits import Commit
+from services.shared.customer_lifecycle import CUSTOMER, ERASED, LOGIN, REGISTERED, SEEN
 from services.shared.inventory import Move
 from services.shared.lifecycle import ImpossibleCommitError, Phase
 from services.shared.order_lifecycle import (
@@ -69,6 +70,9 @@ _LATER = {
     "cart cleared": (CART, [*_FILLED, "cart-cleared"], EMPTY),
     "cart abandoned": (CART, [*_FILLED, "cart-abandoned"], EMPTY),
     "created and changed": (SKU, ["product-created", "product-updated", "product-stocked"], STOCKED),
+    "customer erased": (CUSTOMER, ["customer-registered", "profile-updated", "customer-erased"], ERASED),
+    "customer registered by a command": (CUSTOMER, ["customer-registered-by-command"], REGISTERED),
+    "customer signed in": (LOGIN, ["customer-login"], SEEN),
     "parcel came back": (SHIPMENT, [*_BOOKED, "parcel-tracked", "parcel-returned-to-sender"], RETURNED_TO_SENDER),
 }
 _OPEN = {"forced", "confirmed", "called off", "lost", "sent back", "one of two lost"}
