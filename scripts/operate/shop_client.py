@@ -26,6 +26,7 @@ from services.libs.http.health import Health
 from services.libs.http.signatures import SIGNATURE_HEADER, signature
 from services.order_service.api import ReceiveReturn, RequestReturn, ReturnLine
 from services.order_service.order_views import OrderView, ReturnView
+from services.support_service.api import CreateTicket, FeedbackView, GiveFeedback, TicketList, TicketText, TicketView
 
 
 class ShopClient(ShopRequests):
@@ -139,6 +140,35 @@ class ShopClient(ShopRequests):
         path = _path("orders", order_id, "returns", return_id, "receipt")
         body = ReceiveReturn(lines=_lines(units), restock=_lines(restock))
         return self.request("POST", path, ReturnView, body=body, key=key, version=version)
+
+    def list_tickets(self, limit: int | None = None, cursor: str | None = None) -> Answer[TicketList]:
+        return self.request("GET", "/v1/tickets", TicketList, query={"limit": limit, "cursor": cursor})
+
+    def create_ticket(self, new: CreateTicket, key: str | None = None) -> Answer[TicketView]:
+        return self.request("POST", "/v1/tickets", TicketView, body=new, key=key)
+
+    def get_ticket(self, ticket_id: str) -> Answer[TicketView]:
+        return self.request("GET", _path("tickets", ticket_id), TicketView)
+
+    def resolve_ticket(self, ticket_id: str, text: str, key: str | None = None) -> Answer[TicketView]:
+        body = TicketText(text=text)
+        return self.request("POST", _path("tickets", ticket_id, "resolution"), TicketView, body=body, key=key)
+
+    def reopen_ticket(self, ticket_id: str, text: str, key: str | None = None) -> Answer[TicketView]:
+        body = TicketText(text=text)
+        return self.request("POST", _path("tickets", ticket_id, "reopening"), TicketView, body=body, key=key)
+
+    def close_ticket(self, ticket_id: str, key: str | None = None) -> Answer[TicketView]:
+        return self.request("POST", _path("tickets", ticket_id, "closure"), TicketView, key=key)
+
+    def give_feedback(
+        self, order_id: str, rating: int, text: str | None = None, key: str | None = None
+    ) -> Answer[FeedbackView]:
+        body = GiveFeedback(rating=rating, text=text)
+        return self.request("POST", _path("orders", order_id, "feedback"), FeedbackView, body=body, key=key)
+
+    def get_feedback(self, order_id: str) -> Answer[FeedbackView]:
+        return self.request("GET", _path("orders", order_id, "feedback"), FeedbackView)
 
     def record_carrier_event(self, message: CarrierMessage, secret: str) -> Answer[CarrierAnswer]:
         """Tell how far a parcel is, signed with the secret of carriers."""
