@@ -95,6 +95,16 @@ def test_a_customer_whose_registration_a_restore_took_is_registered_with_the_key
     assert key_item(aws) == key
 
 
+def test_an_erasure_that_overtakes_a_registration_with_an_old_key_wins(aws: Aws) -> None:
+    registered(aws)
+    lose_stream(aws)
+    rival = racing(aws, lambda: erased(aws))
+
+    _refused(Refusal.ERASED, lambda: customers(aws, rival).register(CUSTOMER, USERNAME, CAUSE, ADA))
+
+    assert events(aws) == ["CustomerErased"]
+
+
 def test_an_update_states_the_fields_that_changed_and_no_others(aws: Aws) -> None:
     registered(aws)
 
