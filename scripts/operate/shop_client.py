@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.operate.shop_requests import Answer, ShopRequests, as_json
+from scripts.operate.shop_requests import Answer, Nothing, ShopRequests, as_json
 from services.cart_service.api import AddItem, CartView, ChangeItem, Checkout, CheckoutView, TotalView
 from services.catalog_service.api import (
     CategoryList,
@@ -20,6 +20,7 @@ from services.catalog_service.api import (
     ProductView,
     StockView,
 )
+from services.customer_service.api import MeView, MyChanges
 from services.fulfilment_service.api import CarrierAnswer, CarrierMessage
 from services.libs.http.health import Health
 from services.libs.http.signatures import SIGNATURE_HEADER, signature
@@ -98,6 +99,17 @@ class ShopClient(ShopRequests):
         """Order what is in the cart, for no more than `shown`."""
         body = Checkout(totalMinor=shown.amount_minor, currency=shown.currency)
         return self.request("POST", "/v1/cart/checkout", CheckoutView, body=body, version=version, key=key)
+
+    def get_me(self) -> Answer[MeView]:
+        return self.request("GET", "/v1/me", MeView)
+
+    def change_me(self, changes: MyChanges, version: int) -> Answer[MeView]:
+        """Change the fields of the bearer's profile that are set."""
+        return self.request("PATCH", "/v1/me", MeView, body=changes, version=version)
+
+    def delete_me(self) -> Answer[Nothing]:
+        """Erase the bearer, for good."""
+        return self.request("DELETE", "/v1/me", Nothing)
 
     def get_order(self, order_id: str, customer_id: str | None = None) -> Answer[OrderView]:
         return self.request("GET", _path("orders", order_id), OrderView, query={"customerId": customer_id})

@@ -101,7 +101,8 @@ class SupportService:
         customer_id = Ticket.of(known).customer_id
         store, by = self._store, ClosedBy.STAFF
         if customer_id == request.actor.customer_id:
-            texts.key(customer_id)
+            if self._keys.tombstone(customer_id):
+                raise RefusedError(Refusal.ERASED, "the customer was erased")
             store, by = store.for_customer(customer_id), ClosedBy.CUSTOMER
         history = _written(
             store,

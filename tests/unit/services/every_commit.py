@@ -17,8 +17,13 @@ from services.cart_service.domain import (
     remove,
 )
 from services.catalog_service.domain import create_product, set_stock, update_product
+from services.customer_service.domain import Customer, Profile, log_in
+from services.customer_service.domain import erase as erase_customer
+from services.customer_service.service import profile_updated
 from services.fulfilment_service.carrier import CarrierEvent, Label
 from services.fulfilment_service.domain import advance, booked, start
+from services.libs.personal.registration import registration
+from services.libs.personal.sealing import CustomerKey
 from services.order_service.after_sale import (
     ReceivedGoods,
     cancel,
@@ -169,6 +174,16 @@ _PRODUCT_UPDATED = _some(update_product(fold((_PRODUCT_CREATED,)), "s" * 20, {"p
 _STOCKED = _some(set_stock(StockItem("s" * 20, _NEW.product, 0, 0, 0), 10, (_PRODUCT_UPDATED,), CAUSE))
 _SEEDED_WHOLE = create_product(_NEW, CAUSE, stock=10)
 
+_KEY = CustomerKey("c-" + "c" * 26, b"s" * 32)
+_ADDRESS = {"lines": ("l" * 30,) * 2, "city": "c" * 20, "postcode": "p" * 8, "country": "GB"}
+_REGISTERED = registration(_KEY, CAUSE, Profile(mail="m" * 30).text)
+_REGISTERED_BY_COMMAND = registration(_KEY, CAUSE)
+_PROFILE_UPDATED = _some(
+    profile_updated(Customer.of(_KEY.customer_id, (_REGISTERED,)), _KEY, {"addresses": (_ADDRESS,)}, CAUSE)
+)
+_CUSTOMER_ERASED = _some(erase_customer(Customer.of(_KEY.customer_id, (_REGISTERED, _PROFILE_UPDATED)), CAUSE))
+_LOGIN = _some(log_in(_KEY.customer_id, None, CAUSE))
+
 
 def _sealed(_version: int, _field: str, text: str) -> str:
     """As long as a ciphertext: it has a nonce of 12 bytes and a tag of 16 beside the text."""
@@ -227,6 +242,11 @@ COMMITS = {
     "product_created": _PRODUCT_CREATED,
     "product_updated": _PRODUCT_UPDATED,
     "stocked": _STOCKED,
+    "customer_registered": _REGISTERED,
+    "customer_registered_by_command": _REGISTERED_BY_COMMAND,
+    "profile_updated": _PROFILE_UPDATED,
+    "customer_erased": _CUSTOMER_ERASED,
+    "customer_login": _LOGIN,
     "ticket_created": _TICKET_CREATED,
     "ticket_resolved": _RESOLVED,
     "ticket_reopened": _REOPENED,
@@ -266,6 +286,9 @@ HISTORIES = {
     "seeded_whole": (_SEEDED_WHOLE,),
     "category": (_CATEGORY_CREATED,),
     "product": (_PRODUCT_CREATED, _PRODUCT_UPDATED, _STOCKED),
+    "customer": (_REGISTERED, _PROFILE_UPDATED, _CUSTOMER_ERASED),
+    "customer_erased_at_once": (_some(erase_customer(Customer.of(_KEY.customer_id, ()), CAUSE)),),
+    "login": (_LOGIN, _some(log_in(_KEY.customer_id, _LOGIN, replace(CAUSE, at=NOW + HOUR)))),
     "ticket": (*_ANSWERED, _TICKET_CLOSED),
     "ticket_orphaned": (*_ANSWERED, _REOPENED, _ORPHAN_CLOSED),
     "feedback": (_FEEDBACK,),

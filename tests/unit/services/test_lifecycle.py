@@ -13,6 +13,7 @@ from services.libs.store.commit_items import commit_from_item
 from services.shared.cart_lifecycle import CART, EMPTY
 from services.shared.category_lifecycle import CATEGORY
 from services.shared.commits import Commit
+from services.shared.customer_lifecycle import CUSTOMER, ERASED, LOGIN, REGISTERED, SEEN
 from services.shared.inventory import Move
 from services.shared.lifecycle import ImpossibleCommitError, Phase
 from services.shared.order_lifecycle import (
@@ -71,6 +72,9 @@ _LATER = {
     "cart cleared": (CART, [*_FILLED, "cart-cleared"], EMPTY),
     "cart abandoned": (CART, [*_FILLED, "cart-abandoned"], EMPTY),
     "created and changed": (SKU, ["product-created", "product-updated", "product-stocked"], STOCKED),
+    "customer erased": (CUSTOMER, ["customer-registered", "profile-updated", "customer-erased"], ERASED),
+    "customer registered by a command": (CUSTOMER, ["customer-registered-by-command"], REGISTERED),
+    "customer signed in": (LOGIN, ["customer-login"], SEEN),
     "ticket of no order": (TICKET, ["ticket-about-no-order"], OPEN),
     "ticket closed": (TICKET, [*_ANSWERED, "ticket-closed-by-customer"], CLOSED),
     "ticket orphaned": (TICKET, [*_ANSWERED, "ticket-reopened", "ticket-closed-by-erasure"], CLOSED),
