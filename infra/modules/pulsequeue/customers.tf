@@ -13,9 +13,9 @@ module "customer_service" {
     signed_in = ["GET /v1/me", "PATCH /v1/me", "DELETE /v1/me"]
   }
 
-  commits = { store = local.store, of_customers = true }
+  commits = { store = local.store, of_customers = true, by_handler = false }
 
-  told     = { USER_POOL_ID = module.user_pool.pool_id }
+  told     = { CUSTOMER_KEY_TABLE = module.customer_key_table.table_name, USER_POOL_ID = module.user_pool.pool_id }
   api_told = { WRAPPING_KEY_ARN = module.wrapping_key.key_arn }
 
   may = {

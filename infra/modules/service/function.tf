@@ -51,10 +51,12 @@ locals {
     } if commits.of_customers],
   )
 
-  environment = merge(local.known_to_all, local.commit_environment, var.told, [for queue in local.rejects : { DEAD_LETTER_QUEUE_URL = queue.url }]...)
+  handler_commits = try(var.commits.by_handler, false)
+
+  environment = merge(local.known_to_all, local.handler_commits ? local.commit_environment : {}, var.told, [for queue in local.rejects : { DEAD_LETTER_QUEUE_URL = queue.url }]...)
 
   policy_statements = concat(
-    local.commit_statements,
+    [for statement in local.commit_statements : statement if local.handler_commits],
     [for queue in local.rejects : {
       sid       = "SendDeadLetters"
       actions   = ["sqs:SendMessage"]

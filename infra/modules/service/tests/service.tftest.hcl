@@ -241,6 +241,34 @@ run "commits_of_customers_check_that_the_customer_is_not_erased_and_may_do_no_mo
   }
 }
 
+run "a_handler_that_writes_no_commits_may_write_none" {
+  command = plan
+
+  variables {
+    has_queue = true
+    trigger   = {}
+    commits = {
+      store = {
+        event_store = { table_name = "dev-event-store-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-event-store-table" }
+        inventory   = { table_name = "dev-inventory-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-inventory-table" }
+        metrics     = { table_name = "dev-metrics-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-metrics-table" }
+        deadline    = { table_name = "dev-deadline-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-deadline-table" }
+        keys        = { table_name = "dev-customer-key-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-customer-key-table" }
+      }
+      by_handler = false
+    }
+  }
+
+  assert {
+    condition = (
+      local.policy_statements[*].sid == ["SendDeadLetters"] && keys(local.environment) == ["DEAD_LETTER_QUEUE_URL", "ENVIRONMENT", "LOG_LEVEL"] &&
+      local.trigger_policy_statements[*].sid == ["CommitEvents", "Count"] &&
+      { for name, function in output.service.functions : name => function.writes_commits } == { cart-service = false, cart-service-trigger = true }
+    )
+    error_message = "The handler may write commits, or the trigger may not, or others are told so."
+  }
+}
+
 run "a_service_has_nothing_that_it_does_not_ask_for" {
   command = plan
 
