@@ -245,8 +245,8 @@ run "a_handler_that_writes_no_commits_may_write_none" {
   command = plan
 
   variables {
-    has_queue = true
-    trigger   = {}
+    listens_to = { order-placed = { bus = { name = "dev-order-bus", source = "order.service" }, events = ["OrderPlaced"] } }
+    trigger    = {}
     commits = {
       store = {
         event_store = { table_name = "dev-event-store-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-event-store-table" }
