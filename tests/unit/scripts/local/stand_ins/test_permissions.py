@@ -66,7 +66,11 @@ def test_a_token_that_cannot_be_read_names_no_branch() -> None:
 @pytest.mark.parametrize(
     ("service", "body", "known"),
     [
-        ("kms", {"EncryptionContext": {"customer_id": "c-1"}}, {"tag": "x", "kms:EncryptionContextKeys": ["customer_id"]}),
+        (
+            "kms",
+            {"EncryptionContext": {"customer_id": "c-1"}},
+            {"tag": "x", "kms:EncryptionContextKeys": ["customer_id"]},
+        ),
         ("kms", {"EncryptionContext": {}}, {"tag": "x"}),
         ("kms", {"KeyId": "key"}, {"tag": "x"}),
         ("dynamodb", {"EncryptionContext": {"customer_id": "c-1"}}, {"tag": "x"}),
