@@ -63,7 +63,7 @@ def test_the_reference_makes_the_clients_it_is_told(tmp_path: Path) -> None:
 
 def test_the_reference_has_an_event_handler_for_an_api_and_the_cipher_for_a_function_that_seals() -> None:
     code = (
-        "import json, sys; from scripts.measure import cold_probe; cold_probe.reference([], serves=SERVES, seals=SEALS);"
+        "import sys; from scripts.measure import cold_probe; cold_probe.reference([], serves=SERVES, seals=SEALS);"
         "print(*(any(part in name for name in sys.modules) for part in ('event_handler', 'ciphers.aead')))"
     )
     found = [
