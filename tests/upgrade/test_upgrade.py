@@ -59,7 +59,7 @@ CUSTOMERS = Before("773a587", metrics_task="monitor.token")
 _EVERY = {"modules": MODULES, "deadlines": DEADLINES, "functions": FUNCTIONS, "customers": CUSTOMERS}
 
 
-@pytest.fixture(scope="module", params=_EVERY.values(), ids=_EVERY.keys())
+@pytest.fixture(scope="module", params=[*_EVERY.values()], ids=[*_EVERY])
 def before(request: pytest.FixtureRequest) -> Before:
     found: Before = request.param
     known = subprocess.run(["git", "cat-file", "-e", found.commit], cwd=REPO_ROOT, capture_output=True, check=False)
