@@ -256,7 +256,7 @@ _TABLES = {
     "event-store": TableRow(
         {"stream_id": "x", "version": 1},
         {
-            "BatchGetItem": {ORDER, ORDER_API, PAYMENT, CATALOG_API, SUPPORT_API},
+            "BatchGetItem": {ORDER, ORDER_API, PAYMENT, CATALOG_API, SUPPORT, SUPPORT_API},
             "PartiQLInsert": {ORDER},
             "PutItem": _COMMITTING,
             "Query": _COMMITTING,
