@@ -308,6 +308,7 @@ def _key_schema(keys: Iterable[str]) -> "list[KeySchemaElementTypeDef]":
 def _forget_clients() -> None:
     for cached in (
         aws_clients.cloudwatch,
+        aws_clients.cognito,
         aws_clients.dynamodb,
         aws_clients.events,
         aws_clients.kms,
