@@ -1,6 +1,6 @@
 """Compare what the log says of customers with the table of their keys. No key is read, and no name."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
@@ -10,7 +10,7 @@ from scripts.deploy.deployment import Deployment
 from scripts.ledger.log_reader import read_stream, readable_commits, scan
 from services.libs.store.dynamodb_items import Item, batch_get, to_item
 from services.shared.commits import Commit
-from services.shared.customer_lifecycle import CUSTOMER_PREFIX, customer_stream
+from services.shared.customer_lifecycle import customer_stream
 from services.shared.events.customer import CustomerErased
 
 if TYPE_CHECKING:
@@ -90,10 +90,8 @@ def erasure_of(history: Iterable[Commit]) -> datetime | None:
     return next((commit.cause.at for commit in history if commit.find(CustomerErased)), None)
 
 
-def flaw_of(history: Sequence[Commit], state: KeyState | None) -> CustomerFlaw | None:
-    """Compare a customer's own stream with their item, which was read after it."""
-    customer_id = history[0].stream_id.removeprefix(CUSTOMER_PREFIX)
-    erased_at = erasure_of(history)
+def flaw_of(customer_id: str, erased_at: datetime | None, state: KeyState | None) -> CustomerFlaw | None:
+    """Compare a customer of the log, erased by it or not, with their item, which was read after it."""
     if erased_at and not (state and state.erased_at):
         return CustomerFlaw(Flaw.NO_TOMBSTONE, customer_id, erased_at)
     if not erased_at and state is None:

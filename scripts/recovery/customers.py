@@ -1,5 +1,6 @@
 """Mend what the log and the table of customers' keys contradict each other in. A destroyed key stays destroyed."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -10,77 +11,78 @@ from scripts.deploy.target import Target
 from scripts.ledger.customers import CustomerFlaw, Flaw
 from scripts.operate.relay_catchup import publisher_of
 from scripts.operate.shop_users import ShopUsers
-from services.libs.personal.customer_keys import CustomerKeys, KeyExistsError
-from services.libs.store.event_store import EventStore, VersionTakenError
+from services.customer_service.service import Customers
+from services.libs.personal.customer_keys import CustomerKeys
+from services.libs.store.event_store import EventStore
 from services.shared.causes import Cause
-from services.shared.commits import Commit
 from services.shared.customer_lifecycle import customer_stream
-from services.shared.events.customer import CustomerErased, CustomerRegistered
-from services.shared.events.event import Event
+from services.shared.events.customer import CustomerErased
+from services.shared.faults import DependencyError
 from services.shared.refusals import RefusedError
 
+_SHOWN = 10
 _NAMELESS = (Flaw.NO_TOMBSTONE, Flaw.KEY_LOST)
 """Their items of the table of keys may be gone, and with them the users' names."""
 _DONE = {
-    Flaw.NOT_COMMITTED: "CustomerErased committed again, as the key is destroyed",
-    Flaw.NO_TOMBSTONE: "key destroyed, as the log has CustomerErased",
-    Flaw.UNFINISHED: "CustomerErased published again, so that the erasure is finished",
-    Flaw.KEY_LOST: "a new key made, as theirs is lost; what was sealed before cannot be read",
-    Flaw.NOT_REGISTERED: "CustomerRegistered committed again, without a profile",
+    Flaw.NOT_COMMITTED: "erased again, as the key is destroyed",
+    Flaw.NO_TOMBSTONE: "key destroyed, as the log has the erasure",
+    Flaw.UNFINISHED: "erasure told again, so that it is finished",
+    Flaw.KEY_LOST: "given a new key, as theirs is not here; nobody can read what was sealed before",
+    Flaw.NOT_REGISTERED: "registered again, without a profile",
 }
 
 
 class CustomerMender:
+    """Its lines and texts name ids only."""
+
     def __init__(
-        self, target: Target, deployment: Deployment, tool: str, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        target: Target,
+        deployment: Deployment,
+        tool: str,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        client = target.client("dynamodb")
+        client, tables = target.client("dynamodb"), deployment.tables
         self._store = EventStore(client, deployment.store_tables)
-        table, wrapping_key = deployment.tables.customer_key, deployment.wrapping_key_arn
-        self._keys = CustomerKeys(client, target.client("kms"), table, wrapping_key)
+        self._keys = CustomerKeys(client, target.client("kms"), tables.customer_key, deployment.wrapping_key_arn)
+        self._customers = Customers(self._store, self._keys)
         self._users = ShopUsers(target, deployment)
         self._publisher = publisher_of(target, deployment)
         self._run_id = f"{tool}-{uuid4()}"
         self._clock = clock
 
     def mend(self, flaws: Iterable[CustomerFlaw]) -> Iterator[str]:
-        """Mend each and print a line for it; give what could not be mended, in words. They name ids only."""
-        flaws = list(flaws)
-        usernames = self._users.names({one.customer_id for one in flaws if one.flaw in _NAMELESS})
-        for one in flaws:
+        """Mend each, and print what was done; give the customers that stay as they are, each with the reason."""
+        found = list(flaws)
+        usernames = self._users.names({one.customer_id for one in found if one.flaw in _NAMELESS})
+        mended = defaultdict[Flaw, list[str]](list)
+        for one in found:
             try:
-                done = self._mend(one, usernames.get(one.customer_id))
-            except (KeyExistsError, RefusedError, VersionTakenError):
-                done = False
-            if done:
-                out.print(f"{one.customer_id}: {_DONE[one.flaw]}", markup=False)
+                self._mend(one, usernames.get(one.customer_id))
+            except (DependencyError, LookupError, RefusedError) as error:
+                yield f"{one.customer_id}: {error}"
             else:
-                yield f"{one.customer_id}: it has changed since it was compared, or could not be published; try again"
+                mended[one.flaw].append(one.customer_id)
+        for flaw, customer_ids in mended.items():
+            more = f" and {len(customer_ids) - _SHOWN:,} more" if len(customer_ids) > _SHOWN else ""
+            out.print(f"{_DONE[flaw]}: {', '.join(customer_ids[:_SHOWN])}{more}", markup=False)
 
-    def _mend(self, found: CustomerFlaw, username: str | None) -> bool:
-        customer_id = found.customer_id
+    def _mend(self, found: CustomerFlaw, username: str | None) -> None:
+        cause = Cause(self._run_id, self._run_id, self._clock())
         match found.flaw:
             case Flaw.NOT_COMMITTED:
-                self._commit(customer_id, CustomerErased(customer_id=customer_id))
-            case Flaw.NOT_REGISTERED:
-                self._commit(customer_id, CustomerRegistered(customer_id=customer_id))
+                self._customers.erase_again(found.customer_id, cause)
+            case Flaw.KEY_LOST | Flaw.NOT_REGISTERED:
+                self._customers.register(found.customer_id, username or "", cause)
             case Flaw.NO_TOMBSTONE:
-                erasure = self._keys.erasure(customer_id, found.erased_at or self._clock(), username)
-                self._keys.keep(erasure)
-                return self._publish_erasure(customer_id)
-            case Flaw.KEY_LOST:
-                _, kept = self._keys.create(customer_id, username)
-                self._keys.keep(kept)
+                self._keys.keep(self._keys.erasure(found.customer_id, found.erased_at or cause.at, username))
+                self.publish_erasure(found.customer_id)
             case Flaw.UNFINISHED:
-                return self._publish_erasure(customer_id)
-        return True
+                self.publish_erasure(found.customer_id)
 
-    def _commit(self, customer_id: str, event: Event) -> None:
+    def publish_erasure(self, customer_id: str) -> None:
+        """Publish CustomerErased again, with the id that it had. While the services pause, their queues keep it."""
         stream = customer_stream(customer_id)
-        cause = Cause(self._run_id, self._run_id, self._clock())
-        self._store.append(Commit(stream, self._store.latest_version(stream) + 1, (event,), cause))
-
-    def _publish_erasure(self, customer_id: str) -> bool:
-        """The event has the id that it had. While the services pause, their queues keep it."""
-        last = self._store.read_back(customer_stream(customer_id), lambda commit: bool(commit.find(CustomerErased)))
-        return not self._publisher.publish(last)
+        history = self._store.read_back(stream, lambda commit: commit.find(CustomerErased) is not None)
+        if self._publisher.publish(history[:1]):
+            raise DependencyError("EventBridge refused CustomerErased; run this again")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from scripts.ledger.audit.findings import Difference
 from scripts.ledger.audit.streams import StreamCheck
-from scripts.ledger.customers import USUALLY_ERASED_AFTER, CustomerFlaw, CustomerKeyStates, Flaw, flaw_of
+from scripts.ledger.customers import USUALLY_ERASED_AFTER, CustomerFlaw, CustomerKeyStates, Flaw, erasure_of, flaw_of
 from services.shared.cart_lifecycle import CART_PREFIX
 from services.shared.causes import timestamp
 from services.shared.commits import Commit
@@ -54,8 +54,8 @@ def check_customers(
     states = keys.of(filter(None, customers))
     for check, history, customer_id in zip(checks, streams, customers, strict=True):
         state = states.get(customer_id) if customer_id else None
-        if check.stream_id.startswith(CUSTOMER_PREFIX):
-            check.flaw = flaw_of(history, state)
+        if customer_id and check.stream_id.startswith(CUSTOMER_PREFIX):
+            check.flaw = flaw_of(customer_id, erasure_of(history), state)
             check.differences += [difference_of(check.flaw)] if check.flaw else []
         elif state and state.erased_at:
             check.differences += _commits_after(history, state.erased_at + longest_request)
