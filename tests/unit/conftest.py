@@ -30,9 +30,10 @@ from services.libs.personal.customer_keys import CustomerKeys
 from services.libs.runtime import aws_clients
 from services.libs.runtime.backoff import Backoff
 from services.libs.store.catalogue_index import BY_CATEGORY, BY_NAME, CATEGORIES
-from services.libs.store.commit_items import CATEGORY_PARENT
+from services.libs.store.commit_items import CATEGORY_PARENT, TICKET_CUSTOMER, TICKET_LIST
 from services.libs.store.event_store import EventStore, Tables
 from services.libs.store.inventory_table import LISTED, InventoryTable
+from services.libs.store.ticket_index import TICKETS, TICKETS_BY_CUSTOMER
 from services.shared.events.event import Bus
 from tests import quick_moto
 
@@ -243,7 +244,12 @@ def stand_in(world: str, make: Callable[[], None]) -> None:
 
 def _make_tables_and_buses() -> None:
     dynamodb, events = _SESSION.client("dynamodb"), _SESSION.client("events")
-    _create_table(dynamodb, EVENT_STORE_TABLE, {CATEGORIES: (CATEGORY_PARENT, "stream_id")}, stream_id="S", version="N")
+    streams = {
+        CATEGORIES: (CATEGORY_PARENT, "stream_id"),
+        TICKETS: (TICKET_LIST, "committed_at"),
+        TICKETS_BY_CUSTOMER: (TICKET_CUSTOMER, "committed_at"),
+    }
+    _create_table(dynamodb, EVENT_STORE_TABLE, streams, stream_id="S", version="N")
     _create_table(dynamodb, DEADLINE_TABLE, minute_shard="S", group_id="S")
     _create_table(dynamodb, METRICS_TABLE, id="S")
     _create_table(dynamodb, CUSTOMER_KEY_TABLE, customer_id="S")

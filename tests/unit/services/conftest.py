@@ -59,6 +59,12 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def cursor_secret(aws: Aws) -> None:
+    """The secret that signs the cursors of lists."""
+    aws.ssm.put_parameter(Name="/test/cursor-secret", Value="secret", Type="SecureString")
+
+
+@pytest.fixture
 def _one_item_per_page(aws: Aws) -> None:
     """DynamoDB's pages are of a megabyte, which no test fills."""
     for operation in ("Query", "Scan"):
