@@ -66,7 +66,7 @@ class ShopUsers:
         """Remove the user of a made-up address."""
         self._cognito.admin_delete_user(UserPoolId=self._pool.id, Username=email_of(name))
 
-    def customer_id(self, user: str) -> tuple[str, str]:
+    def find(self, user: str) -> tuple[str, str]:
         """Find the customer by their address or user name: their id, and the user's name in the pool.
 
         Raises UserError, whose text does not repeat what was given.
@@ -75,7 +75,7 @@ class ShopUsers:
             found = self._cognito.admin_get_user(UserPoolId=self._pool.id, Username=user)
         except self._cognito.exceptions.UserNotFoundException:
             raise UserError(
-                "the pool has no such user; if they were erased before, give the customer's id from that receipt"
+                "the pool has no such user; for one who is erased already, give the customer's id of the receipt"
             ) from None
         return _customer_id(found["UserAttributes"]), found["Username"]
 
