@@ -124,10 +124,12 @@ def resume(_: Context, target: str = "local") -> None:
     needs=DEPLOYMENT,
     example="customer-erase c-0123456789abcdef0123456789",
     positional=["customer"],
+    instead="user",
+    may_be_empty=["customer"],
 )
 def customer_erase(
     _: Context,
-    customer: str | None = None,
+    customer: str,
     user: str | None = None,
     target: str = "local",
     yes: str | None = None,
@@ -139,4 +141,4 @@ def customer_erase(
     """
     from scripts.operate import customer_erase
 
-    customer_erase.erase(target_of(target), customer, user, yes, as_json=json)
+    customer_erase.erase(target_of(target), customer or None, user, yes, as_json=json)
