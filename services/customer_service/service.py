@@ -92,7 +92,7 @@ class Customers:
         def decided(history: History) -> Commit | None:
             customer = Customer.of(customer_id, history)
             require_version(customer, version)
-            return _updated(customer, key, changes, cause)
+            return profile_updated(customer, key, changes, cause)
 
         store = self._store.for_customer(customer_id)
         history, commit = write_next(store, lambda: self._read(customer_id), decided)
@@ -181,7 +181,8 @@ def _opened(customer: Customer, sealed: SealedProfile, key: CustomerKey | None) 
     return Profile.of(key.unseal(_place(customer, sealed.version), sealed.text))
 
 
-def _updated(customer: Customer, key: CustomerKey, changes: Mapping[str, object], cause: Cause) -> Commit | None:
+def profile_updated(customer: Customer, key: CustomerKey, changes: Mapping[str, object], cause: Cause) -> Commit | None:
+    """The commit that states the profile with these changes; None if they change nothing. Raises RefusedError."""
     updated = update(_found(customer, key).profile, changes)
     if updated is None:
         return None

@@ -33,10 +33,13 @@ class Texts:
             return None
 
     def _find(self, customer_id: str) -> CustomerKey | RefusedError:
-        lost = RefusedError(Refusal.UNREADABLE, "what the customer wrote cannot be read: its key is lost")
         try:
-            return self._keys.find(customer_id) or lost
+            return self._keys.find(customer_id) or unreadable()
         except RefusedError as erased:
             return erased
         except UnreadableError:
-            return lost
+            return unreadable()
+
+
+def unreadable() -> RefusedError:
+    return RefusedError(Refusal.UNREADABLE, "what the customer wrote cannot be read: its key is lost")

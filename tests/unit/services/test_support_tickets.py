@@ -433,6 +433,15 @@ def test_staff_is_told_that_a_customers_key_is_lost(aws: Aws) -> None:
     assert (answer.status, answer.content["type"].rpartition(":")[2]) == (409, "unreadable")
 
 
+def test_a_customer_whose_key_is_lost_can_close_a_ticket(aws: Aws) -> None:
+    ticket_id = open_ticket()
+    aws.dynamodb.delete_item(TableName=CUSTOMER_KEY_TABLE, Key=to_item({"customer_id": "customer-1"}))
+
+    closed = _step(ticket_id, "close", "key-2")
+
+    assert (closed.status, closed.content["status"], _texts(closed)) == (200, "closed", [("customer", None)])
+
+
 def test_a_read_that_misses_a_version_shows_what_was_before(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     """An eventually consistent read of several items may have the third version, and not the second yet."""
     ticket_id = _after("resolve", "reopen")
