@@ -21,10 +21,12 @@ from moto.core import models as moto_models
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.events.models import events_backends
+from moto.kms import models as kms_models
 from moto.sqs.models import sqs_backends
 
 from scripts.deploy.deployment import Deployment
 from services.libs.messaging.dead_letters import DeadLetters
+from services.libs.personal.customer_keys import CustomerKeys
 from services.libs.runtime import aws_clients
 from services.libs.runtime.backoff import Backoff
 from services.libs.store.catalogue_index import BY_CATEGORY, BY_NAME, CATEGORIES
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import CreateTableInputTypeDef, KeySchemaElementTypeDef
     from types_boto3_events import EventBridgeClient
+    from types_boto3_kms import KMSClient
     from types_boto3_sqs import SQSClient
     from types_boto3_ssm import SSMClient
 
@@ -56,7 +59,8 @@ INVENTORY_TABLE = "test-inventory-table"
 METRICS_TABLE = "test-metrics-table"
 DEADLINE_TABLE = "test-deadline-table"
 GATEWAY_TABLE = "test-simulated-gateway-table"
-TABLES = Tables(EVENT_STORE_TABLE, INVENTORY_TABLE, METRICS_TABLE, DEADLINE_TABLE)
+CUSTOMER_KEY_TABLE = "test-customer-key-table"
+TABLES = Tables(EVENT_STORE_TABLE, INVENTORY_TABLE, METRICS_TABLE, DEADLINE_TABLE, CUSTOMER_KEY_TABLE)
 AT_ONCE = Backoff(attempts=5, first_pause_seconds=0, sleep=lambda _: None)
 """As many attempts as there are, without a pause."""
 
@@ -131,6 +135,18 @@ class Aws:
     def events(self) -> "EventBridgeClient":
         return _SESSION.client("events")
 
+    @cached_property
+    def kms(self) -> "KMSClient":
+        return _SESSION.client("kms")
+
+    @cached_property
+    def wrapping_key(self) -> str:
+        return self.kms.create_key()["KeyMetadata"]["Arn"]
+
+    @property
+    def keys(self) -> CustomerKeys:
+        return CustomerKeys(self.dynamodb, self.kms, CUSTOMER_KEY_TABLE, self.wrapping_key)
+
     @property
     def deployment(self) -> Deployment:
         """Describe the tables and queues as scripts expect it."""
@@ -199,6 +215,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         events.register(_INSERTS, insert_statements, unique_id=_INSERTS)  # type: ignore[arg-type] # what it returns counts
     # botocore is mocked without them: they are thousands of patterns for another HTTP client, which nothing here uses.
     monkeypatch.setattr(moto_models, "RESPONSES_METHODS", [])
+    # A symmetric key has no private one, but moto makes one of RSA, which takes longer than all the rest of a test.
+    monkeypatch.setattr(kms_models, "generate_private_key", lambda _: None)
     with mock_aws(config={"core": {"reset_boto3_session": False}}):
         stand_in("empty", _make_tables_and_buses)
         queues = sqs_backends[DEFAULT_ACCOUNT_ID][REGION]
@@ -226,6 +244,7 @@ def _make_tables_and_buses() -> None:
     _create_table(dynamodb, EVENT_STORE_TABLE, {CATEGORIES: (CATEGORY_PARENT, "stream_id")}, stream_id="S", version="N")
     _create_table(dynamodb, DEADLINE_TABLE, minute_shard="S", group_id="S")
     _create_table(dynamodb, METRICS_TABLE, id="S")
+    _create_table(dynamodb, CUSTOMER_KEY_TABLE, customer_id="S")
     lists = {BY_CATEGORY: ("category_id", "name_key"), BY_NAME: (LISTED, "name_key")}
     _create_table(dynamodb, INVENTORY_TABLE, lists, item_id="S")
     _create_table(dynamodb, GATEWAY_TABLE, order_id="S")
@@ -289,6 +308,7 @@ def _forget_clients() -> None:
         aws_clients.cloudwatch,
         aws_clients.dynamodb,
         aws_clients.events,
+        aws_clients.kms,
         aws_clients.sqs,
         aws_clients.ssm,
     ):
