@@ -115,7 +115,7 @@ def get_cart() -> Response[CartView]:
     "POST",
     "/v1/cart/items",
     Access.CUSTOMER,
-    refusals=(Refusal.NOT_FOUND, Refusal.TOO_MUCH, Refusal.STALE, Refusal.KEY_REUSED),
+    refusals=(Refusal.NOT_FOUND, Refusal.TOO_MUCH, Refusal.STALE, Refusal.KEY_REUSED, Refusal.ERASED),
 )
 def add_cart_item(body: AddItem, version: IfMatch, key: IdempotencyKey) -> Response[CartView]:
     """Add units of a product to the cart, at its price of now."""
@@ -124,7 +124,10 @@ def add_cart_item(body: AddItem, version: IfMatch, key: IdempotencyKey) -> Respo
 
 
 @api.route(
-    "PUT", "/v1/cart/items/{sku}", Access.CUSTOMER, refusals=(Refusal.NOT_FOUND, Refusal.TOO_MUCH, Refusal.STALE)
+    "PUT",
+    "/v1/cart/items/{sku}",
+    Access.CUSTOMER,
+    refusals=(Refusal.NOT_FOUND, Refusal.TOO_MUCH, Refusal.STALE, Refusal.ERASED),
 )
 def set_cart_item(sku: Annotated[Sku, Path()], body: ChangeItem, version: IfMatch) -> Response[CartView]:
     """Set the quantity of a product in the cart."""
@@ -133,14 +136,17 @@ def set_cart_item(sku: Annotated[Sku, Path()], body: ChangeItem, version: IfMatc
 
 
 @api.route(
-    "DELETE", "/v1/cart/items/{sku}", Access.CUSTOMER, refusals=(Refusal.NOT_FOUND, Refusal.TOO_MUCH, Refusal.STALE)
+    "DELETE",
+    "/v1/cart/items/{sku}",
+    Access.CUSTOMER,
+    refusals=(Refusal.NOT_FOUND, Refusal.TOO_MUCH, Refusal.STALE, Refusal.ERASED),
 )
 def remove_cart_item(sku: Annotated[Sku, Path()], version: IfMatch) -> Response[CartView]:
     """Remove a product from the cart."""
     return _cart(_application().carts.remove(api.caller.customer_id, sku, Request(version, api.cause)))
 
 
-@api.route("DELETE", "/v1/cart", Access.CUSTOMER, refusals=(Refusal.STALE,))
+@api.route("DELETE", "/v1/cart", Access.CUSTOMER, refusals=(Refusal.STALE, Refusal.ERASED))
 def clear_cart(version: IfMatch) -> Response[CartView]:
     """Remove everything from the cart."""
     return _cart(_application().carts.clear(api.caller.customer_id, Request(version, api.cause)))
@@ -151,7 +157,7 @@ def clear_cart(version: IfMatch) -> Response[CartView]:
     "/v1/cart/checkout",
     Access.CUSTOMER,
     status=202,
-    refusals=(Refusal.NOT_ALLOWED, Refusal.PRICE_CHANGED, Refusal.STALE, Refusal.KEY_REUSED),
+    refusals=(Refusal.NOT_ALLOWED, Refusal.PRICE_CHANGED, Refusal.STALE, Refusal.KEY_REUSED, Refusal.ERASED),
 )
 def check_out_cart(body: Checkout, version: IfMatch, key: IdempotencyKey) -> Response[CheckoutView]:
     """Order what is in the cart, for no more than the customer was shown."""

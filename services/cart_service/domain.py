@@ -210,6 +210,14 @@ def abandon(cart: Cart, now: datetime, abandoned_after: timedelta) -> Commit | N
     return Commit(cart.stream_id, cart.version + 1, (cleared,), cause)
 
 
+def leave(cart: Cart, cause: Cause) -> Commit | None:
+    """Clear the cart of a customer who is erased, an empty one too; None if none is open."""
+    if cart.touched_at is None:
+        return None
+    cleared = CartCleared(customer_id=cart.customer_id, reason=ClearReason.CUSTOMER_REQUEST)
+    return Commit(cart.stream_id, cart.version + 1, (cleared,), cause)
+
+
 def next_check(stream_id: str, touched_at: datetime, abandoned_after: timedelta) -> datetime:
     """When to look whether a cart that was changed then is abandoned: rounded up, so that repetitions merge."""
     interval = min(_LONGEST_INTERVAL, max(MINUTE, abandoned_after / 10))

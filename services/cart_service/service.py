@@ -14,6 +14,7 @@ from services.cart_service.domain import (
     check_out,
     clear,
     closes,
+    leave,
     next_check,
     next_commit,
     remove,
@@ -27,6 +28,7 @@ from services.libs.store.event_store import EventStore
 from services.libs.store.inventory_table import InventoryTable
 from services.libs.store.next_commit import History, write_command, write_next
 from services.shared.cart_lifecycle import cart_stream, customer_id_of
+from services.shared.causes import Cause
 from services.shared.commits import Commit
 from services.shared.deadlines import DeadlineGroup
 from services.shared.events.cart import CartCheckoutInitiated
@@ -36,8 +38,8 @@ from services.shared.faults import SecondsLeft, no_hurry
 class CartService:
     """What customers do with their carts.
 
-    Each command returns the cart as it left it, a repeated one too. It raises RefusedError: KEY_REUSED, STALE, and what
-    its decision in the domain raises; and ContentionError.
+    Each command returns the cart as it left it, a repeated one too. It raises RefusedError: ERASED, KEY_REUSED, STALE,
+    and what its decision in the domain raises; and ContentionError.
     """
 
     def __init__(self, store: EventStore, inventory: InventoryTable, abandoned_after: timedelta) -> None:
@@ -81,11 +83,27 @@ class CartService:
             require_version(cart, request.version)
             return next_commit(cart, decide(cart), request, self._abandoned_after)
 
-        history, commit = write_command(self._store, lambda: _read(self._store, customer_id), request.command, decided)
+        store = self._store.for_customer(customer_id)
+        history, commit = write_command(store, lambda: _read(store, customer_id), request.command, decided)
         if commit is None:
             return Cart.of(customer_id, history)
         before = [earlier for earlier in history if earlier.version < commit.version]
         return Cart.of(customer_id, [*before, commit])
+
+
+class ErasedCustomers:
+    """Leaves no cart open of a customer who is erased: from their erasure on, no other is begun."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+
+    def clear_cart(self, customer_id: str, cause: Cause) -> None:
+        """Clear the open cart, be it from before or from a backup. A repetition finds none."""
+        write_next(
+            self._store,
+            lambda: _read(self._store, customer_id),
+            lambda history: leave(Cart.of(customer_id, history), cause),
+        )
 
 
 class AbandonedCarts:

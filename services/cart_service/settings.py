@@ -13,6 +13,7 @@ _LONGEST_HOURS = LONGEST_ABANDONED_AFTER / timedelta(hours=1)
 
 class CartSettings(StoreSettings):
     deadline_table: str
+    customer_key_table: str
     cart_abandoned_after_hours: Annotated[float, Field(gt=0, le=_LONGEST_HOURS)]
 
     @property

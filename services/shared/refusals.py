@@ -23,6 +23,8 @@ class Refusal(StrEnum):
     """It costs more than the customer was shown."""
     ERASED = "erased"
     """The customer was erased, and nothing begins for them any more."""
+    UNREADABLE = "unreadable"
+    """What is personal of the customer does not open: their key is lost, or is not the one that sealed it."""
     INVALID = "invalid"
     """The command itself is malformed, such as a quantity of 0."""
 

@@ -12,6 +12,7 @@ class RejectionReason(StrEnum):
     PAYMENT_NOT_SETTLED = "payment_not_settled"
     ORDER_NOT_CONFIRMED = "order_not_confirmed"
     PARCEL_UNKNOWN = "parcel_unknown"
+    CUSTOMER_NOT_ERASED = "customer_not_erased"
 
 
 class RejectedError(Exception):

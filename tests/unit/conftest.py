@@ -88,6 +88,7 @@ def make_deployment(
             "metrics": METRICS_TABLE,
             "simulated-gateway": GATEWAY_TABLE,
             "deadline": DEADLINE_TABLE,
+            "customer-key": CUSTOMER_KEY_TABLE,
         },
         "functions": {name: _function(name) | differing for name, differing in functions.items()},
         "metrics_api": {"id": "api", "url": "https://api.example/test/metrics"},
@@ -248,6 +249,7 @@ def _make_tables_and_buses() -> None:
     lists = {BY_CATEGORY: ("category_id", "name_key"), BY_NAME: (LISTED, "name_key")}
     _create_table(dynamodb, INVENTORY_TABLE, lists, item_id="S")
     _create_table(dynamodb, GATEWAY_TABLE, order_id="S")
+    _create_table(dynamodb, CUSTOMER_KEY_TABLE, customer_id="S")
     for bus in Bus:
         events.create_event_bus(Name=f"test-{bus}-bus")
 
@@ -306,6 +308,7 @@ def _key_schema(keys: Iterable[str]) -> "list[KeySchemaElementTypeDef]":
 def _forget_clients() -> None:
     for cached in (
         aws_clients.cloudwatch,
+        aws_clients.cognito,
         aws_clients.dynamodb,
         aws_clients.events,
         aws_clients.kms,

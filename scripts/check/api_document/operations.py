@@ -37,6 +37,7 @@ _BY_GATEWAY = {
 """The gateway gives these too, with a body of its own."""
 _DESCRIPTIONS = _BY_GATEWAY | {
     HTTPStatus.CONFLICT: "It is refused as things stand.",
+    HTTPStatus.GONE: "The customer was erased.",
     HTTPStatus.PRECONDITION_FAILED: "`If-Match` names another version: read again.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 32 KiB.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not declared as `application/json`.",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from services.libs.personal.sealing import CustomerKey
+from services.libs.personal.sealing import CustomerKey, UnreadableError
 from services.libs.store.dynamodb_items import Item, from_item, to_item
 from services.libs.store.event_store import Attached
 from services.shared.causes import timestamp
@@ -32,25 +32,68 @@ class Tombstone(NamedTuple):
     username: str | None = None
 
 
-class CustomerKeys:
+class Tombstones:
+    """The table of keys for those who only ask who is erased."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def tombstone(self, customer_id: str) -> Tombstone | None:
+        """None for a customer who is not erased."""
+        item = self._read(customer_id)
+        return _tombstone(item) if item and "erased_at" in item else None
+
+    def tombstones(self) -> Iterator[Tombstone]:
+        """Those of all erased customers."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table, ConsistentRead=True, FilterExpression="attribute_exists(erased_at)"
+        )
+        return (_tombstone(item) for page in pages for item in page["Items"])
+
+    def forget_user(self, customer_id: str) -> None:
+        """The user was removed from the pool: the tombstone names it no more. Who is not erased stays as they are."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=to_item({"customer_id": customer_id}),
+                UpdateExpression="REMOVE username",
+                ConditionExpression="attribute_exists(erased_at)",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
+
+    def _read(self, customer_id: str) -> Item | None:
+        found = self._client.get_item(
+            TableName=self._table, Key=to_item({"customer_id": customer_id}), ConsistentRead=True
+        )
+        return found.get("Item")
+
+
+class CustomerKeys(Tombstones):
     def __init__(self, client: "DynamoDBClient", kms: "KMSClient", table: str, wrapping_key: str) -> None:
         """`wrapping_key` is the ARN of the KMS key."""
-        self._client = client
+        super().__init__(client, table)
         self._kms = kms
-        self._table = table
         self._wrapping_key = wrapping_key
 
     def find(self, customer_id: str) -> CustomerKey | None:
-        """The customer's key as of now, None if there is none yet. Raises RefusedError (ERASED)."""
+        """The customer's key as of now, None if there is none yet.
+
+        Raises RefusedError (ERASED), and UnreadableError for a key that was wrapped for another customer.
+        """
         item = self._read(customer_id)
         if item is None:
             return None
         if "wrapped_key" not in item:
             raise RefusedError(Refusal.ERASED, "the customer was erased")
         wrapped = base64.b64decode(text(from_item(item), "wrapped_key"))
-        answer = self._kms.decrypt(
-            CiphertextBlob=wrapped, KeyId=self._wrapping_key, EncryptionContext=_context(customer_id)
-        )
+        try:
+            answer = self._kms.decrypt(
+                CiphertextBlob=wrapped, KeyId=self._wrapping_key, EncryptionContext=_context(customer_id)
+            )
+        except self._kms.exceptions.InvalidCiphertextException:
+            raise UnreadableError("the wrapped key") from None
         return CustomerKey(customer_id, answer["Plaintext"])
 
     def create(self, customer_id: str, username: str) -> tuple[CustomerKey, Attached]:
@@ -99,36 +142,6 @@ class CustomerKeys:
             },
             RefusedError(Refusal.ERASED, "the customer was erased"),
         )
-
-    def tombstone(self, customer_id: str) -> Tombstone | None:
-        """None for a customer who is not erased."""
-        item = self._read(customer_id)
-        return _tombstone(item) if item and "erased_at" in item else None
-
-    def tombstones(self) -> Iterator[Tombstone]:
-        """Those of all erased customers."""
-        pages = self._client.get_paginator("scan").paginate(
-            TableName=self._table, ConsistentRead=True, FilterExpression="attribute_exists(erased_at)"
-        )
-        return (_tombstone(item) for page in pages for item in page["Items"])
-
-    def forget_user(self, customer_id: str) -> None:
-        """The user was removed from the pool: the tombstone names it no more. Who is not erased stays as they are."""
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=to_item({"customer_id": customer_id}),
-                UpdateExpression="REMOVE username",
-                ConditionExpression="attribute_exists(erased_at)",
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return
-
-    def _read(self, customer_id: str) -> Item | None:
-        found = self._client.get_item(
-            TableName=self._table, Key=to_item({"customer_id": customer_id}), ConsistentRead=True
-        )
-        return found.get("Item")
 
 
 def _context(customer_id: str) -> dict[str, str]:

@@ -28,6 +28,16 @@ _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
     tcp_keepalive=True,
 )
+_HURRIED_CONNECT_SECONDS, _HURRIED_READ_SECONDS = 0.5, 1
+HURRIED_CALL_SECONDS = _HURRIED_CONNECT_SECONDS + _HURRIED_READ_SECONDS
+"""How long a call of a hurried client takes that hangs: somebody waits for it."""
+_HURRIED = _CONFIG.merge(
+    Config(
+        connect_timeout=_HURRIED_CONNECT_SECONDS,
+        read_timeout=_HURRIED_READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": 1},
+    )
+)
 
 
 @cache
@@ -43,15 +53,13 @@ def cloudwatch() -> "CloudWatchClient":
 
 
 @cache
-def cognito() -> "CognitoIdentityProviderClient":
-    # Cognito waits 5 seconds for a trigger, and who signs in waits with it. The next sign-in retries.
-    config = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-    return cast("CognitoIdentityProviderClient", session().create_client("cognito-idp", config=config))
+def cognito(*, hurried: bool = False) -> "CognitoIdentityProviderClient":
+    return cast("CognitoIdentityProviderClient", session().create_client("cognito-idp", config=_config(hurried)))
 
 
 @cache
-def dynamodb() -> "DynamoDBClient":
-    return cast("DynamoDBClient", session().create_client("dynamodb", config=_CONFIG))
+def dynamodb(*, hurried: bool = False) -> "DynamoDBClient":
+    return cast("DynamoDBClient", session().create_client("dynamodb", config=_config(hurried)))
 
 
 @cache
@@ -60,8 +68,8 @@ def events() -> "EventBridgeClient":
 
 
 @cache
-def kms() -> "KMSClient":
-    return cast("KMSClient", session().create_client("kms", config=_CONFIG))
+def kms(*, hurried: bool = False) -> "KMSClient":
+    return cast("KMSClient", session().create_client("kms", config=_config(hurried)))
 
 
 @cache
@@ -72,3 +80,7 @@ def sqs() -> "SQSClient":
 @cache
 def ssm() -> "SSMClient":
     return cast("SSMClient", session().create_client("ssm", config=_CONFIG))
+
+
+def _config(hurried: bool) -> Config:  # noqa: FBT001 - as the callers were told
+    return _HURRIED if hurried else _CONFIG
