@@ -19,11 +19,12 @@ from services.libs.observability.structured_logging import configure_logging
 from services.libs.runtime import aws_clients
 from services.libs.runtime.function_name import function_name
 from services.libs.runtime.lambda_types import HttpRequest, HttpResponse, LambdaContext
+from services.libs.store.customer_orders import Undecided
 from services.libs.store.event_store import EventStore
 from services.libs.store.store_settings import StoreSettings
 from services.order_service.after_sale import ReceivedGoods
 from services.order_service.after_sale_service import AfterSale, Request, ReturnTimes
-from services.order_service.order_reader import OrderReader, Undecided
+from services.order_service.order_reader import OrderReader
 from services.order_service.order_statuses import OrderStatus, actions_of
 from services.order_service.order_views import OrderView, ReturnView
 from services.shared.events.event import Identifier, Sku

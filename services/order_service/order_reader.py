@@ -1,23 +1,13 @@
 """Read an order as its customer or staff may see it, also while it is not decided yet."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import NamedTuple
 
+from services.libs.store.customer_orders import Undecided, find_order
 from services.libs.store.event_store import EventStore
-from services.shared.cart_lifecycle import cart_stream, checkout_version, is_checkout_id
 from services.shared.commits import Commit, order_stream
-from services.shared.events.order import FulfilmentStarted, OrderPlaced
+from services.shared.events.order import FulfilmentStarted
 from services.shared.order_state import Order
-from services.shared.refusals import Refusal, RefusedError
 from services.shared.shipment_lifecycle import shipment_stream
-
-
-class Undecided(NamedTuple):
-    """An order that was checked out here, at this time, and waits to be decided."""
-
-    placed: OrderPlaced
-    at: datetime
 
 
 class OrderReader:
@@ -25,19 +15,8 @@ class OrderReader:
         self._store = store
 
     def find(self, order_id: str, customer_id: str, *, is_staff: bool = False) -> Order | Undecided:
-        """Find the customer's order. Staff finds everybody's, and one that is not decided yet by its customer's id.
-
-        Raises RefusedError (NOT_FOUND), the same for an unknown order as for another customer's.
-        """
-        history = self._store.read(order_stream(order_id))
-        if history:
-            order = Order.of(history)
-            if is_staff or order.customer_id == customer_id:
-                return order
-        elif undecided := self._checked_out(order_id, customer_id):
-            return undecided
-        asked = ", or it is not decided yet: send `customerId` too" if is_staff and is_checkout_id(order_id) else ""
-        raise RefusedError(Refusal.NOT_FOUND, f"there is no order {order_id}{asked}")
+        """As `find_order` does. Raises RefusedError (NOT_FOUND)."""
+        return find_order(self._store, order_id, customer_id, is_staff=is_staff)
 
     def as_of(self, order_id: str, commit: Commit | None) -> Order:
         """The order as the commit, which is its own, left it; as it is now without one."""
@@ -49,14 +28,3 @@ class OrderReader:
         started = next((event for commit in order.history if (event := commit.find(FulfilmentStarted))), None)
         planned = started.shipments if started else ()
         return [self._store.read(shipment_stream(shipment.shipment_id)) for shipment in planned]
-
-    def _checked_out(self, order_id: str, customer_id: str) -> Undecided | None:
-        version = checkout_version(order_id, customer_id)
-        if version is None:
-            return None
-        stream = cart_stream(customer_id)
-        for commit in self._store.read_versions([stream], [version]).get(stream, ()):
-            placed = commit.find(OrderPlaced)
-            if placed and placed.order_id == order_id:
-                return Undecided(placed, commit.cause.at)
-        return None

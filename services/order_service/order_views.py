@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from services.libs.http.bodies import ResponseBody
-from services.order_service.order_reader import Undecided
+from services.libs.store.customer_orders import Undecided
 from services.order_service.order_statuses import (
     REFUND_STATES,
     OrderAction,

@@ -37,15 +37,19 @@ def write_next(
 
 
 def write_command(
-    store: EventStore, read: Callable[[], History], command: Command | None, decide: Decide
+    store: EventStore,
+    read: Callable[[], History],
+    command: Command | None,
+    decide: Decide,
+    known: History | None = None,
 ) -> tuple[History, Commit | None]:
     """Like `write_next`, for a request: the commit is the one that it led to, now or before.
 
     `command` is None for a request without a key. Raises RefusedError (KEY_REUSED) too.
     """
     if command is None:
-        return write_next(store, read, decide)
+        return write_next(store, read, decide, known)
     history, commit = write_next(
-        store, read, lambda history: None if find_repeat(history, command) else decide(history)
+        store, read, lambda history: None if find_repeat(history, command) else decide(history), known
     )
     return history, commit or find_repeat(history, command)

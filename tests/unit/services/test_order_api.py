@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from services.libs.store.customer_orders import Undecided
 from services.order_service import api
 from services.order_service.domain import expire
-from services.order_service.order_reader import OrderReader, Undecided
+from services.order_service.order_reader import OrderReader
 from services.shared.cart_lifecycle import cart_stream, checkout_order_id
 from services.shared.commits import Commit
 from services.shared.events.cart import CartCheckoutInitiated
