@@ -245,7 +245,6 @@ def _make_tables_and_buses() -> None:
     _create_table(dynamodb, EVENT_STORE_TABLE, {CATEGORIES: (CATEGORY_PARENT, "stream_id")}, stream_id="S", version="N")
     _create_table(dynamodb, DEADLINE_TABLE, minute_shard="S", group_id="S")
     _create_table(dynamodb, METRICS_TABLE, id="S")
-    _create_table(dynamodb, CUSTOMER_KEY_TABLE, customer_id="S")
     lists = {BY_CATEGORY: ("category_id", "name_key"), BY_NAME: (LISTED, "name_key")}
     _create_table(dynamodb, INVENTORY_TABLE, lists, item_id="S")
     _create_table(dynamodb, GATEWAY_TABLE, order_id="S")
