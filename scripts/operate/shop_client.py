@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.operate.shop_requests import Answer, ShopRequests, as_json
+from scripts.operate.shop_requests import Answer, Nothing, ShopRequests, as_json
 from services.cart_service.api import AddItem, CartView, ChangeItem, Checkout, CheckoutView, TotalView
 from services.catalog_service.api import (
     CategoryList,
@@ -20,11 +20,13 @@ from services.catalog_service.api import (
     ProductView,
     StockView,
 )
+from services.customer_service.api import MeView, MyChanges
 from services.fulfilment_service.api import CarrierAnswer, CarrierMessage
 from services.libs.http.health import Health
 from services.libs.http.signatures import SIGNATURE_HEADER, signature
 from services.order_service.api import ReceiveReturn, RequestReturn, ReturnLine
 from services.order_service.order_views import OrderView, ReturnView
+from services.support_service.api import CreateTicket, FeedbackView, GiveFeedback, TicketList, TicketText, TicketView
 
 
 class ShopClient(ShopRequests):
@@ -98,6 +100,17 @@ class ShopClient(ShopRequests):
         body = Checkout(totalMinor=shown.amount_minor, currency=shown.currency)
         return self.request("POST", "/v1/cart/checkout", CheckoutView, body=body, version=version, key=key)
 
+    def get_me(self) -> Answer[MeView]:
+        return self.request("GET", "/v1/me", MeView)
+
+    def change_me(self, changes: MyChanges, version: int) -> Answer[MeView]:
+        """Change the fields of the bearer's profile that are set."""
+        return self.request("PATCH", "/v1/me", MeView, body=changes, version=version)
+
+    def delete_me(self) -> Answer[Nothing]:
+        """Erase the bearer, for good."""
+        return self.request("DELETE", "/v1/me", Nothing)
+
     def get_order(self, order_id: str, customer_id: str | None = None) -> Answer[OrderView]:
         return self.request("GET", _path("orders", order_id), OrderView, query={"customerId": customer_id})
 
@@ -127,6 +140,35 @@ class ShopClient(ShopRequests):
         path = _path("orders", order_id, "returns", return_id, "receipt")
         body = ReceiveReturn(lines=_lines(units), restock=_lines(restock))
         return self.request("POST", path, ReturnView, body=body, key=key, version=version)
+
+    def list_tickets(self, limit: int | None = None, cursor: str | None = None) -> Answer[TicketList]:
+        return self.request("GET", "/v1/tickets", TicketList, query={"limit": limit, "cursor": cursor})
+
+    def create_ticket(self, new: CreateTicket, key: str | None = None) -> Answer[TicketView]:
+        return self.request("POST", "/v1/tickets", TicketView, body=new, key=key)
+
+    def get_ticket(self, ticket_id: str) -> Answer[TicketView]:
+        return self.request("GET", _path("tickets", ticket_id), TicketView)
+
+    def resolve_ticket(self, ticket_id: str, text: str, key: str | None = None) -> Answer[TicketView]:
+        body = TicketText(text=text)
+        return self.request("POST", _path("tickets", ticket_id, "resolution"), TicketView, body=body, key=key)
+
+    def reopen_ticket(self, ticket_id: str, text: str, key: str | None = None) -> Answer[TicketView]:
+        body = TicketText(text=text)
+        return self.request("POST", _path("tickets", ticket_id, "reopening"), TicketView, body=body, key=key)
+
+    def close_ticket(self, ticket_id: str, key: str | None = None) -> Answer[TicketView]:
+        return self.request("POST", _path("tickets", ticket_id, "closure"), TicketView, key=key)
+
+    def give_feedback(
+        self, order_id: str, rating: int, text: str | None = None, key: str | None = None
+    ) -> Answer[FeedbackView]:
+        body = GiveFeedback(rating=rating, text=text)
+        return self.request("POST", _path("orders", order_id, "feedback"), FeedbackView, body=body, key=key)
+
+    def get_feedback(self, order_id: str) -> Answer[FeedbackView]:
+        return self.request("GET", _path("orders", order_id, "feedback"), FeedbackView)
 
     def record_carrier_event(self, message: CarrierMessage, secret: str) -> Answer[CarrierAnswer]:
         """Tell how far a parcel is, signed with the secret of carriers."""

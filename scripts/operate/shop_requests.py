@@ -45,6 +45,10 @@ class ProblemError(Exception):
         self.extensions = dict(extensions or {})
 
 
+class Nothing(BaseModel):
+    """The content of a 204."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[Content]):
     status: int
@@ -159,7 +163,7 @@ def _read(response: requests.Response, answered_as: type[Content]) -> Answer[Con
     tag = response.headers.get("ETag", "").strip('"')
     return Answer(
         status=response.status_code,
-        content=answered_as.model_validate_json(response.content),
+        content=answered_as.model_validate_json(response.content or b"{}"),
         tag=int(tag) if tag else None,
         location=urljoin(response.url, location) if (location := response.headers.get("Location")) else None,
         retry_after_seconds=_seconds(response),

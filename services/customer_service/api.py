@@ -89,9 +89,11 @@ class MeView(ResponseBody):
     name: str | None = None
     mail: str | None = None
     addresses: tuple[AddressView, ...]
+    unreadable: bool = False
+    """Whether what was told before cannot be read any more. It is lost: tell it anew."""
 
 
-@api.route("GET", "/v1/me", Access.CUSTOMER, refusals=(Refusal.ERASED, Refusal.UNREADABLE))
+@api.route("GET", "/v1/me", Access.CUSTOMER, refusals=(Refusal.ERASED,))
 def get_me() -> Response[MeView]:
     """Read what the shop knows of the caller."""
     return _me(_application().customers.read(api.caller.customer_id))
@@ -118,5 +120,5 @@ def delete_me() -> Response[None]:
 
 
 def _me(found: FoundProfile) -> Response[MeView]:
-    view = MeView(customer_id=api.caller.customer_id, **found.profile.model_dump())
+    view = MeView(customer_id=api.caller.customer_id, unreadable=not found.is_readable, **found.profile.model_dump())
     return answered(view, version=found.version)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from services.customer_service.domain import (
     Customer,
     Profile,
+    SealedProfile,
     erase,
     log_in,
     login_streams,
@@ -28,12 +29,15 @@ from services.shared.events.customer import CustomerProfileUpdated
 from services.shared.refusals import Refusal, RefusedError
 from services.shared.rejections import RejectedError, RejectionReason
 
-_NOBODY_YET = Profile()
+_EMPTY = Profile()
 
 
 class FoundProfile(NamedTuple):
     version: int
+    """Of the customer's stream; 0 for one who is not registered."""
     profile: Profile
+    is_readable: bool = True
+    """Whether the last profile opens: otherwise this one is empty."""
 
 
 class Customers:
@@ -43,14 +47,19 @@ class Customers:
         self._store = store
         self._keys = keys
 
-    def register(self, customer_id: str, username: str, cause: Cause, profile: Profile = _NOBODY_YET) -> CustomerKey:
+    def register(self, customer_id: str, username: str, cause: Cause, profile: Profile = _EMPTY) -> CustomerKey:
         """Open the customer's key; whoever is not registered yet is, with this profile.
 
-        `username` is their user in the pool. Raises RefusedError (UNREADABLE) for a customer whose key is lost.
+        `username` is their user in the pool. Raises RefusedError (UNREADABLE) for a key that is not the customer's.
         """
-        text = None if profile == _NOBODY_YET else profile.text
-        key = open_key(self._store, self._keys, customer_id, username, cause, profile=text)
-        if self._store.latest_version(customer_stream(customer_id)) == 0:
+        text = None if profile == _EMPTY else profile.text
+        try:
+            key = open_key(self._store, self._keys, customer_id, username, cause, profile=text)
+        except UnreadableError:
+            logger.error("key does not open")
+            told = "what you tell us cannot be kept: your key does not open. Ask us for help, or delete your account"
+            raise RefusedError(Refusal.UNREADABLE, told) from None
+        if not self.is_registered(customer_id):
             # The key is older than the restored log. Where another request is as late as this one, one of them does it.
             with suppress(VersionTakenError):
                 self._store.for_customer(customer_id).append(registration(key, cause, text))
@@ -60,34 +69,34 @@ class Customers:
         return self._store.latest_version(customer_stream(customer_id)) > 0
 
     def read(self, customer_id: str) -> FoundProfile:
-        """The profile, empty at version 0 for one who is not registered. Raises RefusedError (UNREADABLE) too."""
+        """The profile as of now."""
         # The stream first: whoever is in it has a key by then.
         customer = Customer.of(customer_id, self._read(customer_id))
-        key = self._keys.find(customer_id)
+        try:
+            key = self._keys.find(customer_id)
+        except UnreadableError:
+            key = None
         if customer.is_erased:
             raise RefusedError(Refusal.ERASED, "the customer was erased")
-        if key is None and customer.version:
-            raise _unreadable("its key is lost")
-        return FoundProfile(customer.version, _profile(customer, key) if key else _NOBODY_YET)
+        return _found(customer, key)
 
     def update(
         self, customer_id: str, username: str, changes: Mapping[str, object], version: int, cause: Cause
     ) -> FoundProfile:
         """Change the fields of Profile that are named, at this version; register the customer first if need be.
 
-        Raises RefusedError: STALE, TOO_MUCH, UNREADABLE.
+        A profile that does not open is begun anew. Raises RefusedError: STALE, TOO_MUCH, UNREADABLE.
         """
         key = self.register(customer_id, username, cause)
 
         def decided(history: History) -> Commit | None:
             customer = Customer.of(customer_id, history)
             require_version(customer, version)
-            return _updated(customer, key, changes, cause)
+            return profile_updated(customer, key, changes, cause)
 
         store = self._store.for_customer(customer_id)
         history, commit = write_next(store, lambda: self._read(customer_id), decided)
-        customer = Customer.of(customer_id, (*history, commit) if commit else history)
-        return FoundProfile(customer.version, _profile(customer, key))
+        return _found(Customer.of(customer_id, (*history, commit) if commit else history), key)
 
     def erase(self, customer_id: str, username: str | None, cause: Cause) -> None:
         """Destroy the customer's key and commit that, both or neither. A repetition changes nothing.
@@ -155,8 +164,26 @@ class Erasures:
             logger.info("user removed")
 
 
-def _updated(customer: Customer, key: CustomerKey, changes: Mapping[str, object], cause: Cause) -> Commit | None:
-    updated = update(_profile(customer, key), changes)
+def _found(customer: Customer, key: CustomerKey | None) -> FoundProfile:
+    if customer.sealed is None:
+        return FoundProfile(customer.version, _EMPTY)
+    try:
+        profile = _opened(customer, customer.sealed, key)
+    except UnreadableError:
+        logger.error("profile does not open", extra={"has_key": key is not None})
+        return FoundProfile(customer.version, _EMPTY, is_readable=False)
+    return FoundProfile(customer.version, profile)
+
+
+def _opened(customer: Customer, sealed: SealedProfile, key: CustomerKey | None) -> Profile:
+    if key is None:
+        raise UnreadableError("the key is lost")
+    return Profile.of(key.unseal(_place(customer, sealed.version), sealed.text))
+
+
+def profile_updated(customer: Customer, key: CustomerKey, changes: Mapping[str, object], cause: Cause) -> Commit | None:
+    """The commit that states the profile with these changes; None if they change nothing. Raises RefusedError."""
+    updated = update(_found(customer, key).profile, changes)
     if updated is None:
         return None
     version = customer.version + 1
@@ -168,24 +195,5 @@ def _updated(customer: Customer, key: CustomerKey, changes: Mapping[str, object]
     return Commit(customer.stream_id, version, (event,), cause)
 
 
-def _profile(customer: Customer, key: CustomerKey) -> Profile:
-    if customer.sealed is None:
-        return _NOBODY_YET
-    try:
-        return Profile.of(key.unseal(_place(customer, customer.sealed.version), customer.sealed.text))
-    except UnreadableError:
-        raise _unreadable("it does not open with its key") from None
-
-
 def _place(customer: Customer, version: int) -> Place:
     return Place(customer.stream_id, version, "sealed_profile")
-
-
-def _unreadable(why: str) -> RefusedError:
-    """An operator sees it in the log, as the customer is told to ask."""
-    logger.error("profile unreadable", extra={"why": why})
-    return RefusedError(
-        Refusal.UNREADABLE,
-        f"the profile cannot be read: {why}. Carts and orders are not affected. Ask us for help, or delete the account "
-        "and sign up again",
-    )

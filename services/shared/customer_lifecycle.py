@@ -20,7 +20,7 @@ CUSTOMER = Lifecycle(
     transitions=(
         *(
             Transition((NEW,), (CustomerRegistered,), writer, REGISTERED)
-            for writer in (_CUSTOMER_SERVICE, "support-service")
+            for writer in (_CUSTOMER_SERVICE, "support-service", _TOOLS)
         ),
         Transition((REGISTERED,), (CustomerProfileUpdated,), _CUSTOMER_SERVICE, REGISTERED),
         *(Transition((NEW, REGISTERED), (CustomerErased,), writer, ERASED) for writer in (_CUSTOMER_SERVICE, _TOOLS)),

@@ -42,6 +42,7 @@ Subject = Annotated[
 """One line."""
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000)]
 _COMMAND = (Refusal.NOT_FOUND, Refusal.NOT_ALLOWED, Refusal.KEY_REUSED, Refusal.ERASED)
+_SEALING = (*_COMMAND, Refusal.UNREADABLE)
 
 
 class SupportSettings(StoreSettings):
@@ -165,7 +166,7 @@ def list_tickets(
     "/v1/tickets",
     Access.CUSTOMER,
     status=201,
-    refusals=(Refusal.INVALID, Refusal.KEY_REUSED, Refusal.ERASED),
+    refusals=(Refusal.INVALID, Refusal.KEY_REUSED, Refusal.ERASED, Refusal.UNREADABLE),
 )
 def create_ticket(body: CreateTicket, key: IdempotencyKey) -> Response[TicketView]:
     """Ask for help, perhaps with an order."""
@@ -183,14 +184,14 @@ def get_ticket(ticket_id: TicketId) -> Response[TicketView]:
     return _answered(_application().support.read(ticket_id, _actor()))
 
 
-@api.route("POST", "/v1/tickets/{ticketId}/resolution", Access.STAFF, refusals=_COMMAND)
+@api.route("POST", "/v1/tickets/{ticketId}/resolution", Access.STAFF, refusals=_SEALING)
 def resolve_ticket(ticket_id: TicketId, body: TicketText, key: IdempotencyKey) -> Response[TicketView]:
     """Answer an open ticket."""
     api.log(ticket_id=ticket_id)
     return _answered(_application().support.resolve(ticket_id, body.text, _request(key, body)))
 
 
-@api.route("POST", "/v1/tickets/{ticketId}/reopening", Access.CUSTOMER, refusals=_COMMAND)
+@api.route("POST", "/v1/tickets/{ticketId}/reopening", Access.CUSTOMER, refusals=_SEALING)
 def reopen_ticket(ticket_id: TicketId, body: TicketText, key: IdempotencyKey) -> Response[TicketView]:
     """Say that the answer did not help. Only the ticket's customer can."""
     api.log(ticket_id=ticket_id)
@@ -209,7 +210,7 @@ def close_ticket(ticket_id: TicketId, key: IdempotencyKey) -> Response[TicketVie
     "/v1/orders/{orderId}/feedback",
     Access.CUSTOMER,
     status=201,
-    refusals=(*_COMMAND, Refusal.NOT_YET, Refusal.CONFLICT),
+    refusals=(*_SEALING, Refusal.NOT_YET, Refusal.CONFLICT),
 )
 def give_feedback(order_id: OrderId, body: GiveFeedback, key: IdempotencyKey) -> Response[FeedbackView]:
     """Rate a delivered order, once: 1 is worst, 5 is best."""

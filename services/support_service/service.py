@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from services.libs.personal.customer_keys import CustomerKeys
 from services.libs.personal.registration import open_key
-from services.libs.personal.sealing import CustomerKey, Place
+from services.libs.personal.sealing import CustomerKey, Place, UnreadableError
 from services.libs.store.customer_orders import Undecided, find_order
 from services.libs.store.event_store import EventStore
 from services.libs.store.next_commit import History, write_command
@@ -24,7 +24,7 @@ from services.shared.refusals import Refusal, RefusedError
 from services.shared.support_lifecycle import feedback_stream, ticket_stream
 from services.support_service import domain
 from services.support_service.domain import Feedback, NewTicket, Seal, Ticket
-from services.support_service.texts import Texts
+from services.support_service.texts import Texts, unreadable
 from services.support_service.tickets import read_tickets
 
 
@@ -101,7 +101,8 @@ class SupportService:
         customer_id = Ticket.of(known).customer_id
         store, by = self._store, ClosedBy.STAFF
         if customer_id == request.actor.customer_id:
-            texts.key(customer_id)
+            if self._keys.tombstone(customer_id):
+                raise RefusedError(Refusal.ERASED, "the customer was erased")
             store, by = store.for_customer(customer_id), ClosedBy.CUSTOMER
         history = _written(
             store,
@@ -154,7 +155,11 @@ class SupportService:
         return history
 
     def _own_key(self, request: Request) -> CustomerKey:
-        return open_key(self._store, self._keys, request.actor.customer_id, request.actor.username, request.cause)
+        actor = request.actor
+        try:
+            return open_key(self._store, self._keys, actor.customer_id, actor.username, request.cause)
+        except UnreadableError:
+            raise unreadable() from None
 
     def _require_order(self, order_id: str | None, customer_id: str) -> None:
         if order_id is None:

@@ -28,6 +28,9 @@ METRICS, NOTIFICATION, FULFILMENT = "metrics-service", "notification-service", "
 ORDER_API, CARRIER_API = "order-service-api", "fulfilment-service-api"
 CART, CART_API = "cart-service", "cart-service-api"
 CUSTOMER_TRIGGER, CATALOG_API = "customer-service-trigger", "catalog-service-api"
+_ORDERS = {ORDER, ORDER_API, PAYMENT, FULFILMENT, CARRIER_API}
+SUPPORT, SUPPORT_API = "support-service", "support-service-api"
+_SUPPORT = {SUPPORT, SUPPORT_API}
 _ROLES = [config.function for config in LAMBDAS]
 
 # A write that is allowed and still changes nothing.
@@ -221,10 +224,10 @@ _TABLES = {
     "event-store": TableRow(
         {"stream_id": "x", "version": 1},
         {
-            "BatchGetItem": {ORDER, ORDER_API, PAYMENT, CATALOG_API},
+            "BatchGetItem": {ORDER, ORDER_API, PAYMENT, CATALOG_API, *_SUPPORT},
             "PartiQLInsert": {ORDER},
-            "PutItem": {ORDER, ORDER_API, PAYMENT, FULFILMENT, CARRIER_API, CART, CART_API, CATALOG_API},
-            "Query": {ORDER, ORDER_API, PAYMENT, FULFILMENT, CARRIER_API, CART, CART_API, CATALOG_API},
+            "PutItem": {*_ORDERS, CART, CART_API, CATALOG_API, *_SUPPORT},
+            "Query": {*_ORDERS, CART, CART_API, CATALOG_API, *_SUPPORT},
         },
     ),
     "deadline": TableRow(
@@ -236,12 +239,19 @@ _TABLES = {
             "Scan": {SWEEPER},
         },
     ),
+    "customer-key": TableRow(
+        {"customer_id": "x"},
+        {
+            "GetItem": {SUPPORT_API},
+            "PutItem": {SUPPORT_API},
+        },
+    ),
     "simulated-gateway": TableRow({"order_id": "x"}, {"UpdateItem": {PAYMENT}}),
     "metrics": TableRow(
         {"id": "x"},
         {
             "GetItem": {METRICS},
-            "UpdateItem": {ORDER, ORDER_API, PAYMENT, FULFILMENT, CARRIER_API, METRICS},
+            "UpdateItem": {*_ORDERS, *_SUPPORT, METRICS},
             "Scan": {METRICS},
             "PutItem": {METRICS},
             "DeleteItem": {METRICS},
@@ -253,6 +263,8 @@ _INDEXES = {
     ("inventory", "by-category", "category_id"): {CATALOG_API},
     ("inventory", "by-name", "listed"): {CATALOG_API},
     ("event-store", "categories", "category_parent"): {CATALOG_API},
+    ("event-store", "tickets", "ticket_list"): {SUPPORT_API},
+    ("event-store", "tickets-by-customer", "ticket_customer"): {SUPPORT, SUPPORT_API},
 }
 """Who queries an index, by its table, its name and its hash key."""
 _SENDERS = {"order": {SWEEPER}, "fulfilment": {SWEEPER}, "cart": {SWEEPER}}
@@ -270,7 +282,11 @@ CALLS = [
     *(Call(action, partial(_cognito, action), frozenset(roles)) for action, roles in _USERS.items()),
     Call("GetParameter of the metrics' token", partial(_get_parameter, "metrics-token"), frozenset({METRICS})),
     Call("GetParameter of the carriers' secret", partial(_get_parameter, "carrier-secret"), frozenset({CARRIER_API})),
-    Call("GetParameter of the cursors' secret", partial(_get_parameter, "cursor-secret"), frozenset({CATALOG_API})),
+    Call(
+        "GetParameter of the cursors' secret",
+        partial(_get_parameter, "cursor-secret"),
+        frozenset({CATALOG_API, SUPPORT_API}),
+    ),
     Call("GetParameter of Slack", partial(_get_parameter, "slack-webhook-url"), frozenset({NOTIFICATION})),
     Call("GetParameter of Teams", partial(_get_parameter, "teams-webhook-url"), frozenset({NOTIFICATION})),
     Call("GetParameter of Grafana", partial(_get_parameter, "grafana-admin-password"), frozenset()),

@@ -30,9 +30,10 @@ from services.libs.personal.customer_keys import CustomerKeys
 from services.libs.runtime import aws_clients
 from services.libs.runtime.backoff import Backoff
 from services.libs.store.catalogue_index import BY_CATEGORY, BY_NAME, CATEGORIES
-from services.libs.store.commit_items import CATEGORY_PARENT
+from services.libs.store.commit_items import CATEGORY_PARENT, TICKET_CUSTOMER, TICKET_LIST
 from services.libs.store.event_store import EventStore, Tables
 from services.libs.store.inventory_table import LISTED, InventoryTable
+from services.libs.store.ticket_index import TICKETS, TICKETS_BY_CUSTOMER
 from services.shared.events.event import Bus
 from tests import quick_moto
 
@@ -94,6 +95,7 @@ def make_deployment(
         "metrics_api": {"id": "api", "url": "https://api.example/test/metrics"},
         "shop_api": {"id": "shop", "url": "https://shop.example/test"},
         "user_pool": {"id": "eu-west-2_pool", "client_id": "client", "issuer": "https://issuer.example/eu-west-2_pool"},
+        "wrapping_key_arn": "arn:aws:kms:eu-west-2:123456789012:key/wrapping",
         "alarm_topic_arn": "",
         "runbook_url": "docs/runbook.md",
         "allow_forced_payment_result": True,
@@ -242,13 +244,18 @@ def stand_in(world: str, make: Callable[[], None]) -> None:
 
 def _make_tables_and_buses() -> None:
     dynamodb, events = _SESSION.client("dynamodb"), _SESSION.client("events")
-    _create_table(dynamodb, EVENT_STORE_TABLE, {CATEGORIES: (CATEGORY_PARENT, "stream_id")}, stream_id="S", version="N")
+    streams = {
+        CATEGORIES: (CATEGORY_PARENT, "stream_id"),
+        TICKETS: (TICKET_LIST, "committed_at"),
+        TICKETS_BY_CUSTOMER: (TICKET_CUSTOMER, "committed_at"),
+    }
+    _create_table(dynamodb, EVENT_STORE_TABLE, streams, stream_id="S", version="N")
     _create_table(dynamodb, DEADLINE_TABLE, minute_shard="S", group_id="S")
     _create_table(dynamodb, METRICS_TABLE, id="S")
+    _create_table(dynamodb, CUSTOMER_KEY_TABLE, customer_id="S")
     lists = {BY_CATEGORY: ("category_id", "name_key"), BY_NAME: (LISTED, "name_key")}
     _create_table(dynamodb, INVENTORY_TABLE, lists, item_id="S")
     _create_table(dynamodb, GATEWAY_TABLE, order_id="S")
-    _create_table(dynamodb, CUSTOMER_KEY_TABLE, customer_id="S")
     for bus in Bus:
         events.create_event_bus(Name=f"test-{bus}-bus")
 

@@ -30,7 +30,7 @@ module "catalog_service" {
     ReadEvents = { actions = ["dynamodb:BatchGetItem", "dynamodb:Query"], resources = [local.store.event_store.table_arn] }
     List = {
       actions   = ["dynamodb:Query"]
-      resources = concat(values(local.store.inventory.index_arns), values(local.store.event_store.index_arns))
+      resources = concat(values(local.store.inventory.index_arns), [local.store.event_store.index_arns["categories"]])
     }
     ReadCursorSecret = { actions = ["ssm:GetParameter"], resources = [local.parameters.cursor_secret.arn] }
   }

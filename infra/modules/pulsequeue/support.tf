@@ -30,7 +30,7 @@ module "support_service" {
   }
 
   may = {
-    ReadEvents  = { actions = ["dynamodb:Query"], resources = [local.store.event_store.table_arn] }
+    ReadEvents  = { actions = ["dynamodb:BatchGetItem", "dynamodb:Query"], resources = [local.store.event_store.table_arn] }
     ListTickets = { actions = ["dynamodb:Query"], resources = [local.store.event_store.index_arns["tickets-by-customer"]] }
   }
 

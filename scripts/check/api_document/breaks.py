@@ -116,7 +116,7 @@ def _in_answers(before: Document, now: Document) -> Iterator[str]:
             if int(status) < _ERRORS:
                 yield f"it no longer answers {status}"
             continue
-        for media_type in answer["content"].keys() & now[status]["content"].keys():
+        for media_type in answer.get("content", {}).keys() & now[status].get("content", {}).keys():
             old, new = (each["content"][media_type]["schema"] for each in (answer, now[status]))
             for change in loosenings(strict=old, loose=new):
                 yield f"{status}: {_text(change, _IN_ANSWERS, change.strict, change.loose)}"

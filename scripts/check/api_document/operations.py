@@ -73,6 +73,8 @@ def problem_responses() -> Document:
 
 def _success(route: Route, described: Document) -> Document:
     headers = dict(_CORRELATION)
+    if route.status == HTTPStatus.NO_CONTENT:
+        return {"description": HTTPStatus.NO_CONTENT.phrase, "headers": headers}
     if get_origin(inspect.signature(route.function).return_annotation) is Response:
         names = {HTTPStatus.CREATED: ("ETag", "Location"), HTTPStatus.ACCEPTED: tuple(_OPTIONAL)}
         headers |= {name: _OPTIONAL[name] for name in names.get(HTTPStatus(route.status), ("ETag",))}

@@ -46,8 +46,10 @@ class IncomingRequest:
         )
 
     def cause(self) -> Cause:
-        """The request as the cause of a commit, now."""
-        return Cause(request_cause(self.correlation_id), self.correlation_id, datetime.now(UTC))
+        """The request as the cause of a commit, now: to the millisecond, as the store keeps it."""
+        now = datetime.now(UTC)
+        at = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        return Cause(request_cause(self.correlation_id), self.correlation_id, at)
 
     def body(self) -> bytes:
         """The body as it was sent, empty without one; raise ProblemError for one that is too large."""

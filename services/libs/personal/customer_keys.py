@@ -96,10 +96,10 @@ class CustomerKeys(Tombstones):
             raise UnreadableError("the wrapped key") from None
         return CustomerKey(customer_id, answer["Plaintext"])
 
-    def create(self, customer_id: str, username: str) -> tuple[CustomerKey, Attached]:
+    def create(self, customer_id: str, username: str | None) -> tuple[CustomerKey, Attached]:
         """Make a new key, and the write that keeps it; that one raises KeyExistsError where there is a key.
 
-        `username` is the customer's user in the pool, to remove it when they are erased.
+        `username` is the customer's user in the pool, to remove it when they are erased; None if it is not known.
         """
         answer = self._kms.generate_data_key(
             KeyId=self._wrapping_key, KeySpec="AES_256", EncryptionContext=_context(customer_id)
@@ -108,8 +108,8 @@ class CustomerKeys(Tombstones):
             {
                 "customer_id": customer_id,
                 "wrapped_key": base64.b64encode(answer["CiphertextBlob"]).decode(),
-                "username": username,
             }
+            | ({"username": username} if username else {})
         )
         put = Attached(
             {
@@ -122,6 +122,13 @@ class CustomerKeys(Tombstones):
             KeyExistsError(),
         )
         return CustomerKey(customer_id, answer["Plaintext"]), put
+
+    def keep(self, write: Attached) -> None:
+        """Write a key, or a tombstone, of a customer whose commit is there already; raise what the write says."""
+        try:
+            self._client.transact_write_items(TransactItems=[write.item])
+        except self._client.exceptions.TransactionCanceledException as cancelled:
+            raise write.refused from cancelled
 
     def erasure(self, customer_id: str, at: datetime, username: str | None = None) -> Attached:
         """The write that destroys the key and leaves a tombstone; it raises RefusedError (ERASED) where there is one.

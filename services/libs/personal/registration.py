@@ -1,8 +1,9 @@
 """Open a customer's key; whoever has none yet is registered with it, in one transaction."""
 
+from services.libs.observability.structured_logging import logger
 from services.libs.personal.customer_keys import CustomerKeys, KeyExistsError
 from services.libs.personal.sealing import CustomerKey, Place
-from services.libs.store.event_store import EventStore, VersionTakenError
+from services.libs.store.event_store import Attached, EventStore, VersionTakenError
 from services.shared.causes import Cause
 from services.shared.commits import Commit
 from services.shared.customer_lifecycle import customer_stream
@@ -17,22 +18,30 @@ def open_key(  # noqa: PLR0913 - what a registration consists of
 ) -> CustomerKey:
     """The customer's key. `username` is their user in the pool, `profile` is what to seal if they are registered now.
 
-    Raises RefusedError: ERASED, and UNREADABLE for a customer whose key is lost: `invoke audit` tells of them.
+    A registered customer whose key is lost gets a new one, and what was sealed before stays unreadable: the table was
+    lost, or the log was restored to another deployment. Raises RefusedError (ERASED).
     """
     if found := keys.find(customer_id):
         return found
     key, kept = keys.create(customer_id, username)
     try:
-        store.attaching(kept).append(registration(key, cause, profile))
+        _keep(store, keys, kept, registration(key, cause, profile))
     except KeyExistsError:
         # Another request was faster: it made the key, or erased the customer.
         return open_key(store, keys, customer_id, username, cause)
-    except VersionTakenError as taken:
-        # The first commit came with a key, so the key is lost. An erasure may be the first commit.
-        if taken.existing.find(CustomerErased):
-            raise RefusedError(Refusal.ERASED, "the customer was erased") from None
-        raise RefusedError(Refusal.UNREADABLE, "what is personal cannot be read: its key is lost") from None
     return key
+
+
+def _keep(store: EventStore, keys: CustomerKeys, kept: Attached, registered: Commit) -> None:
+    """Keep the key with the registration, or alone where that is there: raise KeyExistsError, RefusedError (ERASED)."""
+    try:
+        store.attaching(kept).append(registered)
+    except VersionTakenError:
+        # By the log alone: the tombstone may be lost too.
+        if store.read_back(registered.stream_id, lambda _: True)[-1].find(CustomerErased):
+            raise RefusedError(Refusal.ERASED, "the customer was erased") from None
+        keys.keep(kept)
+        logger.warning("lost key of a customer replaced")
 
 
 def registration(key: CustomerKey, cause: Cause, profile: str | None = None) -> Commit:

@@ -9,7 +9,15 @@ import pytest
 from scripts.lambdas_config import LAMBDAS
 from services.libs.observability.structured_logging import logger
 from services.shared.events.event import Bus
-from tests.unit.conftest import DEADLINE_TABLE, EVENT_STORE_TABLE, GATEWAY_TABLE, INVENTORY_TABLE, METRICS_TABLE, Aws
+from tests.unit.conftest import (
+    CUSTOMER_KEY_TABLE,
+    DEADLINE_TABLE,
+    EVENT_STORE_TABLE,
+    GATEWAY_TABLE,
+    INVENTORY_TABLE,
+    METRICS_TABLE,
+    Aws,
+)
 
 
 @pytest.fixture
@@ -21,6 +29,9 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         "INVENTORY_TABLE": INVENTORY_TABLE,
         "METRICS_TABLE": METRICS_TABLE,
         "DEADLINE_TABLE": DEADLINE_TABLE,
+        "CUSTOMER_KEY_TABLE": CUSTOMER_KEY_TABLE,
+        "WRAPPING_KEY_ARN": aws.wrapping_key,
+        "USER_POOL_ID": "eu-west-2_pool",
         "WRITER_TIMEOUT_SECONDS": "30",
         "PAYMENT_TIMEOUT_SECONDS": "900",
         "RETURN_WINDOW_DAYS": "30",
@@ -45,6 +56,12 @@ def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
     for config in LAMBDAS:
         config.load()._application.cache_clear()  # noqa: SLF001
+
+
+@pytest.fixture
+def cursor_secret(aws: Aws) -> None:
+    """The secret that signs the cursors of lists."""
+    aws.ssm.put_parameter(Name="/test/cursor-secret", Value="secret", Type="SecureString")
 
 
 @pytest.fixture

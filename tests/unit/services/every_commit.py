@@ -1,5 +1,6 @@
 """A commit of every form that is declared, as the services write it."""
 
+import base64
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,8 +17,13 @@ from services.cart_service.domain import (
     remove,
 )
 from services.catalog_service.domain import create_product, set_stock, update_product
+from services.customer_service.domain import Customer, Profile, log_in
+from services.customer_service.domain import erase as erase_customer
+from services.customer_service.service import profile_updated
 from services.fulfilment_service.carrier import CarrierEvent, Label
 from services.fulfilment_service.domain import advance, booked, start
+from services.libs.personal.registration import registration
+from services.libs.personal.sealing import CustomerKey
 from services.order_service.after_sale import (
     ReceivedGoods,
     cancel,
@@ -37,6 +43,7 @@ from services.shared.events.catalog import CategoryCreated, ProductCreated
 from services.shared.events.fulfilment import ParcelStatus
 from services.shared.events.order import ReturnRequested, order_lines
 from services.shared.events.payment import RefundRequested
+from services.shared.events.support import ClosedBy
 from services.shared.inventory import StockItem, StockLine
 from services.shared.lifecycle import Phase
 from services.shared.order_state import Order
@@ -44,6 +51,8 @@ from services.shared.product_state import fold
 from services.shared.shipment_lifecycle import BOOKED, PICKED_UP, RETURNED_TO_SENDER
 from services.shared.shipment_lifecycle import DELIVERED as PARCEL_DELIVERED
 from services.shared.shipment_lifecycle import LOST as PARCEL_LOST
+from services.support_service import domain as support
+from services.support_service.domain import NewTicket, Ticket
 from tests.factories import NOW, PAYMENT_TIMEOUT, decide, inventory, placed_order, refund, seeding, stock_item
 
 
@@ -165,6 +174,35 @@ _PRODUCT_UPDATED = _some(update_product(fold((_PRODUCT_CREATED,)), "s" * 20, {"p
 _STOCKED = _some(set_stock(StockItem("s" * 20, _NEW.product, 0, 0, 0), 10, (_PRODUCT_UPDATED,), CAUSE))
 _SEEDED_WHOLE = create_product(_NEW, CAUSE, stock=10)
 
+_KEY = CustomerKey("c-" + "c" * 26, b"s" * 32)
+_ADDRESS = {"lines": ("l" * 30,) * 2, "city": "c" * 20, "postcode": "p" * 8, "country": "GB"}
+_REGISTERED = registration(_KEY, CAUSE, Profile(mail="m" * 30).text)
+_REGISTERED_BY_COMMAND = registration(_KEY, CAUSE)
+_PROFILE_UPDATED = _some(
+    profile_updated(Customer.of(_KEY.customer_id, (_REGISTERED,)), _KEY, {"addresses": (_ADDRESS,)}, CAUSE)
+)
+_CUSTOMER_ERASED = _some(erase_customer(Customer.of(_KEY.customer_id, (_REGISTERED, _PROFILE_UPDATED)), CAUSE))
+_LOGIN = _some(log_in(_KEY.customer_id, None, CAUSE))
+
+
+def _sealed(_version: int, _field: str, text: str) -> str:
+    """As long as a ciphertext: it has a nonce of 12 bytes and a tag of 16 beside the text."""
+    return base64.b64encode(b"s" * (12 + len(text) + 16)).decode()
+
+
+def _support(commit: Commit) -> Commit:
+    return replace(commit, command=_COMMAND)
+
+
+_TICKET = NewTicket("customer-1", "s" * 40, "t" * 200, "o" * 36)
+_TICKET_CREATED = _support(support.create("t-" + "i" * 24, _TICKET, _sealed, CAUSE))
+_RESOLVED = _support(support.resolve(Ticket.of((_TICKET_CREATED,)), "t" * 200, _sealed, CAUSE))
+_ANSWERED = (_TICKET_CREATED, _RESOLVED)
+_REOPENED = _support(support.reopen(Ticket.of(_ANSWERED), "t" * 200, _sealed, CAUSE))
+_TICKET_CLOSED = _support(support.close(Ticket.of(_ANSWERED), ClosedBy.CUSTOMER, CAUSE))
+_ORPHAN_CLOSED = _some(support.close_orphaned(Ticket.of((*_ANSWERED, _REOPENED)), CAUSE))
+_FEEDBACK = _support(support.give_feedback(Order.of(_AT_HOME), 5, "t" * 200, _sealed, CAUSE))
+
 COMMITS = {
     "accepted": ACCEPTED,
     "refused": decide(_ORDER, {}, CAUSE),
@@ -204,6 +242,16 @@ COMMITS = {
     "product_created": _PRODUCT_CREATED,
     "product_updated": _PRODUCT_UPDATED,
     "stocked": _STOCKED,
+    "customer_registered": _REGISTERED,
+    "customer_registered_by_command": _REGISTERED_BY_COMMAND,
+    "profile_updated": _PROFILE_UPDATED,
+    "customer_erased": _CUSTOMER_ERASED,
+    "customer_login": _LOGIN,
+    "ticket_created": _TICKET_CREATED,
+    "ticket_resolved": _RESOLVED,
+    "ticket_reopened": _REOPENED,
+    "ticket_closed": _TICKET_CLOSED,
+    "feedback": _FEEDBACK,
 }
 _LEFT = (*_TWO_GOING, _ONE_OF_TWO_LOST, _refunded(*_TWO_GOING, _ONE_OF_TWO_LOST))
 _LEFT_SHIPPED = (*_LEFT, _followed(PICKED_UP, *_LEFT))
@@ -238,4 +286,10 @@ HISTORIES = {
     "seeded_whole": (_SEEDED_WHOLE,),
     "category": (_CATEGORY_CREATED,),
     "product": (_PRODUCT_CREATED, _PRODUCT_UPDATED, _STOCKED),
+    "customer": (_REGISTERED, _PROFILE_UPDATED, _CUSTOMER_ERASED),
+    "customer_erased_at_once": (_some(erase_customer(Customer.of(_KEY.customer_id, ()), CAUSE)),),
+    "login": (_LOGIN, _some(log_in(_KEY.customer_id, _LOGIN, replace(CAUSE, at=NOW + HOUR)))),
+    "ticket": (*_ANSWERED, _TICKET_CLOSED),
+    "ticket_orphaned": (*_ANSWERED, _REOPENED, _ORPHAN_CLOSED),
+    "feedback": (_FEEDBACK,),
 }

@@ -7,12 +7,15 @@ import pytest
 from services.cart_service.handler import handler
 from services.libs.runtime.lambda_types import BatchResponse
 from services.libs.store.dynamodb_items import to_item
-from tests.factories import Context, event_body, sqs_event
+from services.shared.events.cart import CartCleared, ClearReason
+from tests.factories import CAUSE, Context, event_body, sqs_event
 from tests.unit.conftest import EVENT_STORE_TABLE, Aws
-from tests.unit.services.carts import CUSTOMER, STREAM, events, filled
+from tests.unit.services.carts import CUSTOMER, STREAM, carts, checked_out, events, filled, request
+from tests.unit.services.customers import customers, lose_stream
 
 DONE: BatchResponse = {"batchItemFailures": []}
 DUE = event_body("DeadlinesPassed", streamIds=[STREAM])
+ERASED = event_body("CustomerErased", customerId=CUSTOMER)
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -72,3 +75,60 @@ def test_logs_never_name_the_customer(aws: Aws, capsys: pytest.CaptureFixture[st
     assert [json.loads(line) for line in printed.splitlines()]
     assert CUSTOMER not in printed
     assert "jane" not in printed
+
+
+def test_the_cart_of_an_erased_customer_is_cleared_once(aws: Aws) -> None:
+    filled(aws)
+
+    assert _handle(ERASED, ERASED) == DONE
+    assert _handle(ERASED) == DONE
+
+    (cleared,) = aws.store.read(STREAM)[1:]
+    assert cleared.get(CartCleared).reason is ClearReason.CUSTOMER_REQUEST
+
+
+@pytest.mark.parametrize("cart", ["none", "checked out", "cleared"])
+def test_an_erased_customer_without_an_open_cart_has_none_to_clear(aws: Aws, cart: str) -> None:
+    if cart != "none":
+        filled(aws)
+        checked_out(aws) if cart == "checked out" else _handle(DUE)
+    before = events(aws)
+
+    assert _handle(ERASED) == DONE
+
+    assert events(aws) == before
+
+
+def test_an_erased_customers_open_cart_without_products_is_closed_too(aws: Aws) -> None:
+    filled(aws)
+    carts(aws).remove(CUSTOMER, "prod-001", request(1))
+
+    assert _handle(ERASED) == DONE
+
+    assert events(aws) == ["CartItemAdded", "CartItemRemoved", "CartCleared"]
+
+
+def test_a_cart_that_a_restore_brought_back_is_cleared_again(aws: Aws) -> None:
+    filled(aws)
+    customers(aws).erase(CUSTOMER, None, CAUSE)
+    assert _handle(ERASED) == DONE
+    lose_stream(aws, STREAM, after=1)
+
+    assert _handle(ERASED) == DONE
+
+    assert events(aws) == ["CartItemAdded", "CartCleared"]
+
+
+def test_an_abandoned_cart_of_an_erased_customer_is_cleared_by_its_deadline(aws: Aws) -> None:
+    filled(aws)
+    customers(aws).erase(CUSTOMER, None, CAUSE)
+
+    assert _handle(DUE) == DONE
+
+    assert events(aws) == ["CartItemAdded", "CartCleared"]
+
+
+def test_an_erasure_that_names_no_customer_is_a_dead_letter(aws: Aws) -> None:
+    assert _handle(event_body("CustomerErased", customerId="no id"), ERASED) == DONE
+
+    assert [letter["reason"] for letter in aws.read_dead_letters()] == ["validation_error"]

@@ -13,7 +13,7 @@ from services.shared.commits import Command
 from services.shared.events.cart import CartCheckoutInitiated, CartItemAdded, CartItemRemoved
 from services.shared.events.order import OrderPlaced, PlacedLine
 from services.shared.refusals import Refusal, RefusedError
-from tests.factories import NOW, seeding
+from tests.factories import CAUSE, NOW, seeding
 from tests.unit.conftest import Aws
 from tests.unit.services.carts import (
     AFTER,
@@ -29,6 +29,7 @@ from tests.unit.services.carts import (
     request,
     seed,
 )
+from tests.unit.services.customers import customers
 
 SHOWN = Total(1000, "GBP")
 Act = Callable[[CartService, Request], object]
@@ -366,3 +367,39 @@ def test_stock_is_not_touched_before_the_order_is_decided(aws: Aws) -> None:
     checked_out(aws, 50_000)
 
     assert aws.stock() == (1, 0, 1)
+
+
+@every_command
+def test_an_erased_customer_can_do_nothing_with_a_cart_but_read_it(aws: Aws, act: Act) -> None:
+    filled(aws)
+    customers(aws).erase(CUSTOMER, None, CAUSE)
+
+    _refused(Refusal.ERASED, lambda: act(carts(aws), request(1, "key-1")))
+
+    cart, _ = carts(aws).read(CUSTOMER)
+    assert (cart.version, [*cart.lines]) == (1, ["prod-001"])
+
+
+@every_command
+def test_an_erasure_that_overtakes_a_command_wins(aws: Aws, act: Act) -> None:
+    filled(aws)
+    rivals = Rivals(aws, lambda: customers(aws).erase(CUSTOMER, None, CAUSE))
+
+    _refused(Refusal.ERASED, lambda: act(carts(aws, rivals.store()), request(1, "key-1")))
+
+    assert events(aws) == ["CartItemAdded"]
+
+
+def test_an_erased_customer_never_begins_a_cart(aws: Aws) -> None:
+    seed(aws)
+    customers(aws).erase(CUSTOMER, None, CAUSE)
+
+    _refused(Refusal.ERASED, lambda: carts(aws).add(CUSTOMER, "prod-001", 1, request(0, "key-1")))
+
+    assert events(aws) == []
+
+
+def test_the_carts_of_others_go_on(aws: Aws) -> None:
+    customers(aws).erase("customer-2", None, CAUSE)
+
+    assert filled(aws).version == 1

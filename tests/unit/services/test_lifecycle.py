@@ -13,6 +13,7 @@ from services.libs.store.commit_items import commit_from_item
 from services.shared.cart_lifecycle import CART, EMPTY
 from services.shared.category_lifecycle import CATEGORY
 from services.shared.commits import Commit
+from services.shared.customer_lifecycle import CUSTOMER, ERASED, LOGIN, REGISTERED, SEEN
 from services.shared.inventory import Move
 from services.shared.lifecycle import ImpossibleCommitError, Phase
 from services.shared.order_lifecycle import (
@@ -31,6 +32,7 @@ from services.shared.order_lifecycle import (
 from services.shared.shipment_lifecycle import DELIVERED as PARCEL_DELIVERED
 from services.shared.shipment_lifecycle import LOST, RETURNED_TO_SENDER, SHIPMENT
 from services.shared.sku_lifecycle import SKU, STOCKED
+from services.shared.support_lifecycle import CLOSED, FEEDBACK, OPEN, TICKET
 from tests.factories import NOW, PAYMENT_TIMEOUT
 from tests.unit.services.every_commit import ACCEPTED, COMMITS, DECLINED, HISTORIES
 from tests.unit.services.every_commit import PAID as PAID_COMMIT
@@ -51,6 +53,7 @@ _DELIVERED = [*_CONFIRMED, "started", "shipped", "delivered"]
 _ASKED_AGAIN = ["cancelled-by-customer", "refund-failed", "refund-asked-again", "refunded-at-last"]
 _BOOKED = ["parcel-created", "parcel-booked"]
 _FILLED = ["cart-opened", "cart-item-removed"]
+_ANSWERED = ["ticket-created", "ticket-resolved"]
 # Of forms that came after commits stated their stock move.
 _LATER = {
     "refunded by id": (ORDER, ["reserved", "expired-by-refund-id", "refunded-by-refund-id"], CANCELLED),
@@ -69,9 +72,15 @@ _LATER = {
     "cart cleared": (CART, [*_FILLED, "cart-cleared"], EMPTY),
     "cart abandoned": (CART, [*_FILLED, "cart-abandoned"], EMPTY),
     "created and changed": (SKU, ["product-created", "product-updated", "product-stocked"], STOCKED),
+    "customer erased": (CUSTOMER, ["customer-registered", "profile-updated", "customer-erased"], ERASED),
+    "customer registered by a command": (CUSTOMER, ["customer-registered-by-command"], REGISTERED),
+    "customer signed in": (LOGIN, ["customer-login"], SEEN),
+    "ticket of no order": (TICKET, ["ticket-about-no-order"], OPEN),
+    "ticket closed": (TICKET, [*_ANSWERED, "ticket-closed-by-customer"], CLOSED),
+    "ticket orphaned": (TICKET, [*_ANSWERED, "ticket-reopened", "ticket-closed-by-erasure"], CLOSED),
     "parcel came back": (SHIPMENT, [*_BOOKED, "parcel-tracked", "parcel-returned-to-sender"], RETURNED_TO_SENDER),
 }
-_OPEN = {"forced", "confirmed", "called off", "lost", "sent back", "one of two lost"}
+_OPEN = {"forced", "confirmed", "called off", "lost", "sent back", "one of two lost", "ticket of no order"}
 """The golden histories that wait for something."""
 
 _STATED = "-move-stated"
@@ -149,7 +158,9 @@ def test_the_hot_path_finds_the_decision_and_the_settlement_at_their_versions() 
 
 def test_what_a_service_writes_is_what_it_is_declared_to_write() -> None:
     writers: dict[str, set[str]] = {}
-    for one in (each for lifecycle in (ORDER, SHIPMENT, SKU, CATEGORY, CART) for each in lifecycle.transitions):
+    for one in (
+        each for lifecycle in (ORDER, SHIPMENT, SKU, CATEGORY, CART, TICKET, FEEDBACK) for each in lifecycle.transitions
+    ):
         writers.setdefault(one.names, set()).add(one.writer)
 
     assert {events: " and ".join(sorted(names)) for events, names in writers.items()} == {
@@ -182,6 +193,11 @@ def test_what_a_service_writes_is_what_it_is_declared_to_write() -> None:
         "ProductUpdated": "catalog-service and tools",
         "ProductInventoryUpdated": "catalog-service and tools",
         "CategoryCreated": "catalog-service and tools",
+        "SupportTicketCreated": "support-service",
+        "SupportTicketResolved": "support-service",
+        "SupportTicketReopened": "support-service",
+        "SupportTicketClosed": "support-service",
+        "CustomerFeedback": "support-service",
     }
 
 

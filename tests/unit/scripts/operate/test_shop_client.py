@@ -12,12 +12,16 @@ from services.cart_service.api import TotalView
 from services.cart_service.api import api as cart
 from services.catalog_service.api import NewCategory, NewProduct, ProductChanges
 from services.catalog_service.api import api as catalog
+from services.customer_service.api import MyChanges
+from services.customer_service.api import api as customers
 from services.fulfilment_service.api import CarrierMessage
 from services.fulfilment_service.api import api as fulfilment
 from services.libs.http.signatures import SIGNATURE_HEADER, Signatures
 from services.order_service.api import api as orders
 
-ROUTES = {route.function.__name__: route for api in (cart, catalog, fulfilment, orders) for route in api.routes}
+ROUTES = {
+    route.function.__name__: route for api in (cart, catalog, customers, fulfilment, orders) for route in api.routes
+}
 PRODUCT = NewProduct(sku="a.b", name="Cup", priceMinor=100, currency="GBP")
 MESSAGE = CarrierMessage(shipmentId="p-1", carrierEventId="e-1", state="delivered", at="2026-01-01T12:00:00Z")
 
@@ -37,6 +41,9 @@ CALLS: Mapping[str, Callable[[ShopClient], object]] = {
     "remove_cart_item": lambda shop: shop.remove_cart_item("a.b", 7),
     "clear_cart": lambda shop: shop.clear_cart(7),
     "check_out_cart": lambda shop: shop.check_out_cart(TotalView(amount_minor=100, currency="GBP"), 7),
+    "get_me": lambda shop: shop.get_me(),
+    "change_me": lambda shop: shop.change_me(MyChanges.model_validate({"name": None}), 7),
+    "delete_me": lambda shop: shop.delete_me(),
     "get_order": lambda shop: shop.get_order("o-1", "c-1"),
     "cancel_order": lambda shop: shop.cancel_order("o-1", version=7),
     "request_return": lambda shop: shop.request_return("o-1", {"a": 1}),
