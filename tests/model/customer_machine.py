@@ -37,8 +37,8 @@ _SECONDS_BETWEEN = 40
 
 WHO = st.sampled_from(CUSTOMERS)
 CHOICES = st.integers(0, 30)
-# A first command of a customer makes about ten.
-CALLS = st.integers(1, 10)
+# Most commands make three to six, a first one of a customer some more.
+CALLS = st.integers(1, 5) | st.integers(1, 10)
 
 Message = tuple[str, Commit]
 """CustomerErased on its way to a service."""
@@ -75,6 +75,11 @@ class LivesOfCustomers(RuleBasedStateMachine):
     @rule(who=WHO, command=st.sampled_from(_COMMANDS), choice=CHOICES, call=CALLS, trouble=st.sampled_from(_TROUBLES))
     def command_in_trouble(self, who: str, command: str, choice: int, call: int, trouble: str) -> None:
         self._arm(who, call, trouble)
+        self._command(who, command, choice)
+
+    @rule(who=WHO, command=st.sampled_from(_COMMANDS), choice=CHOICES, call=CALLS)
+    def erase_during_a_command(self, who: str, command: str, choice: int, call: int) -> None:
+        self._arm(who, call, "erase")
         self._command(who, command, choice)
 
     @rule(who=WHO, choice=CHOICES, call=CALLS, trouble=st.sampled_from(_TROUBLES))
@@ -220,14 +225,17 @@ class LivesOfCustomers(RuleBasedStateMachine):
         self._try(self.sent[-1])
 
     def _try(self, sent: Sent) -> None:
+        struck = self.store.faults.struck.total()
+        failed: BaseException | None = None
         try:
             sent.act(sent)
         except RefusedError as refused:
             self.truth.check_refusal(sent.customer_id, refused)
-        except _FAILED:
-            return
+        except _FAILED as error:
+            failed = error
         else:
             self.truth.acknowledge(sent.cause.event_id, commits=sent.commits)
+        assert failed is None or self.store.faults.struck.total() > struck, f"it failed without a fault: {failed!r}"
 
     def _relay(self) -> None:
         self.pending += [(service, commit) for commit in self.store.erased for service in self.services.handlers]
