@@ -2,8 +2,9 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -53,12 +54,12 @@ class Person:
     client: ShopClient
     token: AccessToken
     user: str
-    name: str
-    mail: str
-    street: str
-    question: str
-    answer: str
-    opinion: str
+    name: str = field(default_factory=partial(_word, "Name"))
+    mail: str = field(default_factory=partial(_word, "Mail"))
+    street: str = field(default_factory=partial(_word, "Street"))
+    question: str = field(default_factory=partial(_word, "Question"))
+    answer: str = field(default_factory=partial(_word, "Answer"))
+    opinion: str = field(default_factory=partial(_word, "Opinion"))
     order_id: str = ""
     tickets: tuple[str, ...] = ()
 
@@ -66,9 +67,7 @@ class Person:
     def signed_up(cls, world: World) -> "Person":
         user = _word("signin")
         token = ShopUsers(world.target, world.deployment).sign_up(user)
-        client = ShopClient.of(world.target, world.deployment, token.text)
-        told = {name: _word(name) for name in ("name", "mail", "street", "question", "answer", "opinion")}
-        return cls(world, client, token, user, **told)
+        return cls(world, ShopClient.of(world.target, world.deployment, token.text), token, user)
 
     @property
     def customer_id(self) -> str:
@@ -90,7 +89,7 @@ class Person:
         self.world.run(order)
         self._receive()
         self.client.give_feedback(self.order_id, 5, self.opinion)
-        asked = CreateTicket(subject=self.question, text=f"{self.question}?", order_id=self.order_id)
+        asked = CreateTicket(subject=self.question, text=f"{self.question}?", orderId=self.order_id)
         self.tickets = tuple(self.client.create_ticket(asked).content.ticket_id for _ in range(2))
         staff.resolve_ticket(self.tickets[0], self.answer)
         self.client.add_cart_item(sku, 1, self.client.get_cart().version)
