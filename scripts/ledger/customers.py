@@ -94,7 +94,7 @@ def flaw_of(customer_id: str, erased_at: datetime | None, state: KeyState | None
     """Compare a customer of the log, erased by it or not, with their item, which was read after it."""
     if erased_at and not (state and state.erased_at):
         return CustomerFlaw(Flaw.NO_TOMBSTONE, customer_id, erased_at)
-    if not erased_at and state is None:
+    if state is None:
         return CustomerFlaw(Flaw.KEY_LOST, customer_id)
     return None
 

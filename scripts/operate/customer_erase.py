@@ -42,7 +42,7 @@ _DESTROYED = (
 _STAYS = (
     "orders, payments, parcels, returns and refunds, under the customer's id: they are the books",
     "carts, logins, tickets and feedback as ids, times and ratings: a commit is never changed",
-    "this receipt's facts: id and time, so that no backup brings the person back",
+    "a tombstone, id and time: without it a backup would bring the person back",
 )
 
 

@@ -12,7 +12,7 @@ from scripts.ledger.customers import CustomerFlaw, Flaw
 from scripts.operate.relay_catchup import publisher_of
 from scripts.operate.shop_users import ShopUsers
 from services.customer_service.service import Customers
-from services.libs.personal.customer_keys import CustomerKeys
+from services.libs.personal.customer_keys import CustomerKeys, KeyExistsError
 from services.libs.store.event_store import EventStore
 from services.shared.causes import Cause
 from services.shared.customer_lifecycle import customer_stream
@@ -59,6 +59,8 @@ class CustomerMender:
         for one in found:
             try:
                 self._mend(one, usernames.get(one.customer_id))
+            except KeyExistsError:
+                yield f"{one.customer_id}: somebody made their key meanwhile"
             except (DependencyError, LookupError, RefusedError) as error:
                 yield f"{one.customer_id}: {error}"
             else:
@@ -72,8 +74,11 @@ class CustomerMender:
         match found.flaw:
             case Flaw.NOT_COMMITTED:
                 self._customers.erase_again(found.customer_id, cause)
-            case Flaw.KEY_LOST | Flaw.NOT_REGISTERED:
-                self._customers.register(found.customer_id, username or "", cause)
+            case Flaw.KEY_LOST:
+                _, kept = self._keys.create(found.customer_id, username)
+                self._keys.keep(kept)
+            case Flaw.NOT_REGISTERED:
+                self._customers.register(found.customer_id, "", cause)
             case Flaw.NO_TOMBSTONE:
                 self._keys.keep(self._keys.erasure(found.customer_id, found.erased_at or cause.at, username))
                 self.publish_erasure(found.customer_id)

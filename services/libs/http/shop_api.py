@@ -139,7 +139,7 @@ class ShopApi:
         return {
             "statusCode": response["statusCode"],
             "headers": _ALWAYS | headers | {CORRELATION_HEADER: self.request.correlation_id},
-            "body": response["body"],
+            "body": response["body"] or "",  # a 204 has none
         }
 
     @property

@@ -34,6 +34,8 @@ from tests.unit.services.customers import ADA, customers
 if TYPE_CHECKING:
     from types_boto3_cognito_idp import CognitoIdentityProviderClient
 
+# Made once: what a session costs is to find and read the services' models.
+_SESSION = boto3.Session("testing", "testing", region_name=REGION)
 MAIL = "ada@example.org"
 CUSTOMER = carts.CUSTOMER
 STREAM, CART = f"customer#{CUSTOMER}", carts.STREAM
@@ -63,7 +65,7 @@ class World:
 
     @cached_property
     def cognito(self) -> "CognitoIdentityProviderClient":
-        return boto3.client("cognito-idp", REGION)
+        return _SESSION.client("cognito-idp")
 
     @cached_property
     def pool(self) -> str:
@@ -115,13 +117,13 @@ class World:
     def erase(self, at: datetime = NOW, username: str | None = None) -> None:
         Customers(self.aws.store, self.aws.keys).erase(CUSTOMER, username, replace(CAUSE, at=at))
 
-    def finish(self, *customer_ids: str) -> None:
+    def finish(self, *customer_ids: str, at: datetime = NOW) -> None:
         """What the services do once they are told that these are erased."""
-        store = self.aws.store
+        store, cause = self.aws.store, replace(CAUSE, at=at)
         for customer_id in customer_ids:
             Erasures(self.aws.keys, UserPool(self.cognito, self.pool)).finish(customer_id)
-            ErasedCustomers(store).clear_cart(customer_id, CAUSE)
-            OrphanedTickets(store, TicketIndex(self.aws.dynamodb, TABLES)).close_all(customer_id, CAUSE)
+            ErasedCustomers(store).clear_cart(customer_id, cause)
+            OrphanedTickets(store, TicketIndex(self.aws.dynamodb, TABLES)).close_all(customer_id, cause)
 
     def back_up(self) -> None:
         backup.back_up(self.target(), self.folder, clock=lambda: NOW)

@@ -28,7 +28,9 @@ def ask(
 ) -> Answer:
     headers = {} if version is None else {"if-match": f'"{version}"'}
     response = handler(request(method, ME, body, claims=claims, headers=headers), Context())  # type: ignore[arg-type] # the gateway's
-    return Answer(response["statusCode"], response["headers"], json.loads(response["body"] or "{}"))
+    return Answer(
+        response["statusCode"], response["headers"], json.loads(response["body"] if response["body"] != "" else "{}")
+    )
 
 
 def test_a_customer_tells_of_themselves_changes_it_and_is_forgotten(aws: Aws) -> None:

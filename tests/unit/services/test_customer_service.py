@@ -1,5 +1,6 @@
 """Customers on the services' tables: registered, changed, erased, twice and at once."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,8 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from services.customer_service.domain import MOST_PROFILE_BYTES, Profile, customer_id_of, first_profile
-from services.libs.personal.sealing import Place
+from scripts.cli.paths import REPO_ROOT
+from services.customer_service.domain import MOST_PROFILE_BYTES, Address, Profile, customer_id_of, first_profile
+from services.libs.personal.sealing import CustomerKey, Place
+from services.libs.store.commit_items import commit_from_item
 from services.libs.store.dynamodb_items import to_item
 from services.libs.store.event_store import EventStore
 from services.shared.commits import Commit
@@ -90,6 +93,16 @@ def test_a_customer_whose_registration_a_restore_took_is_registered_with_the_key
 
     assert customers(aws).read(CUSTOMER) == (1, Profile(name="again"), True)
     assert key_item(aws) == key
+
+
+def test_an_erasure_that_overtakes_a_registration_with_an_old_key_wins(aws: Aws) -> None:
+    registered(aws)
+    lose_stream(aws)
+    rival = racing(aws, lambda: erased(aws))
+
+    _refused(Refusal.ERASED, lambda: customers(aws, rival).register(CUSTOMER, USERNAME, CAUSE, ADA))
+
+    assert events(aws) == ["CustomerErased"]
 
 
 def test_an_update_states_the_fields_that_changed_and_no_others(aws: Aws) -> None:
@@ -361,3 +374,15 @@ def test_of_two_logins_at_once_one_is_told(aws: Aws) -> None:
     logins(aws, rival).tell(CUSTOMER, CAUSE)
 
     assert events(aws, f"login#{CUSTOMER}#2026-01-01") == ["CustomerLogin"]
+
+
+def test_a_profile_of_any_age_stays_readable() -> None:
+    golden = json.loads((REPO_ROOT / "tests/golden/commits/profile-updated-move-stated.json").read_text("utf-8"))
+    commit = commit_from_item(golden["item"])
+    key = CustomerKey(commit.get(CustomerProfileUpdated).customer_id, b"golden" * 5 + b"00")
+
+    sealed = commit.get(CustomerProfileUpdated).sealed_profile
+    profile = Profile.of(key.unseal(Place(commit.stream_id, commit.version, "sealed_profile"), sealed))
+
+    home = HOME | {"label": "home", "recipient": "Ada Lovelace"}
+    assert profile == Profile(name="Ada Lovelace", mail="ada@example.org", addresses=(Address.model_validate(home),))

@@ -365,3 +365,11 @@ def test_a_damaged_document_is_named(tmp_path: Path, content: str) -> None:
 def test_a_check_writes_nothing() -> None:
     with pytest.raises(UserError, match="--check writes nothing"):
         update_document(check=True, accept_breaking=True)
+
+
+def test_an_answer_without_content_is_described_without_one() -> None:
+    forgotten = document(every_api())["paths"]["/v1/me"]["delete"]
+
+    assert forgotten["responses"]["204"].keys() == {"description", "headers"}
+    assert "ETag" not in forgotten["responses"]["204"]["headers"]
+    assert find_breaks(*[{"paths": {"/v1/me": {"delete": forgotten}}}] * 2) == []

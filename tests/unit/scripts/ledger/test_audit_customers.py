@@ -35,7 +35,7 @@ def test_a_customer_and_an_erasure_that_is_finished_are_no_findings(forgetting: 
     if erased:
         forgetting.erase(ERASED_AT)
         assert _found(forgetting) == []  # it may take a while
-        forgetting.finish(CUSTOMER)
+        forgetting.finish(CUSTOMER, at=ERASED_AT + timedelta(minutes=10))
 
     assert _found(forgetting, LONG_AFTER) == []
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import StrictInt
 
 from scripts.cli.errors import UserError
-from scripts.operate.shop_requests import ProblemError, ShopRequests
+from scripts.operate.shop_requests import Nothing, ProblemError, ShopRequests
 from services.libs.http.bodies import RequestBody, ResponseBody
 from services.libs.http.problems import CONTENT_TYPE
 from services.libs.runtime.backoff import Backoff
@@ -64,14 +64,14 @@ class Shop:
                 reply = shop.replies.pop(0) if shop.replies else Reply()
                 if reply is DROPPED:
                     return
-                content = json.dumps(reply.content).encode()
+                content = b"" if reply.content is None else json.dumps(reply.content).encode()
                 self.send_response(reply.status)
                 for name, value in {"Content-Length": str(len(content)), **reply.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = do_PUT = _handle  # noqa: N815 - the names that the base class looks for
+            do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815 - the names that the base class looks for
 
             def log_message(self, format: str, *_: object) -> None:  # noqa: A002
                 pass
@@ -120,6 +120,12 @@ def test_an_answer_is_read_as_the_services_model_with_its_headers(shop: Shop) ->
         "/dev/v1/cart?limit=5",
         "Bearer token",
     )
+
+
+def test_an_answer_without_content_is_read_as_nothing(shop: Shop) -> None:
+    shop.replies = [Reply(204, None)]
+
+    assert shop.requests().request("DELETE", "/v1/me", Nothing).status == 204
 
 
 def test_a_command_names_the_version_it_is_for_and_its_fields_as_on_the_wire(shop: Shop) -> None:

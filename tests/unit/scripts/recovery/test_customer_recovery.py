@@ -10,6 +10,7 @@ from scripts.cli.errors import UserError
 from scripts.operate.order_client import OrderClient
 from scripts.recovery import replay_orders
 from services.libs.messaging.event_publisher import event_detail
+from services.libs.store.dynamodb_items import to_item
 from services.shared.events.order import OrderPlaced
 from services.shared.refusals import Refusal, RefusedError
 from tests.factories import CAUSE, NOW
@@ -176,17 +177,13 @@ def test_a_lost_checkout_of_an_erased_customer_stays_out_of_the_cart_and_its_ord
     checkout = forgetting.aws.store.read(CART)[-1]
     forgetting.back_up()
     forgetting.erase(ERASED_AT)
-    key = {"stream_id": {"S": CART}, "version": {"N": str(checkout.version)}}
-    forgetting.aws.dynamodb.delete_item(TableName=EVENT_STORE_TABLE, Key=key)  # type: ignore[arg-type] # plain
-    body = {
-        "id": "1",
-        "detail-type": "OrderPlaced",
-        "time": "2026-01-01T12:00:00Z",
-        "detail": event_detail(checkout, 1),
-    }
+    key = to_item({"stream_id": CART, "version": checkout.version})
+    forgetting.aws.dynamodb.delete_item(TableName=EVENT_STORE_TABLE, Key=key)
+    detail = event_detail(checkout, 1)
+    body = {"id": "1", "detail-type": "OrderPlaced", "time": "2026-01-01T12:00:00Z", "detail": detail}
     monkeypatch.setattr(replay_orders.OrderArchive, "__init__", lambda *_: None)
     monkeypatch.setattr(replay_orders.OrderArchive, "placed", lambda *_: iter([[json.dumps(body)]]))
-    placed: list[object] = []
+    placed: list[dict[str, object]] = []
     monkeypatch.setattr(OrderClient, "__init__", lambda *_: None)
     monkeypatch.setattr(OrderClient, "place", lambda _, orders: placed.extend(orders))
 
