@@ -330,10 +330,11 @@ def test_who_is_not_signed_in_sees_nothing() -> None:
     assert statuses == {401}
 
 
-def test_an_erased_customers_ticket_has_no_texts(aws: Aws) -> None:
+def test_an_erased_customers_ticket_has_no_texts(aws: Aws, caplog: pytest.LogCaptureFixture) -> None:
     ticket_id = _after("resolve")
     before = _get(ticket_id).content
     erase(aws)
+    logger.propagate = True
 
     for claims in (CUSTOMER, STAFF):
         found = _get(ticket_id, claims)
@@ -341,6 +342,7 @@ def test_an_erased_customers_ticket_has_no_texts(aws: Aws) -> None:
         assert (found.status, found.content) == (200, before | {"subject": None, "messages": without})
         (entry,) = listed(claims)
         assert (entry["ticketId"], entry["status"], entry["subject"]) == (ticket_id, "resolved", None)
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def test_an_erased_customer_can_ask_for_nothing_more(aws: Aws) -> None:
