@@ -6,8 +6,9 @@ Backups are taken and restored, and CustomerErased comes late, again, and out of
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from services.cart_service.domain import Request as CartRequest
 from services.cart_service.domain import Total
@@ -279,3 +280,9 @@ class LivesOfCustomers(RuleBasedStateMachine):
         except (*_FAILED, VersionTakenError):
             return False
         return True
+
+
+def run_histories(histories: int) -> None:
+    """Each of up to 40 steps. Raise AssertionError at a violation, with the shortest history that was found."""
+    lives = settings(max_examples=histories, stateful_step_count=40, deadline=None)
+    run_state_machine_as_test(LivesOfCustomers, settings=lives)
