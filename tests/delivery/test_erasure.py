@@ -17,7 +17,7 @@ from scripts.operate import pausing
 from scripts.operate.shop_client import ShopClient
 from scripts.operate.shop_requests import ProblemError
 from scripts.operate.shop_users import AccessToken, ShopUsers
-from scripts.operate.use_cases import fulfilment
+from scripts.operate.use_cases import carrier_messages
 from scripts.recovery import backup, restore
 from services.customer_service.api import MyChanges
 from services.fulfilment_service.carrier import CarrierEvent
@@ -107,7 +107,7 @@ class Person:
 
     def _receive(self) -> None:
         """The carrier brings the order."""
-        carrier = fulfilment(self.world.target.client("dynamodb"), self.world.deployment)
+        carrier = carrier_messages(self.world.target.client("dynamodb"), self.world.deployment)
 
         def brought() -> bool:
             order, at = self.client.get_order(self.order_id).content, datetime.now(UTC)

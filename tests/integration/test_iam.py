@@ -280,13 +280,6 @@ _TABLES = {
             "Scan": {SWEEPER},
         },
     ),
-    "customer-key": TableRow(
-        {"customer_id": "x"},
-        {
-            "GetItem": {SUPPORT_API},
-            "PutItem": {SUPPORT_API},
-        },
-    ),
     "simulated-gateway": TableRow({"order_id": "x"}, {"UpdateItem": {PAYMENT}}),
     "metrics": TableRow(
         {"id": "x"},
