@@ -159,14 +159,17 @@ def test_the_profile_of_a_registration_opens_at_its_place(aws: Aws) -> None:
     assert key.unseal(PLACE, sealed) == "Ada"
 
 
-def test_a_customer_is_registered_with_their_key_or_not_at_all(aws: Aws) -> None:
-    """Whose key is lost stays registered and gets no second one: somebody is to look at it."""
-    register(aws)
+def test_a_registered_customer_whose_key_is_lost_gets_another(aws: Aws) -> None:
+    """What was sealed under the lost one stays unreadable."""
+    sealed = register(aws).seal(PLACE, "Ada")
     aws.dynamodb.delete_item(TableName=CUSTOMER_KEY_TABLE, Key=to_item({"customer_id": CUSTOMER}))
 
-    assert refused(lambda: register(aws)) is Refusal.UNREADABLE
+    key = register(aws)
 
-    assert item(aws) == {}
+    with pytest.raises(UnreadableError):
+        key.unseal(PLACE, sealed)
+    assert aws.keys.find(CUSTOMER)
+    assert events(aws) == ["CustomerRegistered"]
 
 
 def test_an_erasure_destroys_the_key_and_says_so_in_one_transaction(aws: Aws) -> None:
