@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.libs.store.dynamodb_items import to_item
+from services.libs.store.ledger_counters import LedgerCounters
 from services.shared.causes import Cause
 from services.shared.commits import Commit
+from services.shared.counters import counter_increments
 from services.shared.customer_lifecycle import login_stream
 from services.shared.events.customer import CustomerErased, CustomerLogin
 from tests.factories import CAUSE, NOW
-from tests.unit.conftest import EVENT_STORE_TABLE
+from tests.unit.conftest import EVENT_STORE_TABLE, METRICS_TABLE
 from tests.unit.scripts.forgetting import CART, CUSTOMER, STREAM, World
 from tests.unit.services.customers import ADA, customers
 
@@ -24,9 +26,15 @@ def _found(world: World, at: datetime = ERASED_AT) -> list[tuple[str, str]]:
 
 
 def _lose_commits(world: World, *versions: int) -> None:
-    for version in versions:
-        key = to_item({"stream_id": STREAM, "version": version})
-        world.aws.dynamodb.delete_item(TableName=EVENT_STORE_TABLE, Key=key)
+    """Take commits of the customer out of the log, and out of the counters."""
+    counters = LedgerCounters(world.aws.dynamodb, METRICS_TABLE)
+    left = counters.read()
+    for commit in world.aws.store.read(STREAM):
+        if commit.version in versions:
+            key = to_item({"stream_id": STREAM, "version": commit.version})
+            world.aws.dynamodb.delete_item(TableName=EVENT_STORE_TABLE, Key=key)
+            left.subtract(counter_increments(commit))
+    counters.replace(left)
 
 
 @pytest.mark.parametrize("erased", [False, True])
