@@ -1,4 +1,4 @@
-"""Tickets, from the gateway's event to the answer."""
+"""Tickets of the support service, from the gateway's event to the answer."""
 
 import base64
 import logging
