@@ -30,6 +30,7 @@ from services.shared.commits import Commit
 from services.shared.customer_lifecycle import customer_stream
 from services.shared.events.customer import CustomerErased
 from services.shared.events.support import SupportTicketClosed
+from services.shared.faults import DependencyError
 
 _WAIT_SECONDS = 60
 _POLL_SECONDS = 0.5
@@ -89,8 +90,8 @@ class _Person:
         """Erase them; if that was begun before, tell of it again."""
         run = f"customer-erase-{uuid4()}"
         Customers(self._store, self._keys).erase(self._customer_id, self._username, Cause(run, run, datetime.now(UTC)))
-        if self.is_erased and any(self.left()):
-            self._publisher.publish([self._erasure()])
+        if self.is_erased and any(self.left()) and self._publisher.publish([self._erasure()]):
+            raise UserError("EventBridge refused CustomerErased; run this again")
 
     def left(self) -> Iterator[str]:
         """What is still to be done, in words."""
@@ -137,7 +138,10 @@ def erase(
     person = _find(target, deployment, customer_id, user)
     if not person.is_erased:
         _confirm(target, person, confirmed, as_json=as_json)
-    person.erase()
+    try:
+        person.erase()
+    except DependencyError as error:
+        raise UserError(f"nothing was erased: {error}; run this again") from error
     if not wait_until(lambda: not any(person.left()), _WAIT_SECONDS, _POLL_SECONDS):
         raise UserError(
             f"the key is destroyed, and still under way: {'; '.join(person.left())}. During `invoke pause` that waits "

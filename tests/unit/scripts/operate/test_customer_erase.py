@@ -7,7 +7,9 @@ import pytest
 
 from scripts.cli.errors import UserError
 from scripts.operate import customer_erase
+from services.customer_service.service import Customers
 from services.libs.store.dynamodb_items import to_item
+from services.libs.store.event_store import ContentionError
 from tests.unit.conftest import CUSTOMER_KEY_TABLE
 from tests.unit.scripts.forgetting import CART, CUSTOMER, MAIL, STREAM, World
 from tests.unit.services.customers import ADA
@@ -152,6 +154,20 @@ def test_an_erasure_that_is_still_under_way_is_no_success_and_is_told_again(
         _erase(forgetting)
 
     assert forgetting.events.erased == [CUSTOMER]
+
+
+def test_an_erasure_that_others_keep_from_being_written_is_told_without_a_traceback(
+    forgetting: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgetting.customer()
+
+    def contended(*_: object) -> None:
+        raise ContentionError("others wrote")
+
+    monkeypatch.setattr(Customers, "erase", contended)
+
+    with pytest.raises(UserError, match="nothing was erased: others wrote; run this again"):
+        _erase(forgetting)
 
 
 @pytest.mark.parametrize(
