@@ -59,6 +59,14 @@ class ShopUsers:
         """Remove the user of a made-up address."""
         self._cognito.admin_delete_user(UserPoolId=self._pool.id, Username=email_of(name))
 
+    def exists(self, name: str) -> bool:
+        """Whether the pool has the user of a made-up address."""
+        try:
+            self._cognito.admin_get_user(UserPoolId=self._pool.id, Username=email_of(name))
+        except self._cognito.exceptions.UserNotFoundException:
+            return False
+        return True
+
     def make_staff(self, email: str) -> None:
         self._cognito.admin_add_user_to_group(UserPoolId=self._pool.id, Username=email, GroupName=STAFF)
 
