@@ -13,6 +13,8 @@ from scripts.cli.errors import UserError
 from scripts.cli.waiting import wait_until
 
 _START_SECONDS = 60
+_QUIET = {"TF_LOG_SDK": "ERROR", "TF_LOG_PROVIDER": "ERROR"}
+"""Started this way, it would else log every request."""
 _ATTACHMENT = re.compile(r"TF_REATTACH_PROVIDERS='(.+)'")
 
 
@@ -29,7 +31,7 @@ def shared_provider(data_folder: Path) -> Iterator[str]:
     log_file = data_folder / "provider.log"
     with (
         log_file.open("wb") as log,
-        subprocess.Popen([program, "-debug"], env=without_aws(os.environ), stdout=log, stderr=log) as process,
+        subprocess.Popen([program, "-debug"], env=without_aws(os.environ) | _QUIET, stdout=log, stderr=log) as process,
     ):
         try:
             wait_until(lambda: process.poll() is not None or bool(_attachment(log_file)), _START_SECONDS)
