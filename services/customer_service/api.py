@@ -9,7 +9,6 @@ from pydantic import Field, StringConstraints
 
 from services.customer_service.domain import LONGEST_MAIL, MAIL, ONE_LINE
 from services.customer_service.service import Customers, FoundProfile
-from services.customer_service.settings import CustomerSettings
 from services.libs.http.bodies import RequestBody, ResponseBody
 from services.libs.http.callers import Access
 from services.libs.http.headers import IfMatch
@@ -17,6 +16,7 @@ from services.libs.http.shop_api import ShopApi, answered
 from services.libs.observability.request_metrics import RequestMetrics
 from services.libs.observability.structured_logging import configure_logging
 from services.libs.personal.customer_keys import CustomerKeys
+from services.libs.personal.key_settings import KeySettings
 from services.libs.runtime import aws_clients
 from services.libs.runtime.function_name import function_name
 from services.libs.runtime.lambda_types import HttpRequest, HttpResponse, LambdaContext
@@ -30,7 +30,7 @@ api = ShopApi()
 
 
 class _Application:
-    def __init__(self, settings: CustomerSettings) -> None:
+    def __init__(self, settings: KeySettings) -> None:
         configure_logging(FUNCTION, settings.log_level)
         client = aws_clients.dynamodb()
         self.metrics = RequestMetrics(FUNCTION, settings.environment)
@@ -42,7 +42,7 @@ class _Application:
 
 @cache
 def _application() -> _Application:
-    return _Application(CustomerSettings.from_environment())
+    return _Application(KeySettings.from_environment())
 
 
 def handler(event: HttpRequest, context: LambdaContext) -> HttpResponse:

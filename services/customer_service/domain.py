@@ -29,7 +29,7 @@ MOST_PROFILE_BYTES = 16 * 1024
 """Of a whole profile as JSON: sealed, it leaves its commit far below 32 KB."""
 LOGIN_INTERVAL = timedelta(minutes=1)
 _DIGITS = 26
-_PART = ConfigDict(frozen=True, defer_build=True)
+_PART = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class Address(BaseModel):

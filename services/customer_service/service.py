@@ -53,12 +53,7 @@ class Customers:
         `username` is their user in the pool. Raises RefusedError (UNREADABLE) for a key that is not the customer's.
         """
         text = None if profile == _EMPTY else profile.text
-        try:
-            key = open_key(self._store, self._keys, customer_id, username, cause, profile=text)
-        except UnreadableError:
-            logger.error("key does not open")
-            told = "what you tell us cannot be kept: your key does not open. Ask us for help, or delete your account"
-            raise RefusedError(Refusal.UNREADABLE, told) from None
+        key = open_key(self._store, self._keys, customer_id, username, cause, profile=text)
         if not self.is_registered(customer_id):
             # The key is older than the restored log. Where another request is as late as this one, one of them does it.
             with suppress(VersionTakenError):

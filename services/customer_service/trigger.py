@@ -12,11 +12,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from services.customer_service.domain import customer_id_of, first_profile
 from services.customer_service.service import Customers, Logins
-from services.customer_service.settings import CustomerSettings
 from services.customer_service.user_pool import ATTRIBUTE, CLAIM, UserPool
 from services.libs.observability.request_metrics import RequestMetrics
 from services.libs.observability.structured_logging import configure_logging, log_fields, logger
 from services.libs.personal.customer_keys import CustomerKeys
+from services.libs.personal.key_settings import KeySettings
 from services.libs.runtime import aws_clients
 from services.libs.runtime.call_budget import CallBudget
 from services.libs.runtime.function_name import function_name
@@ -50,7 +50,7 @@ class TokenEvent(TypedDict):
 
 
 class _Application:
-    def __init__(self, settings: CustomerSettings) -> None:
+    def __init__(self, settings: KeySettings) -> None:
         configure_logging(FUNCTION, settings.log_level)
         self.metrics = RequestMetrics(FUNCTION, settings.environment)
         self._users = aws_clients.cognito(hurried=True)
@@ -88,7 +88,7 @@ class _Application:
 
 @cache
 def _application() -> _Application:
-    return _Application(CustomerSettings.from_environment())
+    return _Application(KeySettings.from_environment())
 
 
 def handler(event: TokenEvent, context: LambdaContext) -> TokenEvent:

@@ -12,7 +12,7 @@ class Refusal(StrEnum):
     TOO_MUCH = "too_much"
     """More than was delivered, announced, or is left to return; more than a cart holds."""
     NOT_ALLOWED = "not_allowed"
-    """The order, return, refund or cart is not in a state for it."""
+    """The order, return, refund, cart or ticket is not in a state for it."""
     CONFLICT = "conflict"
     """The id was used for other content."""
     KEY_REUSED = "key_reused"

@@ -44,9 +44,5 @@ def ticket_stream(ticket_id: str) -> str:
     return f"{TICKET_PREFIX}{ticket_id}"
 
 
-def ticket_id_of(stream_id: str) -> str:
-    return stream_id.removeprefix(TICKET_PREFIX)
-
-
 def feedback_stream(order_id: str) -> str:
     return f"{FEEDBACK_PREFIX}{order_id}"

@@ -17,12 +17,12 @@ from services.libs.http.shop_api import ShopApi, answered
 from services.libs.observability.request_metrics import RequestMetrics
 from services.libs.observability.structured_logging import configure_logging
 from services.libs.personal.customer_keys import CustomerKeys
+from services.libs.personal.key_settings import KeySettings
 from services.libs.runtime import aws_clients
 from services.libs.runtime.function_name import function_name
 from services.libs.runtime.lambda_types import HttpRequest, HttpResponse, LambdaContext
 from services.libs.runtime.parameters import Parameters
 from services.libs.store.event_store import EventStore
-from services.libs.store.store_settings import StoreSettings
 from services.libs.store.ticket_index import TicketIndex
 from services.shared.events.event import Identifier
 from services.shared.events.support import Rating
@@ -45,9 +45,7 @@ _COMMAND = (Refusal.NOT_FOUND, Refusal.NOT_ALLOWED, Refusal.KEY_REUSED, Refusal.
 _SEALING = (*_COMMAND, Refusal.UNREADABLE)
 
 
-class SupportSettings(StoreSettings):
-    customer_key_table: str
-    wrapping_key_arn: str
+class SupportSettings(KeySettings):
     cursor_secret_parameter: str
 
 
@@ -111,7 +109,7 @@ class ListedTicketView(ResponseBody):
             customer_id=ticket.customer_id,
             order_id=ticket.created.order_id,
             status=ticket.status,
-            subject=texts.read(ticket.customer_id, ticket.stream_id, ticket.subject),
+            subject=texts.read(ticket.subject),
             created_at=ticket.created_at,
         )
 
@@ -123,11 +121,7 @@ class TicketView(ListedTicketView):
     @classmethod
     def of(cls, ticket: Ticket, texts: Texts) -> "TicketView":
         messages = tuple(
-            MessageView(
-                sender=message.sender,
-                text=texts.read(ticket.customer_id, ticket.stream_id, message.text),
-                at=message.at,
-            )
+            MessageView(sender=message.sender, text=texts.read(message.text), at=message.at)
             for message in ticket.messages
         )
         return cls(**ListedTicketView.of(ticket, texts).model_dump(), messages=messages)
@@ -241,11 +235,10 @@ def _answered(found: FoundTicket, *, status: int = 200, location: str | None = N
 
 
 def _feedback(found: FoundFeedback) -> FeedbackView:
-    given, at = found.feedback.given, found.feedback.at
-    text = found.feedback.text
+    given, text = found.feedback.given, found.feedback.text
     return FeedbackView(
         order_id=given.order_id,
         rating=given.rating,
-        text=found.texts.read(given.customer_id, found.feedback.stream_id, text) if text else None,
-        at=at,
+        text=found.texts.read(text) if text else None,
+        at=found.feedback.at,
     )

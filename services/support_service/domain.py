@@ -43,8 +43,10 @@ class Sender(StrEnum):
 
 
 class SealedText(NamedTuple):
-    """A text that is stored sealed, in this version of the stream and this field of its event."""
+    """A customer's text, and where it is stored: the field is one of the version's event."""
 
+    customer_id: str
+    stream_id: str
     version: int
     field: str
     ciphertext: str
@@ -98,7 +100,7 @@ class Ticket:
 
     @property
     def subject(self) -> SealedText:
-        return SealedText(1, SUBJECT, self.created.sealed_subject)
+        return SealedText(self.customer_id, self.stream_id, 1, SUBJECT, self.created.sealed_subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +113,11 @@ class Feedback:
         return cls(history[0].get(CustomerFeedback), history[0].cause.at)
 
     @property
-    def stream_id(self) -> str:
-        return feedback_stream(self.given.order_id)
-
-    @property
     def text(self) -> SealedText | None:
-        return SealedText(1, TEXT, self.given.sealed_text) if self.given.sealed_text else None
+        given = self.given
+        if given.sealed_text is None:
+            return None
+        return SealedText(given.customer_id, feedback_stream(given.order_id), 1, TEXT, given.sealed_text)
 
 
 def ticket_id_for(command: Command) -> str:
@@ -178,13 +179,14 @@ def give_feedback(order: Order, rating: int, text: str | None, seal: Seal, cause
 
 def _message(commit: Commit) -> Message | None:
     match commit.events[0]:
-        case SupportTicketCreated(sealed_text=sealed) | SupportTicketReopened(sealed_text=sealed):
+        case SupportTicketCreated() | SupportTicketReopened() as event:
             sender = Sender.CUSTOMER
-        case SupportTicketResolved(sealed_text=sealed):
+        case SupportTicketResolved() as event:
             sender = Sender.STAFF
         case _:
             return None
-    return Message(sender, SealedText(commit.version, TEXT, sealed), commit.cause.at)
+    text = SealedText(event.customer_id, commit.stream_id, commit.version, TEXT, event.sealed_text)
+    return Message(sender, text, commit.cause.at)
 
 
 def _next_version(ticket: Ticket) -> int:

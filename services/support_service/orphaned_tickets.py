@@ -6,7 +6,7 @@ from services.libs.store.next_commit import History, write_next
 from services.libs.store.ticket_index import TicketIndex
 from services.shared.causes import Cause
 from services.support_service.domain import Ticket, close_orphaned
-from services.support_service.tickets import read_tickets
+from services.support_service.ticket_reader import read_tickets
 
 _PAGE = 20
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from services.libs.personal.customer_keys import CustomerKeys
 from services.libs.personal.registration import open_key
-from services.libs.personal.sealing import CustomerKey, Place, UnreadableError
+from services.libs.personal.sealing import CustomerKey, Place
 from services.libs.store.customer_orders import Undecided, find_order
 from services.libs.store.event_store import EventStore
 from services.libs.store.next_commit import History, write_command
@@ -24,8 +24,8 @@ from services.shared.refusals import Refusal, RefusedError
 from services.shared.support_lifecycle import feedback_stream, ticket_stream
 from services.support_service import domain
 from services.support_service.domain import Feedback, NewTicket, Seal, Ticket
-from services.support_service.texts import Texts, unreadable
-from services.support_service.tickets import read_tickets
+from services.support_service.texts import Texts
+from services.support_service.ticket_reader import read_tickets
 
 
 class Actor(NamedTuple):
@@ -156,10 +156,7 @@ class SupportService:
 
     def _own_key(self, request: Request) -> CustomerKey:
         actor = request.actor
-        try:
-            return open_key(self._store, self._keys, actor.customer_id, actor.username, request.cause)
-        except UnreadableError:
-            raise unreadable() from None
+        return open_key(self._store, self._keys, actor.customer_id, actor.username, request.cause)
 
     def _require_order(self, order_id: str | None, customer_id: str) -> None:
         if order_id is None:

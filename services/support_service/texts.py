@@ -22,11 +22,11 @@ class Texts:
             raise found
         return found
 
-    def read(self, customer_id: str, stream_id: str, text: SealedText) -> str | None:
+    def read(self, text: SealedText) -> str | None:
         """The text; None if its customer is erased. None also if it does not open, which is logged."""
-        place = Place(stream_id, text.version, text.field)
+        place = Place(text.stream_id, text.version, text.field)
         try:
-            return self.key(customer_id).unseal(place, text.ciphertext)
+            return self.key(text.customer_id).unseal(place, text.ciphertext)
         except (RefusedError, UnreadableError) as error:
             if not (isinstance(error, RefusedError) and error.reason is Refusal.ERASED):
                 logger.error("sealed text does not open", extra={**place._asdict(), "why": str(error)})
@@ -34,12 +34,12 @@ class Texts:
 
     def _find(self, customer_id: str) -> CustomerKey | RefusedError:
         try:
-            return self._keys.find(customer_id) or unreadable()
+            return self._keys.find(customer_id) or _unreadable()
         except RefusedError as erased:
             return erased
         except UnreadableError:
-            return unreadable()
+            return _unreadable()
 
 
-def unreadable() -> RefusedError:
-    return RefusedError(Refusal.UNREADABLE, "what the customer wrote cannot be read: its key is lost")
+def _unreadable() -> RefusedError:
+    return RefusedError(Refusal.UNREADABLE, "what the customer wrote cannot be read: their key is lost or not theirs")

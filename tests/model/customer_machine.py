@@ -18,9 +18,10 @@ from services.shared.causes import Cause
 from services.shared.commits import Commit
 from services.shared.customer_lifecycle import CUSTOMER, customer_stream
 from services.shared.events.customer import CustomerErased, CustomerRegistered
+from services.shared.events.support import SupportTicketCreated
 from services.shared.lifecycle import Phase
 from services.shared.refusals import RefusedError
-from services.shared.support_lifecycle import OPEN, RESOLVED, TICKET, ticket_id_of
+from services.shared.support_lifecycle import OPEN, RESOLVED, TICKET
 from services.support_service.domain import NewTicket
 from tests.factories import NOW, seeding
 from tests.model.customer_keys import MemoryKms, MemoryUserPool
@@ -219,7 +220,7 @@ class LivesOfCustomers(RuleBasedStateMachine):
         if not fit:
             return "t-none", CUSTOMERS[0]
         first = fit[choice % len(fit)][0]
-        return ticket_id_of(first.stream_id), customer_of(first)
+        return first.get(SupportTicketCreated).ticket_id, customer_of(first)
 
     def _send(self, who: str, act: Callable[[Sent], object], *, commits: bool = True) -> None:
         self.sent.append(Sent(act, who, len(self.sent) + 1, self.now, commits))

@@ -103,12 +103,12 @@ class CustomerTruth:
         for stream, history in self._store.streams(TICKET.prefix).items():
             ticket = Ticket.of(history)
             for text in (ticket.subject, *(message.text for message in ticket.messages)):
-                found = texts.read(ticket.customer_id, stream, text)
+                found = texts.read(text)
                 assert found == self._written(history[text.version - 1]), f"{found} is in {stream}"
-        for stream, history in self._store.streams(FEEDBACK.prefix).items():
+        for history in self._store.streams(FEEDBACK.prefix).values():
             feedback = Feedback.of(history)
             assert feedback.text
-            assert texts.read(feedback.given.customer_id, stream, feedback.text) == self._written(history[0])
+            assert texts.read(feedback.text) == self._written(history[0])
         for history in self._store.streams(CUSTOMER.prefix).values():
             self._check_profile(customer_of(history[0]), history)
 

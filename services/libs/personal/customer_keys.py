@@ -4,7 +4,6 @@ It is in no backup and has no point-in-time recovery: a key that is destroyed do
 """
 
 import base64
-from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,13 +42,6 @@ class Tombstones:
         """None for a customer who is not erased."""
         item = self._read(customer_id)
         return _tombstone(item) if item and "erased_at" in item else None
-
-    def tombstones(self) -> Iterator[Tombstone]:
-        """Those of all erased customers."""
-        pages = self._client.get_paginator("scan").paginate(
-            TableName=self._table, ConsistentRead=True, FilterExpression="attribute_exists(erased_at)"
-        )
-        return (_tombstone(item) for page in pages for item in page["Items"])
 
     def forget_user(self, customer_id: str) -> None:
         """The user was removed from the pool: the tombstone names it no more. Who is not erased stays as they are."""

@@ -2,7 +2,7 @@
 
 from services.libs.observability.structured_logging import logger
 from services.libs.personal.customer_keys import CustomerKeys, KeyExistsError
-from services.libs.personal.sealing import CustomerKey, Place
+from services.libs.personal.sealing import CustomerKey, Place, UnreadableError
 from services.libs.store.event_store import Attached, EventStore, VersionTakenError
 from services.shared.causes import Cause
 from services.shared.commits import Commit
@@ -19,9 +19,10 @@ def open_key(  # noqa: PLR0913 - what a registration consists of
     """The customer's key. `username` is their user in the pool, `profile` is what to seal if they are registered now.
 
     A registered customer whose key is lost gets a new one, and what was sealed before stays unreadable: the table was
-    lost, or the log was restored to another deployment. Raises RefusedError (ERASED).
+    lost, or the log was restored to another deployment. Raises RefusedError: ERASED, and UNREADABLE for a key that is
+    not the customer's.
     """
-    if found := keys.find(customer_id):
+    if found := _find(keys, customer_id):
         return found
     key, kept = keys.create(customer_id, username)
     try:
@@ -30,6 +31,15 @@ def open_key(  # noqa: PLR0913 - what a registration consists of
         # Another request was faster: it made the key, or erased the customer.
         return open_key(store, keys, customer_id, username, cause)
     return key
+
+
+def _find(keys: CustomerKeys, customer_id: str) -> CustomerKey | None:
+    try:
+        return keys.find(customer_id)
+    except UnreadableError:
+        logger.error("key does not open")
+        told = "what you tell us cannot be kept: your key does not open. Ask us for help, or delete your account"
+        raise RefusedError(Refusal.UNREADABLE, told) from None
 
 
 def _keep(store: EventStore, keys: CustomerKeys, kept: Attached, registered: Commit) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from scripts.cli.paths import REPO_ROOT
 from services.customer_service.domain import MOST_PROFILE_BYTES, Address, Profile, customer_id_of, first_profile
@@ -386,3 +387,10 @@ def test_a_profile_of_any_age_stays_readable() -> None:
 
     home = HOME | {"label": "home", "recipient": "Ada Lovelace"}
     assert profile == Profile(name="Ada Lovelace", mail="ada@example.org", addresses=(Address.model_validate(home),))
+
+
+def test_an_error_in_what_was_sealed_does_not_quote_it() -> None:
+    with pytest.raises(ValidationError) as wrong:
+        Profile.of('{"name": {"first": "Ada Lovelace"}}')
+
+    assert "Ada" not in str(wrong.value)

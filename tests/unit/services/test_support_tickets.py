@@ -435,6 +435,15 @@ def test_staff_is_told_that_a_customers_key_is_lost(aws: Aws) -> None:
     assert (answer.status, answer.content["type"].rpartition(":")[2]) == (409, "unreadable")
 
 
+def test_a_customer_is_told_that_their_key_does_not_open(aws: Aws) -> None:
+    _harm(aws, "key of another customer", open_ticket(), open_ticket(ANOTHER))
+
+    answer = post("/v1/tickets", TICKET, key="key-2")
+
+    assert (answer.status, answer.content["type"].rpartition(":")[2]) == (409, "unreadable")
+    assert "your key does not open" in answer.content["detail"]
+
+
 def test_a_customer_whose_key_is_lost_can_close_a_ticket(aws: Aws) -> None:
     ticket_id = open_ticket()
     aws.dynamodb.delete_item(TableName=CUSTOMER_KEY_TABLE, Key=to_item({"customer_id": "customer-1"}))
