@@ -2,8 +2,8 @@
 
 import os
 import re
-import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,8 +30,14 @@ def shared_provider(data_folder: Path) -> Iterator[str]:
     (program,) = data_folder.glob("providers/*/*/*/*/*/terraform-provider-*")
     log_file = data_folder / "provider.log"
     with (
+        tempfile.TemporaryDirectory() as sockets,
         log_file.open("wb") as log,
-        subprocess.Popen([program, "-debug"], env=without_aws(os.environ) | _QUIET, stdout=log, stderr=log) as process,
+        subprocess.Popen(
+            [program, "-debug"],
+            env=without_aws(os.environ) | _QUIET | {"TMPDIR": sockets},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        ) as process,
     ):
         try:
             wait_until(lambda: process.poll() is not None or bool(_attachment(log_file)), _START_SECONDS)
@@ -40,7 +46,7 @@ def shared_provider(data_folder: Path) -> Iterator[str]:
                 raise UserError(f"the provider did not start: all it said is in {log_file}")
             yield attachment
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
 
 
 def _attachment(log_file: Path) -> str:

@@ -18,7 +18,7 @@ def test_the_provider_runs_while_it_is_shared_and_no_longer(tmp_path: Path) -> N
     line = "TF_REATTACH_PROVIDERS='{\"hashicorp/aws\":{}}'"
     pretend_provider(
         tmp_path,
-        f'[ "$1" = -debug ] || exit\ntrap "touch {ended}; exit" INT\n'
+        f'[ "$1" = -debug ] || exit\ntrap "touch {ended}; exit" TERM\n'
         f'cat <<"E"\nProvider started.\n\t{line}\nE\nwhile :; do sleep 0.05; done',
     )
 
