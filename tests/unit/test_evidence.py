@@ -14,7 +14,7 @@ from services.shared.commits import Command, Commit, order_stream
 from services.shared.events.customer import CustomerErased, CustomerRegistered
 from services.shared.events.order import OrderPlaced
 from services.shared.events.support import SupportTicketCreated
-from services.shared.support_lifecycle import ticket_id_of
+from services.shared.support_lifecycle import TICKET_PREFIX
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, decide, inventory, placed_order, stock_item
 from tests.faults import guests
 from tests.faults.commands import AnyAnswer, CartCommands, Log, Repetition, Sent
@@ -92,7 +92,10 @@ def test_a_personal_command_is_stored_with_a_hash_that_nobody_else_makes() -> No
     request = guests.open_ticket("ada", "where is it?")
     assert request.command
     created = SupportTicketCreated(
-        ticket_id=ticket_id_of(request.stream_id), customer_id="ada", sealed_subject="c2VhbGVk", sealed_text="c2VhbGVk"
+        ticket_id=request.stream_id.removeprefix(TICKET_PREFIX),
+        customer_id="ada",
+        sealed_subject="c2VhbGVk",
+        sealed_text="c2VhbGVk",
     )
     cause = replace(CAUSE, event_id=f"request-{request.correlation_id}")
     stored = Commit(request.stream_id, 1, (created,), cause, command=Command(request.command.key, "hidden"))

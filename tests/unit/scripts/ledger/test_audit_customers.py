@@ -1,17 +1,21 @@
 """Erasures, as an audit finds them whole or in halves, and a repair finishes them."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from scripts.ledger.log_reader import read_commits
 from services.libs.store.dynamodb_items import to_item
+from services.libs.store.ledger_counters import LedgerCounters
 from services.shared.causes import Cause
 from services.shared.commits import Commit
+from services.shared.counters import counter_increments
 from services.shared.customer_lifecycle import login_stream
 from services.shared.events.customer import CustomerErased, CustomerLogin
 from tests.factories import CAUSE, NOW
-from tests.unit.conftest import EVENT_STORE_TABLE
+from tests.unit.conftest import EVENT_STORE_TABLE, METRICS_TABLE
 from tests.unit.scripts.forgetting import CART, CUSTOMER, STREAM, World
 from tests.unit.services.customers import ADA, customers
 
@@ -24,9 +28,14 @@ def _found(world: World, at: datetime = ERASED_AT) -> list[tuple[str, str]]:
 
 
 def _lose_commits(world: World, *versions: int) -> None:
+    """As a restore does: the counters are those of the log that is left."""
     for version in versions:
         key = to_item({"stream_id": STREAM, "version": version})
         world.aws.dynamodb.delete_item(TableName=EVENT_STORE_TABLE, Key=key)
+    left: Counter[str] = Counter()
+    for commit in read_commits(world.aws.dynamodb, world.aws.deployment, []):
+        left.update(counter_increments(commit))
+    LedgerCounters(world.aws.dynamodb, METRICS_TABLE).replace(left)
 
 
 @pytest.mark.parametrize("erased", [False, True])

@@ -16,6 +16,7 @@ from tests.unit.services.http.shop import CLAIMS, FUNCTION, Answer, ask, request
 
 _STATUSES = {
     Refusal.NOT_FOUND: 404,
+    Refusal.ERASED: 410,
     Refusal.STALE: 412,
     Refusal.INVALID: 422,
     Refusal.KEY_REUSED: 422,
