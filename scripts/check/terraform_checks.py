@@ -4,8 +4,10 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from scripts.check.shared_provider import shared_provider
 from scripts.cli.console import err, out
 from scripts.cli.errors import UserError
 from scripts.cli.paths import INFRA, LOCAL_FOLDER, REPO_ROOT
@@ -16,14 +18,23 @@ from scripts.local.emulator import Emulator
 
 _STAND_INS = LOCAL_FOLDER / "stand-ins"
 _AT_ONCE = 2
+_LOCKED = INFRA / "bootstrap"
+"""A root, whose lock file says which provider is the right one."""
 
 
+@dataclass(frozen=True)
 class _Nowhere(Target):
     """No AWS: nothing answers at this address."""
+
+    provider: str = ""
+    """The value of TF_REATTACH_PROVIDERS."""
 
     @property
     def endpoint_url(self) -> str:
         return "http://127.0.0.1:9"
+
+    def process_environment(self) -> dict[str, str]:
+        return super().process_environment() | ({"TF_REATTACH_PROVIDERS": self.provider} if self.provider else {})
 
 
 def check_terraform() -> None:
@@ -33,8 +44,11 @@ def check_terraform() -> None:
         err.print(formatting.stdout + formatting.stderr, markup=False)
         raise UserError("`terraform fmt -recursive infra` would change these files")
     _make_stand_ins()
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        failures = sum(pool.map(lambda folder: not _passes(Terraform(folder, target)), discover(INFRA)))
+    locked = Terraform(_LOCKED, target)
+    locked.init(None)
+    with shared_provider(locked.data_folder) as provider, ThreadPoolExecutor(_AT_ONCE) as pool:
+        sharing = replace(target, provider=provider)
+        failures = sum(pool.map(lambda folder: not _passes(Terraform(folder, sharing)), discover(INFRA)))
     if failures:
         raise UserError(f"{failures} folders of infra/ failed their checks")
 

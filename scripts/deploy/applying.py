@@ -51,5 +51,5 @@ def apply(target: Target, folder: Path | None = None, allowed: Collection[str] =
     plan_file.unlink()
     (folder / REVIEW_FILE).unlink()
     if target.is_local:
-        write_whole(outputs_file(target), json.dumps(terraform.outputs()))
+        write_whole(outputs_file(target), json.dumps(progress.outputs))
     return progress.done

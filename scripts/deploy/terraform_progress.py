@@ -25,6 +25,8 @@ class Progress:
     errors: dict[str, str] = field(default_factory=dict)
     """Each error as it is shown, with Terraform's summary: a module used six times reports its own error six times."""
     done: int = 0
+    outputs: dict[str, Any] = field(default_factory=dict)
+    """What an apply said at its end, but for sensitive ones."""
     began: float = field(default_factory=time.monotonic)
     _last_line: float = field(default_factory=time.monotonic)
     _status: Status | None = None
@@ -48,6 +50,8 @@ class Progress:
                 self._show(message["hook"]["resource"]["addr"])
             case "apply_progress":
                 self._show(message["hook"]["resource"]["addr"])
+            case "outputs":
+                self.outputs = {name: one["value"] for name, one in message["outputs"].items() if "value" in one}
             case "diagnostic" if message["diagnostic"]["severity"] == "error":
                 self._error(message["diagnostic"])
             case "text" if line.strip():

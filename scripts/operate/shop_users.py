@@ -88,6 +88,14 @@ class ShopUsers:
         named = ((_customer_id(user.get("Attributes", [])), user["Username"]) for user in users)
         return {customer_id: name for customer_id, name in named if customer_id in customer_ids}
 
+    def exists(self, name: str) -> bool:
+        """Whether the pool has the user of a made-up address."""
+        try:
+            self._cognito.admin_get_user(UserPoolId=self._pool.id, Username=email_of(name))
+        except self._cognito.exceptions.UserNotFoundException:
+            return False
+        return True
+
     def make_staff(self, email: str) -> None:
         self._cognito.admin_add_user_to_group(UserPoolId=self._pool.id, Username=email, GroupName=STAFF)
 

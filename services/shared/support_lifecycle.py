@@ -16,7 +16,7 @@ FEEDBACK_PREFIX = "feedback#"
 _SUPPORT_SERVICE = "support-service"
 
 NEW = Phase("new")
-OPEN = Phase("open", Wait("it waits for support", timedelta(days=3)))
+OPEN = Phase("open", Wait("it waits for support", timedelta(days=14)))
 RESOLVED = Phase("resolved")
 CLOSED = Phase("closed")
 

@@ -77,7 +77,7 @@ class Evidence:
         request = sent.request
         if commit.stream_id != request.stream_id:
             yield f"stored in {commit.stream_id}"
-        if commit.command != request.command and not (request.is_sealed and _is_hidden(commit, sent)):
+        if not (_is_hidden(commit, sent) if request.is_sealed else commit.command == request.command):
             yield "stored without its key and content"
         events = [event for event in commit.events if isinstance(event, request.leads_to)]
         if not any(_says(event, request.says) for event in events):

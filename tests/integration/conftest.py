@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from scripts.deploy import planning
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.own_deployment import deploy, own_emulator, with_settings
+from scripts.deploy.plan import guard
 from scripts.deploy.target import Target
 from scripts.measure.calls import CountingProxy
 from tests.integration.plans import Resource, resources_of
@@ -68,6 +70,16 @@ def plan(target: Target) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def resources(plan: Mapping[str, Any]) -> list[Resource]:
     return list(resources_of(plan["planned_values"]["root_module"]))
+
+
+@pytest.fixture(scope="session")
+def plan_of_options(target: Target) -> Mapping[str, Any]:
+    """What Terraform would change if all were asked for that is off by default: a customer's key, monitoring on ECS."""
+    asked = replace(target, environ=with_settings(target.environ, customer_key=True, monitoring_enabled=True))
+    planning.plan(asked)
+    plan = planning.read_plan(asked)
+    (asked.state_folder / guard.PLAN_FILE).unlink()  # nobody shall apply it
+    return plan
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,10 @@ import requests
 from scripts.deploy.generated_secrets import CARRIER_SECRET, required
 from services.libs.http.bodies import LARGEST_BODY_BYTES
 from services.libs.http.signatures import SIGNATURE_HEADER, WINDOW_SECONDS, signature
-from tests.integration.access import EXPECTED, MESSAGE, ROUTES, WEBHOOK, Shop, Who, filled
+from tests.integration.access import ERASE, EXPECTED, GIVE_FEEDBACK, MESSAGE, ROUTES, WEBHOOK, Shop, Who, filled
 from tests.integration.routes import Route
 from tests.integration.tokens import Forger, Person, another_pool, now, tampered, unsigned
-from tests.integration.world import World
+from tests.integration.world import World, eventually
 
 _LARGE = "x" * 2**20
 
@@ -26,29 +26,43 @@ def shop(world: World) -> Iterator[Shop]:
         yield Shop(world)
 
 
+@pytest.fixture(scope="module")
+def leaving(shop: Shop) -> Iterator[Shop]:
+    """A shop whose customer was erased. What follows from that stands still: their cart and their tickets stay."""
+    with shop.world.paused("cart-service"), shop.world.paused("support-service"):
+        shop = shop.with_new_people()
+        shop.have_carts()
+        assert shop.call(ROUTES[ERASE], Who.CUSTOMER).status_code == 204
+        yield shop
+
+
 def test_it_is_said_of_every_route_who_may_call_it() -> None:
     assert EXPECTED.keys() == ROUTES.keys(), "say here what each caller of a new route is answered"
 
 
 @pytest.mark.parametrize("key", EXPECTED)
-def test_a_route_lets_in_those_who_may_call_it(shop: Shop, key: str) -> None:
+def test_a_route_lets_in_those_who_may_call_it(shop: Shop, leaving: Shop, key: str) -> None:
     route, expected = ROUTES[key], EXPECTED[key].statuses
-    if route.path.startswith("/v1/cart"):
-        shop.have_carts()
+    shop = leaving if key == ERASE else shop
+    shop.prepare(route)
 
     answers = {who: shop.call(route, who) for who in Who}
 
     assert {who: answer.status_code for who, answer in answers.items()} == expected
-    if expected[Who.ANOTHER] == 404:
+    if expected[Who.ANOTHER] in {404, 422}:
         _hides(shop, route, shop.values_for(route))
 
 
 def _hides(shop: Shop, route: Route, values: Mapping[str, str]) -> None:
     """Another customer is answered as if there were no such thing."""
-    (name,) = (each for each in ("orderId", "sku") if f"{{{each}}}" in route.path)
+    # Where the path names nothing, the body names an order.
+    name = next((each for each in ("orderId", "sku", "ticketId") if f"{{{each}}}" in route.path), "orderId")
     told, unknown = (shop.call(route, Who.ANOTHER, {**values, name: one}) for one in (values[name], "unknown-1"))
 
-    assert (told.status_code, told.text.replace(values[name], "unknown-1")) == (404, unknown.text)
+    assert (told.status_code, told.text.replace(values[name], "unknown-1")) == (
+        EXPECTED[route.key].another,
+        unknown.text,
+    )
     assert told.headers.keys() == unknown.headers.keys()
 
 
@@ -61,6 +75,36 @@ def test_an_order_that_is_not_decided_yet_is_hidden_from_another_customer_too(sh
             _hides(shop, route, shop.values_for(route) | order)
     read = shop.call(ROUTES["GET /v1/orders/{orderId}"], Who.CUSTOMER, order)
     assert (read.status_code, read.json()["status"]) == (200, "placed")
+
+
+def test_everybody_finds_their_own_profile_and_nobody_that_of_another(shop: Shop) -> None:
+    profiles = {who: shop.call(ROUTES["GET /v1/me"], who).json()["customerId"] for who in shop.people}
+
+    assert profiles == {who: person.customer_id for who, person in shop.people.items()}
+    assert {route.path for route in ROUTES.values() if "/MeView" in str(route.operation)} == {"/v1/me"}
+
+
+def test_a_customer_lists_their_own_tickets_and_staff_those_of_all(shop: Shop) -> None:
+    route, tickets = ROUTES["GET /v1/tickets"], set(shop.tickets.values())
+
+    def found(who: Who) -> set[str]:
+        return tickets & {ticket["ticketId"] for ticket in shop.call(route, who).json()["tickets"]}
+
+    eventually(lambda: found(Who.STAFF) == tickets, "an index with both tickets")
+    assert {who: found(who) for who in shop.people} == {Who.ANOTHER: set(), Who.STAFF: tickets, Who.CUSTOMER: tickets}
+
+
+def test_nothing_begins_for_an_erased_customer_and_nobody_reads_what_they_wrote(leaving: Shop) -> None:
+    routes = [route for route in ROUTES.values() if "410" in route.operation["responses"]]
+    by = {route.key: Who.STAFF if EXPECTED[route.key].customer == 403 else Who.CUSTOMER for route in routes}
+
+    answers = {route.key: leaving.call(route, by[route.key]).status_code for route in routes}
+
+    assert answers == dict.fromkeys(by, 410)
+    assert {"PATCH /v1/me", "POST /v1/cart/checkout", "POST /v1/tickets", GIVE_FEEDBACK} <= answers.keys()
+    ticket = leaving.call(ROUTES["GET /v1/tickets/{ticketId}"], Who.STAFF).json()
+    assert "subject" not in ticket
+    assert [message.keys() for message in ticket["messages"]] == [{"from", "at"}]
 
 
 class RefusedBy(StrEnum):

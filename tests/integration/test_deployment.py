@@ -3,7 +3,6 @@
 import json
 import socket
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,6 @@ import pytest
 from scripts import post_deploy_test
 from scripts.cli.errors import UserError
 from scripts.cli.paths import ORDER_EVENTS_FILE
-from scripts.deploy import planning
-from scripts.deploy.own_deployment import with_settings
 from scripts.deploy.target import Target
 from scripts.operate import post_deploy_suite
 from scripts.put_order import put_order
@@ -46,14 +43,8 @@ def test_the_embedded_aws_answers_in_one_piece(target: Target) -> None:
             assert body
 
 
-def test_monitoring_on_ecs_can_be_planned(world: World) -> None:
-    target = replace(world.target, environ=with_settings(world.target.environ, monitoring_enabled=True))
-
-    planning.plan(target)
-    plan = planning.read_plan(target)
-    (target.state_folder / "deployment.tfplan").unlink()  # nobody shall apply it
-
-    planned = {resource["address"]: resource["change"] for resource in plan["resource_changes"]}
+def test_monitoring_on_ecs_can_be_planned(world: World, plan_of_options: Mapping[str, Any]) -> None:
+    planned = {resource["address"]: resource["change"] for resource in plan_of_options["resource_changes"]}
     added = {address: change["after"] for address, change in planned.items() if "module.monitoring" in address}
     delivered = {change["key"] for address, change in added.items() if ".aws_s3_object." in address}
     assert delivered >= {

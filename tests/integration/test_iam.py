@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,7 @@ def _table_calls(table: str, row: TableRow) -> list[Call]:
     key, allowed = row.key, row.allowed
 
     def call(action: str, session: boto3.Session, world: World) -> object:
-        client: DynamoDBClient = session.client("dynamodb", endpoint_url=world.target.endpoint_url)
+        client: DynamoDBClient = session.client("dynamodb")
         name: str = world.deployment.tables.by_name()[table]
         item = to_item(dict(key))
         calls: dict[str, Callable[[], object]] = {
@@ -106,7 +106,7 @@ def _query(client: "DynamoDBClient", table: str, key: str, value: object) -> obj
 
 
 def _query_index(table: str, index: str, key: str, session: boto3.Session, world: World) -> object:
-    return session.client("dynamodb", endpoint_url=world.target.endpoint_url).query(
+    return session.client("dynamodb").query(
         TableName=world.deployment.tables.by_name()[table],
         IndexName=index,
         KeyConditionExpression="#key = :value",
@@ -117,8 +117,8 @@ def _query_index(table: str, index: str, key: str, session: boto3.Session, world
 
 
 def _queue_calls(queue: str, url: str, sender: set[str], consumer: set[str]) -> list[Call]:
-    def call(action: str, session: boto3.Session, world: World) -> object:
-        client = session.client("sqs", endpoint_url=world.target.endpoint_url)
+    def call(action: str, session: boto3.Session, _: World) -> object:
+        client = session.client("sqs")
         calls: dict[str, Callable[[], object]] = {
             "SendMessage": lambda: client.send_message(QueueUrl=url, MessageBody="from test_iam"),
             "ReceiveMessage": lambda: client.receive_message(QueueUrl=url, VisibilityTimeout=0),
@@ -153,36 +153,36 @@ def _put_event(bus: str, session: boto3.Session, world: World) -> object:
         "DetailType": "NothingMatchesThis",
         "Detail": "{}",
     }
-    return session.client("events", endpoint_url=world.target.endpoint_url).put_events(Entries=[entry])  # type: ignore[list-item]
+    return session.client("events").put_events(Entries=[entry])  # type: ignore[list-item]
 
 
 def _invoke(session: boto3.Session, world: World) -> object:
-    client = session.client("lambda", endpoint_url=world.target.endpoint_url)
+    client = session.client("lambda")
     return client.invoke(FunctionName=world.deployment.functions[SWEEPER].name, Payload=b"{}")
 
 
 def _get_parameter(name: str, session: boto3.Session, world: World) -> object:
-    client = session.client("ssm", endpoint_url=world.target.endpoint_url)
+    client = session.client("ssm")
     return client.get_parameter(Name=f"/{world.target.environment}/{name}", WithDecryption=True)
 
 
-def _get_metric_data(session: boto3.Session, world: World) -> object:
+def _get_metric_data(session: boto3.Session, _: World) -> object:
     now = datetime.now(UTC)
     query: MetricDataQueryTypeDef = {
         "Id": "x",
         "MetricStat": {"Metric": {"Namespace": "PulseQueue", "MetricName": "x"}, "Period": 60, "Stat": "Sum"},
     }
-    client = session.client("cloudwatch", endpoint_url=world.target.endpoint_url)
+    client = session.client("cloudwatch")
     return client.get_metric_data(MetricDataQueries=[query], StartTime=now - timedelta(minutes=5), EndTime=now)
 
 
 def _publish_alarm(session: boto3.Session, world: World) -> object:
-    client = session.client("sns", endpoint_url=world.target.endpoint_url)
+    client = session.client("sns")
     return client.publish(TopicArn=world.deployment.alarm_topic_arn, Message="from test_iam")
 
 
 def _cognito(action: str, session: boto3.Session, world: World) -> object:
-    client = session.client("cognito-idp", endpoint_url=world.target.endpoint_url)
+    client = session.client("cognito-idp")
     pool, user = world.deployment.user_pool.id, "from test_iam"
     calls: dict[str, Callable[[], object]] = {
         "AdminUpdateUserAttributes": lambda: client.admin_update_user_attributes(
@@ -211,7 +211,7 @@ _USERS: Mapping[str, set[str]] = {
 
 
 def _wrapping(action: str, context: dict[str, str], session: boto3.Session, world: World) -> object:
-    client, key = session.client("kms", endpoint_url=world.target.endpoint_url), world.deployment.wrapping_key_arn
+    client, key = session.client("kms"), world.deployment.wrapping_key_arn
     calls: dict[str, Callable[[], object]] = {
         "GenerateDataKey": lambda: client.generate_data_key(
             KeyId=key, KeySpec="AES_256", EncryptionContext=context, DryRun=True
@@ -232,12 +232,12 @@ _KEYS = [
 """The ways to the wrapping key, the name in the encryption context, and who has them."""
 
 
-def _list_buckets(session: boto3.Session, world: World) -> object:
-    return session.client("s3", endpoint_url=world.target.endpoint_url).list_buckets()
+def _list_buckets(session: boto3.Session, _: World) -> object:
+    return session.client("s3").list_buckets()
 
 
-def _list_roles(session: boto3.Session, world: World) -> object:
-    return session.client("iam", endpoint_url=world.target.endpoint_url).list_roles()
+def _list_roles(session: boto3.Session, _: World) -> object:
+    return session.client("iam").list_roles()
 
 
 _COMMITTING = {
@@ -356,12 +356,15 @@ def role(request: pytest.FixtureRequest, world: World) -> tuple[str, boto3.Sessi
             environ = dict(
                 pair.split("=", 1) for pair in (Path("/proc") / str(worker) / "environ").read_text().split("\0") if pair
             )
-            return service, boto3.Session(
+            session = boto3.Session(
                 environ["AWS_ACCESS_KEY_ID"],
                 environ["AWS_SECRET_ACCESS_KEY"],
                 environ["AWS_SESSION_TOKEN"],
                 region_name=world.target.region,
             )
+            # Each client is made once: to make one takes longer than a call.
+            session.client = cache(partial(session.client, endpoint_url=world.target.endpoint_url))  # type: ignore[method-assign]
+            return service, session
     pytest.fail(f"{service} has no worker, so its credentials are not known")
 
 

@@ -189,10 +189,12 @@ def _until_concluded(history: History) -> History:
     return History(history.order_id, history.commits[: history.concluded.version])
 
 
-def eventually(look: Callable[[], T | None], what: str, timeout_seconds: float = TIMEOUT_SECONDS) -> T:
+def eventually(
+    look: Callable[[], T | None], what: str, timeout_seconds: float = TIMEOUT_SECONDS, poll_seconds: float = 0.1
+) -> T:
     """Poll until `look` finds something that is true, and return it."""
     deadline = monotonic() + timeout_seconds
     while not (found := look()):
         assert monotonic() < deadline, f"there was never {what}"
-        sleep(0.1)
+        sleep(poll_seconds)
     return found

@@ -45,6 +45,8 @@ _BATCH = 20
 # CloudWatch is asked once a minute, if the function that asks is not killed or out of time.
 _REFRESH_SECONDS = 300
 _SETTLE_SECONDS = 200
+# Each look reads all that was logged and stored, and Prometheus learns something new every three seconds.
+_LOOK_SECONDS = 2
 # Shorter than the functions' clients wait for an answer: services/libs/runtime/aws_clients.py.
 _HOLD_SECONDS = 1.8
 # What the embedded AWS answers for a function that ended under its call.
@@ -133,7 +135,7 @@ def test_each_histogram_has_the_buckets_of_the_durations_that_were_logged(
             _shown_buckets(prometheus, *metric) == _buckets(durations) for metric, durations in logged.items()
         )
 
-    eventually(agree, f"agreement, as in {_logged_histograms(world).keys()}", _REFRESH_SECONDS)
+    eventually(agree, f"agreement, as in {_logged_histograms(world).keys()}", _REFRESH_SECONDS, _LOOK_SECONDS)
     for metric, durations in _logged_histograms(world).items():
         assert _shown_buckets(prometheus, *metric) == _buckets(durations)
         assert len(durations) >= _CALM_ORDERS or "order" not in metric[0] + metric[1]
@@ -152,7 +154,12 @@ def test_each_business_counter_is_what_the_event_store_says_whoever_is_killed(
         return _all_declared(Ledger.of(read_commits(world.target.client("dynamodb"), world.deployment, [])).counters)
 
     for job in JOBS:
-        eventually(lambda job=job: _shown_counters(prometheus, job) == counted(), "agreement", _REFRESH_SECONDS)  # type: ignore[misc]
+        eventually(
+            lambda job=job: _shown_counters(prometheus, job) == counted(),  # type: ignore[misc]
+            "agreement",
+            _REFRESH_SECONDS,
+            _LOOK_SECONDS,
+        )
         orders = prometheus.recorded("orders_processed_total", job)
         assert sum(values[-1] - values[0] for values in orders.values()) == _CALM_ORDERS + _ORDERS
     assert killer.killed.keys() == {*_writers(world), "metrics-service"}
@@ -257,7 +264,9 @@ def test_every_panel_of_every_dashboard_has_data(world: World, prometheus: Prome
     """Once the last refresh is scraped, and as long as the rates' windows of 4 minutes reach back to the orders."""
     environment = world.target.environment
     _rate_an_order(world)
-    eventually(lambda: not without_data(prometheus.url, environment), "data in every panel", _REFRESH_SECONDS)
+    eventually(
+        lambda: not without_data(prometheus.url, environment), "data in every panel", _REFRESH_SECONDS, _LOOK_SECONDS
+    )
 
 
 def _rate_an_order(world: World) -> None:

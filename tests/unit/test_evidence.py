@@ -1,17 +1,25 @@
 """The command suite finds what went wrong with a command."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from scripts.deploy.target import Target
 from scripts.operate.shop_requests import Answer, ProblemError
 from services.cart_service.api import CartLineView, CartView
 from services.cart_service.domain import Cart, Request, Total, add, check_out, next_commit
 from services.shared.commits import Command, Commit, order_stream
+from services.shared.events.customer import CustomerErased, CustomerRegistered
 from services.shared.events.order import OrderPlaced
-from tests.factories import CAUSE, PAYMENT_TIMEOUT, decide, inventory, placed_order, stock_item
+from services.shared.events.support import SupportTicketCreated
+from services.shared.support_lifecycle import TICKET_PREFIX
+from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, decide, inventory, placed_order, stock_item
+from tests.faults import guests
 from tests.faults.commands import AnyAnswer, CartCommands, Log, Repetition, Sent
 from tests.faults.evidence import Evidence
+from tests.unit.conftest import Aws
 
 _STOCK = {"mug": stock_item("mug")}
 _REQUEST = CartCommands("ada").add("mug", 2, version=0)
@@ -78,6 +86,40 @@ def test_a_command_without_an_answer_may_be_stored_or_not(problem: ProblemError 
 )
 def test_a_command_is_stored_once_and_as_it_was_acknowledged(answer: AnyAnswer | None, stored: list[Commit]) -> None:
     assert _failures(Log([Sent(_REQUEST, answer)]), *stored)["commands"]
+
+
+def test_a_personal_command_is_stored_with_a_hash_that_nobody_else_makes() -> None:
+    request = guests.open_ticket("ada", "where is it?")
+    assert request.command
+    created = SupportTicketCreated(
+        ticket_id=request.stream_id.removeprefix(TICKET_PREFIX),
+        customer_id="ada",
+        sealed_subject="c2VhbGVk",
+        sealed_text="c2VhbGVk",
+    )
+    cause = replace(CAUSE, event_id=f"request-{request.correlation_id}")
+    stored = Commit(request.stream_id, 1, (created,), cause, command=Command(request.command.key, "hidden"))
+    registered = Commit("customer#ada", 1, (CustomerRegistered(customer_id="ada"),), cause)
+    log = Log([Sent(request)])
+
+    assert _failures(log, registered, stored) == {}
+    assert _failures(log, registered, replace(stored, command=request.command))
+    assert _failures(log, registered, replace(stored, command=Command("key", "hidden")))
+
+
+def test_what_is_left_of_an_erased_guest_is_found(aws: Aws) -> None:
+    target = cast("Target", SimpleNamespace(client=lambda _: aws.dynamodb))
+    erased = Commit("customer#ada", 1, (CustomerErased(customer_id="ada"),), CAUSE)
+
+    def left(*commits: Commit) -> list[str]:
+        return list(guests.not_forgotten(target, aws.deployment, commits, ["ada"]))
+
+    assert left(erased) == ["ada: no tombstone"]
+    aws.store.attaching(aws.keys.erasure("ada", NOW, "user-1")).append(erased)
+    assert "user-1" in "".join(left(erased))
+    aws.keys.forget_user("ada")
+    assert left(erased) == []
+    assert left(erased, _added()) == ["cart#ada is open"]
 
 
 def test_a_defect_of_a_service_is_no_missing_answer() -> None:

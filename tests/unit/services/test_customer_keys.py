@@ -54,6 +54,10 @@ def put(aws: Aws, values: dict[str, str]) -> None:
     aws.dynamodb.put_item(TableName=CUSTOMER_KEY_TABLE, Item=to_item({**values}))
 
 
+def lose_key(aws: Aws, customer_id: str = CUSTOMER) -> None:
+    aws.dynamodb.delete_item(TableName=CUSTOMER_KEY_TABLE, Key=to_item({"customer_id": customer_id}))
+
+
 def everything(aws: Aws) -> dict[str, object]:
     """All items, by table."""
     tables = (table for table in TABLES if table)
@@ -159,17 +163,24 @@ def test_the_profile_of_a_registration_opens_at_its_place(aws: Aws) -> None:
     assert key.unseal(PLACE, sealed) == "Ada"
 
 
-def test_a_registered_customer_whose_key_is_lost_gets_another(aws: Aws) -> None:
-    """What was sealed under the lost one stays unreadable."""
+def test_whose_key_is_lost_gets_another_that_opens_nothing_of_before(aws: Aws) -> None:
     sealed = register(aws).seal(PLACE, "Ada")
-    aws.dynamodb.delete_item(TableName=CUSTOMER_KEY_TABLE, Key=to_item({"customer_id": CUSTOMER}))
+    lose_key(aws)
 
     key = register(aws)
 
+    assert item(aws)["username"] == USERNAME
+    assert events(aws) == ["CustomerRegistered"]
     with pytest.raises(UnreadableError):
         key.unseal(PLACE, sealed)
-    assert aws.keys.find(CUSTOMER)
-    assert events(aws) == ["CustomerRegistered"]
+
+
+def test_an_erased_customer_whose_tombstone_is_lost_gets_no_key(aws: Aws) -> None:
+    register(aws)
+    erase(aws)
+    lose_key(aws)
+
+    assert refused(lambda: register(aws)) is Refusal.ERASED
 
 
 def test_an_erasure_destroys_the_key_and_says_so_in_one_transaction(aws: Aws) -> None:

@@ -183,6 +183,15 @@ def test_progress_counts_changes_and_not_reads() -> None:
     assert (progress.done, progress.total) == (2, 3)
 
 
+def test_progress_keeps_the_outputs_that_an_apply_ends_with() -> None:
+    progress = Progress()
+
+    for output in ({"action": "create"}, {"value": {"region": "eu-west-2"}, "sensitive": False}):
+        progress.read(json.dumps({"type": "outputs", "outputs": {"deployment": output}}))
+
+    assert progress.outputs == {"deployment": {"region": "eu-west-2"}}
+
+
 def test_a_line_of_terraforms_debug_log_is_no_progress() -> None:
     progress = Progress()
 

@@ -1,10 +1,12 @@
 """Erasures, as an audit finds them whole or in halves, and a repair finishes them."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from scripts.ledger.log_reader import read_commits
 from services.libs.store.dynamodb_items import to_item
 from services.libs.store.ledger_counters import LedgerCounters
 from services.shared.causes import Cause
@@ -26,15 +28,14 @@ def _found(world: World, at: datetime = ERASED_AT) -> list[tuple[str, str]]:
 
 
 def _lose_commits(world: World, *versions: int) -> None:
-    """Take commits of the customer out of the log, and out of the counters."""
-    counters = LedgerCounters(world.aws.dynamodb, METRICS_TABLE)
-    left = counters.read()
-    for commit in world.aws.store.read(STREAM):
-        if commit.version in versions:
-            key = to_item({"stream_id": STREAM, "version": commit.version})
-            world.aws.dynamodb.delete_item(TableName=EVENT_STORE_TABLE, Key=key)
-            left.subtract(counter_increments(commit))
-    counters.replace(left)
+    """As a restore does: the counters are those of the log that is left."""
+    for version in versions:
+        key = to_item({"stream_id": STREAM, "version": version})
+        world.aws.dynamodb.delete_item(TableName=EVENT_STORE_TABLE, Key=key)
+    left: Counter[str] = Counter()
+    for commit in read_commits(world.aws.dynamodb, world.aws.deployment, []):
+        left.update(counter_increments(commit))
+    LedgerCounters(world.aws.dynamodb, METRICS_TABLE).replace(left)
 
 
 @pytest.mark.parametrize("erased", [False, True])

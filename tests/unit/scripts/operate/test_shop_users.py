@@ -10,6 +10,7 @@ from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.operate import shop_users
+from scripts.operate.shop_users import ShopUsers
 from tests.unit.conftest import make_deployment
 
 ACCESS = "a.b.c"
@@ -19,11 +20,16 @@ class _ExistsError(Exception):
     pass
 
 
+class _NotFoundError(Exception):
+    pass
+
+
 @pytest.fixture
 def cognito(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
     """A user pool without users."""
     client = MagicMock()
     client.exceptions.UsernameExistsException = _ExistsError
+    client.exceptions.UserNotFoundException = _NotFoundError
     client.initiate_auth.return_value = {"AuthenticationResult": {"AccessToken": ACCESS, "ExpiresIn": 900}}
     monkeypatch.setattr(Target, "client", lambda *_: client)
     monkeypatch.setattr(Deployment, "of", lambda _: make_deployment())
@@ -107,3 +113,12 @@ def test_a_shell_takes_the_url_and_the_token(cognito: MagicMock, capsys: pytest.
     _make("ada", for_shell=True)
 
     assert capsys.readouterr().out == f"export SHOP=https://shop.example/test TOKEN={ACCESS}\n"
+
+
+def test_a_user_is_there_until_it_is_removed(cognito: MagicMock) -> None:
+    users = ShopUsers(Target("aws", "test"), make_deployment())
+
+    assert users.exists("ada")
+    assert _called(cognito, "admin_get_user")["Username"] == "ada@shop-user.example"
+    cognito.admin_get_user.side_effect = _NotFoundError
+    assert not users.exists("ada")
