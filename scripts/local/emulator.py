@@ -138,6 +138,8 @@ class Emulator:
 def _server_environment(environ: Mapping[str, str], port: int, region: str, temporary: Path) -> dict[str, str]:
     environment = without_aws(environ) | {
         "PYTHONUTF8": "1",
+        # Workers keep their bytecode in its own folder, whatever a person wants of other folders.
+        "PYTHONDONTWRITEBYTECODE": "",
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "IOT_MTLS_ENABLED": "0",

@@ -22,6 +22,7 @@ from scripts.local.stand_ins.permissions import (
 )
 from scripts.local.stand_ins.streams import poll_apart, retry_failed_stream_records, stream_inserts
 from scripts.local.stand_ins.types import Document
+from scripts.local.stand_ins.unpacking import unpacking_once
 from scripts.local.stand_ins.user_attributes import only_writable_attributes
 from scripts.local.stand_ins.workers import end_idle_workers
 
@@ -76,6 +77,7 @@ def main() -> None:
     lambda_svc._execute_function_with_config_scope = few_at_once(lambda_svc._execute_function_with_config_scope)  # noqa: SLF001
     lambda_runtime.kill_workers = end_idle_workers(lambda_runtime.kill_workers)
     lambda_runtime._PYTHON_WORKER_SCRIPT = only_the_runtimes_packages(lambda_runtime._PYTHON_WORKER_SCRIPT)  # noqa: SLF001
+    lambda_runtime.zipfile = unpacking_once()
     dynamodb.esm_wake = threading.Event()
     lambda_svc._poll_dynamodb_streams = poll_apart(lambda_svc._poll_dynamodb_streams, dynamodb.esm_wake)  # noqa: SLF001
     # The queues' poller rests after a wake that found nothing, such as a batch's end before its events have come.

@@ -95,7 +95,7 @@ def test_workers_are_busy_as_the_utilisation_law_says(parameters: Parameters) ->
     deployment = replace(Deployment.default(free), maximum_concurrency=3)
     model = Model(free, free.profiles["aws"], workload, deployment)
 
-    result = run(free, workload, deployment=deployment, orders=12_000)
+    result = run(free, workload, deployment=deployment, orders=6_000)
 
     expected = result.orders_per_second * model.order_worker_seconds / deployment.maximum_concurrency
     assert result.order_service_busy == pytest.approx(expected, rel=0.03)
@@ -129,7 +129,7 @@ def test_a_hot_item_never_gives_more_than_its_limit(
     limit = Model(parameters, aws, workload, plenty).limits()["one SKU's item"]
 
     paced = replace(workload, orders_per_second=3 * limit)
-    result = run(parameters, paced, deployment=plenty, orders=round(60 * limit))
+    result = run(parameters, paced, deployment=plenty, orders=round(20 * limit))
 
     # While orders pile up, batches hold fewer settled payments and so more orders than the closed form says.
     most = 2 if group_commit else 1.05
