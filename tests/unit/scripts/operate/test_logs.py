@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from types_boto3_logs.type_defs import InputLogEventTypeDef
 
 _GROUPS = {"order-service": "/aws/lambda/order", "payment-service": "/aws/lambda/payment"}
-_NOW_MS = int(time.time() * 1000)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def _entry(level: str, message: str, **fields: object) -> str:
@@ -43,11 +46,11 @@ _LOGGED = {
 @pytest.fixture
 def target(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Target:
     del aws  # moto's AWS has logs too
-    client = boto3.client("logs", region_name=REGION)
+    client, now_ms = boto3.client("logs", region_name=REGION), _now_ms()
     for service, group in _GROUPS.items():
         client.create_log_group(logGroupName=group)
         client.create_log_stream(logGroupName=group, logStreamName="1")
-        events = [{"timestamp": _NOW_MS + since, "message": text} for since, text in sorted(_LOGGED[service].items())]
+        events = [{"timestamp": now_ms + since, "message": text} for since, text in sorted(_LOGGED[service].items())]
         client.put_log_events(logGroupName=group, logStreamName="1", logEvents=events)  # type: ignore[arg-type] # they are
     made = make_deployment(functions={service: {"log_group": group} for service, group in _GROUPS.items()})
     monkeypatch.setattr(Deployment, "of", lambda _: made)
@@ -164,5 +167,5 @@ def test_a_machine_gets_nothing_where_nothing_was_logged(target: Target, capsys:
 
 
 def _log(target: Target, service: str, message: str) -> None:
-    events: list[InputLogEventTypeDef] = [{"timestamp": _NOW_MS, "message": message}]
+    events: list[InputLogEventTypeDef] = [{"timestamp": _now_ms(), "message": message}]
     target.client("logs").put_log_events(logGroupName=_GROUPS[service], logStreamName="1", logEvents=events)
