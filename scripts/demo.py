@@ -209,9 +209,8 @@ def _summarise(run: Run, audit: Audit) -> None:
     out.print(f"\nthis run           demo-{run.run_id}")
     placed, visits = len(run.histories), run.visits
     out.print(f"orders placed      {placed - len(visits.placed)} by event, and {run.repeated} of them sent twice")
-    out.print(
-        f"                   {len(visits.placed)} by customers at the shop API{''.join(f', {one}' for one in _counts(visits.told))}"
-    )
+    by_door = ", ".join([f"{len(visits.placed)} by customers at the shop API", *_counts(visits.told)])
+    out.print(f"                   {by_door}")
     out.print(
         f"confirmed          {mine.confirmed}, of which {mine.shipped} were shipped and {mine.delivered} delivered"
     )
@@ -220,9 +219,8 @@ def _summarise(run: Run, audit: Audit) -> None:
     refunded = ", ".join(money(amount, currency) for currency, amount in sorted(mine.refunded_minor.items()))
     out.print(f"returned           {mine.returned} orders")
     if visits.ratings:
-        out.print(
-            f"rated              {len(visits.ratings)} orders by customers, {mean(visits.ratings):.1f} of 5 on average"
-        )
+        average = f"{mean(visits.ratings):.1f} of 5 on average"
+        out.print(f"rated              {len(visits.ratings)} orders by customers, {average}")
     if visits.served:
         out.print(f"customers          {', '.join(_counts(visits.served))}")
     out.print(f"revenue            {revenue or 'none'}, after refunds of {refunded or 'none'}")
