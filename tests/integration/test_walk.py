@@ -4,6 +4,7 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -25,8 +26,11 @@ _SEEDS = 1_000_000
 
 
 @pytest.fixture
-def ticket_id(world: World) -> str:
-    """What the configuration names: a ticket, an order whose goods are on their way back, and one that is placed."""
+def tickets(world: World) -> dict[str, str]:
+    """Make what the configuration names: an order whose goods are on their way back, one that is placed, two tickets.
+
+    Returns the tickets' ids, by the variables that the configuration takes them from.
+    """
     users, writes = ShopUsers(world.target, world.deployment), AfterSaleWrites(world)
     for email in (CUSTOMER, STAFF_MEMBER):
         users.create(email)
@@ -42,10 +46,13 @@ def ticket_id(world: World) -> str:
         writes.delivered(returned)
         writes.do(writes.request_return(returned, "walk-return-1"), writes.place(placed))
     client = ShopClient.of(world.target, world.deployment, token)
-    return client.create_ticket(CreateTicket(subject="Walk", text="How far is it?")).content.ticket_id
+    new = CreateTicket(subject="Walk", text="How far is it?")
+    return {name: client.create_ticket(new).content.ticket_id for name in ("WALK_TICKET", "WALK_CLOSING_TICKET")}
 
 
-def test_the_api_answers_as_its_document_says(world: World, ticket_id: str, pytestconfig: pytest.Config) -> None:
+def test_the_api_answers_as_its_document_says(
+    world: World, tickets: Mapping[str, str], pytestconfig: pytest.Config
+) -> None:
     seconds = pytestconfig.getoption("--walk-seconds")
     seed = pytestconfig.getoption("--walk-seed") or secrets.randbelow(_SEEDS) + 1
     # Values at the limits of each parameter take longer than a short walk has.
@@ -58,7 +65,7 @@ def test_the_api_answers_as_its_document_says(world: World, ticket_id: str, pyte
         **os.environ,
         "ENVIRONMENT": world.target.environment,
         "PULSEQUEUE_INSTANCE": world.target.emulator.instance,
-        "WALK_TICKET": ticket_id,
+        **tickets,
         "WALK_URL": world.deployment.shop_url(world.target),
     }
 
