@@ -89,6 +89,8 @@ class Shoppers:
         self._staff = self._sign_up("staff", staff=True)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             self._customers += pool.map(self._sign_up, (f"{number:02d}" for number in range(1, CUSTOMERS + 1)))
+        for customer in self._customers[::_PROFILE_EVERY]:
+            self._fill_in_profile(customer)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -98,10 +100,8 @@ class Shoppers:
     def shop(self) -> Visits:
         """Each customer orders: one at a price that has risen, one by a double click, one who then cancels.
 
-        Some tell of themselves before, and some ask staff about their order afterwards.
+        Some ask staff about their order afterwards.
         """
-        for customer in self._customers[::_PROFILE_EVERY]:
-            self._fill_in_profile(customer)
         surprised, hasty, *others = self._customers
         self._meet_a_higher_price(surprised)
         self._click_twice(hasty)
