@@ -33,8 +33,10 @@ DAILY = {
         *(shop.demo, shop.put_order, shop.order_show, shop.seed_inventory, shop.shop_user),
         *(shop.order_cancel, shop.return_request, shop.return_receive, shop.refund_retry),
     ),
-    "Operate": (operate.audit, operate.logs, operate.dlq_list, operate.redrive, operate.pause, operate.resume),
-    "Recover": (recover.backup, recover.restore),
+    "Operate and recover": (
+        *(operate.audit, operate.logs, operate.dlq_list, operate.redrive, operate.customer_erase),
+        *(operate.pause, operate.resume, recover.backup, recover.restore),
+    ),
     "Monitor": (monitor.alerts, monitor.setup_grafana),
     "Measure": (measure.bench, measure.cost, measure.simulate, measure.coldstart),
 }

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from deflate import deflate_compress
-from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from scripts.cli import files, pip
@@ -19,6 +18,7 @@ from scripts.cli.console import out, table
 from scripts.cli.errors import UserError
 from scripts.cli.locks import exclusive
 from scripts.cli.paths import DIST, LOCAL_FOLDER, REPO_ROOT, REQUIREMENTS
+from scripts.deploy.distributions import requirements_of
 from scripts.deploy.lambda_imports import Imports
 from scripts.lambdas_config import LAMBDAS, LambdaConfig
 from scripts.local.stand_ins.packages import RUNTIME_PACKAGES
@@ -89,11 +89,11 @@ def _required(imported: Mapping[str, Path], packages: Path) -> Mapping[Normalize
     required: dict[NormalizedName, Distribution] = {}
 
     def add(name: NormalizedName) -> None:
-        # A requirement that is not installed is for another platform, or for an extra that is not used.
+        # A requirement that is not installed is for another platform.
         if name in installed and name not in required and name not in RUNTIME_PACKAGES:
             required[name] = installed[name]
-            for requirement in installed[name].requires or []:
-                add(canonicalize_name(Requirement(requirement).name))
+            for requirement in requirements_of(installed[name]):
+                add(requirement)
 
     for name, importer in imported.items():
         if name not in providers:

@@ -3,9 +3,9 @@ data "aws_iam_policy_document" "boundary" {
   statement {
     sid = "UseTables"
     actions = [
-      "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:DescribeStream", "dynamodb:GetItem",
-      "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams", "dynamodb:PartiQLInsert",
-      "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem",
+      "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:DescribeStream",
+      "dynamodb:GetItem", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
+      "dynamodb:PartiQLInsert", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem",
     ]
     resources = ["${local.arn.dynamodb}:table/${var.environment}-*"]
   }
@@ -24,8 +24,8 @@ data "aws_iam_policy_document" "boundary" {
 
   # AWS makes up the ids of user pools.
   statement {
-    sid       = "KeepCustomerIds"
-    actions   = ["cognito-idp:AdminUpdateUserAttributes"]
+    sid       = "KeepCustomerIdsAndRemoveUsers"
+    actions   = ["cognito-idp:AdminDeleteUser", "cognito-idp:AdminUpdateUserAttributes"]
     resources = [local.pools_arn]
 
     condition {

@@ -13,10 +13,10 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from scripts.cli.files import write_whole
+from scripts.deploy.distributions import requirements_of
 
 SCHEMA = SchemaVersion.V1_6
 
@@ -47,9 +47,9 @@ def _bill(package: Path, carried: list[Distribution], wheels: Mapping[str, str])
     bill.metadata.timestamp = None  # type: ignore[assignment] # optional in CycloneDX, though not in this library's types
     bill.register_dependency(function, components.values())
     for distribution in carried:
-        required = {canonicalize_name(Requirement(text).name) for text in distribution.requires or []}
         component = components[canonicalize_name(distribution.name)]
-        bill.register_dependency(component, [components[name] for name in required & components.keys()])
+        required = requirements_of(distribution) & components.keys()
+        bill.register_dependency(component, [components[name] for name in required])
     return bill
 
 

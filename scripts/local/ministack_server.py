@@ -14,7 +14,12 @@ from scripts.local.stand_ins.authorizers import without_a_payload_format
 from scripts.local.stand_ins.connections import keep_connections, send_head_with_body
 from scripts.local.stand_ins.metrics import alone, extract_metrics, queue_metrics
 from scripts.local.stand_ins.packages import only_the_runtimes_packages
-from scripts.local.stand_ins.permissions import check_statements, know_the_ref, single_actions
+from scripts.local.stand_ins.permissions import (
+    check_statements,
+    know_the_encryption_context,
+    know_the_ref,
+    single_actions,
+)
 from scripts.local.stand_ins.streams import poll_apart, retry_failed_stream_records, stream_inserts
 from scripts.local.stand_ins.types import Document
 from scripts.local.stand_ins.user_attributes import only_writable_attributes
@@ -82,6 +87,7 @@ def main() -> None:
     dynamodb._partiql_insert = stream_inserts(dynamodb._partiql_insert, dynamodb._emit_stream_event)  # noqa: SLF001
     iam_actions.dynamodb_transaction_checks = check_statements(iam_actions.dynamodb_transaction_checks)
     iam_actions.extract_iam_action = single_actions(iam_actions.extract_iam_action)
+    iam_actions.request_tag_context = know_the_encryption_context(iam_actions.request_tag_context)
     sts._web_identity_principal = know_the_ref(  # noqa: SLF001
         sts._web_identity_principal,  # noqa: SLF001
         cognito._decode_id_token_unverified,  # noqa: SLF001

@@ -45,7 +45,9 @@ class ColdStart:
     clients_ms: float
     first_response_ms: float
     reference_ms: float
-    """Import of botocore and pydantic, and the same clients; for an API, import of Powertools' event handler too."""
+    """Import of botocore and pydantic, and the same clients; of Powertools' event handler and of cryptography's cipher
+    too, for an API and for a function that has them.
+    """
     cpu_ms: float
     """Processor time of import and clients, and below of the reference: other work on the machine delays neither."""
     reference_cpu_ms: float
@@ -122,6 +124,7 @@ class Measuring:
         if first["error"]:
             raise UserError(f"{config.name} does not start: {first['error']}")
         reference = {"folder": str(folder), "clients": first["clients"], "serves": config.serves}
+        reference |= {"seals": (folder / "cryptography").is_dir()}
         starts, references = [], []
         for number in range(self._repeat):
             out.print(f"{config.name}: cold start {number + 1} of {self._repeat} …", markup=False)

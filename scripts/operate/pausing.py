@@ -95,7 +95,10 @@ def _stands_still(mapping: "EventSourceMappingConfigurationTypeDef", ended: date
 @one_at_a_time
 def pause(target: Target) -> None:
     PauseSwitch(target, Deployment.of(target)).pause()
-    out.print("paused: until `invoke resume` orders wait in their queues, and the shop API refuses every request")
+    out.print(
+        "paused: until `invoke resume` orders wait in their queues, the shop API refuses every request, and nobody can "
+        "sign in"
+    )
 
 
 @one_at_a_time

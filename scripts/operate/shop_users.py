@@ -5,16 +5,23 @@ import json
 import re
 import secrets
 import shlex
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from scripts.cli.console import err, out
 from scripts.cli.errors import UserError
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
+from services.customer_service.domain import customer_id_of
+
+if TYPE_CHECKING:
+    from types_boto3_cognito_idp.type_defs import AttributeTypeTypeDef
 
 STAFF = "staff"
 _MADE_UP = "shop-user.example"
 """No mail reaches anybody there: https://www.rfc-editor.org/rfc/rfc2606."""
+_CUSTOMER_ID = "custom:customer_id"
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 
@@ -67,6 +74,28 @@ class ShopUsers:
             return False
         return True
 
+    def find(self, user: str) -> tuple[str, str]:
+        """Find the customer by their address or user name: their id, and the user's name in the pool.
+
+        Raises UserError, whose text does not repeat what was given.
+        """
+        try:
+            found = self._cognito.admin_get_user(UserPoolId=self._pool.id, Username=user)
+        except self._cognito.exceptions.UserNotFoundException:
+            raise UserError(
+                "the pool has no such user; for one who is erased already, give the customer's id of the receipt"
+            ) from None
+        return _customer_id(found["UserAttributes"]), found["Username"]
+
+    def names(self, customer_ids: Collection[str]) -> dict[str, str]:
+        """The users' names in the pool by customer; it reads the whole pool, 60 users a call."""
+        pages = self._cognito.get_paginator("list_users").paginate(
+            UserPoolId=self._pool.id, AttributesToGet=["sub", _CUSTOMER_ID]
+        )
+        users = (user for page in (pages if customer_ids else ()) for user in page["Users"])
+        named = ((_customer_id(user.get("Attributes", [])), user["Username"]) for user in users)
+        return {customer_id: name for customer_id, name in named if customer_id in customer_ids}
+
     def make_staff(self, email: str) -> None:
         self._cognito.admin_add_user_to_group(UserPoolId=self._pool.id, Username=email, GroupName=STAFF)
 
@@ -88,6 +117,12 @@ class ShopUsers:
             raise UserError(f"{email} has to answer {challenge} to sign in, which only they can")
         result = answer["AuthenticationResult"]
         return AccessToken(result["AccessToken"], result["ExpiresIn"])
+
+
+def _customer_id(attributes: "Sequence[AttributeTypeTypeDef]") -> str:
+    """As the trigger makes it where the user has not signed in yet."""
+    values = {one["Name"]: one.get("Value", "") for one in attributes}
+    return values.get(_CUSTOMER_ID) or customer_id_of(values["sub"])
 
 
 def make(target: Target, user: str, *, staff: bool, as_json: bool = False, for_shell: bool = False) -> None:

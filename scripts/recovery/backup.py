@@ -36,7 +36,8 @@ def back_up(target: Target, folder: Path | None, clock: Callable[[], datetime] =
         write_manifest(unfinished, manifest)
     out.print(
         f"{manifest.event_store.items:,} commits and {manifest.simulated_gateway.items:,} charges of {manifest.origin}"
-        f" are in {folder}\nit holds customers' ids: let nobody read it who may not read the tables",
+        f" are in {folder}\nit holds customers' ids, and sealed texts without their keys: let nobody read it who may "
+        "not read the tables",
         markup=False,
     )
     _check(summary)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 
 from scripts.ledger.checkouts import Checkout, checkouts_in
+from scripts.ledger.customers import erasure_of
 from scripts.ledger.deadlines import Deadline, deadlines_of
 from scripts.ledger.lifecycles import lifecycle_of
 from scripts.ledger.log_reader import Ledger, NoCommitError, histories, readable_commits
@@ -12,12 +14,16 @@ from scripts.ledger.order_history import state_of
 from services.libs.store.dynamodb_items import Item
 from services.shared.cart_lifecycle import CART_PREFIX
 from services.shared.commits import Commit
+from services.shared.customer_lifecycle import CUSTOMER_PREFIX
 from services.shared.events.order import FulfilmentStarted
 from services.shared.events.payment import RefundRequested
 from services.shared.lifecycle import State
 from services.shared.order_lifecycle import IN_FULFILMENT, REFUND, SHIPPED
+from services.shared.support_lifecycle import TICKET_PREFIX
 
 _SHOWN = 10
+_NOTHING_FOLLOWS = (CART_PREFIX, TICKET_PREFIX)
+"""Streams that wait for a person, and not for an event of theirs to be handled."""
 
 
 @dataclass(slots=True)
@@ -36,6 +42,8 @@ class LogSummary:
     """The ids of the parcels of orders that are on their way."""
     checkouts: list[Checkout] = field(default_factory=list)
     due: list[Deadline] = field(default_factory=list)
+    customers: dict[str, datetime | None] = field(default_factory=dict)
+    """The customers who have a stream, and when they were erased."""
 
     def add(self, history: tuple[Commit, ...]) -> None:
         for commit in history:
@@ -44,6 +52,8 @@ class LogSummary:
         self.checkouts += checkouts_in(history)
         if [commit.version for commit in history] != list(range(1, len(history) + 1)):
             self.gaps.append(history[0].stream_id)
+        if history[0].stream_id.startswith(CUSTOMER_PREFIX):
+            self.customers[history[0].stream_id.removeprefix(CUSTOMER_PREFIX)] = erasure_of(history)
         lifecycle = lifecycle_of(history[0].stream_id)
         state = state_of(lifecycle, history) if lifecycle else None
         if isinstance(state, State) and not state.is_final:
@@ -51,7 +61,7 @@ class LogSummary:
 
     def _add_open(self, history: tuple[Commit, ...], state: State) -> None:
         self.open += 1
-        if not history[0].stream_id.startswith(CART_PREFIX):  # nothing follows from an open cart's events
+        if not history[0].stream_id.startswith(_NOTHING_FOLLOWS):
             self.unfinished += [commit for commit in history if commit is history[-1] or _opens(commit, state)]
         self.due += deadlines_of(history[0].stream_id, state)
         if state.phase in {IN_FULFILMENT, SHIPPED}:

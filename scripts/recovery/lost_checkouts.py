@@ -9,6 +9,7 @@ from services.shared.causes import Cause
 from services.shared.commits import Commit
 from services.shared.events.cart import CartCheckoutInitiated
 from services.shared.events.order import OrderPlaced
+from services.shared.refusals import RefusedError
 
 
 def commit_again(store: EventStore, placed: Iterable[OrderPlaced]) -> list[str]:
@@ -29,9 +30,9 @@ def commit_again(store: EventStore, placed: Iterable[OrderPlaced]) -> list[str]:
             left.append(order.order_id)
             continue
         try:
-            store.append(_checkout(order, version))
-        except VersionTakenError:
-            continue  # its customer was faster
+            store.for_customer(order.customer_id).append(_checkout(order, version))
+        except (RefusedError, VersionTakenError):
+            continue  # its customer is erased, and the cart is cleared without it; or was faster
     return left
 
 

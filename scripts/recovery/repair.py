@@ -1,6 +1,6 @@
-"""Rewrite the inventory and the deadlines from the log, and hand over the orders that nobody took over.
+"""Rewrite the inventory and the deadlines from the log, hand over orders that nobody took over, and finish erasures.
 
-The log is right by definition: a repair moves no stock.
+The log is right by definition: a repair moves no stock. Of an erasure, either half is right: it is never undone.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,10 +18,12 @@ from scripts.deploy.target import Target
 from scripts.deploy.turns import one_at_a_time
 from scripts.ledger.audit.auditor import Auditor
 from scripts.ledger.audit.findings import Audit
+from scripts.ledger.customers import CustomerFlaw
 from scripts.ledger.deadlines import Deadline, Deadlines
 from scripts.ledger.log_reader import named_briefly
 from scripts.ledger.stock_commits import StockCommits
 from scripts.operate.pausing import PauseSwitch
+from scripts.recovery.customers import CustomerMender
 from scripts.recovery.hand_over import hand_over
 from services.libs.store.commit_items import commit_to_item
 from services.libs.store.dynamodb_items import Item, to_item
@@ -68,18 +70,20 @@ def _value(item: Item, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The SKUs to repair, the deadlines that no service will be told of, and the orders to hand over."""
+    """The SKUs to repair, the deadlines that no service will be told of, the orders to hand over, and the customers."""
 
     repairs: list[Repair]
     missing_deadlines: Sequence[Deadline]
     waiting_for_fulfilment: Sequence[str]
     """The streams of orders that were confirmed long ago: before there was a fulfilment, or their event was lost."""
+    customer_flaws: Sequence[CustomerFlaw]
     left: list[str]
     """Why the other SKUs cannot be repaired."""
 
     @property
     def are_empty(self) -> bool:
-        return not (self.repairs or self.missing_deadlines or self.waiting_for_fulfilment or self.left)
+        found = (self.repairs, self.missing_deadlines, self.waiting_for_fulfilment, self.customer_flaws, self.left)
+        return not any(found)
 
 
 class Repairer:
@@ -111,7 +115,8 @@ class Repairer:
                     repairs.append(Repair(sku, audit.stock.get(sku), _expected_item(audit, sku)))
                 except UserError as error:
                     left.append(str(error))
-        return Findings(repairs, audit.missing_deadlines, sorted(audit.waiting_for_fulfilment), left)
+        waiting = sorted(audit.waiting_for_fulfilment)
+        return Findings(repairs, audit.missing_deadlines, waiting, audit.customer_flaws, left)
 
     def write(self, repair: Repair) -> None:
         """Raise UserError where the item has changed since it was compared."""
@@ -190,10 +195,13 @@ def repair_tables(target: Target) -> None:
             f"deadlines written: {len(found.missing_deadlines):,}; their services are told soon after `invoke resume`"
         )
     found.left.extend(hand_over(target, deployment, found.waiting_for_fulfilment))
+    if found.customer_flaws:
+        found.left.extend(CustomerMender(target, deployment, "repair").mend(found.customer_flaws))
     if found.left:
         raise UserError("not repaired:\n" + "\n".join(found.left))
     out.print(
-        "the inventory and the deadlines are what the log says, and fulfilment has every order: nothing to repair"
+        "inventory and deadlines are what the log says, fulfilment has every order, each erasure is whole: "
+        "nothing to repair"
         if found.are_empty
         else "`invoke resume` lets the services write again"
     )

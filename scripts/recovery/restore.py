@@ -1,16 +1,17 @@
 """Bring the event store back to a time or a backup, and derive the other tables from it.
 
+The table of customers' keys stays: who is erased by then stays erased, whatever the backup says.
+
 DynamoDB restores only to a new table, and our table names are a contract: commits that differ are copied to the live
 table. Each step finds out anew what is left to do, so an interrupted restore is simply run again.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
+from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from rich.progress import Progress
@@ -23,10 +24,13 @@ from scripts.deploy.target import Target
 from scripts.deploy.turns import one_at_a_time
 from scripts.ledger.audit.report import audit_deployment
 from scripts.ledger.checkouts import Checkout, commits_of, undecided
+from scripts.ledger.customers import CustomerFlaw, CustomerKeyStates, Flaw, flaw_of
 from scripts.ledger.deadlines import Deadlines
 from scripts.ledger.log_reader import histories, read_stream, readable_commits, scan
 from scripts.operate import relay_catchup
 from scripts.operate.pausing import PauseSwitch
+from scripts.recovery.comparison import Key, compare, fingerprint_of, key_of, remembered
+from scripts.recovery.customers import CustomerMender
 from scripts.recovery.log_summary import summarise
 from scripts.recovery.restore_sources import Source, open_source
 from scripts.recovery.table_writes import TableWrites
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _SHOWN = 5
-_Key = tuple[str, str]
+_CUSTOMERS_AT_ONCE = 100
 
 
 @dataclass(slots=True)
@@ -63,23 +67,35 @@ class Restored:
 
 
 class Restorer:
-    """Use it only while nobody else writes: `check_paused` raises UserError, whose message begins with its argument."""
+    """Use it only while nobody else writes: `check_paused` raises UserError, whose message begins with its argument.
 
-    def __init__(self, client: "DynamoDBClient", deployment: Deployment, check_paused: Callable[[str], None]) -> None:
+    `mend` mends customers, and raises UserError where it could not.
+    """
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        deployment: Deployment,
+        check_paused: Callable[[str], None],
+        mend: Callable[[Iterable[CustomerFlaw]], None],
+    ) -> None:
         self._client = client
         self._deployment = deployment
         self._check_paused = check_paused
+        self._mend = mend
+        self._keys = CustomerKeyStates(client, deployment)
 
     def restore(self, source: Source, shown: Progress, *, replace: bool, accept_damaged: bool = False) -> Restored:
         """Raise UserError, with nothing changed, if the source is damaged or commits would be lost, without consent."""
         fingerprints: set[bytes] = set()
         items = show_progress(shown, "commits of the backup read", source.commits())
-        log = summarise(_remembered(items, fingerprints))
+        log = summarise(remembered(items, fingerprints))
         if log.damage and not accept_damaged:
             raise _damaged(log.damage)
-        surplus = self._compare(fingerprints, shown)
-        if surplus and not replace:
-            raise _would_be_lost(surplus, self._deployment.tables.event_store)
+        items = scan(self._client, self._deployment.tables.event_store)
+        live = compare(show_progress(shown, "commits of the event store compared", items), fingerprints)
+        if live.would_be_lost and not replace:
+            raise _would_be_lost(live.would_be_lost, self._deployment.tables.event_store)
         inventory = {sku: stock_to_item(totals.stock_item(sku)) for sku, totals in log.ledger.skus.items()}
         restored = Restored(
             commits=log.commits,
@@ -91,7 +107,9 @@ class Restorer:
         # The readings take minutes, and another machine may resume meanwhile.
         self._check_paused("nothing was restored")
         with _warn_if_unfinished():
-            self._write_log(source, fingerprints, surplus, restored, shown)
+            # The log may be all that still tells of an erasure.
+            self._mend(self._flaws(live.erased))
+            self._write_log(source, fingerprints, live.surplus, restored, shown)
             restored.charges = self._write_charges(source, shown)
             self._check_paused("the stock and the counters were not restored")
             restored.skus = self._write_inventory(inventory)
@@ -99,29 +117,27 @@ class Restorer:
             # The sweeper has passed the old deadlines: without new ones reopened orders keep their stock, returns stay
             # open, and nobody asks for the parcels.
             Deadlines(self._client, self._deployment).write(log.due, datetime.now(UTC))
+            self._mend(self._flaws(log.customers))
+            self._mend(flaw for flaw in self._keys.flaws(datetime.now(UTC)) if flaw.flaw is not Flaw.UNFINISHED)
         return restored
 
-    def _compare(self, missing: set[bytes], shown: Progress) -> set[_Key]:
-        """Remove from `missing` the commits that are there as they should be; return the keys of all others there."""
-        surplus: set[_Key] = set()
-        live = scan(self._client, self._deployment.tables.event_store)
-        for item in show_progress(shown, "commits of the event store compared", live):
-            fingerprint = _fingerprint(item)
-            if fingerprint in missing:
-                missing.remove(fingerprint)
-            else:
-                surplus.add(_key(item))
-        return surplus
+    def _flaws(self, customers: Mapping[str, datetime | None]) -> Iterator[CustomerFlaw]:
+        """Find the customers of a log of whom the table of keys lacks the tombstone, or the key."""
+        ids = iter(customers)
+        while some := list(islice(ids, _CUSTOMERS_AT_ONCE)):
+            states = self._keys.of(some)
+            found = (flaw_of(one, customers[one], states.get(one)) for one in some)
+            yield from (flaw for flaw in found if flaw)
 
     def _write_log(
-        self, source: Source, missing: set[bytes], surplus: set[_Key], restored: Restored, shown: Progress
+        self, source: Source, missing: set[bytes], surplus: set[Key], restored: Restored, shown: Progress
     ) -> None:
         table = TableWrites(self._client, self._deployment.tables.event_store)
 
         def to_write() -> Iterator[Item]:
             for item in source.commits() if missing else ():
-                if _fingerprint(item) in missing:
-                    surplus.discard(_key(item))  # it is written over
+                if fingerprint_of(item) in missing:
+                    surplus.discard(key_of(item))  # it is written over
                     yield item
 
         task = shown.add_task("commits written", total=None)
@@ -149,23 +165,6 @@ class Restorer:
         return sum(table.put(item for sku, item in right.items() if live.get(sku) != item))
 
 
-def _remembered(items: Iterable[Item], fingerprints: set[bytes]) -> Iterator[Item]:
-    for item in items:
-        fingerprints.add(_fingerprint(item))
-        yield item
-
-
-def _fingerprint(item: Item) -> bytes:
-    """A hash of the item that does not depend on the order of its attributes."""
-    # A commit has no binary attribute, which is no JSON; a foreign item may.
-    text = json.dumps(item, sort_keys=True, separators=(",", ":"), default=repr)
-    return hashlib.sha256(text.encode()).digest()[:16]
-
-
-def _key(item: Item) -> _Key:
-    return item["stream_id"]["S"], item["version"]["N"]
-
-
 def _damaged(damage: str) -> UserError:
     return UserError(
         f"nothing was restored: the log to restore is damaged, or was read while it changed: {damage}\n"
@@ -173,7 +172,7 @@ def _damaged(damage: str) -> UserError:
     )
 
 
-def _would_be_lost(surplus: set[_Key], table: str) -> UserError:
+def _would_be_lost(surplus: set[Key], table: str) -> UserError:
     first = ", ".join(f"{stream} version {version}" for stream, version in sorted(surplus)[:_SHOWN])
     return UserError(
         f"{table} holds {len(surplus):,} commits that are not what is to be restored, such as {first}. "
@@ -203,9 +202,8 @@ def restore_tables(
     check_paused("nothing was restored")
     with open_source(to, target, deployment, from_elsewhere=from_elsewhere) as source:
         with progress_display() as shown:
-            restored = Restorer(client, deployment, check_paused).restore(
-                source, shown, replace=replace, accept_damaged=accept_damaged
-            )
+            restorer = Restorer(client, deployment, check_paused, partial(_mend, target, deployment))
+            restored = restorer.restore(source, shown, replace=replace, accept_damaged=accept_damaged)
         with _warn_if_unfinished():
             refused = _publish(target, deployment, restored)
     _print(restored, source.as_of, began_at)
@@ -218,6 +216,13 @@ def restore_tables(
     if refused:
         raise UserError(f"EventBridge kept refusing {len(refused)} of the open orders' events: run this again")
     out.print("`invoke resume` lets the services write again, and open orders go on; then `invoke audit`")
+
+
+def _mend(target: Target, deployment: Deployment, flaws: Iterable[CustomerFlaw]) -> None:
+    found = list(flaws)
+    left = list(CustomerMender(target, deployment, "restore").mend(found)) if found else []
+    if left:
+        raise UserError("customers of whom the log and the table of keys differ:\n" + "\n".join(left))
 
 
 def _check_table(client: "DynamoDBClient", table: str) -> None:
@@ -252,7 +257,7 @@ def _print(restored: Restored, as_of: datetime, began_at: datetime) -> None:
     out.print(
         f"restored to {timestamp(as_of)}: {restored.commits:,} commits, of which {restored.written:,} were written;"
         f" {restored.removed:,} others removed; {restored.charges:,} charges and {restored.skus:,} SKUs written;"
-        f" {restored.open:,} orders, parcels and carts are open"
+        f" {restored.open:,} orders, parcels, carts and tickets are open"
     )
     before = f"`invoke restore --to {timestamp(began_at)} --replace`, on AWS"
     out.print(f"what was there before this run: {before}\n", markup=False)

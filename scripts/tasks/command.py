@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.tasks import task
 
 from scripts.cli.errors import UserError
-from scripts.tasks.parsing import EXAMPLES
+from scripts.tasks.parsing import EXAMPLES, INSTEAD
 
 if TYPE_CHECKING:
     from scripts.deploy.target import Target
@@ -29,11 +29,13 @@ def command(
     needs: str = "",
     example: str = "",
     may_be_empty: Collection[str] = (),
+    instead: str = "",
     **settings: Any,  # noqa: ANN401 - invoke's own
 ) -> Callable[[Callable[..., None]], Any]:
     """Make a task: `options` has the help of each option, and `--help` ends with what the task needs.
 
-    A task that has to be given something has an `example`, as it follows `invoke` on a command line.
+    A task that has to be given something has an `example`, as it follows `invoke` on a command line. `instead` is an
+    option that may be given instead of positional arguments, which are empty then.
     """
 
     def make(function: Callable[..., None]) -> Any:  # noqa: ANN401 - invoke's task
@@ -46,6 +48,8 @@ def command(
         if not example and any(signature.parameters[name].default is inspect.Parameter.empty for name in must_be_given):
             raise TypeError(f"{function.__name__} has to be given something, and has no example")
         EXAMPLES[function.__name__.replace("_", "-")] = example
+        if instead:
+            INSTEAD[function.__name__.replace("_", "-")] = instead
 
         @functools.wraps(function)
         def run(*arguments: Any, **named: Any) -> None:  # noqa: ANN401

@@ -103,6 +103,7 @@ def _listed(options: Collection[str]) -> str:
         "batch": "orders per transaction, with the counts that bench measured; by default all is simulated",
         "months": "months for which orders have come: their stored data accumulates",
         "scraped": "a Prometheus scrapes the metrics, although the plan does not expect it",
+        "visits_per_month": "how often customers sign in and read their profile in the month; never by default",
         "prices": "a JSON file in place of scripts/measure/prices.json, for another region or contract",
         "json": "write the bill as JSON to this file",
     },
@@ -115,6 +116,7 @@ def cost(
     batch: str | None = None,
     months: str = "12",
     scraped: bool = False,
+    visits_per_month: str | None = None,
     prices: str | None = None,
     json: str | None = None,
 ) -> None:
@@ -126,6 +128,7 @@ def cost(
         batch=count("batch", batch) if batch else None,
         months=count("months", months),
         scraped=scraped,
+        visits_per_month=count("visits-per-month", visits_per_month) if visits_per_month else 0,
         prices=path(prices) or PRICES_FILE,
     )
     report.show_bill(target_of(target), settings, path(json))

@@ -111,3 +111,34 @@ def resume(_: Context, target: str = "local") -> None:
     from scripts.operate import pausing
 
     pausing.resume(target_of(target))
+
+
+@command(
+    {
+        "customer": "the customer's id, such as c-0123456789abcdef0123456789",
+        "user": "their address to sign in with, instead of the id; it is neither printed nor kept",
+        "target": TARGET,
+        "yes": "the environment's name, instead of typing it",
+        "json": "print the receipt as one JSON object; needs --yes",
+    },
+    needs=DEPLOYMENT,
+    example="customer-erase c-0123456789abcdef0123456789",
+    positional=["customer"],
+    instead="user",
+    may_be_empty=["customer"],
+)
+def customer_erase(
+    _: Context,
+    customer: str,
+    user: str | None = None,
+    target: str = "local",
+    yes: str | None = None,
+    json: bool = False,
+) -> None:
+    """Forget a customer for good, and print the receipt.
+
+    Orders stay, without a person. Run it again to see the receipt again.
+    """
+    from scripts.operate import customer_erase
+
+    customer_erase.erase(target_of(target), customer or None, user, yes, as_json=json)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 EXAMPLES: dict[str, str] = {}
 """A command line for each task that has to be given something, by the last part of the task's name."""
 
+INSTEAD: dict[str, str] = {}
+"""An option that may be given instead of what has to be given, by the last part of the task's name."""
+
 
 class _Machine(parser.ParseMachine):
     """Invoke itself takes `--help` for the value of an argument that is still missing."""
@@ -41,11 +44,17 @@ class _Machine(parser.ParseMachine):
     def complete_context(self) -> None:
         context: ParserContext | None = self.context
         if context and (missing := context.missing_positional_args):
-            name = context.name or ""
-            options = ", ".join(f"--{argument.names[0].replace('_', '-')}" for argument in missing)
-            example = EXAMPLES[name.rpartition(".")[2]]
-            raise ParseError(f"{name} needs {options}, for example: invoke {example}", context)
+            task = (context.name or "").rpartition(".")[2]
+            if not self._has_instead(context, task):
+                options = ", ".join(f"--{argument.names[0].replace('_', '-')}" for argument in missing)
+                raise ParseError(f"{context.name} needs {options}, for example: invoke {EXAMPLES[task]}", context)
+            for argument in missing:
+                argument.value = ""
         super().complete_context()
+
+    @staticmethod
+    def _has_instead(context: "ParserContext", task: str) -> bool:
+        return task in INSTEAD and context.flags[f"--{INSTEAD[task]}"].value is not None
 
     def complete_flag(self) -> None:
         if self.flag and self.waiting_for_flag_value and not self.flag.optional:

@@ -8,9 +8,13 @@ from scripts.cli.errors import UserError
 from scripts.ledger.audit.report import audit_deployment
 from scripts.ledger.log_reader import scan
 from scripts.monitor import metrics_audit
-from scripts.operate import pausing
+from scripts.operate import customer_erase, pausing
+from scripts.operate.shop_users import ShopUsers
 from scripts.recovery import backup, refund_lost, replay_orders, restore
 from services.libs.store.dynamodb_items import Item, to_item
+from services.libs.store.event_store import EventStore
+from services.shared.customer_lifecycle import customer_stream
+from services.shared.events.customer import CustomerErased
 from tests.integration.world import World, eventually
 
 
@@ -20,10 +24,12 @@ def test_a_system_is_restored_goes_on_with_open_orders_and_takes_new_ones(
     sku = world.new_sku(stock=10)
     confirmed, _, _ = world.run(world.order({sku: 2}), world.order({sku: 1}, pays=False), world.order({sku: 99}))
     open_order = world.order({sku: 3})
+    forgotten = ShopUsers(world.target, world.deployment).sign_up(f"forgotten-{sku}").customer_id
     with world.paused("payment-service"):
         order_id = _placed(world, open_order)
         backup.back_up(world.target, tmp_path / "backup")
         arn = _dynamodb_backup(world)
+    customer_erase.erase(world.target, forgotten, None, world.target.environment)
     _, lost, refused = world.run(open_order, world.order({sku: 1}), world.order({sku: 20}))
     _spoil(world, sku, confirmed.order_id)
     with pytest.raises(UserError, match="differences stayed"):
@@ -63,6 +69,8 @@ def test_a_system_is_restored_goes_on_with_open_orders_and_takes_new_ones(
     (new,) = world.run(world.order({sku: 1}))
     assert new.events[-1] == "OrderConfirmed"
     assert world.stock(sku) == (4, 0, 4)
+    store = EventStore(world.target.client("dynamodb"), world.deployment.store_tables)
+    assert store.read(customer_stream(forgotten))[-1].find(CustomerErased), "the backups are from before"
     audit_deployment(world.target)
     metrics_audit.audit_metrics(world.target, rebuild=False)
 

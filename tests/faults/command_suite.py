@@ -19,7 +19,7 @@ from scripts.operate.order_client import OrderClient
 from scripts.operate.seeding import Seeder, SeedProduct
 from scripts.operate.use_cases import after_sale, carrier_messages
 from services.shared.causes import Cause
-from services.shared.commits import order_id_of
+from services.shared.commits import Commit, order_id_of
 from services.shared.order_lifecycle import PAID, RESERVED, UNPAID
 from services.shared.order_state import Order, RefundStatus
 from tests.faults.callers import Budget, Desk, Hand, Person, Tab
@@ -28,10 +28,19 @@ from tests.faults.command_report import CommandReport
 from tests.faults.commands import Log, Request
 from tests.faults.crashes import Crashes
 from tests.faults.evidence import Evidence
+from tests.faults.guests import Guests, not_forgotten
 from tests.faults.queues import redrive, waiting
 from tests.faults.suite import FaultDeployment
 
-_SERVICES = ("cart-service-api", "order-service-api", "catalog-service-api")
+_SERVICES = (
+    "cart-service-api",
+    "order-service-api",
+    "catalog-service-api",
+    "customer-service-api",
+    "support-service-api",
+)
+_FORGETTING = ("cart-service", "customer-service", "support-service")
+"""Who follows an erasure: they die at a call too."""
 _CUSTOMERS = 2
 _TABS = 2
 _DESKS = 1
@@ -72,7 +81,8 @@ class _Run:
         self._budget = Budget(commands, until, self._on_command)
         self._log = Log()
         functions = [deployment.functions[name].name for name in _SERVICES]
-        self._crashes = Crashes(target, self._proxy, functions, self._dice("crashes"))
+        mortal = [*functions, *(deployment.functions[name].name for name in _FORGETTING)]
+        self._crashes = Crashes(target, self._proxy, mortal, self._dice("crashes"))
         self._killer = Killer(target, self._dice("kills"), functions)
         self._progress = Progress(
             TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=out
@@ -87,8 +97,8 @@ class _Run:
         sending_seconds = monotonic() - began
         self._settle()
         _all_at_once([hand.repeat_all for hand in hands])
-        client = self._target.client("dynamodb")
-        evidence = Evidence(self._log, read_commits(client, self._deployment, []))
+        commits = list(read_commits(self._target.client("dynamodb"), self._deployment, []))
+        evidence = Evidence(self._log, commits)
         return CommandReport(
             outcomes=self._log.outcomes(),
             refusals=self._log.refusals(),
@@ -96,7 +106,7 @@ class _Run:
             crashes=self._crashes.counts,
             killed=self._killer.killed,
             repeated=len(self._log.repetitions),
-            failures=evidence.failures() | self._audit(),
+            failures=evidence.failures() | self._audit() | self._not_forgotten(commits),
             sending_seconds=sending_seconds,
             seconds=monotonic() - began,
         )
@@ -126,7 +136,8 @@ class _Run:
             Desk(staff, self._log, self._budget, self._dice(f"desk {number}"), skus=skus, returns=returns)
             for number in range(_DESKS)
         ]
-        return [*tabs, *desks]
+        self._guests = Guests(self._target, self._deployment, self._log, self._budget, self._dice("guests"), skus=skus)
+        return [*tabs, *desks, self._guests]
 
     def _on_command(self, number: int) -> None:
         self._progress.advance(self._bar)
@@ -172,6 +183,10 @@ class _Run:
         audit = Auditor(self._target.client("dynamodb"), self._deployment).audit()
         found = [str(one) for one in (*audit.differences, *audit.moved)]
         return {"differences of the audit": found} if found else {}
+
+    def _not_forgotten(self, commits: Sequence[Commit]) -> dict[str, list[str]]:
+        found = list(not_forgotten(self._target, self._deployment, commits, self._guests.erased))
+        return {"erased and not forgotten": found} if found else {}
 
     def _dice(self, subject: str) -> random.Random:
         return random.Random(f"{self._seed} {subject}")  # noqa: S311 - no secret

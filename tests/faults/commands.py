@@ -57,6 +57,8 @@ class Request:
     parameters: Mapping[str, str] = field(default_factory=dict)
     key: str = field(default_factory=lambda: uuid4().hex)
     correlation_id: str = field(default_factory=lambda: uuid4().hex)
+    is_sealed: bool = False
+    """Whether its content is stored as a hash that only its customer's key makes."""
 
     @property
     def path(self) -> str:

@@ -8,6 +8,7 @@ from services.cart_service.domain import Cart, closes
 from services.shared.cart_lifecycle import CART_PREFIX, checkout_version
 from services.shared.commits import Commit, order_stream
 from services.shared.events.cart import CartCheckoutInitiated
+from services.shared.events.customer import CustomerRegistered
 from services.shared.events.event import Event
 from services.shared.events.order import OrderPlaced
 from tests.faults.commands import Log, Repetition, Sent
@@ -46,7 +47,9 @@ class Evidence:
         )
 
     def _of(self, sent: Sent) -> list[Commit]:
-        return self._by_cause[f"request-{sent.request.correlation_id}"]
+        """A request may register its customer too."""
+        commits = self._by_cause[f"request-{sent.request.correlation_id}"]
+        return [commit for commit in commits if not commit.find(CustomerRegistered)]
 
     def _wrong(self, sent: Sent) -> Iterator[str]:
         stored = self._of(sent)
@@ -74,14 +77,14 @@ class Evidence:
         request = sent.request
         if commit.stream_id != request.stream_id:
             yield f"stored in {commit.stream_id}"
-        if commit.command != request.command:
+        if commit.command != request.command and not (request.is_sealed and _is_hidden(commit, sent)):
             yield "stored without its key and content"
         events = [event for event in commit.events if isinstance(event, request.leads_to)]
         if not any(_says(event, request.says) for event in events):
             yield f"stored as {', '.join(event.type_name() for event in commit.events)}, not saying {request.says}"
         if sent.answer:
-            if sent.answer.version != commit.version:
-                yield f"acknowledged as version {sent.answer.version}, stored as {commit.version}"
+            if sent.answer.tag not in {None, commit.version}:
+                yield f"acknowledged as version {sent.answer.tag}, stored as {commit.version}"
             if request.is_of_a_cart and commit.find(CartCheckoutInitiated) is None:
                 yield from self._other_cart(sent, commit)
 
@@ -134,6 +137,11 @@ class Evidence:
 def _says(event: Event, fields: Mapping[str, object]) -> bool:
     said = event.model_dump(mode="json")
     return all(said.get(name) == value for name, value in fields.items())
+
+
+def _is_hidden(commit: Commit, sent: Sent) -> bool:
+    stored, plain = commit.command, sent.request.command
+    return bool(stored and plain and stored.key == plain.key and stored.content != plain.content)
 
 
 def _place(commit: Commit) -> str:

@@ -9,9 +9,17 @@ from services.shared.cancel_reasons import CancelReason
 from services.shared.events import every
 from services.shared.events.cart import CartCheckoutInitiated, CartCleared, CartItemAdded, CartItemRemoved
 from services.shared.events.catalog import CategoryCreated, ProductUpdated
+from services.shared.events.customer import CustomerErased, CustomerLogin, CustomerProfileUpdated, CustomerRegistered
 from services.shared.events.event import known_events, type_names
 from services.shared.events.order import OrderConfirmed, OrderValidated
 from services.shared.events.payment import PaymentProcessed, PaymentRequested
+from services.shared.events.support import (
+    CustomerFeedback,
+    SupportTicketClosed,
+    SupportTicketCreated,
+    SupportTicketReopened,
+    SupportTicketResolved,
+)
 from tests.faults.command_suite import run_command_suite
 from tests.faults.crashes import Moment
 from tests.faults.proxy import Fault
@@ -35,7 +43,11 @@ _ENDS = {
 EVENTS = every.MODULES
 # Of the front door: the command suite leads to them, and repeats the commands instead of the events.
 _BY_COMMANDS = type_names(
-    (CartItemAdded, CartItemRemoved, CartCleared, CartCheckoutInitiated, CategoryCreated, ProductUpdated)
+    (
+        *(CartItemAdded, CartItemRemoved, CartCleared, CartCheckoutInitiated, CategoryCreated, ProductUpdated),
+        *(CustomerRegistered, CustomerLogin, CustomerProfileUpdated, CustomerErased, CustomerFeedback),
+        *(SupportTicketCreated, SupportTicketResolved, SupportTicketReopened, SupportTicketClosed),
+    )
 )
 
 
@@ -71,5 +83,5 @@ def test_each_acknowledged_command_is_stored_once_whoever_dies(deployed: FaultDe
     assert report.crashes.keys() == set(Moment)
     assert report.killed > 0
     assert report.acknowledged() > 100
-    for command in ("cart: add", "cart: check out", "order: cancel", "staff: "):
+    for command in ("cart: add", "cart: check out", "order: cancel", "staff: ", "me: change", "me: ask", "me: erase"):
         assert report.acknowledged(command) > 0

@@ -27,7 +27,7 @@ _NOT_OWN = {
     "CreateTaggedApis": "bound by the environment's tag",
     "WriteTaggedApis": "bound by the environment's tag",
     "WriteApiParts": "bound by the environment's tag where AWS knows one; routes and integrations bear none themselves",
-    "KeepCustomerIds": "bound by the environment's tag",
+    "KeepCustomerIdsAndRemoveUsers": "bound by the environment's tag",
     "CreateTaggedUserPools": "bound by the environment's tag",
     "TagNewUserPools": "bound by the environment's tag",
     "WriteTaggedUserPools": "bound by the environment's tag",

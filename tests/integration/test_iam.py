@@ -27,10 +27,11 @@ ORDER, PAYMENT, RELAY, SWEEPER = "order-service", "payment-service", "event-rela
 METRICS, NOTIFICATION, FULFILMENT = "metrics-service", "notification-service", "fulfilment-service"
 ORDER_API, CARRIER_API = "order-service-api", "fulfilment-service-api"
 CART, CART_API = "cart-service", "cart-service-api"
-CUSTOMER_TRIGGER, CATALOG_API = "customer-service-trigger", "catalog-service-api"
-_ORDERS = {ORDER, ORDER_API, PAYMENT, FULFILMENT, CARRIER_API}
+CUSTOMER, CUSTOMER_API, CUSTOMER_TRIGGER = "customer-service", "customer-service-api", "customer-service-trigger"
 SUPPORT, SUPPORT_API = "support-service", "support-service-api"
-_SUPPORT = {SUPPORT, SUPPORT_API}
+CATALOG_API = "catalog-service-api"
+_OPENERS = {CUSTOMER_API, CUSTOMER_TRIGGER, SUPPORT_API}
+"""Who makes and opens customers' keys."""
 _ROLES = [config.function for config in LAMBDAS]
 
 # A write that is allowed and still changes nothing.
@@ -76,6 +77,9 @@ def _table_calls(table: str, row: TableRow) -> list[Call]:
             "DeleteItem": lambda: client.delete_item(TableName=name, Key=item, ConditionExpression=_NEVER),
             "Scan": lambda: client.scan(TableName=name, Limit=1),
             "Query": lambda: _query(client, name, next(iter(key)), next(iter(item.values()))),
+            "ConditionCheckItem": lambda: client.transact_write_items(
+                TransactItems=[{"ConditionCheck": {"TableName": name, "Key": item, "ConditionExpression": _NEVER}}]
+            ),
             "DeleteTable": lambda: client.delete_table(TableName=name),
             # An item without a key: who may insert is told so, and nothing is written.
             "PartiQLInsert": lambda: client.batch_execute_statement(
@@ -85,7 +89,7 @@ def _table_calls(table: str, row: TableRow) -> list[Call]:
         return calls[action]()
 
     actions = ["GetItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem", "Scan", "Query", "DeleteTable"]
-    actions += ["PartiQLInsert"]
+    actions += ["ConditionCheckItem", "PartiQLInsert"]
     return [
         Call(f"{action} on {table}", partial(call, action), frozenset(allowed.get(action, set()))) for action in actions
     ]
@@ -184,6 +188,7 @@ def _cognito(action: str, session: boto3.Session, world: World) -> object:
         "AdminUpdateUserAttributes": lambda: client.admin_update_user_attributes(
             UserPoolId=pool, Username=user, UserAttributes=[]
         ),
+        "AdminDeleteUser": lambda: client.admin_delete_user(UserPoolId=pool, Username=user),
         "AdminGetUser": lambda: client.admin_get_user(UserPoolId=pool, Username=user),
         "AdminSetUserPassword": lambda: client.admin_set_user_password(UserPoolId=pool, Username=user, Password="x"),  # noqa: S106
         "AdminAddUserToGroup": lambda: client.admin_add_user_to_group(
@@ -196,12 +201,35 @@ def _cognito(action: str, session: boto3.Session, world: World) -> object:
 
 _USERS: Mapping[str, set[str]] = {
     "AdminUpdateUserAttributes": {CUSTOMER_TRIGGER},
+    "AdminDeleteUser": {CUSTOMER},
     "AdminGetUser": set(),
     "AdminSetUserPassword": set(),
     "AdminAddUserToGroup": set(),
     "ListUsers": set(),
 }
 """The ways to the user pool, and who has them."""
+
+
+def _wrapping(action: str, context: dict[str, str], session: boto3.Session, world: World) -> object:
+    client, key = session.client("kms", endpoint_url=world.target.endpoint_url), world.deployment.wrapping_key_arn
+    calls: dict[str, Callable[[], object]] = {
+        "GenerateDataKey": lambda: client.generate_data_key(
+            KeyId=key, KeySpec="AES_256", EncryptionContext=context, DryRun=True
+        ),
+        "Decrypt": lambda: client.decrypt(KeyId=key, CiphertextBlob=b"nothing", EncryptionContext=context),
+        "Encrypt": lambda: client.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext=context),
+        "ScheduleKeyDeletion": lambda: client.schedule_key_deletion(KeyId=key),
+    }
+    return calls[action]()
+
+
+_KEYS = [
+    *(("GenerateDataKey", context, roles) for context, roles in (("customer_id", _OPENERS), ("order_id", set()))),
+    *(("Decrypt", context, roles) for context, roles in (("customer_id", _OPENERS), ("order_id", set()))),
+    ("Encrypt", "customer_id", set()),
+    ("ScheduleKeyDeletion", "customer_id", set()),
+]
+"""The ways to the wrapping key, the name in the encryption context, and who has them."""
 
 
 def _list_buckets(session: boto3.Session, world: World) -> object:
@@ -212,6 +240,10 @@ def _list_roles(session: boto3.Session, world: World) -> object:
     return session.client("iam", endpoint_url=world.target.endpoint_url).list_roles()
 
 
+_COMMITTING = {
+    *(ORDER, ORDER_API, PAYMENT, FULFILMENT, CARRIER_API, CART, CART_API, CATALOG_API),
+    *(CUSTOMER_API, CUSTOMER_TRIGGER, SUPPORT, SUPPORT_API),
+}
 _TABLES = {
     "inventory": TableRow(
         {"item_id": "x"},
@@ -224,10 +256,19 @@ _TABLES = {
     "event-store": TableRow(
         {"stream_id": "x", "version": 1},
         {
-            "BatchGetItem": {ORDER, ORDER_API, PAYMENT, CATALOG_API, *_SUPPORT},
+            "BatchGetItem": {ORDER, ORDER_API, PAYMENT, CATALOG_API, SUPPORT, SUPPORT_API},
             "PartiQLInsert": {ORDER},
-            "PutItem": {*_ORDERS, CART, CART_API, CATALOG_API, *_SUPPORT},
-            "Query": {*_ORDERS, CART, CART_API, CATALOG_API, *_SUPPORT},
+            "PutItem": _COMMITTING,
+            "Query": _COMMITTING,
+        },
+    ),
+    "customer-key": TableRow(
+        {"customer_id": "x"},
+        {
+            "GetItem": {CUSTOMER, *_OPENERS},
+            "PutItem": _OPENERS,
+            "UpdateItem": {CUSTOMER, CUSTOMER_API},
+            "ConditionCheckItem": {CART, CART_API, SUPPORT, *_OPENERS},
         },
     ),
     "deadline": TableRow(
@@ -239,26 +280,18 @@ _TABLES = {
             "Scan": {SWEEPER},
         },
     ),
-    "customer-key": TableRow(
-        {"customer_id": "x"},
-        {
-            "GetItem": {SUPPORT_API},
-            "PutItem": {SUPPORT_API},
-        },
-    ),
     "simulated-gateway": TableRow({"order_id": "x"}, {"UpdateItem": {PAYMENT}}),
     "metrics": TableRow(
         {"id": "x"},
         {
             "GetItem": {METRICS},
-            "UpdateItem": {*_ORDERS, *_SUPPORT, METRICS},
+            "UpdateItem": {ORDER, ORDER_API, PAYMENT, FULFILMENT, CARRIER_API, METRICS, SUPPORT, *_OPENERS},
             "Scan": {METRICS},
             "PutItem": {METRICS},
             "DeleteItem": {METRICS},
         },
     ),
 }
-_SENDERS = {"order": {SWEEPER}, "fulfilment": {SWEEPER}, "cart": {SWEEPER}}
 _INDEXES = {
     ("inventory", "by-category", "category_id"): {CATALOG_API},
     ("inventory", "by-name", "listed"): {CATALOG_API},
@@ -280,6 +313,10 @@ CALLS = [
     ),
     *(Call(f"PutEvents on the {bus} bus", partial(_put_event, bus), frozenset({RELAY})) for bus in Bus),
     *(Call(action, partial(_cognito, action), frozenset(roles)) for action, roles in _USERS.items()),
+    *(
+        Call(f"{action} in the name of a {context}", partial(_wrapping, action, {context: "x"}), frozenset(roles))
+        for action, context, roles in _KEYS
+    ),
     Call("GetParameter of the metrics' token", partial(_get_parameter, "metrics-token"), frozenset({METRICS})),
     Call("GetParameter of the carriers' secret", partial(_get_parameter, "carrier-secret"), frozenset({CARRIER_API})),
     Call(

@@ -164,10 +164,13 @@ def test_every_mapping_is_a_stream_from_its_beginning_or_a_queue_with_a_maximum_
 
 
 def test_what_is_kept_is_encrypted_and_recoverable_and_what_is_logged_ends(resources: list[Resource]) -> None:
+    """But for customers' keys: one that is destroyed must not come back."""
+    tables = all_of(resources, "aws_dynamodb_table")
+
     assert all(queue["sqs_managed_sse_enabled"] for queue in all_of(resources, "aws_sqs_queue"))
-    for table in all_of(resources, "aws_dynamodb_table"):
-        assert table["server_side_encryption"][0]["enabled"]
-        assert table["point_in_time_recovery"][0]["enabled"]
+    assert all(table["server_side_encryption"][0]["enabled"] for table in tables)
+    lost = {table["name"] for table in tables if not table["point_in_time_recovery"][0]["enabled"]}
+    assert lost == {"test-customer-key-table"}
     assert all(group["retention_in_days"] > 0 for group in all_of(resources, "aws_cloudwatch_log_group"))
 
 
@@ -280,7 +283,7 @@ def test_nobody_writes_the_id_of_a_customer_but_the_trigger(resources: list[Reso
 
 def test_only_alarms_of_the_environment_may_publish_to_the_encrypted_topic(resources: list[Resource]) -> None:
     (topic,), (policy,) = all_of(resources, "aws_sns_topic"), all_of(resources, "aws_sns_topic_policy")
-    (key,) = all_of(resources, "aws_kms_key")
+    (key,) = [key for key in all_of(resources, "aws_kms_key") if key["arn"] == topic["kms_master_key_id"]]
 
     _, admit = statements(policy["policy"])
     _, use_key = statements(key["policy"])
@@ -289,7 +292,27 @@ def test_only_alarms_of_the_environment_may_publish_to_the_encrypted_topic(resou
         assert statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
         assert statement["Condition"]["ArnLike"]["aws:SourceArn"].endswith(":alarm:test-*")
         assert statement["Condition"]["StringEquals"].keys() == {"aws:SourceAccount"}
-    assert topic["kms_master_key_id"] == key["arn"]
+
+
+def test_only_roles_that_iam_allows_open_a_customers_key_and_only_in_the_name_of_a_customer(
+    resources: list[Resource], world: World
+) -> None:
+    (key,) = [key for key in all_of(resources, "aws_kms_key") if key["arn"] == world.deployment.wrapping_key_arn]
+    uses = [
+        (policy["role"], statement)
+        for policy in all_of(resources, "aws_iam_role_policy")
+        for statement in statements(policy["policy"])
+        if key["arn"] in as_list(statement["Resource"])
+    ]
+
+    assert [statement["Sid"] for statement in statements(key["policy"])] == ["AdministerByIam"]
+    assert (key["enable_key_rotation"], key["deletion_window_in_days"]) == (True, 30)
+    assert {role for role, _ in uses} == {
+        *("test-customer-service-api", "test-customer-service-trigger", "test-support-service-api")
+    }
+    for _, statement in uses:
+        assert set(statement["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey"}
+        assert statement["Condition"] == {"ForAnyValue:StringEquals": {"kms:EncryptionContextKeys": "customer_id"}}
 
 
 def test_every_dead_letter_queue_and_every_function_has_its_alarm(resources: list[Resource]) -> None:

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Self, cast
+from typing import cast
 
 from services.fulfilment_service.carrier import Carrier
 from services.libs.store.deadline_table import DeadlineTable
 from services.libs.store.event_store import (
+    Attached,
     ContentionError,
     EventStore,
     GroupRefusedError,
@@ -31,12 +32,17 @@ from services.shared.deadlines import DeadlineGroup, minute_of
 from services.shared.faults import DependencyError
 from services.shared.inventory import StockChange, StockItem, merged
 from tests.model.carrier import ModelCarrier, no_answer
+from tests.model.customer_keys import MemoryKeyTable
 from tests.model.faults import Faults, Unreliable
 from tests.model.system import Charged
 
 
 class MemoryEventStore(EventStore):
+    _customer_keys = "customer-keys"
+    _attached: tuple[Attached, ...] = ()
+
     def __init__(self) -> None:
+        self.key_table = MemoryKeyTable()
         self.log: list[Commit] = []
         self.stock: dict[str, StockItem] = {}
         self.counters: Counter[str] = Counter()
@@ -67,16 +73,18 @@ class MemoryEventStore(EventStore):
     def with_version(self, stream_ids: Sequence[str], version: int) -> list[str]:
         return [stream_id for stream_id in stream_ids if version in self._streams.get(stream_id, {})]
 
-    def for_customer(self, customer_id: str) -> Self:  # noqa: ARG002 - nobody is erased here
-        return self
-
     def append(self, commit: Commit) -> None:
+        for one in reversed(self._attached):
+            if self.key_table.refuses(one.item):
+                raise one.refused
         try:
             self.append_group([commit])
         except GroupRefusedError as refused:
             if existing := refused.taken.get(commit.stream_id):
                 raise VersionTakenError(existing) from refused
             raise StockRefusedError(refused.found) from refused
+        for one in self._attached:
+            self.key_table.write(one.item)
 
     def append_group(self, commits: Sequence[Commit]) -> None:
         taken = {commit.stream_id: existing for commit in commits if (existing := self._existing(commit))}

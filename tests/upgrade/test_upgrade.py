@@ -46,8 +46,8 @@ class Before:
     metrics_task: str = "metrics-token"
 
 
-# The last commit before services were modules, the last before deadlines were written, and the last before a service
-# could have several functions.
+# The last commit before services were modules, the last before deadlines were written, the last before a service
+# could have several functions, and the last before customers had keys.
 MODULES = Before("f467370")
 DEADLINES = Before(
     "da7b455",
@@ -55,9 +55,11 @@ DEADLINES = Before(
     stateful_losses=("module.pulsequeue.module.deadline_sweeper.module.handler[0].aws_cloudwatch_log_group.this",),
 )
 FUNCTIONS = Before("afd4c06", metrics_task="monitor.token")
+CUSTOMERS = Before("773a587", metrics_task="monitor.token")
+_EVERY = {"modules": MODULES, "deadlines": DEADLINES, "functions": FUNCTIONS, "customers": CUSTOMERS}
 
 
-@pytest.fixture(scope="module", params=[MODULES, DEADLINES, FUNCTIONS], ids=["modules", "deadlines", "functions"])
+@pytest.fixture(scope="module", params=[*_EVERY.values()], ids=[*_EVERY])
 def before(request: pytest.FixtureRequest) -> Before:
     found: Before = request.param
     known = subprocess.run(["git", "cat-file", "-e", found.commit], cwd=REPO_ROOT, capture_output=True, check=False)

@@ -4,7 +4,6 @@ module "customer_service" {
   system = local.system
   name   = "customer-service"
 
-  has_queue = true
   listens_to = {
     customer-erased = { bus = local.bus.shop, events = ["CustomerErased"] }
   }
@@ -14,7 +13,7 @@ module "customer_service" {
     signed_in = ["GET /v1/me", "PATCH /v1/me", "DELETE /v1/me"]
   }
 
-  commits = { store = local.store, of_customers = true }
+  commits = { store = local.store, of_customers = true, by_handler = false }
 
   told     = { CUSTOMER_KEY_TABLE = module.customer_key_table.table_name, USER_POOL_ID = module.user_pool.pool_id }
   api_told = { WRAPPING_KEY_ARN = module.wrapping_key.key_arn }
@@ -24,25 +23,34 @@ module "customer_service" {
     RemoveUser = { actions = ["cognito-idp:AdminDeleteUser"], resources = [module.user_pool.pool_arn] }
   }
 
-  api_may = {
-    ReadEvents    = { actions = ["dynamodb:Query"], resources = [local.store.event_store.table_arn] }
-    KeepKeys      = { actions = ["dynamodb:GetItem", "dynamodb:PutItem"], resources = [module.customer_key_table.table_arn] }
-    DestroyKeys   = { actions = ["dynamodb:UpdateItem"], resources = [module.customer_key_table.table_arn] }
-    WrapAndUnwrap = { actions = ["kms:Decrypt", "kms:GenerateDataKey"], resources = [module.wrapping_key.key_arn] }
-  }
+  api_may = merge(local.open_keys, {
+    ReadEvents  = { actions = ["dynamodb:Query"], resources = [local.store.event_store.table_arn] }
+    DestroyKeys = { actions = ["dynamodb:UpdateItem"], resources = [module.customer_key_table.table_arn] }
+  })
 
   trigger = {
     told = { WRAPPING_KEY_ARN = module.wrapping_key.key_arn }
-    may = {
+    may = merge(local.open_keys, {
       ReadEvents = { actions = ["dynamodb:Query"], resources = [local.store.event_store.table_arn] }
-      KeepKeys   = { actions = ["dynamodb:GetItem", "dynamodb:PutItem"], resources = [module.customer_key_table.table_arn] }
-      WrapKeys   = { actions = ["kms:Decrypt", "kms:GenerateDataKey"], resources = [module.wrapping_key.key_arn] }
+    })
+  }
+}
+
+locals {
+  # To make a customer's key and to open it. KMS is asked in the name of a customer, or refuses.
+  open_keys = {
+    KeepKeys = { actions = ["dynamodb:GetItem", "dynamodb:PutItem"], resources = [module.customer_key_table.table_arn] }
+    WrapAndUnwrap = {
+      actions    = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources  = [module.wrapping_key.key_arn]
+      conditions = [{ test = "ForAnyValue:StringEquals", variable = "kms:EncryptionContextKeys", values = ["customer_id"] }]
     }
   }
 }
 
 # Each customer's key, wrapped. A key that is destroyed must not come back: there is no recovery, and no backup has it.
 module "customer_key_table" {
+  #checkov:skip=CKV_AWS_28:A key that is destroyed must not come back
   source = "../dynamodb/table"
 
   name                   = "${var.environment}-customer-key-table"

@@ -34,11 +34,9 @@ module "support_service" {
     ListTickets = { actions = ["dynamodb:Query"], resources = [local.store.event_store.index_arns["tickets-by-customer"]] }
   }
 
-  api_may = {
+  api_may = merge(local.open_keys, {
     ReadEvents       = { actions = ["dynamodb:BatchGetItem", "dynamodb:Query"], resources = [local.store.event_store.table_arn] }
     ListTickets      = { actions = ["dynamodb:Query"], resources = [for index in ["tickets", "tickets-by-customer"] : local.store.event_store.index_arns[index]] }
     ReadCursorSecret = { actions = ["ssm:GetParameter"], resources = [local.parameters.cursor_secret.arn] }
-    KeepKeys         = { actions = ["dynamodb:GetItem", "dynamodb:PutItem"], resources = [module.customer_key_table.table_arn] }
-    WrapAndUnwrap    = { actions = ["kms:Decrypt", "kms:GenerateDataKey"], resources = [module.wrapping_key.key_arn] }
-  }
+  })
 }

@@ -51,10 +51,12 @@ locals {
     } if commits.of_customers],
   )
 
-  environment = merge(local.known_to_all, local.commit_environment, var.told, [for queue in local.rejects : { DEAD_LETTER_QUEUE_URL = queue.url }]...)
+  handler_commits = try(var.commits.by_handler, false)
+
+  environment = merge(local.known_to_all, local.handler_commits ? local.commit_environment : {}, var.told, [for queue in local.rejects : { DEAD_LETTER_QUEUE_URL = queue.url }]...)
 
   policy_statements = concat(
-    local.commit_statements,
+    [for statement in local.commit_statements : statement if local.handler_commits],
     [for queue in local.rejects : {
       sid       = "SendDeadLetters"
       actions   = ["sqs:SendMessage"]
@@ -65,6 +67,9 @@ locals {
 
   api_environment       = merge(local.known_to_all, local.commit_environment, var.api_told)
   api_policy_statements = concat(local.commit_statements, [for sid, statement in var.api_may : merge(statement, { sid = sid })])
+
+  trigger_environment       = merge(local.known_to_all, local.commit_environment, try(var.trigger.told, {}))
+  trigger_policy_statements = concat(local.commit_statements, [for sid, statement in try(var.trigger.may, {}) : merge(statement, { sid = sid })])
 }
 
 # What comes by queues, a stream or a schedule.
@@ -126,8 +131,8 @@ module "trigger" {
   memory_mb          = var.system.memory_mb
   timeout_seconds    = local.trigger_timeout_seconds
   log_retention_days = var.system.log_retention_days
-  environment        = merge(local.known_to_all, local.commit_environment, var.trigger.told)
-  policy_statements  = concat(local.commit_statements, [for sid, statement in var.trigger.may : merge(statement, { sid = sid })])
+  environment        = local.trigger_environment
+  policy_statements  = local.trigger_policy_statements
 
   permissions_boundary_arn = var.system.permissions_boundary_arn
   kms_key_arn              = var.system.kms_key_arn

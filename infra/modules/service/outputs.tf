@@ -14,7 +14,7 @@ output "service" {
           queue           = local.has_queue ? local.short_name : null
           schedule        = local.has_schedule ? module.schedule[0].rule_name : null
           serves          = var.serves_by_handler
-          writes_commits  = var.commits != null
+          writes_commits  = local.handler_commits
         }
       } : {},
       local.has_api ? {

@@ -110,7 +110,7 @@ variable "trigger" {
 }
 
 variable "commits" {
-  description = "The store that the service writes commits to, whether a business counter counts them, whether they move stock or have deadlines, and whether an erased customer can have them no more: it is told the tables, and may do what such a transaction does. None by default."
+  description = "The store that the service writes commits to, whether a business counter counts them, whether they move stock or have deadlines, whether an erased customer can have them no more, and whether -handler writes them too: it is told the tables, and may do what such a transaction does. None by default."
   type = object({
     store = object({
       event_store = object({ table_name = string, table_arn = string })
@@ -123,6 +123,7 @@ variable "commits" {
     move_stock     = optional(bool, false)
     have_deadlines = optional(bool, false)
     of_customers   = optional(bool, false)
+    by_handler     = optional(bool, true)
   })
   default = null
 }

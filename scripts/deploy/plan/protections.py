@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from scripts.deploy.plan.model import Found
+from scripts.deploy.plan.model import Action, Found
 from scripts.deploy.plan.resources import Resource
 from scripts.deploy.plan.rules import Limit, becomes, lowered, switched_off
 from scripts.deploy.plan.values import Value, at, is_empty, text
@@ -10,7 +10,6 @@ from scripts.deploy.plan.values import Value, at, is_empty, text
 DELETION_PROTECTIONS = ("deletion_protection_enabled", "deletion_protection", "enable_deletion_protection")
 _SWITCHES = (
     *((path, "deletion protection is turned off") for path in DELETION_PROTECTIONS),
-    ("point_in_time_recovery.enabled", "point-in-time recovery is turned off"),
     ("versioning.enabled", "earlier versions are no longer kept"),
     ("server_side_encryption.enabled", "encryption with a KMS key is turned off"),
     ("encrypted", "encryption is turned off"),
@@ -18,6 +17,9 @@ _SWITCHES = (
     ("at_rest_encryption_enabled", "encryption is turned off"),
     ("enable_key_rotation", "the key is no longer rotated"),
 )
+_RECOVERY = "point_in_time_recovery.enabled"
+_KEYS_OF_CUSTOMERS = "-customer-key-table"
+"""The one table without a recovery: a key that was destroyed must not come back."""
 _BUCKET_ENCRYPTION = "rule.apply_server_side_encryption_by_default"
 _BECOMES = (
     (f"{_BUCKET_ENCRYPTION}.sse_algorithm", "AES256", "encryption with a KMS key is turned off"),
@@ -40,6 +42,7 @@ _RETENTIONS = (
     Limit("retention_days", _SHORTER, default=0, unlimited=0),
     Limit("message_retention_seconds", _SHORTER),
     Limit("backup_retention_period", _SHORTER),
+    Limit("deletion_window_in_days", "once deleted, it can be had back for a shorter time"),
     Limit("point_in_time_recovery.recovery_period_in_days", _SHORTER),
 )
 
@@ -58,6 +61,20 @@ def protection_risks(resource: Resource) -> Found:
         yield "retention", consequence
     if becomes(before, after, "ttl.enabled", value=True):
         yield "retention", "items begin to expire"
+
+
+def recovery_risks(resource: Resource) -> Found:
+    """Give what is wrong with the recovery of a table that is made or changed."""
+    before, after = resource.settings
+    if resource.type != "aws_dynamodb_table":
+        return
+    if str(after.get("name")).endswith(_KEYS_OF_CUSTOMERS):
+        if becomes(before, after, _RECOVERY, value=True):
+            yield "protection", "point-in-time recovery is turned on: a key that was destroyed could come back"
+    elif found := switched_off(before, after, _RECOVERY, "point-in-time recovery is turned off"):
+        yield "protection", found
+    elif resource.action is Action.CREATE and at(after, _RECOVERY) in (None, False):
+        yield "protection", "it has no point-in-time recovery"
 
 
 def _encryption(kind: str, before: Mapping[str, Value], after: Mapping[str, Value]) -> Found:

@@ -8,7 +8,7 @@ from scripts.deploy.plan.delivery import delivery_risks
 from scripts.deploy.plan.exposure import opened
 from scripts.deploy.plan.model import Action, Found, Risk, Severity
 from scripts.deploy.plan.permissions import permission_risks
-from scripts.deploy.plan.protections import DELETION_PROTECTIONS, protection_risks
+from scripts.deploy.plan.protections import DELETION_PROTECTIONS, protection_risks, recovery_risks
 from scripts.deploy.plan.renames import Renames
 from scripts.deploy.plan.resources import Resource
 from scripts.deploy.plan.values import KnownLater, attributes, differences, text
@@ -105,6 +105,7 @@ def _risks_of(resource: Resource, resources: Sequence[Resource], renames: Rename
             yield "code", "its code changes"
     if resource.is_made:
         yield from opened(resource)
+        yield from recovery_risks(resource)
     yield from removal_risks(resource, resources)
     if new := moved_to(resource, resources):
         moved = replace(new, before=resource.before, action=Action.REPLACE)

@@ -13,12 +13,14 @@ from scripts.cli.progress import show_progress
 from scripts.deploy.deployment import Deployment
 from scripts.ledger.audit.charges import charge_differences
 from scripts.ledger.audit.counters import counter_differences, read_counters
+from scripts.ledger.audit.customers import check_customers, difference_of
 from scripts.ledger.audit.findings import Audit, Difference
-from scripts.ledger.audit.growing_log import GrowingLog
+from scripts.ledger.audit.growing_log import GrowingLog, longest_request
 from scripts.ledger.audit.parcels import Parcels
 from scripts.ledger.audit.stock import impossible_quantities, stock_differences
 from scripts.ledger.audit.streams import StreamCheck, check_stream, is_order
 from scripts.ledger.checkouts import USUALLY_DECIDED_AFTER, WHERE_IT_IS, checkouts_in, undecided
+from scripts.ledger.customers import CustomerFlaw, CustomerKeyStates
 from scripts.ledger.deadlines import Deadline, Deadlines
 from scripts.ledger.gateway_ledger import read_entries, read_gateway
 from scripts.ledger.log_reader import histories, read_stream, readable_commits, scan
@@ -47,6 +49,8 @@ class _Reading:
     """By stream, the deadlines that are still to come."""
     overdue: dict[str, list[Deadline]] = field(default_factory=dict)
     waiting_for_fulfilment: set[str] = field(default_factory=set)
+    flaws: dict[str, CustomerFlaw] = field(default_factory=dict)
+    """By stream."""
 
     def note(self, check: StreamCheck) -> None:
         """Take in the result for a stream, also instead of an earlier one."""
@@ -60,6 +64,9 @@ class _Reading:
         self.waiting_for_fulfilment.discard(stream_id)
         if check.waits_for_fulfilment:
             self.waiting_for_fulfilment.add(stream_id)
+        self.flaws.pop(stream_id, None)
+        if check.flaw:
+            self.flaws[stream_id] = check.flaw
 
 
 class Auditor:
@@ -74,6 +81,7 @@ class Auditor:
         self._deployment = deployment
         self._counters = LedgerCounters(client, deployment.tables.metrics)
         self._deadlines = Deadlines(client, deployment)
+        self._keys = CustomerKeyStates(client, deployment)
         self._store = EventStore(client, deployment.store_tables)
         self._clock = clock
         self._sleep = sleep
@@ -116,6 +124,9 @@ class Auditor:
             self._check_streams(reading, some)
         self._find_missing_deadlines(reading)
         audit.final += parcels.differences()
+        flaws = list(self._keys.flaws(self._clock()))
+        audit.final += map(difference_of, flaws)
+        audit.customer_flaws = list(dict.fromkeys([*reading.flaws.values(), *flaws]))
         entries = show_progress(shown, "charges read", read_gateway(self._client, self._deployment))
         while entries_read := list(islice(entries, _STREAMS_AT_ONCE)):
             audit.final += charge_differences(self._client, self._deployment, entries_read)
@@ -158,7 +169,9 @@ class Auditor:
         # Read after the histories, so an entry is never older than the commits that it is compared with.
         entries = read_entries(self._client, self._deployment, orders)
         now = self._clock()
-        return [check_stream(history, entries.get(order_id_of(history[0].stream_id)), now) for history in streams]
+        checks = [check_stream(history, entries.get(order_id_of(history[0].stream_id)), now) for history in streams]
+        check_customers(checks, streams, self._keys, now, longest_request(self._deployment))
+        return checks
 
     def _find_missing_deadlines(self, reading: _Reading) -> None:
         due = chain.from_iterable(reading.due.values())

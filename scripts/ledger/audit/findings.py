@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from scripts.ledger.customers import CustomerFlaw
 from scripts.ledger.deadlines import Deadline
 from scripts.ledger.log_reader import Ledger, NoCommitError
 from services.libs.store.dynamodb_items import Item
@@ -44,6 +45,9 @@ class Audit:
     """Deadlines that no service will be told of: the deadline table lacks them, or they are long past."""
     waiting_for_fulfilment: Collection[str] = ()
     """The streams of orders that were confirmed long ago, and that no fulfilment was started for."""
+
+    customer_flaws: Sequence[CustomerFlaw] = ()
+    """Where the log and the table of customers' keys contradict each other, each customer once."""
 
     @property
     def differences(self) -> list[Difference]:

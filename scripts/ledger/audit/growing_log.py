@@ -55,8 +55,7 @@ class GrowingLog:
         self._deployment = deployment
         self._clock = clock
         self._deadlines = Deadlines(client, deployment)
-        longest = max((function.timeout_seconds for function in deployment.functions.values()), default=0)
-        self.recent = clock() - _CLOCK - timedelta(seconds=longest)
+        self.recent = clock() - longest_request(deployment)
         """Commits from before were there when the first reading began."""
         self._timeouts: dict[type[Event], set[timedelta]] = {opener: set() for opener in _OPENERS}
         """From commits to their deadlines."""
@@ -124,6 +123,12 @@ class GrowingLog:
             for opener in _OPENERS:
                 if commit.due_at and commit.find(opener):
                     self._timeouts[opener].add(commit.due_at - commit.cause.at)
+
+
+def longest_request(deployment: Deployment) -> timedelta:
+    """How long a commit may be written after the time that it bears, by our clock."""
+    longest = max((function.timeout_seconds for function in deployment.functions.values()), default=0)
+    return _CLOCK + timedelta(seconds=longest)
 
 
 def _may_move_stock(state: State) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from scripts.ledger.audit.findings import Difference
+from scripts.ledger.customers import CustomerFlaw
 from scripts.ledger.deadlines import Deadline, deadlines_of, is_renewed
 from scripts.ledger.gateway_ledger import GatewayEntry
 from scripts.ledger.lifecycles import lifecycle_of
@@ -29,6 +30,8 @@ class StreamCheck:
     """The deadlines that a service should have acted on long ago."""
     waits_for_fulfilment: bool = False
     """Whether it was confirmed so long ago that nobody will take it over."""
+    flaw: CustomerFlaw | None = None
+    """What is to be mended of its customer's erasure or key."""
 
 
 def is_order(stream_id: str) -> bool:

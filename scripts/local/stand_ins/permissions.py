@@ -11,6 +11,8 @@ Check = Callable[[str, bytes, str, str], list[tuple[str, str]]]
 """Gives the action and the resource of each permission that a request needs."""
 ExtractAction = Callable[..., str | None]
 """Gives the action of IAM that a request needs."""
+Tags = Callable[[str, str, bytes, Document], Document]
+"""Gives the condition keys of the tags in a request."""
 Identify = Callable[[str, str, str], tuple[str, Document]]
 """Gives the principal that a web identity's token names, and the condition keys of it."""
 
@@ -60,3 +62,17 @@ def know_the_ref(identify: Identify, claims: Callable[[str], Document]) -> Ident
         return principal, keys | ({f"{issuer}:ref": ref} if ref else {})
 
     return identify_and_know_the_ref
+
+
+def know_the_encryption_context(tags: Tags) -> Tags:
+    """Add the names in the encryption context of a request to KMS, a condition key that MiniStack lacks.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context-keys
+    """
+
+    def tags_and_encryption_context(service: str, action: str, body: bytes, parameters: Document) -> Document:
+        known = tags(service, action, body, parameters)
+        names = list(json.loads(body).get("EncryptionContext") or ()) if service == "kms" else []
+        return known | ({"kms:EncryptionContextKeys": names} if names else {})
+
+    return tags_and_encryption_context

@@ -53,10 +53,12 @@ class Bill:
         return dict(sorted(sums.items(), key=lambda item: -sum(item[1])))
 
 
-def make_bill(planned: Planned, prices: Prices, counts: Counts, orders: int, months: int, *, scraped: bool) -> Bill:  # noqa: PLR0913 - the parts of a bill
-    """`counts` are per order; the stored data is that of `months` with `orders` each."""
+def make_bill(  # noqa: PLR0913 - the parts of a bill
+    planned: Planned, prices: Prices, counts: Counts, orders: int, months: int, *, visits: int, scraped: bool
+) -> Bill:
+    """`counts` are per order; the stored data is that of `months` with `orders` each; `visits` are those of a month."""
     lines = _lines(prices, "standing", standing(planned), fixed=True)
-    for activity in activities(planned, scraped=scraped):
+    for activity in activities(planned, visits, scraped=scraped):
         lines += _lines(prices, activity.why, activity.quantities, fixed=True)
     lines += _lines(prices, "orders", {line: count * orders for line, count in counts.items()}, fixed=False)
     due = once_due(planned, orders)

@@ -36,6 +36,7 @@ class Settings:
     months: int = 12
     """Months for which orders have come: their stored data accumulates."""
     scraped: bool = False
+    visits_per_month: int = 0
     prices: Path = PRICES_FILE
 
 
@@ -111,8 +112,11 @@ def make_report(planned: Planned, settings: Settings) -> Report:
     if settings.batch:
         counts = counts_at(measured_counts(), settings.batch, planned.memory_gb)
     scraped = settings.scraped or planned.scrapes_expected
-    bill = make_bill(planned, prices, counts, settings.orders_per_month, settings.months, scraped=scraped)
-    notes = [*_notes(planned, prices, settings, predicted), *assumptions(planned, scraped=scraped)]
+    visits = settings.visits_per_month
+    bill = make_bill(
+        planned, prices, counts, settings.orders_per_month, settings.months, visits=visits, scraped=scraped
+    )
+    notes = [*_notes(planned, prices, settings, predicted), *assumptions(planned, visits, scraped=scraped)]
     return Report(bill, prices, planned.region, notes, unpriced(planned))
 
 
@@ -124,7 +128,7 @@ def _notes(planned: Planned, prices: Prices, settings: Settings, predicted: Pred
         *_counting(planned, settings, predicted),
         f"The event store has {STORED_BYTES_PER_ORDER:,} bytes per order of {settings.months} months.",
         "Logs are stored uncompressed.",
-        "Left out: the simulated payment gateway's table, the storage of deadlines, data transfer, requests to keys.",
+        "Left out: the simulated payment gateway's table, the storage of deadlines, data transfer.",
     ]
     if planned.region != prices.region:
         where = planned.region or "another region"

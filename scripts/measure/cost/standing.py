@@ -1,4 +1,4 @@
-"""The work that the clock starts: each minute, with or without orders, and once per order when it is due."""
+"""The work beside that of orders: each minute, once per order when it is due, and for each visit of a customer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +12,15 @@ from services.metrics_service.cloudwatch_reader import declared_sums
 MINUTES_PER_MONTH = HOURS_PER_MONTH * 60
 SCRAPES_PER_MINUTE = 2
 _POLLERS, _POLLS_PER_MINUTE = 5, 3
-_SWEEP_SECONDS, _TOLD_SECONDS, _SCRAPE_SECONDS = 0.2, 0.1, 0.1
+_SWEEP_SECONDS, _TOLD_SECONDS, _SCRAPE_SECONDS, _VISIT_SECONDS = 0.2, 0.1, 0.1, 0.1
 SWEPT_MINUTES, DEADLINE_SHARDS = 4, 8
 """A minute is read until no writer can add to it, each of its shards by a consistent query."""
 _STREAMS_PER_MESSAGE = 100
+_TICKETS_PER_VISIT, _COMMANDS_PER_TICKET = 1 / 50, 3
+_CUSTOMER_COMMIT_UNITS = 3 * 2
+"""In one transaction the commit, its counter, and the check that the customer is not erased."""
+_CUSTOMER_READ_UNITS = 2
+"""The customer's key, and a stream."""
 _READ_BYTES = 4096
 # Of a checkpoint of 33 KB; of each scrape's page of 1,000 SKUs, 13 KB, and its turns to make it and to read CloudWatch.
 _CHECKPOINT_UNITS, _SCRAPE_WRITE_UNITS = 33, 13 + 2
@@ -31,9 +36,9 @@ class Activity:
     """Per month, by line of the price list."""
 
 
-def activities(planned: Planned, *, scraped: bool) -> list[Activity]:
+def activities(planned: Planned, visits: int, *, scraped: bool) -> list[Activity]:
     found = [_sweeps(planned), _polls(planned), Activity("the functions' own metrics", {"metric": sums(planned)})]
-    return [*found, _scrapes(planned)] if scraped else found
+    return [*found, _visits(planned, visits), *([_scrapes(planned)] if scraped else [])]
 
 
 def sums(planned: Planned) -> int:
@@ -42,15 +47,21 @@ def sums(planned: Planned) -> int:
     return len(list(declared_sums(functions)))
 
 
-def assumptions(planned: Planned, *, scraped: bool) -> list[str]:
+def assumptions(planned: Planned, visits: int, *, scraped: bool) -> list[str]:
     scrapes = (
         f"The metrics are scraped {SCRAPES_PER_MINUTE} times a minute, with 1,000 SKUs in the inventory."
         if scraped
         else "No scrapes of the metrics, as the plan expects none: --scraped adds the cost of a Prometheus."
     )
+    visited = (
+        "In a visit a customer signs in and reads their profile; in one of 50 they open a ticket. Cognito is left out."
+        if visits
+        else "No visits of customers, who sign in, and ask for help: --visits-per-month N adds them."
+    )
     return [
         f"Each of the {sums(planned)} metrics of the functions has a value in every hour, which is the upper limit.",
         scrapes,
+        visited,
         f"Lambda polls an empty queue {_POLLERS * _POLLS_PER_MINUTE} times a minute.",
         "A key costs $1 a month more after each of its first two rotations, of which there is one a year: not counted.",
     ]
@@ -78,6 +89,21 @@ def once_due(planned: Planned, orders: int) -> Activity:
         "sqs_requests": 3 * messages,
     }
     return Activity("orders, once they are due", quantities)
+
+
+def _visits(planned: Planned, visits: int) -> Activity:
+    """A sign-in and a command are a commit each, and an event; a look at the profile and a command open a key."""
+    commands = visits * _TICKETS_PER_VISIT * _COMMANDS_PER_TICKET
+    commits = requests = visits + commands
+    sign_ins, relayed = visits, commits
+    quantities = _invoked(planned, sign_ins + requests + relayed, _VISIT_SECONDS) | {
+        "api_request": requests,
+        "key_request": requests,
+        "dynamodb_read_units": (sign_ins + requests) * _CUSTOMER_READ_UNITS,
+        "dynamodb_write_units": commits * _CUSTOMER_COMMIT_UNITS,
+        "eventbridge_events": commits,
+    }
+    return Activity("visits of customers", quantities)
 
 
 def _polls(planned: Planned) -> Activity:

@@ -52,10 +52,16 @@ class Tombstones:
         return (_tombstone(item) for page in pages for item in page["Items"])
 
     def forget_user(self, customer_id: str) -> None:
-        """The user was removed from the pool: the tombstone needs to name it no more."""
-        self._client.update_item(
-            TableName=self._table, Key=to_item({"customer_id": customer_id}), UpdateExpression="REMOVE username"
-        )
+        """The user was removed from the pool: the tombstone names it no more. Who is not erased stays as they are."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=to_item({"customer_id": customer_id}),
+                UpdateExpression="REMOVE username",
+                ConditionExpression="attribute_exists(erased_at)",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
 
     def _read(self, customer_id: str) -> Item | None:
         found = self._client.get_item(

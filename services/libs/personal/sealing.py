@@ -47,7 +47,7 @@ class CustomerKey:
     def unseal(self, place: Place, sealed: str) -> str:
         """Raise UnreadableError unless it was sealed for this place."""
         try:
-            raw = base64.b64decode(sealed)
+            raw = base64.b64decode(sealed, validate=True)
             return self._cipher.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], self._bound_to(place)).decode()
         except (InvalidTag, ValueError):
             raise UnreadableError(f"{place.field} of {place.stream_id} version {place.version}") from None

@@ -1,8 +1,12 @@
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
 from scripts.cli import console
+from scripts.deploy.deployment import Deployment
+from scripts.ledger.audit import auditor
+from scripts.operate.pausing import PauseSwitch
 from services.order_service.service import OrderService
 from services.payment_service.service import PaymentService
 from services.payment_service.simulated_gateway import SimulatedGateway
@@ -10,6 +14,7 @@ from services.shared.events.order import ForcedResult
 from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, conclude, pay, place, placed_order, seeding
 from tests.unit.conftest import GATEWAY_TABLE, Aws, stand_in
 from tests.unit.scripts.after_sale_shop import fill_with_lives
+from tests.unit.scripts.forgetting import World
 
 DUE = NOW + PAYMENT_TIMEOUT
 
@@ -61,3 +66,14 @@ def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let scripts write to a terminal of 200 columns, without colours."""
     monkeypatch.setattr(console.out, "_force_terminal", True)
     monkeypatch.setattr(console.out, "_width", 200)
+
+
+@pytest.fixture
+def forgetting(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_turns: None) -> World:  # noqa: ARG001 - it comes first
+    """A deployment whose customers may be erased, while its services pause."""
+    world = World(aws, tmp_path / "backup")
+    monkeypatch.setattr(Deployment, "of", lambda _: world.deployment)
+    monkeypatch.setattr(PauseSwitch, "__init__", lambda *_: None)
+    monkeypatch.setattr(PauseSwitch, "active", lambda _: [])
+    monkeypatch.setattr(auditor, "_PAUSE_SECONDS", 0)
+    return world

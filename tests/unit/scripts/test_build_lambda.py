@@ -53,7 +53,7 @@ def source(tmp_path: Path) -> Path:
 def packages(tmp_path: Path) -> Path:
     folder = tmp_path / "packages"
     folder.mkdir()
-    install(folder, "useful-thing", "useful", requires=["base_thing>=1", 'absent; extra == "more"'])
+    install(folder, "useful-thing", "useful", requires=["base_thing>=1", 'idle; extra == "more"'])
     install(folder, "Base.Thing", "base")
     install(folder, "idle", "idle")
     return folder

@@ -206,6 +206,7 @@ def test_a_task_without_an_option_that_has_to_be_given_says_which_it_takes_inste
     ("given", "missing"),
     [
         (["restore"], "restore needs --to, for example: invoke restore --to 30m"),
+        (["customer-erase", "--yes", "dev"], "customer-erase needs --customer, for example: invoke customer-erase c-"),
         (["order-show"], "order-show needs --order, for example: invoke order-show order-"),
         (["setup-grafana", "http://127.0.0.1:3000", "admin"], "setup-grafana needs --password, --prometheus-url, for"),
         (["monitor.set-webhook"], "monitor.set-webhook needs --channel, for example: invoke monitor.set-webhook slack"),
@@ -220,6 +221,17 @@ def test_what_is_missing_is_named_with_an_example(
 
     assert exit_.value.code == 1
     assert capsys.readouterr().err.startswith(missing)
+
+
+def test_an_option_may_stand_for_what_has_to_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    erased: list[object] = []
+    monkeypatch.setenv("ENVIRONMENT", "test")
+    monkeypatch.setattr("scripts.operate.customer_erase.erase", lambda _, *who, **__: erased.append(who))
+
+    Program(namespace=registered.namespace).run(["invoke", "customer-erase", "--user", "ada"], exit=False)
+    Program(namespace=registered.namespace).run(["invoke", "customer-erase", "c-1"], exit=False)
+
+    assert erased == [(None, "ada", None), ("c-1", None, None)]
 
 
 @pytest.mark.parametrize(

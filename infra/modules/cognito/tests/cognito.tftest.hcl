@@ -101,7 +101,7 @@ run "others_are_told_what_they_need" {
   command = plan
 
   assert {
-    condition     = output.issuer == "https://cognito-idp.eu-west-2.amazonaws.com/eu-west-2_abc" && output.pool_id == "eu-west-2_abc" && output.client_id == "client"
+    condition     = output.issuer == "https://cognito-idp.eu-west-2.amazonaws.com/eu-west-2_abc" && output.pool_id == "eu-west-2_abc" && endswith(output.pool_arn, "userpool/eu-west-2_abc") && output.client_id == "client"
     error_message = "The issuer or the client is another."
   }
 

@@ -42,7 +42,6 @@ resource "aws_dynamodb_table" "this" {
     }
   }
 
-  #checkov:skip=CKV_AWS_28:On by default; what must not come back is in a table without it
   point_in_time_recovery {
     enabled = var.point_in_time_recovery
   }

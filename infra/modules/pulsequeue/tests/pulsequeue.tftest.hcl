@@ -25,6 +25,7 @@ run "the_defaults_are_safe_and_names_start_with_the_environment" {
     condition = (
       output.deployment.buses == { order = "dev-order-bus", payment = "dev-payment-bus", fulfilment = "dev-fulfilment-bus", shop = "dev-shop-bus" } &&
       output.deployment.tables == {
+        customer-key      = "dev-customer-key-table"
         deadline          = "dev-deadline-table"
         event-store       = "dev-event-store-table"
         inventory         = "dev-inventory-table"

@@ -90,6 +90,7 @@ run "a_service_that_listens_and_commits_has_what_that_takes" {
         inventory   = { table_name = "dev-inventory-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-inventory-table" }
         metrics     = { table_name = "dev-metrics-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-metrics-table" }
         deadline    = { table_name = "dev-deadline-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-deadline-table" }
+        keys        = { table_name = "dev-customer-key-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-customer-key-table" }
       }
       move_stock     = true
       have_deadlines = true
@@ -165,6 +166,7 @@ run "commits_without_stock_and_deadlines_need_fewer_rights" {
         inventory   = { table_name = "dev-inventory-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-inventory-table" }
         metrics     = { table_name = "dev-metrics-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-metrics-table" }
         deadline    = { table_name = "dev-deadline-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-deadline-table" }
+        keys        = { table_name = "dev-customer-key-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-customer-key-table" }
       }
     }
   }
@@ -185,6 +187,7 @@ run "commits_that_no_counter_is_about_need_fewer_still" {
         inventory   = { table_name = "dev-inventory-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-inventory-table" }
         metrics     = { table_name = "dev-metrics-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-metrics-table" }
         deadline    = { table_name = "dev-deadline-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-deadline-table" }
+        keys        = { table_name = "dev-customer-key-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-customer-key-table" }
       }
       count = false
     }
@@ -193,6 +196,76 @@ run "commits_that_no_counter_is_about_need_fewer_still" {
   assert {
     condition     = local.policy_statements[*].sid == ["CommitEvents"] && local.environment["METRICS_TABLE"] == "dev-metrics-table"
     error_message = "It may count, although no counter is about its commits."
+  }
+}
+
+run "commits_of_customers_check_that_the_customer_is_not_erased_and_may_do_no_more_to_the_keys" {
+  command = plan
+
+  variables {
+    commits = {
+      store = {
+        event_store = { table_name = "dev-event-store-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-event-store-table" }
+        inventory   = { table_name = "dev-inventory-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-inventory-table" }
+        metrics     = { table_name = "dev-metrics-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-metrics-table" }
+        deadline    = { table_name = "dev-deadline-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-deadline-table" }
+        keys        = { table_name = "dev-customer-key-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-customer-key-table" }
+      }
+      count        = false
+      of_customers = true
+    }
+    trigger = { told = { GREETING = "hello" }, may = { ReadStock = { actions = ["dynamodb:BatchGetItem"], resources = ["arn:aws:dynamodb:eu-west-2:123456789012:table/dev-inventory-table"] } } }
+  }
+
+  assert {
+    condition = alltrue([for statements in [local.policy_statements, local.api_policy_statements, local.trigger_policy_statements] : {
+      for statement in statements : statement.sid => "${join(",", statement.actions)} ${join(",", [for arn in statement.resources : reverse(split(":", arn))[0]])}" if statement.sid != "ReadStock"
+      } == {
+      CommitEvents   = "dynamodb:PutItem table/dev-event-store-table"
+      CheckCustomers = "dynamodb:ConditionCheckItem table/dev-customer-key-table"
+    }])
+    error_message = "A commit cannot check its customer, or may read or change their key."
+  }
+
+  assert {
+    condition     = alltrue([for environment in [local.environment, local.api_environment, local.trigger_environment] : environment["CUSTOMER_KEY_TABLE"] == "dev-customer-key-table"])
+    error_message = "A function is not told where the keys are."
+  }
+
+  assert {
+    condition = (
+      local.trigger_environment["GREETING"] == "hello" && contains(local.trigger_policy_statements[*].sid, "ReadStock") &&
+      local.policy_statements[*].sid == ["CommitEvents", "CheckCustomers"] && output.service.functions["cart-service-trigger"].writes_commits
+    )
+    error_message = "The trigger is not told or may not do what it asks for, others may too, or nobody knows that it commits."
+  }
+}
+
+run "a_handler_that_writes_no_commits_may_write_none" {
+  command = plan
+
+  variables {
+    listens_to = { order-placed = { bus = { name = "dev-order-bus", source = "order.service" }, events = ["OrderPlaced"] } }
+    trigger    = {}
+    commits = {
+      store = {
+        event_store = { table_name = "dev-event-store-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-event-store-table" }
+        inventory   = { table_name = "dev-inventory-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-inventory-table" }
+        metrics     = { table_name = "dev-metrics-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-metrics-table" }
+        deadline    = { table_name = "dev-deadline-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-deadline-table" }
+        keys        = { table_name = "dev-customer-key-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-customer-key-table" }
+      }
+      by_handler = false
+    }
+  }
+
+  assert {
+    condition = (
+      local.policy_statements[*].sid == ["SendDeadLetters"] && keys(local.environment) == ["DEAD_LETTER_QUEUE_URL", "ENVIRONMENT", "LOG_LEVEL"] &&
+      local.trigger_policy_statements[*].sid == ["CommitEvents", "Count"] &&
+      { for name, function in output.service.functions : name => function.writes_commits } == { cart-service = false, cart-service-trigger = true }
+    )
+    error_message = "The handler may write commits, or the trigger may not, or others are told so."
   }
 }
 
@@ -275,6 +348,7 @@ run "a_service_serves_routes_by_a_function_of_their_own" {
         inventory   = { table_name = "dev-inventory-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-inventory-table" }
         metrics     = { table_name = "dev-metrics-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-metrics-table" }
         deadline    = { table_name = "dev-deadline-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-deadline-table" }
+        keys        = { table_name = "dev-customer-key-table", table_arn = "arn:aws:dynamodb:eu-west-2:123456789012:table/dev-customer-key-table" }
       }
       count = false
     }
@@ -378,6 +452,11 @@ run "cognito_may_call_a_function_that_knows_no_routes" {
       }
     } && output.trigger.role_name == "dev-cart-service-trigger"
     error_message = "The pool does not get its function, or one that answers later than Cognito waits."
+  }
+
+  assert {
+    condition     = local.trigger_policy_statements == [] && local.trigger_environment == { ENVIRONMENT = "dev", LOG_LEVEL = "INFO", GREETING = "hello" }
+    error_message = "The trigger may do what the handler may, or is told what nobody asked for."
   }
 }
 

@@ -34,7 +34,7 @@ def write_bill(tmp_path: Path, package: Path) -> Path:
     empty = {"services/__init__.py": "", "services/shop/__init__.py": ""}
     source = write_tree(tmp_path / "source", {**empty, handler: "import boto3\nimport useful\n"})
     packages = tmp_path / "packages"
-    install(packages, "useful-thing", "useful", requires=["base_thing>=1", 'absent; extra == "more"'], licence="MIT")
+    install(packages, "useful-thing", "useful", requires=["base_thing>=1", 'idle; extra == "more"'], licence="MIT")
     install(packages, "Base.Thing", "base", licence="Apache-2.0 AND BSD-2-Clause")
     install(packages, "idle", "idle")
     _, carried = build_zip(CONFIG, package, source, packages)

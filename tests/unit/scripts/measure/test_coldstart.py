@@ -61,16 +61,19 @@ def test_the_reference_makes_the_clients_it_is_told(tmp_path: Path) -> None:
     assert float(str(probe(tmp_path, clients=["sqs"])["import_ms"])) > 0
 
 
-def test_the_reference_of_an_api_has_an_event_handler_too() -> None:
+def test_the_reference_has_an_event_handler_for_an_api_and_the_cipher_for_a_function_that_seals() -> None:
     code = (
-        "import json, sys; from scripts.measure import cold_probe; cold_probe.reference([], serves=SERVES);"
-        "print(any('event_handler' in name for name in sys.modules))"
+        "import sys; from scripts.measure import cold_probe; cold_probe.reference([], serves=SERVES, seals=SEALS);"
+        "print(*(any(part in name for name in sys.modules) for part in ('event_handler', 'ciphers.aead')))"
     )
     found = [
         subprocess.run(
-            [sys.executable, "-c", code.replace("SERVES", serves)], capture_output=True, text=True, check=True
+            [sys.executable, "-c", code.replace("SERVES", serves).replace("SEALS", seals)],
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
-        for serves in ("True", "False")
+        for serves, seals in (("True", "False"), ("False", "True"))
     ]
 
-    assert found == ["True\n", "False\n"]
+    assert found == ["True False\n", "False True\n"]

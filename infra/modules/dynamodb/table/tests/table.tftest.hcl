@@ -70,6 +70,24 @@ run "stream_range_key_end_of_items_and_customer_key_are_there_when_asked_for" {
   }
 }
 
+run "a_table_whose_items_must_not_come_back_has_no_recovery_and_all_else" {
+  command = plan
+
+  variables {
+    point_in_time_recovery = false
+  }
+
+  assert {
+    condition     = !aws_dynamodb_table.this.point_in_time_recovery[0].enabled
+    error_message = "Items that were deleted can be had back."
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.server_side_encryption[0].enabled && aws_dynamodb_table.this.deletion_protection_enabled
+    error_message = "The table is not encrypted, or not protected from deletion."
+  }
+}
+
 run "indexes_have_keys_of_their_own_and_include_what_is_named" {
   command = plan
 

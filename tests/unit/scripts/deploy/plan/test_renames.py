@@ -62,7 +62,8 @@ def test_a_policy_on_a_table_that_is_not_renamed_becomes_wider_by_an_unknown_arn
 
 
 def test_an_unknown_arn_may_be_that_of_a_new_table_and_is_named() -> None:
-    new = change("aws_dynamodb_table.new", None, {"name": "new"}, unknown={"arn": True})
+    values = {"name": "new", "point_in_time_recovery": [{"enabled": True}]}
+    new = change("aws_dynamodb_table.new", None, values, unknown={"arn": True})
 
     found = policy_risks(document(statement("d:Get", TABLE_ARN)), block(["d:Get"], None), others=(new,))
 

@@ -88,6 +88,32 @@ def test_a_protection_that_is_taken_from_data_blocks(
     assert risks(change(f"{kind}.this", before, before)) == risks(change(f"{kind}.this", after, before)) == []
 
 
+_RECOVERABLE = {"name": "dev-orders", "point_in_time_recovery": [{"enabled": True}]}
+_NOT_RECOVERABLE = {"name": "dev-orders", "point_in_time_recovery": [{"enabled": False}]}
+
+
+def test_a_new_table_without_a_recovery_blocks() -> None:
+    found = risks(change("aws_dynamodb_table.this", None, _NOT_RECOVERABLE))
+
+    assert found == [("block", "protection", "it has no point-in-time recovery")]
+    assert risks(change("aws_dynamodb_table.this", None, _RECOVERABLE)) == []
+
+
+def test_the_table_of_customers_keys_has_no_recovery_and_must_get_none() -> None:
+    name = {"name": "dev-customer-key-table"}
+    on, off = _RECOVERABLE | name, _NOT_RECOVERABLE | name
+    comes_back = (
+        "block",
+        "protection",
+        "point-in-time recovery is turned on: a key that was destroyed could come back",
+    )
+
+    assert risks(change("aws_dynamodb_table.this", None, off)) == []
+    assert risks(change("aws_dynamodb_table.this", on, off)) == []
+    assert risks(change("aws_dynamodb_table.this", off, on)) == [comes_back]
+    assert risks(change("aws_dynamodb_table.this", None, on)) == [comes_back]
+
+
 def test_a_key_that_is_taken_from_a_resource_without_data_is_a_warning() -> None:
     found = risks(change("aws_sns_topic.this", {"kms_master_key_id": "k"}, {"kms_master_key_id": None}))
 
@@ -145,6 +171,8 @@ def test_a_key_that_is_taken_from_a_resource_without_data_is_a_warning() -> None
          "its stream ends: whatever reads it gets no more records"),
         ("aws_sqs_queue", {"message_retention_seconds": 1209600}, {"message_retention_seconds": 60},
          "kept for a shorter time: message_retention_seconds 1209600 → 60"),
+        ("aws_kms_key", {"deletion_window_in_days": 30}, {"deletion_window_in_days": 7},
+         "once deleted, it can be had back for a shorter time: deletion_window_in_days 30 → 7"),
         ("aws_cloudwatch_log_group", {"retention_in_days": 0}, {"retention_in_days": 14},
          "kept for a shorter time: retention_in_days no limit → 14"),
         ("aws_cloudwatch_event_archive", {"retention_days": 30}, {"retention_days": 7},

@@ -2,7 +2,12 @@ import json
 
 import pytest
 
-from scripts.local.stand_ins.permissions import check_statements, know_the_ref, single_actions
+from scripts.local.stand_ins.permissions import (
+    check_statements,
+    know_the_encryption_context,
+    know_the_ref,
+    single_actions,
+)
 from scripts.local.stand_ins.types import Document
 
 
@@ -56,3 +61,22 @@ def test_a_token_that_cannot_be_read_names_no_branch() -> None:
         raise ValueError
 
     assert know_the_ref(lambda *_: ("", {}), unreadable)("?", "", "role") == ("", {})
+
+
+@pytest.mark.parametrize(
+    ("service", "body", "known"),
+    [
+        (
+            "kms",
+            {"EncryptionContext": {"customer_id": "c-1"}},
+            {"tag": "x", "kms:EncryptionContextKeys": ["customer_id"]},
+        ),
+        ("kms", {"EncryptionContext": {}}, {"tag": "x"}),
+        ("kms", {"KeyId": "key"}, {"tag": "x"}),
+        ("dynamodb", {"EncryptionContext": {"customer_id": "c-1"}}, {"tag": "x"}),
+    ],
+)
+def test_a_policy_may_ask_in_whose_name_kms_is_called(service: str, body: Document, known: Document) -> None:
+    tags = know_the_encryption_context(lambda *_: {"tag": "x"})
+
+    assert tags(service, f"{service}:Decrypt", json.dumps(body).encode(), {}) == known

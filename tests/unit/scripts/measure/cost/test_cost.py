@@ -56,8 +56,10 @@ def function(memory_mb: int = 512, **variables: str) -> dict[str, Any]:
     return resource("aws_lambda_function", memory_size=memory_mb, environment=[{"variables": variables}])
 
 
-def bill(planned: Planned, *, orders: int = 1_000_000, months: int = 12, scraped: bool = False) -> Bill:
-    return make_bill(planned, read_prices(), COUNTS, orders, months, scraped=scraped)
+def bill(
+    planned: Planned, *, orders: int = 1_000_000, months: int = 12, visits: int = 0, scraped: bool = False
+) -> Bill:
+    return make_bill(planned, read_prices(), COUNTS, orders, months, visits=visits, scraped=scraped)
 
 
 def dollars(made: Bill, what: str, why: str) -> float:
@@ -122,7 +124,7 @@ def test_every_price_has_a_source_and_is_used() -> None:
     )
     counts = measured_counts()[10]
 
-    made = make_bill(planned, listed, counts, 1000, 12, scraped=True)
+    made = make_bill(planned, listed, counts, 1000, 12, visits=1000, scraped=True)
 
     priced = {line.what for line in made.lines}
     assert priced == {price.text for price in (listed.lines | listed.monthly).values()}
@@ -151,6 +153,21 @@ def test_the_sweeper_reads_each_minute_and_the_order_service_each_order_that_is_
     # Half a unit for a second version, and 200 bytes of its group 4 times.
     assert units["orders, once they are due"] == pytest.approx(1_000_000 * (0.5 + 4 * 200 / 4096))
     assert dollars(made, "SQS requests", "orders, once they are due") == pytest.approx(3 * 10_000 * 0.4e-6)
+
+
+def test_a_visit_is_a_sign_in_and_a_look_at_the_profile_and_one_in_50_a_ticket_of_three_commands() -> None:
+    planned = plan(mapping(), function())
+
+    made = bill(planned, visits=1_000_000)
+
+    quantities = {line.what: line.quantity for line in made.lines if line.why == "visits of customers"}
+    assert quantities["KMS requests"] == pytest.approx(1_060_000)
+    assert quantities["API Gateway, HTTP API requests"] == pytest.approx(1_060_000)
+    assert quantities["EventBridge custom events"] == pytest.approx(1_060_000)
+    assert quantities["DynamoDB write units"] == pytest.approx(6 * 1_060_000)
+    assert quantities["Lambda invocations (arm64)"] == pytest.approx(1_000_000 + 2 * 1_060_000)
+    assert dollars(made, "KMS requests", "visits of customers") == pytest.approx(3.18)
+    assert not [line for line in bill(planned).lines if line.why == "visits of customers"]
 
 
 def test_the_event_store_grows_and_what_has_a_retention_does_not() -> None:
