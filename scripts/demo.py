@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from statistics import quantiles
+from statistics import mean, quantiles
 from time import monotonic, sleep
 from typing import NamedTuple
 from uuid import uuid4
@@ -96,8 +96,9 @@ def _deliver(lives: Lives, _: Shoppers, orders: Sequence[Order]) -> None:
 
 
 def _take_back(lives: Lives, shoppers: Shoppers, orders: Sequence[Order]) -> None:
-    """One order comes back through the front door, and some of the others by the use cases."""
+    """Customers rate what came. One order comes back through the front door, and others by the use cases."""
     delivered = [order for order in orders if order.state.phase == DELIVERED]
+    shoppers.rate([accepted(order).order_id for order in delivered])
     returned = shoppers.return_one([accepted(order).order_id for order in delivered])
     lives.take_back([order for order in delivered if accepted(order).order_id != returned])
 
@@ -169,6 +170,7 @@ def _live(target: Target, deployment: Deployment, run_id: str, count: int) -> Ru
             histories = client.wait(sent_at, until - monotonic(), show, stage.is_reached)
             if stage.go_on:
                 stage.go_on(lives, shoppers, [order for history in histories.values() if (order := history.order)])
+        shoppers.erase_one()
     return Run(run_id, histories, sent_at, len(events) - count, visits)
 
 
@@ -207,7 +209,8 @@ def _summarise(run: Run, audit: Audit) -> None:
     out.print(f"\nthis run           demo-{run.run_id}")
     placed, visits = len(run.histories), run.visits
     out.print(f"orders placed      {placed - len(visits.placed)} by event, and {run.repeated} of them sent twice")
-    out.print(f"                   {len(visits.placed)} by customers at the shop API{_happened(visits)}")
+    by_door = ", ".join([f"{len(visits.placed)} by customers at the shop API", *_counts(visits.told)])
+    out.print(f"                   {by_door}")
     out.print(
         f"confirmed          {mine.confirmed}, of which {mine.shipped} were shipped and {mine.delivered} delivered"
     )
@@ -215,6 +218,11 @@ def _summarise(run: Run, audit: Audit) -> None:
         out.print(f"cancelled          {count} ({reason})")
     refunded = ", ".join(money(amount, currency) for currency, amount in sorted(mine.refunded_minor.items()))
     out.print(f"returned           {mine.returned} orders")
+    if visits.ratings:
+        average = f"{mean(visits.ratings):.1f} of 5 on average"
+        out.print(f"rated              {len(visits.ratings)} orders by customers, {average}")
+    if visits.served:
+        out.print(f"customers          {', '.join(_counts(visits.served))}")
     out.print(f"revenue            {revenue or 'none'}, after refunds of {refunded or 'none'}")
     pace = f"at {_EVENTS_PER_SECOND} events per second"
     _print_latency("event to confirmed", run.milliseconds(by_door=False), pace)
@@ -226,8 +234,8 @@ def _summarise(run: Run, audit: Audit) -> None:
         out.print(f"[{'green' if holds else 'red'}]{'ok' if holds else 'FAILED':<18}[/] {text}")
 
 
-def _happened(visits: Visits) -> str:
-    return "".join(f", {count} {what}" for what, count in visits.told.items())
+def _counts(happened: Mapping[str, int]) -> list[str]:
+    return [f"{count} {what}" for what, count in happened.items()]
 
 
 def _print_latency(what: str, milliseconds: Sequence[float], condition: str) -> None:

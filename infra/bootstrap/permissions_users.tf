@@ -47,13 +47,13 @@ data "aws_iam_policy_document" "users" {
     }
   }
 
-  # The post-deploy test's customer. Whoever may set passwords may be any customer: so not where there are real ones.
+  # The post-deploy test's customer and staff. Whoever may set passwords may be anybody: so not where there are real users.
   dynamic "statement" {
     for_each = contains(["staging", "prod"], var.environment) ? [] : [true]
 
     content {
       sid       = "TestAsCustomer"
-      actions   = ["cognito-idp:AdminCreateUser", "cognito-idp:AdminDeleteUser", "cognito-idp:AdminSetUserPassword"]
+      actions   = [for action in ["AddUserToGroup", "CreateUser", "DeleteUser", "GetUser", "SetUserPassword"] : "cognito-idp:Admin${action}"]
       resources = [local.pools_arn]
 
       condition {

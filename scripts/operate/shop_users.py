@@ -66,6 +66,14 @@ class ShopUsers:
         """Remove the user of a made-up address."""
         self._cognito.admin_delete_user(UserPoolId=self._pool.id, Username=email_of(name))
 
+    def exists(self, name: str) -> bool:
+        """Whether the pool has the user of a made-up address."""
+        try:
+            self._cognito.admin_get_user(UserPoolId=self._pool.id, Username=email_of(name))
+        except self._cognito.exceptions.UserNotFoundException:
+            return False
+        return True
+
     def find(self, user: str) -> tuple[str, str]:
         """Find the customer by their address or user name: their id, and the user's name in the pool.
 
@@ -87,14 +95,6 @@ class ShopUsers:
         users = (user for page in (pages if customer_ids else ()) for user in page["Users"])
         named = ((_customer_id(user.get("Attributes", [])), user["Username"]) for user in users)
         return {customer_id: name for customer_id, name in named if customer_id in customer_ids}
-
-    def exists(self, name: str) -> bool:
-        """Whether the pool has the user of a made-up address."""
-        try:
-            self._cognito.admin_get_user(UserPoolId=self._pool.id, Username=email_of(name))
-        except self._cognito.exceptions.UserNotFoundException:
-            return False
-        return True
 
     def make_staff(self, email: str) -> None:
         self._cognito.admin_add_user_to_group(UserPoolId=self._pool.id, Username=email, GroupName=STAFF)

@@ -1,4 +1,4 @@
-"""The demo's customers at the front door: they sign up, look around, fill carts and check out."""
+"""The demo's customers at the front door: they sign up, fill carts, check out, ask staff, and rate what came."""
 
 import random
 from collections import Counter
@@ -11,6 +11,7 @@ from time import monotonic, perf_counter, sleep
 from typing import NamedTuple, Self
 
 from scripts.cli.errors import UserError
+from scripts.cli.waiting import wait_until
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.operate.shop_client import ShopClient
@@ -18,7 +19,10 @@ from scripts.operate.shop_requests import Answer, ProblemError
 from scripts.operate.shop_users import ShopUsers, email_of
 from services.cart_service.api import CartView, TotalView
 from services.catalog_service.api import ProductChanges
+from services.customer_service.api import MyChanges
 from services.shared.refusals import Refusal
+from services.support_service.api import CreateTicket
+from services.support_service.domain import TicketStatus
 
 CUSTOMERS = 20
 _AT_ONCE = 2
@@ -28,6 +32,11 @@ _CHECKOUTS = 5
 """A customer whose total rises agrees to the new one, so many times."""
 _DECISION_SECONDS = 10.0
 _POLL_SECONDS = 0.01
+_REMOVAL_SECONDS = 60.0
+_REMOVAL_POLL_SECONDS = 0.1
+_PROFILE_EVERY = 4
+"""One of so many customers fills in a profile."""
+_ASKING = 2
 _WISH_TO_CANCEL = 3
 """Customers try to cancel until one was faster than the order's fulfilment, so many at most."""
 
@@ -42,6 +51,10 @@ class Visits:
     """Of each change of a cart, each checkout and each cancellation that was accepted."""
     told: Counter[str] = field(default_factory=Counter)
     """How often something happened that the demo is to show."""
+    ratings: list[int] = field(default_factory=list)
+    """The customers' feedback, from 1 to 5."""
+    served: Counter[str] = field(default_factory=Counter)
+    """How often a customer told of themselves, was answered, or was erased."""
 
 
 class Customer(NamedTuple):
@@ -64,6 +77,8 @@ class Shoppers:
         *self._skus, self._dearer_sku = skus
         self._customers: list[Customer] = []
         self._orders: dict[str, Customer] = {}
+        self._tickets: dict[str, str] = {}
+        """By the order that they are about."""
 
     @classmethod
     def of(cls, target: Target, deployment: Deployment, run_id: str, skus: Sequence[str]) -> Self:
@@ -74,6 +89,8 @@ class Shoppers:
         self._staff = self._sign_up("staff", staff=True)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             self._customers += pool.map(self._sign_up, (f"{number:02d}" for number in range(1, CUSTOMERS + 1)))
+        for customer in self._customers[::_PROFILE_EVERY]:
+            self._fill_in_profile(customer)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -81,7 +98,10 @@ class Shoppers:
             self._users.remove(user.name)
 
     def shop(self) -> Visits:
-        """Each customer orders: one at a price that has risen, one by a double click, one who then cancels."""
+        """Each customer orders: one at a price that has risen, one by a double click, one who then cancels.
+
+        Some ask staff about their order afterwards.
+        """
         surprised, hasty, *others = self._customers
         self._meet_a_higher_price(surprised)
         self._click_twice(hasty)
@@ -92,7 +112,17 @@ class Shoppers:
                 self._cancel(customer, order_id)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(self._visit, others))
+        for order_id in list(self._orders)[-_ASKING:]:
+            self._ask(order_id)
         return self.visits
+
+    def rate(self, delivered: Sequence[str]) -> None:
+        """Each customer gives feedback on their order if it is delivered."""
+        for order_id in delivered:
+            if order_id in self._orders:
+                rating = random.Random(order_id).randint(3, 5)  # noqa: S311 - no secret
+                self._orders[order_id].client.give_feedback(order_id, rating)
+                self.visits.ratings.append(rating)
 
     def return_one(self, delivered: Sequence[str]) -> str | None:
         """Send one of the delivered orders back, which staff receives; return its id, None if none is a customer's."""
@@ -106,6 +136,21 @@ class Shoppers:
         self.visits.told["returned"] += 1
         return order_id
 
+    def erase_one(self) -> None:
+        """A customer who has asked staff leaves for good. Raises UserError if the shop does not forget them in time."""
+        order_id, ticket_id = next(iter(self._tickets.items()))
+        customer, staff = self._orders[order_id], self._staff.client
+        customer.client.delete_me()
+        self._customers.remove(customer)
+
+        def is_forgotten() -> bool:
+            is_closed = staff.get_ticket(ticket_id).content.status is TicketStatus.CLOSED
+            return is_closed and not self._users.exists(customer.name)
+
+        if not wait_until(is_forgotten, _REMOVAL_SECONDS, _REMOVAL_POLL_SECONDS):
+            raise UserError(f"the shop did not forget {customer.name} within {_REMOVAL_SECONDS:.0f} s")
+        self.visits.served["was erased for good"] += 1
+
     def _sign_up(self, name: str, *, staff: bool = False) -> Customer:
         user = f"demo-{self._run_id}-{name}"
         token = self._users.sign_up(user)
@@ -113,6 +158,20 @@ class Shoppers:
             self._users.make_staff(email_of(user))
             token = self._users.sign_in_anew(email_of(user))
         return Customer(user, self._client_of(token.text))
+
+    def _fill_in_profile(self, customer: Customer) -> None:
+        address = {"lines": ["1 Queue Street"], "city": "London", "country": "GB"}
+        told = MyChanges.model_validate({"name": f"Customer {customer.name}", "addresses": [address]})
+        customer.client.change_me(told, customer.client.get_me().version)
+        self.visits.served["filled in a profile"] += 1
+
+    def _ask(self, order_id: str) -> None:
+        """The order's customer asks about it, and staff answers."""
+        question = {"subject": "My order", "text": "When will it arrive?", "orderId": order_id}
+        ticket = self._orders[order_id].client.create_ticket(CreateTicket.model_validate(question)).content
+        self._staff.client.resolve_ticket(ticket.ticket_id, "In two or three days.")
+        self._tickets[order_id] = ticket.ticket_id
+        self.visits.served["were answered by staff"] += 1
 
     def _visit(self, customer: Customer) -> str:
         """Look around, fill the cart and check out; return the order's id."""

@@ -19,7 +19,7 @@ from scripts.operate.order_client import OrderClient
 from scripts.operate.seeding import Seeder, SeedProduct
 from scripts.operate.use_cases import after_sale, carrier_messages
 from services.shared.causes import Cause
-from services.shared.commits import Commit, order_id_of
+from services.shared.commits import Commit
 from services.shared.order_lifecycle import PAID, RESERVED, UNPAID
 from services.shared.order_state import Order, RefundStatus
 from tests.faults.callers import Budget, Desk, Hand, Person, Tab
@@ -52,6 +52,7 @@ _COMMANDS_PER_SHIFT = 100
 """The warehouse works every other shift: before its first there are orders to cancel, and then some to return."""
 _QUIET_SECONDS = 3
 _SETTLE_SECONDS = 180
+"""For so long at most nothing changes of what is under way."""
 _POLL_SECONDS = 0.5
 _SWEEP_SECONDS = 10
 _PAYING = {RESERVED, PAID, UNPAID}
@@ -157,27 +158,32 @@ class _Run:
     def _settle(self) -> None:
         """Wait until nothing is under way, so that the log has all that follows from the commands.
 
-        Gateway and carrier fail here too: what they refused or failed is asked for again.
+        Gateway and carrier fail here too: what they refused or failed is asked for again, as long as that helps.
         """
         self._warehouse.switch(enabled=True)
-        until = monotonic() + _SETTLE_SECONDS
+        unfinished, until = set[str](), monotonic() + _SETTLE_SECONDS
         with out.status("waiting until nothing is under way"), repeated(self._sweeping.sweep, _SWEEP_SECONDS):
-            while self._is_busy_until_quiet(until) and monotonic() < until:
+            while (found := self._unfinished_once_quiet(until)) and monotonic() < until:
+                if found != unfinished:
+                    unfinished, until = found, monotonic() + _SETTLE_SECONDS
                 redrive(self._sqs, self._deployment)
 
-    def _is_busy_until_quiet(self, until: float) -> bool:
-        """Wait until the queues have been empty for a while; return whether orders are left that are not done."""
+    def _unfinished_once_quiet(self, until: float) -> set[str]:
+        """Wait until the queues have been empty for a while; return the orders and refunds that are not done."""
         quiet_since = monotonic()
         while monotonic() < min(until, quiet_since + _QUIET_SECONDS):
             sleep(_POLL_SECONDS)
             if any(waiting(self._sqs, queue.url, in_flight=True) for queue in self._deployment.queues.values()):
                 quiet_since = monotonic()
-        orders = [history.order for history in self._orders.histories(self._log.order_ids()).values()]
-        refused = [(order, refund) for order in orders if order for refund in _refused(order)]
-        for order, refund_id in refused:
-            order_id = order_id_of(order.history[0].stream_id)
+        orders = {
+            order_id: history.order for order_id, history in self._orders.histories(self._log.order_ids()).items()
+        }
+        refused = {refund: order_id for order_id, order in orders.items() if order for refund in _refused(order)}
+        for refund_id, order_id in refused.items():
             self._after_sale.retry_refund(order_id, refund_id, Cause(refund_id, refund_id, datetime.now(UTC)))
-        return bool(refused) or any(order is None or order.state.phase in _PAYING for order in orders)
+        return refused.keys() | {
+            order_id for order_id, order in orders.items() if order is None or order.state.phase in _PAYING
+        }
 
     def _audit(self) -> dict[str, list[str]]:
         audit = Auditor(self._target.client("dynamodb"), self._deployment).audit()

@@ -4,12 +4,15 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from scripts.cli.paths import API_DOCUMENT, REPO_ROOT
+from scripts.operate.shop_client import ShopClient
 from scripts.operate.shop_users import ShopUsers
+from services.support_service.api import CreateTicket
 from tests.integration.after_sale_writes import AfterSaleWrites
 from tests.integration.tokens import customer_id_of
 from tests.integration.walk import CUSTOMER, STAFF_MEMBER
@@ -23,25 +26,33 @@ _SEEDS = 1_000_000
 
 
 @pytest.fixture
-def _things(world: World) -> None:
-    """What the configuration names: an order whose goods are on their way back, and one that may still be cancelled."""
+def tickets(world: World) -> dict[str, str]:
+    """Make what the configuration names: an order whose goods are on their way back, one that is placed, two tickets.
+
+    Returns the tickets' ids, by the variables that the configuration takes them from.
+    """
     users, writes = ShopUsers(world.target, world.deployment), AfterSaleWrites(world)
     for email in (CUSTOMER, STAFF_MEMBER):
         users.create(email)
     users.make_staff(STAFF_MEMBER)
     for sku in ("walk-sku-1", "walk-sku-2"):
         world.seed(sku, 1000)
-    walker = customer_id_of(users.sign_in_anew(CUSTOMER).text)
+    token = users.sign_in_anew(CUSTOMER).text
+    walker = customer_id_of(token)
     returned, placed = (
         replace(new_order("walk-sku-1"), order_id=f"walk-order-{number}", customer_id=walker) for number in (1, 2)
     )
     with world.paused("order-service"), world.paused("payment-service"), world.paused("fulfilment-service"):
         writes.delivered(returned)
         writes.do(writes.request_return(returned, "walk-return-1"), writes.place(placed))
+    client = ShopClient.of(world.target, world.deployment, token)
+    new = CreateTicket(subject="Walk", text="How far is it?")
+    return {name: client.create_ticket(new).content.ticket_id for name in ("WALK_TICKET", "WALK_CLOSING_TICKET")}
 
 
-@pytest.mark.usefixtures("_things")
-def test_the_api_answers_as_its_document_says(world: World, pytestconfig: pytest.Config) -> None:
+def test_the_api_answers_as_its_document_says(
+    world: World, tickets: Mapping[str, str], pytestconfig: pytest.Config
+) -> None:
     seconds = pytestconfig.getoption("--walk-seconds")
     seed = pytestconfig.getoption("--walk-seed") or secrets.randbelow(_SEEDS) + 1
     # Values at the limits of each parameter take longer than a short walk has.
@@ -54,6 +65,7 @@ def test_the_api_answers_as_its_document_says(world: World, pytestconfig: pytest
         **os.environ,
         "ENVIRONMENT": world.target.environment,
         "PULSEQUEUE_INSTANCE": world.target.emulator.instance,
+        **tickets,
         "WALK_URL": world.deployment.shop_url(world.target),
     }
 

@@ -81,8 +81,8 @@ run "only_where_no_customers_are_real_may_a_deployment_make_one_to_test_as" {
   assert {
     condition = flatten([
       for statement in data.aws_iam_policy_document.users.statement : statement.actions if statement.sid == "TestAsCustomer"
-    ]) == ["cognito-idp:AdminCreateUser", "cognito-idp:AdminDeleteUser", "cognito-idp:AdminSetUserPassword"]
-    error_message = "The post-deploy test cannot sign in as a customer."
+    ]) == [for action in ["AddUserToGroup", "CreateUser", "DeleteUser", "GetUser", "SetUserPassword"] : "cognito-idp:Admin${action}"]
+    error_message = "The post-deploy test cannot sign in as a customer and as staff."
   }
 }
 

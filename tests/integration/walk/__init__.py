@@ -2,3 +2,5 @@
 
 CUSTOMER = "walker@shop-user.example"
 STAFF_MEMBER = "walking-staff@shop-user.example"
+LEAVING = "leaving-walker@shop-user.example"
+"""A customer who is erased again and again."""

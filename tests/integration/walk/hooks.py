@@ -16,9 +16,9 @@ from scripts.deploy.generated_secrets import CARRIER_SECRET, required
 from scripts.deploy.target import Target
 from scripts.operate.shop_users import STAFF, ShopUsers
 from services.libs.http.signatures import SIGNATURE_HEADER, signature
-from tests.integration.walk import CUSTOMER, STAFF_MEMBER
+from tests.integration.walk import CUSTOMER, LEAVING, STAFF_MEMBER
 
-_CART = "/v1/cart"
+_CART, _ME = "/v1/cart", "/v1/me"
 _WEBHOOK = "/v1/carrier-events"
 _TARGET = Target.from_environment("local", os.environ)
 _USERS = ShopUsers(_TARGET, Deployment.of(_TARGET))
@@ -26,6 +26,8 @@ _SECRET = required(_TARGET, CARRIER_SECRET).encode()
 
 
 def _caller(context: AuthContext) -> str:
+    if (context.operation.method.upper(), context.operation.path) == ("DELETE", _ME):
+        return LEAVING
     wanted = str(context.operation.definition.raw["security"])
     return STAFF_MEMBER if STAFF in wanted else CUSTOMER if "token" in wanted else ""
 
@@ -36,6 +38,8 @@ class Tokens:
 
     def get(self, _: Case[Any], context: AuthContext) -> str:
         caller = _caller(context)
+        if caller == LEAVING:
+            _USERS.create(caller)
         return _USERS.sign_in_anew(caller).text if caller else ""
 
     def set(self, case: Case[Any], token: str, _: AuthContext) -> None:
@@ -53,12 +57,13 @@ class _Signed(AuthBase):
 
 @schemathesis.hook
 def before_load_schema(context: HookContext, raw_schema: dict[str, Any]) -> None:  # noqa: ARG001 - a hook's
-    """Let a change of the cart follow another: each answer has the ETag for the next, which the document says once."""
-    cart = [one for path, methods in raw_schema["paths"].items() for one in methods.values() if path.startswith(_CART)]
-    links = raw_schema["paths"][_CART]["get"]["responses"]["200"]["links"]
-    for operation in cart:
-        for answer in (one for status, one in operation["responses"].items() if status < "300"):
-            answer["links"] = links
+    """Let a change follow another: each answer has the ETag for the next, which the document says once."""
+    for read in (_CART, _ME):
+        links = raw_schema["paths"][read]["get"]["responses"]["200"]["links"]
+        paths = [methods for path, methods in raw_schema["paths"].items() if path.startswith(read)]
+        for operation in (one for methods in paths for one in methods.values()):
+            for answer in (one for status, one in operation["responses"].items() if status < "300"):
+                answer["links"] = links
 
 
 @schemathesis.hook

@@ -61,13 +61,21 @@ def test_orders_of_customers_at_the_shop_api_are_told_apart_from_those_by_event(
     busy: Aws, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = _run(busy, "paid", "declined", "expired", "settled")
-    visits = Visits(dict.fromkeys(("paid", "declined"), NOW), [10.0, 20.0], Counter({"cancelled": 1}))
+    visits = Visits(
+        dict.fromkeys(("paid", "declined"), NOW),
+        [10.0, 20.0],
+        told=Counter({"cancelled": 1}),
+        ratings=[3, 4],
+        served=Counter({"filled in a profile": 5, "was erased for good": 1}),
+    )
 
     demo._summarise(replace(run, visits=visits), _audit(busy))  # noqa: SLF001
 
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "orders placed 2 by event, and 0 of them sent twice" in lines
     assert "2 by customers at the shop API, 1 cancelled" in lines
+    assert "rated 2 orders by customers, 3.5 of 5 on average" in lines
+    assert "customers 5 filled in a profile, 1 was erased for good" in lines
     assert "cart to confirmed p50 0 ms, p99 0 ms, from the request to check out" in lines
     assert "shop API p50 15 ms, p99 20 ms, from request to answer of a command" in lines
 

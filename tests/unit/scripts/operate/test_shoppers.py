@@ -12,7 +12,10 @@ from scripts.operate.shop_requests import ProblemError
 from scripts.operate.shop_users import ShopUsers
 from scripts.operate.shoppers import CUSTOMERS, Shoppers
 from services.cart_service.api import CartLineView, CartView, TotalView
+from services.customer_service.api import MyChanges
 from services.shared.refusals import Refusal
+from services.support_service.api import CreateTicket
+from services.support_service.domain import TicketStatus
 
 
 class Pool:
@@ -29,6 +32,9 @@ class Pool:
     def make_staff(self, _: str) -> None:
         pass
 
+    def exists(self, name: str) -> bool:
+        return name in self.users
+
     def remove(self, name: str) -> None:
         self.users.remove(name)
 
@@ -37,6 +43,11 @@ class Shop:
     """One shop for all its customers: each of them, by token, has a cart and orders."""
 
     def __init__(self) -> None:
+        self.pool = Pool()
+        self.profiles: dict[str, MyChanges] = {}
+        self.tickets: dict[str, list[str]] = {}
+        self.ratings: dict[str, int] = {}
+        self.erased: list[str] = []
         self.prices: dict[str, int] = {"a": 100, "b": 150, "c": 200, "d": 300}
         self.carts: dict[str, dict[str, int]] = {}
         self.paid: dict[str, int] = {}
@@ -100,6 +111,32 @@ class Client:
         assert restock
         self._shop.returns.append((self._token, order_id))
 
+    def get_me(self) -> SimpleNamespace:
+        return _answer(None)
+
+    def change_me(self, changes: MyChanges, _: int) -> None:
+        self._shop.profiles[self._token] = changes
+
+    def create_ticket(self, new: CreateTicket) -> SimpleNamespace:
+        assert new.order_id == f"order-{self._token}"
+        self._shop.tickets[f"t-{self._token}"] = [self._token]
+        return _answer(SimpleNamespace(ticket_id=f"t-{self._token}"))
+
+    def resolve_ticket(self, ticket_id: str, _: str) -> None:
+        self._shop.tickets[ticket_id].append(self._token)
+
+    def get_ticket(self, ticket_id: str) -> SimpleNamespace:
+        is_closed = ticket_id.removeprefix("t-") in self._shop.erased
+        return _answer(SimpleNamespace(status=TicketStatus.CLOSED if is_closed else TicketStatus.RESOLVED))
+
+    def give_feedback(self, order_id: str, rating: int) -> None:
+        assert order_id == f"order-{self._token}"
+        self._shop.ratings[order_id] = rating
+
+    def delete_me(self) -> None:
+        self._shop.erased.append(self._token)
+        self._shop.pool.users.discard(self._token)
+
 
 def _answer(content: object) -> SimpleNamespace:
     return SimpleNamespace(content=content, version=1)
@@ -109,20 +146,20 @@ def _refused(reason: Refusal) -> ProblemError:
     return ProblemError(409, "no", kind=f"urn:x:{reason}")
 
 
-def _shoppers(shop: Shop, pool: Pool | None = None) -> Shoppers:
-    return Shoppers(cast("ShopUsers", pool or Pool()), shop.client, "1", ["a", "b", "c", "d"])
+def _shoppers(shop: Shop) -> Shoppers:
+    return Shoppers(cast("ShopUsers", shop.pool), shop.client, "1", ["a", "b", "c", "d"])
 
 
 def test_every_customer_orders_once_and_is_gone_afterwards() -> None:
-    shop, pool = Shop(), Pool()
+    shop = Shop()
 
-    with _shoppers(shop, pool) as customers:
-        assert len(pool.users) == CUSTOMERS + 1
+    with _shoppers(shop) as customers:
+        assert len(shop.pool.users) == CUSTOMERS + 1
         visits = customers.shop()
 
     assert len(visits.placed) == CUSTOMERS
     assert visits.told == {"agreed to a higher price": 1, "clicked twice": 1, "cancelled": 1}
-    assert pool.users == set()
+    assert shop.pool.users == set()
 
 
 def test_a_price_that_has_risen_is_agreed_to_and_taken_back_afterwards() -> None:
@@ -166,3 +203,50 @@ def test_the_return_of_a_customers_order_is_received_by_staff() -> None:
 
     assert returned == "order-demo-1-05"
     assert shop.returns == [("demo-1-05", returned), ("demo-1-staff", returned)]
+
+
+def test_some_customers_tell_of_themselves_and_two_are_answered_by_staff() -> None:
+    shop = Shop()
+
+    with _shoppers(shop) as customers:
+        visits = customers.shop()
+
+    assert len(shop.profiles) == CUSTOMERS / 4
+    assert all(profile.name and profile.addresses for profile in shop.profiles.values())
+    assert [said[1] for said in shop.tickets.values()] == ["demo-1-staff"] * 2
+    assert visits.served == {"filled in a profile": 5, "were answered by staff": 2}
+
+
+def test_customers_rate_those_of_their_orders_that_are_delivered() -> None:
+    shop = Shop()
+
+    with _shoppers(shop) as customers:
+        visits = customers.shop()
+        customers.rate(["by-event", "order-demo-1-05", "order-demo-1-06"])
+
+    assert shop.ratings.keys() == {"order-demo-1-05", "order-demo-1-06"}
+    assert sorted(visits.ratings) == sorted(shop.ratings.values())
+    assert all(1 <= rating <= 5 for rating in visits.ratings)
+
+
+def test_one_who_was_answered_is_erased_and_not_removed_again() -> None:
+    shop = Shop()
+
+    with _shoppers(shop) as customers:
+        visits = customers.shop()
+        customers.erase_one()
+        assert len(shop.pool.users) == CUSTOMERS
+
+    assert [f"t-{name}" for name in shop.erased] == list(shop.tickets)[:1]
+    assert visits.served["was erased for good"] == 1
+    assert shop.pool.users == set()
+
+
+def test_a_shop_that_does_not_forget_a_customer_ends_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shoppers, "_REMOVAL_SECONDS", 0.0)
+    monkeypatch.setattr(Client, "delete_me", lambda _: None)
+
+    with _shoppers(Shop()) as customers:
+        customers.shop()
+        with pytest.raises(UserError, match="the shop did not forget demo-1-"):
+            customers.erase_one()
