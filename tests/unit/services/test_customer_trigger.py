@@ -194,6 +194,21 @@ def test_a_table_that_is_gone_keeps_nobody_out(
     assert "customer not registered" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("setting", ["CUSTOMER_KEY_TABLE", "WRAPPING_KEY_ARN", "EVENT_STORE_TABLE"])
+def test_a_setting_that_is_missing_keeps_nobody_out_and_is_named(
+    pool: Pool, setting: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(setting)
+    failed = _failures()
+
+    assert _claims(pool.event()) == CUSTOMER
+
+    assert _failures() == failed + 1
+    printed = capsys.readouterr().out
+    assert setting in printed
+    assert MAIL not in printed
+
+
 def test_a_defect_keeps_nobody_out_and_is_logged_without_its_words(
     pool: Pool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
