@@ -5,7 +5,7 @@ Source: https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lamb
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import NotRequired, TypedDict
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,6 +21,7 @@ from services.libs.runtime import aws_clients
 from services.libs.runtime.call_budget import CallBudget
 from services.libs.runtime.function_name import function_name
 from services.libs.runtime.lambda_types import LambdaContext, seconds_left
+from services.libs.runtime.settings import Settings
 from services.libs.store.event_store import EventStore
 from services.shared.causes import Cause, request_cause
 from services.shared.faults import DependencyError, OutOfTimeError, SecondsLeft
@@ -49,10 +50,8 @@ class TokenEvent(TypedDict):
     response: Mapping[str, object]
 
 
-class _Application:
+class _SignIns:
     def __init__(self, settings: KeySettings) -> None:
-        configure_logging(FUNCTION, settings.log_level)
-        self.metrics = RequestMetrics(FUNCTION, settings.environment)
         self._users = aws_clients.cognito(hurried=True)
         client, kms = aws_clients.dynamodb(hurried=True), aws_clients.kms(hurried=True)
         self._budget = CallBudget(_LEAST_SECONDS)
@@ -86,9 +85,29 @@ class _Application:
             self._customers.register(customer_id, event["userName"], cause, profile)
 
 
+class _Application:
+    def __init__(self, settings: Settings) -> None:
+        configure_logging(FUNCTION, settings.log_level)
+        self.metrics = RequestMetrics(FUNCTION, settings.environment)
+
+    def keep_all(self, event: TokenEvent, customer_id: str, cause: Cause, time_left: SecondsLeft) -> Exception | None:
+        """As the sign-ins do; a setting that is missing keeps nobody out either."""
+        try:
+            sign_ins = self._sign_ins
+        except Exception as error:  # noqa: BLE001 - no failure may keep anybody out
+            # Nothing of the person was read yet.
+            logger.error("settings are wrong", exc_info=error)
+            return error
+        return sign_ins.keep_all(event, customer_id, cause, time_left)
+
+    @cached_property
+    def _sign_ins(self) -> _SignIns:
+        return _SignIns(KeySettings.from_environment())
+
+
 @cache
 def _application() -> _Application:
-    return _Application(KeySettings.from_environment())
+    return _Application(Settings.from_environment())
 
 
 def handler(event: TokenEvent, context: LambdaContext) -> TokenEvent:

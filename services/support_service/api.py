@@ -37,7 +37,10 @@ api = ShopApi()
 TicketId = Annotated[Identifier, Path(alias="ticketId")]
 OrderId = Annotated[Identifier, Path(alias="orderId")]
 Subject = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+    ),
 ]
 """One line."""
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from services.libs.personal.sealing import CustomerKey, UnreadableError
 from services.libs.store.dynamodb_items import Item, from_item, to_item
-from services.libs.store.event_store import Attached
+from services.libs.store.event_store import Attached, ContentionError, is_refused
 from services.shared.causes import timestamp
 from services.shared.json_types import text
 from services.shared.refusals import Refusal, RefusedError
@@ -116,10 +116,15 @@ class CustomerKeys(Tombstones):
         return CustomerKey(customer_id, answer["Plaintext"]), put
 
     def keep(self, write: Attached) -> None:
-        """Write a key, or a tombstone, of a customer whose commit is there already; raise what the write says."""
+        """Write a key, or a tombstone, of a customer whose commit is there already; raise what the write says.
+
+        Raises ContentionError where another transaction was in the way: nothing was written.
+        """
         try:
             self._client.transact_write_items(TransactItems=[write.item])
         except self._client.exceptions.TransactionCanceledException as cancelled:
+            if not is_refused(cancelled):
+                raise ContentionError("another transaction held the customer's key") from cancelled
             raise write.refused from cancelled
 
     def erasure(self, customer_id: str, at: datetime, username: str | None = None) -> Attached:

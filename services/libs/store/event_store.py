@@ -19,6 +19,7 @@ from services.shared.inventory import StockChange, StockItem, merged
 from services.shared.refusals import Refusal, RefusedError
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import (
         BatchStatementRequestTypeDef,
@@ -285,8 +286,7 @@ class EventStore:
         try:
             self._client.transact_write_items(TransactItems=items)
         except self._client.exceptions.TransactionCanceledException as cancelled:
-            # The stubs do not know that the error has them.
-            return cast("Mapping[str, Sequence[_CancellationReason]]", cancelled.response)["CancellationReasons"]
+            return _reasons(cancelled)
         return None
 
     def _raise_if_detached(self, reasons: "Sequence[_CancellationReason]") -> None:
@@ -323,6 +323,11 @@ class EventStore:
             raise ValueError(f"{next(iter(due))} has a deadline, and its writer was given no table for it")
         written_at = min(commit.cause.at for commit in commits)
         yield {"Put": self._deadlines.put(DeadlineGroup(tuple(due), max(due.values()), written_at))}
+
+
+def is_refused(cancelled: "ClientError") -> bool:
+    """Whether a condition failed: otherwise another transaction was in the way."""
+    return any(reason["Code"] == _REFUSED for reason in _reasons(cancelled))
 
 
 def not_erased(customer_keys: str, customer_id: str) -> Attached:
@@ -365,3 +370,8 @@ def _raise_if_final(
     faults = {reason["Code"] for reason in reasons} - _TRANSIENT - {"None"}
     if faults:
         raise TransactionFaultError(", ".join(sorted(faults)))
+
+
+def _reasons(cancelled: "ClientError") -> "Sequence[_CancellationReason]":
+    # The stubs do not know that the error has them.
+    return cast("Mapping[str, Sequence[_CancellationReason]]", cancelled.response)["CancellationReasons"]

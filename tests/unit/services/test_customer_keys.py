@@ -13,7 +13,7 @@ from services.libs.personal.customer_keys import CustomerKeys, KeyExistsError, T
 from services.libs.personal.registration import open_key
 from services.libs.personal.sealing import CustomerKey, Place, UnreadableError
 from services.libs.store.dynamodb_items import to_item
-from services.libs.store.event_store import EventStore, StockRefusedError, VersionTakenError
+from services.libs.store.event_store import ContentionError, EventStore, StockRefusedError, VersionTakenError
 from services.shared.causes import timestamp
 from services.shared.commits import Commit
 from services.shared.customer_lifecycle import customer_stream
@@ -25,6 +25,7 @@ from tests.unit.services.carts import Rivals
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_kms import KMSClient
 
 LATER = NOW + timedelta(seconds=1)
 _SECRET_BYTES = 32
@@ -181,6 +182,39 @@ def test_an_erased_customer_whose_tombstone_is_lost_gets_no_key(aws: Aws) -> Non
     lose_key(aws)
 
     assert refused(lambda: register(aws)) is Refusal.ERASED
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_key_that_another_transaction_holds_is_not_said_to_be_erased(aws: Aws, *, is_lost: bool) -> None:
+    _, kept = aws.keys.create(CUSTOMER, USERNAME)
+    write = kept if is_lost else aws.keys.erasure(CUSTOMER, NOW)
+
+    def conflicting(**_: object) -> object:
+        reasons = [{"Code": "TransactionConflict"}]
+        response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+        raise aws.dynamodb.exceptions.TransactionCanceledException(response, "TransactWriteItems")
+
+    client = SimpleNamespace(transact_write_items=conflicting, exceptions=aws.dynamodb.exceptions)
+    keys = CustomerKeys(cast("DynamoDBClient", client), cast("KMSClient", None), CUSTOMER_KEY_TABLE, _NO_KEY)
+
+    with pytest.raises(ContentionError):
+        keys.keep(write)
+
+
+def test_keys_and_tombstones_are_read_as_of_now(aws: Aws) -> None:
+    """An eventually consistent read may find the key of a customer who was erased this second."""
+    register(aws)
+    asked: list[object] = []
+
+    def note(params: dict[str, object], **_: object) -> None:
+        asked.append(params.get("ConsistentRead"))
+
+    aws.dynamodb.meta.events.register("provide-client-params.dynamodb.GetItem", note)
+
+    aws.keys.find(CUSTOMER)
+    aws.keys.tombstone(CUSTOMER)
+
+    assert asked == [True, True]
 
 
 def test_an_erasure_destroys_the_key_and_says_so_in_one_transaction(aws: Aws) -> None:

@@ -14,6 +14,7 @@ from services.customer_service.domain import Profile, customer_id_of
 from services.customer_service.trigger import TokenEvent, handler
 from services.libs.observability.metrics import LAMBDA_REQUESTS
 from services.libs.runtime import aws_clients
+from services.libs.store.dynamodb_items import to_item
 from tests.factories import CAUSE, Context
 from tests.unit.conftest import CUSTOMER_KEY_TABLE, EVENT_STORE_TABLE, REGION, Aws
 from tests.unit.services.customers import customers, every_event, key_item, stored_words
@@ -125,6 +126,27 @@ def test_new_tokens_without_a_sign_in_tell_nothing(aws: Aws, pool: Pool, source:
     assert every_event(aws) == []
 
 
+def test_whoever_is_registered_signs_in_without_their_key(pool: Pool) -> None:
+    _claims(pool.event())
+    calls: list[object] = []
+    aws_clients.kms(hurried=True).meta.events.register("before-call", lambda model, **_: calls.append(model.name))
+
+    _claims(pool.event())
+
+    assert calls == []
+
+
+def test_a_key_that_is_not_theirs_keeps_nobody_out_and_is_counted(aws: Aws, pool: Pool) -> None:
+    customers(aws).register("c-2", "user-2", CAUSE)
+    item = to_item((key_item(aws, "c-2") or {}) | {"customer_id": CUSTOMER})
+    aws.dynamodb.put_item(TableName=CUSTOMER_KEY_TABLE, Item=item)
+    failed = _failures()
+
+    assert _claims(pool.event()) == CUSTOMER
+
+    assert _failures() == failed + 1
+
+
 def test_of_an_erased_customer_nothing_is_told_and_nothing_fails(aws: Aws, pool: Pool) -> None:
     _claims(pool.event())
     customers(aws).erase(CUSTOMER, None, CAUSE)
@@ -192,6 +214,21 @@ def test_a_table_that_is_gone_keeps_nobody_out(
 
     assert _failures() == failed + 1
     assert "customer not registered" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("setting", ["CUSTOMER_KEY_TABLE", "WRAPPING_KEY_ARN", "EVENT_STORE_TABLE"])
+def test_a_setting_that_is_missing_keeps_nobody_out_and_is_named(
+    pool: Pool, setting: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(setting)
+    failed = _failures()
+
+    assert _claims(pool.event()) == CUSTOMER
+
+    assert _failures() == failed + 1
+    printed = capsys.readouterr().out
+    assert setting in printed
+    assert MAIL not in printed
 
 
 def test_a_defect_keeps_nobody_out_and_is_logged_without_its_words(

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import json
 
 import pytest
@@ -135,3 +136,12 @@ def test_a_repeated_command_is_known_and_another_is_not() -> None:
 
 def test_two_customers_who_say_the_same_are_stored_differently() -> None:
     assert CustomerKey("customer-2", bytes(32)).command(COMMAND) != KEY.command(COMMAND)
+
+
+def test_the_secret_that_hashes_commands_is_not_the_one_that_seals() -> None:
+    sealing = hmac.new(SECRET, b"seal", hashlib.sha256).digest()
+
+    for secret in (SECRET, sealing):
+        assert (
+            KEY.command(Command("key", "content")).content != hmac.new(secret, b"content", hashlib.sha256).hexdigest()
+        )

@@ -8,6 +8,7 @@ import pytest
 
 from services.libs.http.commands import command_of
 from services.libs.observability.structured_logging import logger
+from services.libs.personal.customer_keys import CustomerKeys
 from services.libs.personal.sealing import CustomerKey, Place
 from services.libs.runtime import aws_clients
 from services.libs.store.dynamodb_items import to_item
@@ -219,7 +220,7 @@ def test_staff_answers_nothing_that_is_not_there() -> None:
     [
         ({"subject": " "}, "subject"),
         ({"subject": "s" * 201}, "subject"),
-        ({"subject": "two\nlines"}, "subject"),
+        *(({"subject": f"two{end}lines"}, "subject") for end in ("\n", "\x85", "\u2028", "\u2029")),
         ({"text": ""}, "text"),
         ({"text": "t" * 5001}, "text"),
         ({"orderId": "a b"}, "orderId"),
@@ -358,6 +359,21 @@ def test_an_erased_customer_can_ask_for_nothing_more(aws: Aws) -> None:
     assert {answer.status for answer in commands} == {410}
     assert aws.store.latest_version(f"ticket#{ticket_id}") == 2
     assert aws.store.latest_version("customer#customer-1") == 1
+
+
+def test_an_erased_customer_is_told_so_of_a_closed_ticket_too(aws: Aws) -> None:
+    ticket_id = _after("close")
+    erase(aws)
+
+    assert {_step(ticket_id, "close", key).status for key in ("step-0", "key-9")} == {410}
+
+
+def test_a_closure_that_an_erasure_overtakes_is_refused(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticket_id = open_ticket()
+    monkeypatch.setattr(CustomerKeys, "tombstone", lambda *_: erase(aws))
+
+    assert _step(ticket_id, "close", "key-2").status == 410
+    assert aws.store.latest_version(f"ticket#{ticket_id}") == 1
 
 
 def test_staff_cannot_answer_an_erased_customer_but_can_close_the_ticket(aws: Aws) -> None:

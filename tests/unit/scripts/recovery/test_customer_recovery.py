@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from scripts.cli.errors import UserError
+from scripts.ledger.customers import CustomerFlaw, Flaw
 from scripts.operate.order_client import OrderClient
 from scripts.recovery import replay_orders
+from scripts.recovery.customers import CustomerMender
 from services.libs.messaging.event_publisher import event_detail
 from services.libs.store.dynamodb_items import to_item
 from services.shared.events.order import OrderPlaced
@@ -167,6 +169,16 @@ def test_a_customer_who_cannot_be_mended_is_named_and_the_restore_is_not_finishe
 
     forgetting.restore()
     assert forgetting.events_of()[-1] == "CustomerErased"
+
+
+def test_a_key_that_somebody_makes_meanwhile_stays(forgetting: World) -> None:
+    forgetting.customer()
+    mender = CustomerMender(forgetting.target(), forgetting.deployment, "test")
+
+    (left,) = mender.mend([CustomerFlaw(Flaw.KEY_LOST, CUSTOMER)])
+
+    assert left == f"{CUSTOMER}: somebody made their key meanwhile"
+    assert customers(forgetting.aws).read(CUSTOMER).profile == ADA
 
 
 def test_a_lost_checkout_of_an_erased_customer_stays_out_of_the_cart_and_its_order_is_placed(
