@@ -124,6 +124,7 @@ def test_a_change_of_nothing_commits_nothing(aws: Aws) -> None:
         ({"mail": f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 20}"}, "mail"),
         ({"addresses": None}, "addresses"),
         ({"addresses": [ADDRESS] * 11}, "addresses"),
+        ({"addresses": [ADDRESS | {"lines": "12 St James's Square"}]}, "addresses.0.lines"),
         ({"addresses": [ADDRESS | {"lines": []}]}, "addresses.0.lines"),
         ({"addresses": [ADDRESS | {"lines": ["x"] * 5}]}, "addresses.0.lines"),
         ({"addresses": [ADDRESS | {"lines": ["x" * 101]}]}, "addresses.0.lines.0"),
@@ -139,7 +140,7 @@ def test_a_field_that_is_wrong_is_named_and_not_repeated(aws: Aws, body: Mapping
     answer = ask("PATCH", body, 0)
 
     assert (answer.status, [*answer.wrong]) == (422, [field])
-    assert "Ada" not in str(answer.content)
+    assert not any(word in str(answer.content) for word in ("Ada", "tuple", "pattern"))
     assert every_event(aws) == []
 
 
