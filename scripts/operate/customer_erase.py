@@ -80,10 +80,10 @@ class _Person:
         commits = len(self._store.read(customer_stream(self._customer_id)))
         tickets = sum(1 for _ in self._tickets())
         return [
-            *([f"a profile of {commits} commits"] if commits else []),
+            *([f"a profile of {_counted(commits, 'commit')}"] if commits else []),
             *(["a user in the pool"] if self._has_user else []),
             *(["an open cart"] if self._cart_is_open() else []),
-            *([f"{tickets} tickets"] if tickets else []),
+            *([_counted(tickets, "ticket")] if tickets else []),
         ]
 
     def erase(self) -> None:
@@ -184,6 +184,10 @@ def _print(receipt: Receipt, *, as_json: bool) -> None:
     shown.add_row("destroyed", "\n".join(receipt.destroyed))
     shown.add_row("stays", "\n".join(receipt.stays))
     print_table(shown)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _listed(lines: Iterable[str]) -> str:

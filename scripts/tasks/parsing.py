@@ -47,6 +47,8 @@ class _Machine(parser.ParseMachine):
             task = (context.name or "").rpartition(".")[2]
             if not self._has_instead(context, task):
                 options = ", ".join(f"--{argument.names[0].replace('_', '-')}" for argument in missing)
+                if task in INSTEAD:
+                    options += f" or --{INSTEAD[task]}"
                 raise ParseError(f"{context.name} needs {options}, for example: invoke {EXAMPLES[task]}", context)
             for argument in missing:
                 argument.value = ""

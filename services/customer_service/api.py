@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from services.customer_service.domain import LONGEST_MAIL, MAIL, ONE_LINE
 from services.customer_service.service import Customers, FoundProfile
-from services.libs.http.bodies import RequestBody, ResponseBody
+from services.libs.http.bodies import ONE_LINE_NEEDED, RequestBody, ResponseBody, form
 from services.libs.http.callers import Access
 from services.libs.http.headers import IfMatch
 from services.libs.http.shop_api import ShopApi, answered
@@ -49,10 +49,18 @@ def handler(event: HttpRequest, context: LambdaContext) -> HttpResponse:
     return api.answer(event, context, _application().metrics)
 
 
-OneLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=ONE_LINE)]
-Mail = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_MAIL, pattern=MAIL)]
-Postcode = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20, pattern=ONE_LINE)]
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+OneLine = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=ONE_LINE), ONE_LINE_NEEDED
+]
+Mail = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=LONGEST_MAIL, pattern=MAIL),
+    form("one address is needed, such as ada@example.org"),
+]
+Postcode = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20, pattern=ONE_LINE), ONE_LINE_NEEDED
+]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), form("two capital letters are needed, such as GB")]
 """As ISO 3166-1 has it, such as GB."""
 
 

@@ -18,9 +18,11 @@ def causes(error: ValidationError) -> "list[ErrorDetails]":
 
 
 def message_of(error: "Mapping[str, Any] | ErrorDetails") -> str:
-    """Say what to do about a field that is unknown or missing, and whatever pydantic says about others."""
+    """Say what to do about a field that is unknown, missing or no list, and whatever pydantic says about others."""
     if error["type"] == "extra_forbidden":
         return "there is no such field: leave it out"
     if error["type"] == "missing":
         return "it is required"
+    if error["type"] == "tuple_type":
+        return "a list is needed"
     return str(error["msg"])

@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field, StringConstraints
 
-from services.libs.http.bodies import RequestBody, ResponseBody
+from services.libs.http.bodies import ONE_LINE_NEEDED, RequestBody, ResponseBody
 from services.libs.http.callers import Access
 from services.libs.http.cursors import Cursors
 from services.libs.http.headers import IdempotencyKey
@@ -41,6 +41,7 @@ Subject = Annotated[
     StringConstraints(
         strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
     ),
+    ONE_LINE_NEEDED,
 ]
 """One line."""
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000)]

@@ -47,7 +47,8 @@ def webhooks() -> Iterator[dict[str, Receiver]]:
 def target(proxy: CountingProxy, webhooks: Mapping[str, Receiver]) -> Iterator[Target]:
     settings = {
         "ENVIRONMENT": "test",
-        "PULSEQUEUE_INSTANCE": os.environ.get("PULSEQUEUE_INSTANCE", "test"),
+        # It begins with nothing and leaves nothing: in the instance of a demo it would take the demo away.
+        "PULSEQUEUE_INSTANCE": f"{os.environ.get('PULSEQUEUE_INSTANCE', 'test')}-integration",
         "PULSEQUEUE_WORKER_ENDPOINT": proxy.url,
     }
     settings = with_settings(settings, function_timeout_seconds=_FUNCTION_TIMEOUT_SECONDS, **_SLOW_CARRIER)

@@ -42,7 +42,11 @@ def _print(audit: Audit) -> None:
     if audit.moved:
         out.print(f"moved while it was read: {moved_text(audit)}", style="yellow", markup=False)
     if not audit.differences:
-        rest = "all the rest is" if audit.moving else "the inventory, the orders, the money and the counters are"
+        rest = (
+            "all the rest is"
+            if audit.moving
+            else "the inventory, the orders, the money, the counters and the erasures are"
+        )
         out.print(f"{rest} what the log says", style="green")
         return
     print_table(_differences(audit.differences[:_SHOWN]))

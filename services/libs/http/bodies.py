@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from services.libs.http.problems import ProblemError, wrong_field
 
@@ -31,6 +32,23 @@ class ResponseBody(BaseModel):
     model_config = ConfigDict(
         frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, defer_build=True
     )
+
+
+def form(needed: str) -> WrapValidator:
+    """Say in these words that a text does not match its pattern: the expression itself tells people nothing."""
+
+    def validate(value: object, inner: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return inner(value)
+        except ValidationError as error:
+            if error.errors(include_input=False)[0]["type"] == "string_pattern_mismatch":
+                raise PydanticCustomError("form", needed) from None
+            raise
+
+    return WrapValidator(validate)
+
+
+ONE_LINE_NEEDED = form("one line is needed, without control characters")
 
 
 def parse_object(text: str) -> dict[str, object]:

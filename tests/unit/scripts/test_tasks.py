@@ -206,7 +206,10 @@ def test_a_task_without_an_option_that_has_to_be_given_says_which_it_takes_inste
     ("given", "missing"),
     [
         (["restore"], "restore needs --to, for example: invoke restore --to 30m"),
-        (["customer-erase", "--yes", "dev"], "customer-erase needs --customer, for example: invoke customer-erase c-"),
+        (
+            ["customer-erase", "--yes", "dev"],
+            "customer-erase needs --customer or --user, for example: invoke customer-erase c-",
+        ),
         (["order-show"], "order-show needs --order, for example: invoke order-show order-"),
         (["setup-grafana", "http://127.0.0.1:3000", "admin"], "setup-grafana needs --password, --prometheus-url, for"),
         (["monitor.set-webhook"], "monitor.set-webhook needs --channel, for example: invoke monitor.set-webhook slack"),

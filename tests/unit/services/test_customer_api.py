@@ -5,7 +5,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from services.customer_service.api import handler
+from services.customer_service import domain
+from services.customer_service.api import AddressView, MeView, MyChanges, NewAddress, handler
+from services.shared.events.customer import ProfileField
 from tests.factories import Context
 from tests.unit.conftest import CUSTOMER_KEY_TABLE, EVENT_STORE_TABLE, Aws
 from tests.unit.services.customers import events, every_event, lose_key, stored_words
@@ -31,6 +33,15 @@ def ask(
     return Answer(
         response["statusCode"], response["headers"], json.loads(response["body"] if response["body"] != "" else "{}")
     )
+
+
+def test_each_field_of_the_profile_is_taken_kept_named_and_shown() -> None:
+    """Otherwise what a customer tells would be answered with 200, and be lost without a word."""
+    kept = set(domain.Profile.model_fields)
+
+    assert set(MyChanges.model_fields) == {field.value for field in ProfileField} == kept
+    assert set(MeView.model_fields) == kept | {"customer_id", "unreadable"}
+    assert set(NewAddress.model_fields) == set(AddressView.model_fields) == set(domain.Address.model_fields)
 
 
 def test_a_customer_tells_of_themselves_changes_it_and_is_forgotten(aws: Aws) -> None:
@@ -113,6 +124,7 @@ def test_a_change_of_nothing_commits_nothing(aws: Aws) -> None:
         ({"mail": f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 20}"}, "mail"),
         ({"addresses": None}, "addresses"),
         ({"addresses": [ADDRESS] * 11}, "addresses"),
+        ({"addresses": [ADDRESS | {"lines": "12 St James's Square"}]}, "addresses.0.lines"),
         ({"addresses": [ADDRESS | {"lines": []}]}, "addresses.0.lines"),
         ({"addresses": [ADDRESS | {"lines": ["x"] * 5}]}, "addresses.0.lines"),
         ({"addresses": [ADDRESS | {"lines": ["x" * 101]}]}, "addresses.0.lines.0"),
@@ -128,7 +140,7 @@ def test_a_field_that_is_wrong_is_named_and_not_repeated(aws: Aws, body: Mapping
     answer = ask("PATCH", body, 0)
 
     assert (answer.status, [*answer.wrong]) == (422, [field])
-    assert "Ada" not in str(answer.content)
+    assert not any(word in str(answer.content) for word in ("Ada", "tuple", "pattern"))
     assert every_event(aws) == []
 
 

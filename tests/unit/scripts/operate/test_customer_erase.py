@@ -137,7 +137,7 @@ def test_nobody_is_erased_without_a_word_of_consent(
     with pytest.raises(UserError, match="nothing was erased"):
         _erase(forgetting, yes=None)
 
-    assert "there is a profile of 1 commits, a user in the pool, an open cart, 1 tickets" in capsys.readouterr().out
+    assert "there is a profile of 1 commit, a user in the pool, an open cart, 1 ticket." in capsys.readouterr().out
     assert forgetting.events_of() == ["CustomerRegistered"]
 
 
