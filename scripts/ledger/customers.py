@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from scripts.deploy.deployment import Deployment
 from scripts.ledger.log_reader import read_stream, readable_commits, scan
 from services.libs.store.dynamodb_items import Item, batch_get, to_item
+from services.libs.store.event_store import EventStore
 from services.shared.commits import Commit
 from services.shared.customer_lifecycle import customer_stream
 from services.shared.events.customer import CustomerErased
@@ -83,6 +84,11 @@ class CustomerKeyStates:
             yield CustomerFlaw(Flaw.NOT_COMMITTED, state.customer_id, at)
         elif state.names_user and committed_at + USUALLY_ERASED_AFTER < now:
             yield CustomerFlaw(Flaw.UNFINISHED, state.customer_id, at)
+
+
+def erasure_commit(store: EventStore, customer_id: str) -> Commit:
+    """The commit that erased the customer: raise IndexError for one who is not erased by the log."""
+    return store.read_back(customer_stream(customer_id), lambda commit: commit.find(CustomerErased) is not None)[0]
 
 
 def erasure_of(history: Iterable[Commit]) -> datetime | None:

@@ -16,7 +16,7 @@ from scripts.cli.waiting import wait_until
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
 from scripts.deploy.turns import one_at_a_time
-from scripts.ledger.customers import CustomerKeyStates
+from scripts.ledger.customers import CustomerKeyStates, erasure_commit
 from scripts.operate.relay_catchup import publisher_of
 from scripts.operate.shop_users import ShopUsers
 from services.cart_service.domain import closes
@@ -28,7 +28,6 @@ from services.shared.cart_lifecycle import cart_stream
 from services.shared.causes import Cause, timestamp
 from services.shared.commits import Commit
 from services.shared.customer_lifecycle import customer_stream
-from services.shared.events.customer import CustomerErased
 from services.shared.events.support import SupportTicketClosed
 from services.shared.faults import DependencyError
 
@@ -109,8 +108,7 @@ class _Person:
         return Receipt(self._customer_id, timestamp(tombstone.erased_at), self._erasure().event_id(0))
 
     def _erasure(self) -> Commit:
-        stream = customer_stream(self._customer_id)
-        return self._store.read_back(stream, lambda commit: commit.find(CustomerErased) is not None)[0]
+        return erasure_commit(self._store, self._customer_id)
 
     def _cart_is_open(self) -> bool:
         return any(not closes(last) for last in self._store.read_back(cart_stream(self._customer_id), lambda _: True))

@@ -8,15 +8,13 @@ from uuid import uuid4
 from scripts.cli.console import out
 from scripts.deploy.deployment import Deployment
 from scripts.deploy.target import Target
-from scripts.ledger.customers import CustomerFlaw, Flaw
+from scripts.ledger.customers import CustomerFlaw, Flaw, erasure_commit
 from scripts.operate.relay_catchup import publisher_of
 from scripts.operate.shop_users import ShopUsers
 from services.customer_service.service import Customers
 from services.libs.personal.customer_keys import CustomerKeys, KeyExistsError
 from services.libs.store.event_store import EventStore
 from services.shared.causes import Cause
-from services.shared.customer_lifecycle import customer_stream
-from services.shared.events.customer import CustomerErased
 from services.shared.faults import DependencyError
 from services.shared.refusals import RefusedError
 
@@ -87,7 +85,5 @@ class CustomerMender:
 
     def publish_erasure(self, customer_id: str) -> None:
         """Publish CustomerErased again, with the id that it had. While the services pause, their queues keep it."""
-        stream = customer_stream(customer_id)
-        history = self._store.read_back(stream, lambda commit: commit.find(CustomerErased) is not None)
-        if self._publisher.publish(history[:1]):
+        if self._publisher.publish([erasure_commit(self._store, customer_id)]):
             raise DependencyError("EventBridge refused CustomerErased; run this again")

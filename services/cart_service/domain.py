@@ -206,23 +206,23 @@ def abandon(cart: Cart, now: datetime, abandoned_after: timedelta) -> Commit | N
     """Clear a cart that was left alone for so long; None for one that was not, or is not open."""
     if cart.last is None or cart.touched_at is None or now < cart.touched_at + abandoned_after:
         return None
-    cause = Cause(cart.last.event_id(0), cart.last.cause.correlation_id, now)
-    cleared = CartCleared(customer_id=cart.customer_id, reason=ClearReason.ABANDONED)
-    return Commit(cart.stream_id, cart.version + 1, (cleared,), cause)
+    return _cleared(cart, ClearReason.ABANDONED, Cause(cart.last.event_id(0), cart.last.cause.correlation_id, now))
 
 
 def leave(cart: Cart, cause: Cause) -> Commit | None:
     """Clear the cart of a customer who is erased, an empty one too; None if none is open."""
-    if cart.touched_at is None:
-        return None
-    cleared = CartCleared(customer_id=cart.customer_id, reason=ClearReason.CUSTOMER_REQUEST)
-    return Commit(cart.stream_id, cart.version + 1, (cleared,), cause)
+    return None if cart.touched_at is None else _cleared(cart, ClearReason.CUSTOMER_REQUEST, cause)
 
 
 def next_check(stream_id: str, touched_at: datetime, abandoned_after: timedelta) -> datetime:
     """When to look whether a cart that was changed then is abandoned: rounded up, so that repetitions merge."""
     interval = min(_LONGEST_INTERVAL, max(MINUTE, abandoned_after / 10))
     return next_look(stream_id, touched_at + abandoned_after, interval)
+
+
+def _cleared(cart: Cart, reason: ClearReason, cause: Cause) -> Commit:
+    cleared = CartCleared(customer_id=cart.customer_id, reason=reason)
+    return Commit(cart.stream_id, cart.version + 1, (cleared,), cause)
 
 
 def _require_changeable(cart: Cart) -> None:

@@ -26,7 +26,7 @@ from services.shared.causes import Cause
 from services.shared.commits import Commit
 from services.shared.customer_lifecycle import customer_stream
 from services.shared.events.customer import CustomerProfileUpdated
-from services.shared.refusals import Refusal, RefusedError
+from services.shared.refusals import Refusal, RefusedError, customer_erased
 from services.shared.rejections import RejectedError, RejectionReason
 
 _EMPTY = Profile()
@@ -72,7 +72,7 @@ class Customers:
         except UnreadableError:
             key = None
         if customer.is_erased:
-            raise RefusedError(Refusal.ERASED, "the customer was erased")
+            raise customer_erased()
         return _found(customer, key)
 
     def update(

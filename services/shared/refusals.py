@@ -39,3 +39,7 @@ class RefusedError(Exception):
         super().__init__(text)
         self.reason = reason
         self.field = field
+
+
+def customer_erased() -> RefusedError:
+    return RefusedError(Refusal.ERASED, "the customer was erased")

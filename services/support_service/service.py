@@ -20,7 +20,7 @@ from services.shared.commits import Command, Commit
 from services.shared.events.support import ClosedBy
 from services.shared.json_types import JsonObject
 from services.shared.order_state import Order
-from services.shared.refusals import Refusal, RefusedError
+from services.shared.refusals import Refusal, RefusedError, customer_erased
 from services.shared.support_lifecycle import feedback_stream, ticket_stream
 from services.support_service import domain
 from services.support_service.domain import Feedback, NewTicket, Seal, Ticket
@@ -102,7 +102,7 @@ class SupportService:
         store, by = self._store, ClosedBy.STAFF
         if customer_id == request.actor.customer_id:
             if self._keys.tombstone(customer_id):
-                raise RefusedError(Refusal.ERASED, "the customer was erased")
+                raise customer_erased()
             store, by = store.for_customer(customer_id), ClosedBy.CUSTOMER
         history = _written(
             store,

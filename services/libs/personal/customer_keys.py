@@ -12,7 +12,7 @@ from services.libs.store.dynamodb_items import Item, from_item, to_item
 from services.libs.store.event_store import Attached, ContentionError, is_refused
 from services.shared.causes import timestamp
 from services.shared.json_types import text
-from services.shared.refusals import Refusal, RefusedError
+from services.shared.refusals import customer_erased
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -78,7 +78,7 @@ class CustomerKeys(Tombstones):
         if item is None:
             return None
         if "wrapped_key" not in item:
-            raise RefusedError(Refusal.ERASED, "the customer was erased")
+            raise customer_erased()
         wrapped = base64.b64decode(text(from_item(item), "wrapped_key"))
         try:
             answer = self._kms.decrypt(
@@ -144,7 +144,7 @@ class CustomerKeys(Tombstones):
                     "ExpressionAttributeValues": to_item({**values}),
                 }
             },
-            RefusedError(Refusal.ERASED, "the customer was erased"),
+            customer_erased(),
         )
 
 

@@ -8,7 +8,7 @@ from services.shared.causes import Cause
 from services.shared.commits import Commit
 from services.shared.customer_lifecycle import customer_stream
 from services.shared.events.customer import CustomerErased, CustomerRegistered
-from services.shared.refusals import Refusal, RefusedError
+from services.shared.refusals import Refusal, RefusedError, customer_erased
 
 _FIRST = 1
 
@@ -49,7 +49,7 @@ def _keep(store: EventStore, keys: CustomerKeys, kept: Attached, registered: Com
     except VersionTakenError:
         # By the log alone: the tombstone may be lost too.
         if store.read_back(registered.stream_id, lambda _: True)[-1].find(CustomerErased):
-            raise RefusedError(Refusal.ERASED, "the customer was erased") from None
+            raise customer_erased() from None
         keys.keep(kept)
         logger.warning("lost key of a customer replaced")
 

@@ -16,7 +16,7 @@ from services.shared.counters import counter_increments
 from services.shared.deadlines import DeadlineGroup
 from services.shared.faults import DependencyError
 from services.shared.inventory import StockChange, StockItem, merged
-from services.shared.refusals import Refusal, RefusedError
+from services.shared.refusals import customer_erased
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -337,7 +337,7 @@ def not_erased(customer_keys: str, customer_id: str) -> Attached:
         "Key": to_item({"customer_id": customer_id}),
         "ConditionExpression": "attribute_not_exists(erased_at)",
     }
-    return Attached({"ConditionCheck": check}, RefusedError(Refusal.ERASED, "the customer was erased"))
+    return Attached({"ConditionCheck": check}, customer_erased())
 
 
 def first_group(commits: Sequence[Commit]) -> Sequence[Commit]:
