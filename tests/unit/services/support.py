@@ -1,14 +1,11 @@
 """Support as its tests call it, from the gateway's event to the answer, and orders that may be asked about."""
 
-import json
 from collections.abc import Iterator, Mapping
-from typing import cast
 
-from services.libs.runtime.lambda_types import HttpRequest
 from services.support_service import api
-from tests.factories import CAUSE, Context
+from tests.factories import CAUSE
 from tests.unit.conftest import Aws
-from tests.unit.services.http.shop import CLAIMS, STAFF_CLAIMS, Answer, request
+from tests.unit.services.http.shop import CLAIMS, STAFF_CLAIMS, Answer, answer_of, request
 from tests.unit.services.lives import History
 
 CUSTOMER = CLAIMS | {"username": "user-1"}
@@ -28,8 +25,7 @@ def ask(  # noqa: PLR0913 - the parts of a request
     query: Mapping[str, str] | None = None,
 ) -> Answer:
     event = request(method, path, body, claims=claims, headers=headers, query=query)
-    response = api.handler(cast("HttpRequest", event), Context())
-    return Answer(response["statusCode"], response["headers"], json.loads(response["body"]))
+    return answer_of(api.handler, event)
 
 
 def post(path: str, body: object = None, claims: Mapping[str, object] | None = CUSTOMER, key: str = "key-1") -> Answer:

@@ -17,9 +17,9 @@ from services.fulfilment_service import api
 from services.libs.http.signatures import signature
 from services.shared.events.fulfilment import ShipmentTracked
 from services.shared.shipment_lifecycle import CREATED, DELIVERED, IN_TRANSIT, PICKED_UP, shipment_stream
-from tests.factories import CAUSE, Context
+from tests.factories import CAUSE
 from tests.unit.conftest import EVENT_STORE_TABLE, REGION, Aws
-from tests.unit.services.http.shop import Answer, request
+from tests.unit.services.http.shop import Answer, answer_of, request
 from tests.unit.services.parcels import PARCEL, confirm, fulfilment, parcel_phase, seed
 
 SECRET = "the secret of carriers"  # noqa: S105 - of this test
@@ -59,8 +59,7 @@ def _send(
 
 
 def _handled(event: Mapping[str, object]) -> Answer:
-    response = api.handler(event, Context())  # type: ignore[arg-type]
-    return Answer(response["statusCode"], response["headers"], json.loads(response["body"]))
+    return answer_of(api.handler, event)
 
 
 def _versions(aws: Aws) -> int:

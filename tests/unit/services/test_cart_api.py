@@ -1,6 +1,5 @@
 """The cart's routes as the gateway calls them."""
 
-import json
 from collections.abc import Mapping
 
 import pytest
@@ -8,10 +7,9 @@ from pydantic import ValidationError
 
 from services.cart_service.api import _application, handler
 from services.shared.cart_lifecycle import checkout_version
-from tests.factories import Context
 from tests.unit.conftest import EVENT_STORE_TABLE, Aws
 from tests.unit.services.carts import CUSTOMER, events, filled, seed
-from tests.unit.services.http.shop import CLAIMS, Answer, request
+from tests.unit.services.http.shop import CLAIMS, Answer, answer_of, request
 
 ITEMS, ITEM, CART, CHECKOUT = "/v1/cart/items", "/v1/cart/items/prod-001", "/v1/cart", "/v1/cart/checkout"
 ADD = {"sku": "prod-001", "quantity": 2}
@@ -31,8 +29,7 @@ def ask(  # noqa: PLR0913 - the parts of a request
 ) -> Answer:
     headers = {} if version is None else {"if-match": f'"{version}"'}
     headers |= {} if key is None else {"idempotency-key": key}
-    response = handler(request(method, path, body, claims=claims, headers=headers), Context())  # type: ignore[arg-type] # the gateway's
-    return Answer(response["statusCode"], response["headers"], json.loads(response["body"]))
+    return answer_of(handler, request(method, path, body, claims=claims, headers=headers))
 
 
 def test_a_customer_fills_a_cart_and_checks_it_out(aws: Aws) -> None:

@@ -1,27 +1,19 @@
 """The catalogue's API, from the gateway's event to the answer."""
 
-import json
 from collections.abc import Mapping
-from typing import cast
 from uuid import uuid4
 
 import pytest
 
 from services.catalog_service import api
-from services.libs.runtime.lambda_types import HttpRequest
 from services.order_service.service import OrderService
-from tests.factories import CAUSE, PAYMENT_TIMEOUT, Context, place, placed_order, seeding
+from tests.factories import CAUSE, PAYMENT_TIMEOUT, place, placed_order, seeding
 from tests.unit.conftest import Aws
-from tests.unit.services.http.shop import CLAIMS, STAFF_CLAIMS, Answer, request
+from tests.unit.services.http.shop import CLAIMS, STAFF_CLAIMS, Answer, answer_of, request
 
 _CUP = {"sku": "prod-001", "name": "Cup", "description": "Of stoneware.", "priceMinor": 1400, "currency": "GBP"}
 
-pytestmark = pytest.mark.usefixtures("environment", "shop")
-
-
-@pytest.fixture
-def shop(aws: Aws) -> None:
-    aws.ssm.put_parameter(Name="/test/cursor-secret", Value="secret", Type="SecureString")
+pytestmark = pytest.mark.usefixtures("environment", "cursor_secret")
 
 
 def _ask(  # noqa: PLR0913 - the parts of a request
@@ -34,8 +26,7 @@ def _ask(  # noqa: PLR0913 - the parts of a request
     query: Mapping[str, str] | None = None,
 ) -> Answer:
     event = request(method, path, body, claims=claims, headers=headers, query=query)
-    response = api.handler(cast("HttpRequest", event), Context())
-    return Answer(response["statusCode"], response["headers"], json.loads(response["body"]))
+    return answer_of(api.handler, event)
 
 
 def _create(path: str, body: object, key: str = "key-1") -> Answer:

@@ -1,6 +1,5 @@
 """The order service's routes, as the gateway calls them."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,9 +19,9 @@ from services.shared.events.order import FulfilmentStarted, OrderPlaced
 from services.shared.order_state import Order
 from services.shared.shipment_lifecycle import BOOKED, LOST, PICKED_UP
 from services.shared.shipment_lifecycle import DELIVERED as AT_HOME
-from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, Context, seeding
+from tests.factories import CAUSE, NOW, PAYMENT_TIMEOUT, seeding
 from tests.unit.conftest import EVENT_STORE_TABLE, Aws
-from tests.unit.services.http.shop import CLAIMS, STAFF_CLAIMS, Answer, request
+from tests.unit.services.http.shop import CLAIMS, STAFF_CLAIMS, Answer, answer_of, request
 from tests.unit.services.lives import (
     AMOUNT_MINOR,
     FIRST,
@@ -59,8 +58,7 @@ pytestmark = pytest.mark.usefixtures("environment")
 
 
 def _call(method: str, path: str, body: object = None, claims: Mapping[str, object] = CLAIMS, **more: Any) -> Answer:  # noqa: ANN401 - a part of a request
-    response = api.handler(request(method, path, body, claims=claims, **more), Context())  # type: ignore[arg-type]
-    return Answer(response["statusCode"], response["headers"], json.loads(response["body"]))
+    return answer_of(api.handler, request(method, path, body, claims=claims, **more))
 
 
 def _get(claims: Mapping[str, object] = CLAIMS, **query: str) -> Answer:

@@ -1,8 +1,8 @@
 """A service of the shop API as the tests want it, and requests to it as the gateway sends them."""
 
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, NamedTuple, cast
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
@@ -13,6 +13,7 @@ from services.libs.http.callers import Access
 from services.libs.http.headers import IdempotencyKey, IfMatch
 from services.libs.http.shop_api import ShopApi, answered
 from services.libs.observability.request_metrics import RequestMetrics
+from services.libs.runtime.lambda_types import HttpRequest, HttpResponse, LambdaContext
 from services.shared.events.event import Identifier, Sku
 from services.shared.refusals import Refusal, RefusedError
 from tests.factories import Context
@@ -114,5 +115,10 @@ def request(  # noqa: PLR0913 - the parts of a request
 
 
 def ask(api: ShopApi, event: Mapping[str, Any]) -> Answer:
-    response = api.answer(event, Context(), RequestMetrics(FUNCTION, "test"))  # type: ignore[arg-type]
+    return answer_of(lambda asked, context: api.answer(asked, context, RequestMetrics(FUNCTION, "test")), event)
+
+
+def answer_of(handler: Callable[[HttpRequest, LambdaContext], HttpResponse], event: Mapping[str, Any]) -> Answer:
+    """Handle the gateway's event as Lambda does."""
+    response = handler(cast("HttpRequest", event), Context())
     return Answer(response["statusCode"], response["headers"], json.loads(response["body"]))
